@@ -1,0 +1,1 @@
+"""Completion callbacks: received, stored before they are answered, merged so that nothing ever moves backwards."""
