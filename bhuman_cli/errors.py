@@ -1,15 +1,15 @@
 """Owns the exception tree and the exit codes; knows nothing of what raises them.
 
-    BhumanError                    exit  code in `--json`
-    ├── UsageError                  2    usage
-    ├── InputError                  3    input            (problems: list of Problem-like dicts)
-    ├── CredentialsError            4    credentials
-    ├── Refusal                     7    locked | over_max_rows | not_confirmed | variables_changed | unknown_results
-    ├── ServiceDown                 8    service_down
-    ├── JournalError                8    journal
-    ├── NotFinished                 6    not_finished
-    ├── InDoubtError                9    in_doubt
-    └── ApiError                    by its status: 4 for 401/403, 8 for 5xx, else 5
+BhumanError                    exit  code in `--json`
+├── UsageError                  2    usage
+├── InputError                  3    input            (problems: list of Problem-like dicts)
+├── CredentialsError            4    credentials
+├── Refusal                     7    locked | over_max_rows | not_confirmed | variables_changed | unknown_results
+├── ServiceDown                 8    service_down
+├── JournalError                8    journal
+├── NotFinished                 6    not_finished
+├── InDoubtError                9    in_doubt
+└── ApiError                    by its status: 4 for 401/403, 8 for 5xx, else 5
 """
 
 from __future__ import annotations

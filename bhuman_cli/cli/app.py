@@ -1,0 +1,200 @@
+"""Owns the list of commands and the error boundary: here, and nowhere else, an exception becomes a message and an exit code.
+
+Commands are imported only when they are run, so that `bhuman --help` stays instant; COMMANDS repeats their one-line
+help, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from bhuman_cli import __version__, errors
+from bhuman_cli.errors import ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: where it lives and how `bhuman --help` lists it.
+
+    attribute: a plain function, or `app` for a group of commands (a typer.Typer).
+    """
+
+    module: str
+    attribute: str
+    panel: str
+    summary: str
+
+
+_RENDER, _AFTER, _STUDIO, _ACCOUNT, _LOCAL = (
+    "Turn a spreadsheet into videos",
+    "After the render",
+    "AI Studio's things",
+    "Account and health",
+    "Local studio",
+)
+
+COMMANDS: dict[str, Entry] = {
+    "render": Entry("render", "render", _RENDER, "Render every row of a spreadsheet; run it again and it continues."),
+    "resume": Entry("resume", "resume", _RENDER, "Continue a run without its file."),
+    "status": Entry("status", "status", _RENDER, "Show one generation, campaign, instance or run."),
+    "runs": Entry("runs", "app", _RENDER, "List the local history of runs, or delete one."),
+    "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent."),
+    "download": Entry("download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run."),
+    "gallery": Entry("gallery", "gallery", _AFTER, "Write one HTML page that shows a whole run."),
+    "export": Entry("export", "export", _AFTER, "Write a run's results in another shape, or for a mail merge."),
+    "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),
+    "import-speakeasy": Entry(
+        "import_speakeasy", "import_speakeasy", _STUDIO, "Import a generated presenter, or list what can be imported."
+    ),
+    "campaigns": Entry("campaigns", "app", _STUDIO, "List, show, create and update campaigns."),
+    "instances": Entry("instances", "app", _STUDIO, "List, show, create and update video instances."),
+    "webhooks": Entry("webhooks", "app", _STUDIO, "List and create saved webhooks."),
+    "trigger": Entry("trigger", "app", _STUDIO, "Send one request in an integration's payload shape."),
+    "api": Entry("api", "api", _STUDIO, "Call any other endpoint, authenticated."),
+    "login": Entry("account", "login", _ACCOUNT, "Check and keep API credentials."),
+    "logout": Entry("account", "logout", _ACCOUNT, "Forget the credentials kept by login."),
+    "whoami": Entry("account", "whoami", _ACCOUNT, "Say which credentials are used, and whether they work."),
+    "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),
+    "studio": Entry("studio", "app", _LOCAL, "Run AI Studio's API on this machine, really rendering."),
+}
+
+
+def load(name: str) -> Any:
+    """Import and build the command called name (a TyperCommand or TyperGroup)."""
+    entry = COMMANDS[name]
+    module = importlib.import_module(f"bhuman_cli.cli.{entry.module}")
+    found = getattr(module, entry.attribute)
+    if isinstance(found, typer.Typer):
+        command: Any = typer.main.get_group(found)
+    else:
+        single = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+        single.command(name=name)(found)
+        command = typer.main.get_command(single)
+    command.name = name
+    command.rich_help_panel = entry.panel
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """The root group: lists commands from COMMANDS, imports one only when it is run or completed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands in the order of the help."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a placeholder while listing, the real command when it is about to run."""
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name in ctx.args or cmd_name in getattr(ctx, "_protected_args", ()) or ctx.resilient_parsing:
+            return load(cmd_name)
+        entry = COMMANDS[cmd_name]
+        return TyperCommand(cmd_name, help=entry.summary, rich_help_panel=entry.panel)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command to run, or say which one was probably meant."""
+        name = args[0]
+        if name in COMMANDS:
+            return name, load(name), args[1:]
+        if name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        raise errors.UsageError(
+            f"there is no command `{console_text(name)}`", hint=f"bhuman {near[0]} --help" if near else "bhuman --help"
+        )
+
+
+app = typer.Typer(
+    name="bhuman",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Try it now, no account needed: `bhuman render sample_data/campaign.csv --local`",
+)
+
+
+def console_text(name: str) -> str:
+    """Return a mistyped name short and printable."""
+    return "".join(char for char in name[:40] if char.isprintable())
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"bhuman {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Turn every row of a spreadsheet into a personalised video, and never pay for one twice."""
+    del version
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line; return the exit code. Never raises but for a second Ctrl-C."""
+    try:
+        result = app(args=list(argv), prog_name="bhuman", standalone_mode=False)
+    except errors.BhumanError as error:
+        _report(error, argv)
+        return int(error.exit_code)
+    except typer.TyperException as error:
+        return _usage(error, argv)
+    except (KeyboardInterrupt, typer.Abort):
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        return _quiet_pipe()
+    except Exception as error:
+        _report_bug(error, argv)
+        return int(ExitCode.BUG)
+    return int(result) if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _wants_json(argv: Sequence[str]) -> bool:
+    return "--json" in argv
+
+
+def _report(error: errors.BhumanError, argv: Sequence[str]) -> None:
+    from bhuman_cli.cli import console
+
+    console.Console(json_mode=_wants_json(argv)).error(error)
+
+
+def _usage(error: typer.TyperException, argv: Sequence[str]) -> int:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return int(ExitCode.OK)  # Typer has printed the help while the error was made
+    path = context.command_path if context is not None else "bhuman"
+    _report(errors.UsageError(error.format_message(), hint=f"{path} --help"), argv)
+    return int(ExitCode.USAGE)
+
+
+def _quiet_pipe() -> int:
+    """The reader of our output went away (`| head`): not our failure; keep the interpreter from complaining at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(ExitCode.OK)
+
+
+def _report_bug(error: Exception, argv: Sequence[str]) -> None:
+    from bhuman_cli.cli import crash
+
+    where = crash.keep(error)
+    kept = f"; the details are in {where}" if where else ""
+    message = f"this is a bug in bhuman: {type(error).__name__}{kept}"
+    _report(errors.BhumanError(message, hint="bhuman doctor", code="bug"), argv)

@@ -1,0 +1,156 @@
+"""Owns what people see: stdout is data, stderr is talk; colours, tables, prompts. The only module that draws with rich.
+
+Nothing here decides; text from servers and spreadsheets is made harmless before it reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bhuman_cli import errors
+
+_KEPT_CONTROLS = {"\n", "\t"}
+
+
+def harmless(text: str, *, limit: int = 2_000) -> str:
+    """Return text without escape codes, control characters and direction overrides, cut to limit characters."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(
+        char if char in _KEPT_CONTROLS or unicodedata.category(char) not in {"Cc", "Cf", "Cs"} else "�" for char in cut
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """One command's way to the terminal.
+
+    json_mode: errors become one JSON line on stderr. no_input: behave as without a terminal.
+    """
+
+    json_mode: bool = False
+    no_input: bool = False
+    quiet: bool = False
+
+    def is_interactive(self) -> bool:
+        """Say whether a person can be asked: stdin and stderr are terminals and nobody said otherwise."""
+        return not self.no_input and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+
+    def out(self, text: str) -> None:
+        """Print one line of data to stdout; a reader that went away is not an error."""
+        _write(sys.stdout, text)
+
+    def out_json(self, document: Any) -> None:
+        """Print one JSON document to stdout, for programs."""
+        self.out(json.dumps(document, ensure_ascii=False, indent=2 if _is_terminal(sys.stdout) else None))
+
+    def say(self, text: str, *, style: str = "") -> None:
+        """Talk to the person, on stderr; text is shown as it is, markup in it has no effect."""
+        if not self.quiet:
+            _print(text, style)
+
+    def warn(self, text: str) -> None:
+        """Talk about something that may be wrong."""
+        _print(f"warning: {text}", "yellow")
+
+    def error(self, error: errors.BhumanError) -> None:
+        """Say what stopped the program, and the command that helps."""
+        if self.json_mode:
+            _write(sys.stderr, json.dumps({"error": error.as_json()}, ensure_ascii=False))
+            return
+        _print(f"error: {error.message}", "bold red")
+        if error.hint:
+            _print(f"hint: {error.hint}", "cyan")
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+        """Print a table of data to stdout: drawn on a terminal, tab-separated without a header in a pipe."""
+        if not _is_terminal(sys.stdout):
+            for row in rows:
+                self.out("\t".join(harmless(cell).replace("\t", " ").replace("\n", " ") for cell in row))
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        drawn = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for row in rows:
+            drawn.add_row(*(Text(harmless(cell)) for cell in row))
+        _rich(stderr=False).print(drawn)
+
+    def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask a yes/no question on stderr; only call it when is_interactive()."""
+        suffix = " [Y/n] " if default else " [y/N] "
+        sys.stderr.write(question + suffix)
+        sys.stderr.flush()
+        answer = sys.stdin.readline()
+        if not answer:
+            _write(sys.stderr, "")
+            return False
+        word = answer.strip().lower()
+        return default if not word else word in {"y", "yes"}
+
+    def ask(self, question: str, *, secret: bool = False, check: Callable[[str], bool] | None = None) -> str:
+        """Ask for a line of text on stderr, hidden if secret; asks again while check says no."""
+        while True:
+            answer = _hidden(question) if secret else _shown(question)
+            if check is None or check(answer):
+                return answer
+
+
+def _shown(question: str) -> str:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise errors.UsageError("no answer: input ended")
+    return answer.strip()
+
+
+def _hidden(question: str) -> str:
+    import getpass
+
+    try:
+        return getpass.getpass(question, stream=sys.stderr).strip()
+    except EOFError:
+        raise errors.UsageError("no answer: input ended") from None
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream is not None and stream.isatty())
+    except ValueError:  # closed
+        return False
+
+
+def _write(stream: Any, text: str) -> None:
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except UnicodeEncodeError:  # a terminal or pipe that is not UTF-8
+        stream.write(
+            text.encode(stream.encoding or "ascii", "backslashreplace").decode(stream.encoding or "ascii") + "\n"
+        )
+        stream.flush()
+
+
+def _rich(*, stderr: bool) -> Any:
+    from rich.console import Console as RichConsole
+
+    return RichConsole(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
+
+
+def _print(text: str, style: str = "") -> None:
+    safe = harmless(text, limit=20_000)
+    if style and _is_terminal(sys.stderr):
+        _rich(stderr=True).print(safe, style=style)
+    else:
+        _write(sys.stderr, safe)
