@@ -1,0 +1,117 @@
+"""Owns which addresses media may be fetched from: a link comes from a server and may point into the user's network."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], Sequence[str]]
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class Refused(Exception):
+    """The link leads where it must not be followed; the text says why, without the link."""
+
+
+class Unreachable(Exception):
+    """The host's name has no address at the moment."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the host's addresses in the system's order of preference."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as problem:
+        raise Unreachable("the host's name can't be resolved") from problem
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Where links may lead.
+
+    base_url: the service in use. If it is on loopback, loopback is allowed; if it is at a private address, that one is.
+    allow_private: the user said `--allow-private`.
+    """
+
+    base_url: str = ""
+    allow_private: bool = False
+    resolve: Resolve = resolve
+
+    def checked(self, url: str, *, by_proxy: bool = False) -> list[str]:
+        """Return the addresses the link may be fetched from: connect to these, never to the name again.
+
+        by_proxy: a name that has no address here may have one there.
+
+        Raises:
+            Refused: not http(s), credentials inside, or an address inside a private network.
+            Unreachable: the name has no address.
+        """
+        parts = split(url)
+        host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            found = list(self.resolve(host, port))
+        except Unreachable:
+            if by_proxy:
+                return []
+            raise
+        if not self.allow_private:
+            home = self._at_home()
+            for address in map(_parsed, found):
+                if not (is_public(address) or address in home or (address.is_loopback and _any_loopback(home))):
+                    raise Refused("it leads to a private address (--allow-private permits that)")
+        return found
+
+    def _at_home(self) -> set[Address]:
+        host = urlsplit(self.base_url).hostname
+        if not host:
+            return set()
+        try:
+            found = {_parsed(address) for address in self.resolve(host, 0)}
+        except Unreachable:
+            return set()
+        return {address for address in found if not is_public(address)}
+
+
+def split(url: str) -> SplitResult:
+    """Return the parts of an http(s) link.
+
+    Raises:
+        Refused: any other scheme, no host, a broken port, or credentials in the link.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as problem:
+        raise Refused("it is not a link") from problem
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Refused("it is not an http(s) link")
+    if parts.username is not None or parts.password is not None:
+        raise Refused("it holds a user name")
+    return parts
+
+
+def is_public(address: Address) -> bool:
+    """Say whether the address belongs to the public internet, looking through the ways to wrap IPv4 in IPv6."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in _NAT64:
+            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if not all(is_public(wrapped) for wrapped in inner if wrapped is not None):
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _parsed(address: str) -> Address:
+    parsed = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped or parsed
+
+
+def _any_loopback(addresses: set[Address]) -> bool:
+    return any(address.is_loopback for address in addresses)

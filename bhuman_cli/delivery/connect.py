@@ -1,0 +1,112 @@
+"""Owns one GET of a media link: every hop checked, and the connection made to the address that was checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from bhuman_cli.delivery import addresses
+
+MAX_HOPS: Final = 5
+CONNECT_S: Final = 10.0
+READ_S: Final = 30.0
+
+_HEADERS: Final = {"Accept": "video/*,image/*;q=0.9,*/*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "bhuman"}
+_REDIRECTS: Final = {301, 302, 303, 307, 308}
+
+
+class Opener:
+    """Keep-alive connections of one thread. Sends no credentials and no cookies, reads no netrc."""
+
+    def __init__(self, policy: addresses.Policy) -> None:
+        self._policy = policy
+        self._pinned = _PinnedAdapter()
+        self._session = requests.Session()
+        self._session.trust_env = False
+        # Media need none, and a batch would carry them along.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, self._pinned)
+
+    @contextmanager
+    def get(self, url: str) -> Iterator[requests.Response]:
+        """Yield the answer, its body unread, after at most MAX_HOPS redirects.
+
+        Raises:
+            addresses.Refused, addresses.Unreachable: for this link or one it redirects to.
+            requests.RequestException: the transport failed.
+        """
+        for _ in range(MAX_HOPS + 1):
+            scheme = addresses.split(url).scheme
+            answer = self._send(url)
+            if answer.status_code not in _REDIRECTS:
+                break
+            place = answer.headers.get("Location", "")
+            answer.close()
+            following = urljoin(url, place)
+            if not place or (scheme == "https" and not following.lower().startswith("https://")):
+                raise addresses.Refused("it redirects to nowhere, or from https to http")
+            url = following
+        else:
+            raise addresses.Refused(f"it redirects more than {MAX_HOPS} times")
+        try:
+            yield answer
+        finally:
+            answer.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _send(self, url: str) -> requests.Response:
+        proxies = {scheme: proxy for scheme, proxy in get_environ_proxies(url).items() if scheme in _proxied(url)}
+        # A proxy resolves the name itself: what is seen from here is checked, more is not possible.
+        found = self._policy.checked(url, by_proxy=bool(proxies))
+        request = self._session.prepare_request(requests.Request("GET", url, headers=_HEADERS))
+        request.headers["Host"] = urlsplit(str(request.url)).netloc
+        options: dict[str, Any] = {"proxies": proxies, "verify": _bundle(), "timeout": (CONNECT_S, READ_S)}
+        for place, address in enumerate([""] if proxies else found):
+            self._pinned.address = address
+            try:
+                return self._session.send(request, stream=True, allow_redirects=False, **options)
+            except requests.ConnectionError:
+                if proxies or place == len(found) - 1:
+                    raise
+        raise addresses.Unreachable("the host's name has no address")
+
+
+def _proxied(url: str) -> set[str]:
+    return {"all", addresses.split(url).scheme}
+
+
+def _bundle() -> str | bool:
+    """Return the certificates a company's proxy may need; `trust_env` is off because of netrc, not because of these."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+
+
+class _PinnedAdapter(HTTPAdapter):
+    """Connects to `address`: a name resolved a second time could lead somewhere else (DNS rebinding)."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=16, pool_maxsize=2)
+        self.address = ""
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        if not self.address:
+            return host, tls
+        names: Mapping[str, Any] = {}
+        if host["scheme"] == "https":
+            # The certificate is still checked against the name in the link.
+            names = {"server_hostname": host["host"], "assert_hostname": host["host"]}
+        return {**host, "host": self.address}, {**tls, **names}

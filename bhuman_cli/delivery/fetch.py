@@ -1,0 +1,223 @@
+"""Owns the fetching of one media file: to `.part`, checked for length and type, then renamed. Never chooses names."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import requests
+
+from bhuman_cli import ports
+from bhuman_cli.delivery import addresses, connect, media
+
+ATTEMPTS: Final = 4
+FILE_S: Final = 900.0
+"""One file may take this long in all; `requests` only bounds the wait for each read."""
+
+_BLOCK: Final = 256 * 1024
+_RESERVE_BYTES: Final = 64 * 1024**2
+_DEAD: Final = {401, 403, 404, 410}
+_PASSING: Final = {408, 425, 429}
+
+
+class State(StrEnum):
+    """What became of one file."""
+
+    FETCHED = "fetched"
+    KEPT = "kept"  # it was there already, whole
+    FAILED = "failed"
+    LEFT = "left"  # not tried: interrupted, or the disk is full
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One file to fetch: whose, what, from where, to where. A dead link is asked for again by generation_id."""
+
+    row_index: str
+    generation_id: str
+    what: media.What
+    url: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of a job; size and digest of the whole file, reason only where it failed."""
+
+    job: Job
+    state: State
+    size: int = 0
+    sha256: str = ""
+    reason: str = ""
+
+
+def _no_refresh(_: Job) -> str:
+    return ""
+
+
+def _no_probe(_path: Path, _what: media.What) -> str:
+    return ""
+
+
+def _no_record(_: Done) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """What fetching needs from outside.
+
+    refresh: asks the service for the job's link again; "" if there is none.
+    probe: opens the file with a decoder, "" or what is wrong with it.
+    record: writes down a whole file before it gets its name; called by several threads.
+    file_root: `file:` links are copied from below this folder only; None refuses them all.
+    """
+
+    policy: addresses.Policy
+    clock: ports.Clock
+    stop: threading.Event
+    refresh: Callable[[Job], str] = _no_refresh
+    probe: Callable[[Path, media.What], str] = _no_probe
+    record: Callable[[Done], None] = _no_record
+    file_root: Path | None = None
+
+
+class _Passing(Exception):
+    """Worth another attempt."""
+
+
+class _Dead(Exception):
+    """The link is no longer served; the service may know a newer one."""
+
+
+class _Stopped(Exception):
+    """The program was asked to stop, or the disk is full."""
+
+
+def one(job: Job, kit: Kit, opener: connect.Opener) -> Done:
+    """Fetch one file; whatever goes wrong with it is the answer, never an exception.
+
+    On return the file at job.path is whole and synced, or is the one that was there.
+    """
+    url, refreshed, attempt = job.url, False, 0
+    while True:
+        try:
+            return _attempted(job, url, kit, opener)
+        except _Dead as dead:
+            url = "" if refreshed else kit.refresh(job)
+            refreshed = True
+            if not url:
+                return _failed(job, str(dead))
+        except (_Passing, addresses.Unreachable, requests.RequestException) as problem:
+            attempt += 1
+            if attempt >= ATTEMPTS or kit.stop.is_set():
+                return _failed(job, _said(problem))
+            kit.clock.sleep(random.uniform(0, min(8.0, 0.25 * 2**attempt)))
+        except addresses.Refused as refused:
+            return _failed(job, f"the link was not followed: {refused}")
+        except _Stopped as stopped:
+            return Done(job=job, state=State.LEFT, reason=str(stopped))
+        except OSError as problem:
+            return _failed(job, f"can't be written: {problem.strerror or type(problem).__name__}")
+
+
+def _attempted(job: Job, url: str, kit: Kit, opener: connect.Opener) -> Done:
+    part = job.path.with_name(f"{job.path.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with _opened(url, kit, opener) as (blocks, expected):
+            _ensure_space(job.path.parent, expected, kit)
+            size, digest = _written(part, blocks, media.LIMIT_BYTES[job.what], kit)
+        if expected is not None and size != expected:
+            raise _Passing(f"{size} bytes came, {expected} were announced")
+        wrong = media.problem(part, job.what) or kit.probe(part, job.what)
+        if wrong:
+            raise _Passing(wrong)
+        media.sync(part)
+        done = Done(job=job, state=State.FETCHED, size=size, sha256=digest)
+        # In this order: at no moment does the record name an older file of the same name.
+        job.path.unlink(missing_ok=True)
+        kit.record(done)
+        part.replace(job.path)
+    finally:
+        part.unlink(missing_ok=True)
+    return done
+
+
+@contextmanager
+def _opened(url: str, kit: Kit, opener: connect.Opener) -> Iterator[tuple[Iterator[bytes], int | None]]:
+    """Yield the body's blocks and the length announced for it."""
+    if urlsplit(url).scheme == "file":
+        source = _local_file(url, kit.file_root)
+        with source.open("rb") as file:
+            yield iter(lambda: file.read(_BLOCK), b""), source.stat().st_size
+        return
+    with opener.get(url) as answer:
+        if answer.status_code in _DEAD:
+            raise _Dead(f"the link is dead (HTTP {answer.status_code})")
+        if answer.status_code in _PASSING or answer.status_code >= 500:
+            raise _Passing(f"the server answered {answer.status_code}")
+        if answer.status_code != 200:
+            raise addresses.Refused(f"the server answered {answer.status_code}")
+        plain = answer.headers.get("Content-Encoding", "identity").lower() == "identity"
+        length = answer.headers.get("Content-Length", "")
+        yield answer.iter_content(_BLOCK), int(length) if plain and length.isascii() and length.isdigit() else None
+
+
+def _local_file(url: str, root: Path | None) -> Path:
+    parts = urlsplit(url)
+    if root is None or parts.netloc not in {"", "localhost"}:
+        raise addresses.Refused("a file: link belongs to a local run only")
+    try:
+        source = Path(url2pathname(parts.path)).resolve(strict=True)
+    except (OSError, ValueError) as problem:
+        raise _Dead("the file is gone") from problem
+    if not source.is_file() or not source.is_relative_to(root.resolve()):
+        raise addresses.Refused("it leads outside the local studio's media")
+    return source
+
+
+def _ensure_space(folder: Path, expected: int | None, kit: Kit) -> None:
+    if shutil.disk_usage(folder).free - (expected or 0) < _RESERVE_BYTES:
+        kit.stop.set()
+        raise _Stopped("the disk is full")
+
+
+def _written(part: Path, blocks: Iterator[bytes], limit: int, kit: Kit) -> tuple[int, str]:
+    size, digest, deadline = 0, hashlib.sha256(), kit.clock.monotonic_s() + FILE_S
+    # "x" never writes through a link that somebody put there.
+    with part.open("xb") as file:
+        for block in blocks:
+            size += len(block)
+            if size > limit:
+                raise addresses.Refused(f"the body is larger than {limit} bytes")
+            if kit.stop.is_set():
+                raise _Stopped("interrupted")
+            if kit.clock.monotonic_s() > deadline:
+                raise _Passing("the server is too slow")
+            digest.update(block)
+            file.write(block)
+    return size, digest.hexdigest()
+
+
+def _failed(job: Job, reason: str) -> Done:
+    return Done(job=job, state=State.FAILED, reason=reason)
+
+
+def _said(problem: Exception) -> str:
+    """Return our own words: the library's hold the whole link, which opens the video."""
+    if isinstance(problem, requests.Timeout):
+        return "the server did not answer in time"
+    if isinstance(problem, requests.RequestException):
+        return "the connection failed or broke off"
+    return str(problem)

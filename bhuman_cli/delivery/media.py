@@ -1,0 +1,117 @@
+"""Owns what a media file looks like from outside: its kind by the first bytes, whether it is whole. Never decodes."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+
+class What(StrEnum):
+    """Which of a row's files is meant; the values are those of `--what`."""
+
+    VIDEO = "video"
+    GIF = "gif"
+    THUMBNAIL = "thumbnail"
+
+
+FIELD: Final = {What.VIDEO: "url", What.GIF: "gif", What.THUMBNAIL: "thumbnail"}
+"""The results column that holds the file's link."""
+
+LIMIT_BYTES: Final = {What.VIDEO: 4 * 1024**3, What.GIF: 256 * 1024**2, What.THUMBNAIL: 64 * 1024**2}
+"""Far above anything the service makes; a body without end has to end somewhere."""
+
+_VIDEO_ENDINGS: Final = {".mp4", ".mov", ".m4v", ".webm"}
+_IMAGE_ENDINGS: Final = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
+_BOX_HEADER: Final = 8
+_HEAD: Final = 16
+
+
+def ending(what: What, url: str) -> str:
+    """Return the file's ending, decided from the link alone, because names are given before the first byte."""
+    suffix = Path(urlsplit(url).path).suffix.lower()
+    match what:
+        case What.GIF:
+            return ".gif"
+        case What.VIDEO:
+            return suffix if suffix in _VIDEO_ENDINGS else ".mp4"
+        case What.THUMBNAIL:
+            return suffix if suffix in _IMAGE_ENDINGS else ".jpg"
+
+
+def problem(path: Path, what: What) -> str:
+    """Say why the file is not a whole media file of that kind; "" if it is."""
+    size = path.stat().st_size
+    if size == 0:
+        return "the file is empty"
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+        file.seek(max(0, size - _HEAD))
+        tail = file.read()
+    kind = _sniffed(head)
+    if kind not in _ACCEPTED[what]:
+        return f"not a {what}: the bytes are {kind or 'of no known media type'}"
+    return _truncated(path, kind, size, tail)
+
+
+_ACCEPTED: Final = {
+    What.VIDEO: {"mp4", "webm"},
+    What.GIF: {"gif"},
+    What.THUMBNAIL: {"jpeg", "png", "webp", "gif"},
+}
+
+
+def _sniffed(head: bytes) -> str:
+    signatures = {b"GIF87a": "gif", b"GIF89a": "gif", b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
+    for signature, kind in signatures.items():
+        if head.startswith(signature):
+            return kind
+    if head[4:8] in {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"wide"}:
+        return "mp4"
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return "webm"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    return "a web page" if head.lstrip()[:1] in {b"<", b"{"} else ""
+
+
+def _truncated(path: Path, kind: str, size: int, tail: bytes) -> str:
+    """Find a missing end where the format shows it, because a length header can be wrong or absent."""
+    ends = {"gif": (b"\x3b",), "jpeg": (b"\xff\xd9",), "png": (b"IEND\xaeB`\x82",)}
+    if kind == "mp4":
+        return _boxes_problem(path, size)
+    # Some encoders pad the end with zeros; a cut file does not end in the right bytes before them either.
+    if kind in ends and not tail.rstrip(b"\x00").endswith(ends[kind]):
+        return f"the {kind} file is cut off"
+    if kind == "webp" and size < int.from_bytes(path.read_bytes()[4:8], "little") + 8:
+        return "the webp file is cut off"
+    return ""
+
+
+def _boxes_problem(path: Path, size: int) -> str:
+    """Walk an MP4's top-level boxes: they fill the file exactly and one of them is the index (`moov`)."""
+    place, kinds = 0, set()
+    with path.open("rb") as file:
+        while place < size:
+            file.seek(place)
+            header = file.read(16)
+            if len(header) < _BOX_HEADER:
+                return "the mp4 file is cut off"
+            length = int.from_bytes(header[:4], "big")
+            kinds.add(header[4:8])
+            if length == 1 and len(header) == 16:
+                length = int.from_bytes(header[8:16], "big")
+            elif length == 0:
+                length = size - place
+            if length < _BOX_HEADER or place + length > size:
+                return "the mp4 file is cut off"
+            place += length
+    return "" if b"moov" in kinds else "the mp4 file has no index"
+
+
+def sync(path: Path) -> None:
+    """Put the file's bytes on the disk before its name says that it is whole."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

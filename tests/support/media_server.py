@@ -1,0 +1,85 @@
+"""A media host on loopback that serves files and misbehaves on request: truncates, lies, redirects, refuses."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(slots=True)
+class Answer:
+    """status, body, headers. cut: bytes really sent of those announced. chunked: no length is announced."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+    chunked: bool = False
+
+
+@dataclass(slots=True)
+class MediaServer:
+    """answers: per path, used up in order, the last one again and again. asked: how often each path was."""
+
+    base_url: str = ""
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    hosts: list[str] = field(default_factory=list)
+    seen: list[dict[str, str]] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, path: str, *answers: Answer) -> str:
+        self.answers[path] = list(answers)
+        return self.base_url + path
+
+    def next(self, path: str) -> Answer:
+        self.asked[path] += 1
+        queue = self.answers.get(path, [Answer(status=404)])
+        return queue.pop(0) if len(queue) > 1 else queue[0]
+
+
+@contextmanager
+def running() -> Iterator[MediaServer]:
+    state = MediaServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            state.hosts.append(self.headers.get("Host", ""))
+            state.seen.append(dict(self.headers))
+            answer = state.next(self.path.split("?")[0])
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            if answer.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(f"{len(answer.body):x}\r\n".encode() + answer.body + b"\r\n")
+                if answer.cut is None:
+                    self.wfile.write(b"0\r\n\r\n")
+                self.close_connection = answer.cut is not None
+                return
+            if "Content-Length" not in answer.headers:
+                self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body[: answer.cut])
+            self.close_connection = answer.cut is not None
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

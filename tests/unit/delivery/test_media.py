@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bhuman_cli.delivery import media
+from bhuman_cli.delivery.media import What
+from tests.support import media_files
+
+
+@pytest.mark.parametrize(
+    ("what", "content"),
+    [
+        (What.VIDEO, media_files.mp4()),
+        (What.GIF, media_files.GIF),
+        (What.THUMBNAIL, media_files.PNG),
+        (What.THUMBNAIL, media_files.JPEG),
+    ],
+)
+def test_a_whole_file_is_accepted_and_no_cut_of_it(tmp_path: Path, what: What, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert media.problem(path, what) == ""
+    for cut in {1, 7, 8, 20, len(content) // 2, len(content) - 8, len(content) - 1}:
+        path.write_bytes(content[:cut])
+        assert media.problem(path, what), f"{cut} of {len(content)} bytes passed"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>expired</html>", b'{"error": 1}', media_files.GIF, media_files.PNG, b"\0" * 500]
+)
+def test_what_is_no_video_is_no_video(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert media.problem(path, What.VIDEO)
+
+
+def test_a_video_without_index_can_not_be_played(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(media_files.box(b"ftyp", b"isom") + media_files.box(b"mdat", b"0" * 50))
+    assert "index" in media.problem(path, What.VIDEO)
+
+
+@pytest.mark.parametrize(
+    ("what", "url", "ending"),
+    [
+        (What.VIDEO, "https://h/x.MP4?sig=a.gif", ".mp4"),
+        (What.VIDEO, "https://h/x.php", ".mp4"),
+        (What.THUMBNAIL, "https://h/x.PNG", ".png"),
+        (What.THUMBNAIL, "https://h/x.exe", ".jpg"),
+        (What.GIF, "https://h/x", ".gif"),
+    ],
+)
+def test_the_ending_comes_from_a_short_list(what: What, url: str, ending: str) -> None:
+    assert media.ending(what, url) == ending
