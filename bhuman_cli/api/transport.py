@@ -1,0 +1,176 @@
+"""Owns `requests` for all but the paid POST: one attempt, bounded in time and size. Decides nothing about retries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final
+
+import requests
+import requests.adapters
+import requests.utils
+import urllib3.exceptions
+
+from bhuman_cli.api.retry import Failure
+from bhuman_cli.ports import Clock
+
+CONNECT_S: Final = 5.0
+TOTAL_S: Final = 30.0
+RECORD_BYTES: Final = 4 * 1024 * 1024
+LIST_BYTES: Final = 64 * 1024 * 1024
+_PIECE_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request, ready to be sent; url includes the host, query the pairs after `?`."""
+
+    method: str
+    url: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    limit_bytes: int = RECORD_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back, read to its end. headers: names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NoAnswer(Exception):
+    """There is no answer to read.
+
+    failure: how far it got. reason: short words for people, without the URL (an id may stand in it).
+    """
+
+    def __init__(self, failure: Failure, reason: str) -> None:
+        super().__init__(reason)
+        self.failure = failure
+        self.reason = reason
+
+
+class Transport:
+    """A connection pool that follows no redirects, keeps no cookies and reads no `.netrc`."""
+
+    def __init__(self, *, clock: Clock, pool_size: int, user_agent: str) -> None:
+        self._clock = clock
+        self._session = requests.Session()
+        # `trust_env` would let ~/.netrc replace the Authorization header; proxies are read below instead.
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.clear()
+        self._session.headers.update(
+            {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+        )
+        adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+    def send(self, request: Request) -> Answer:
+        """Send once and read the whole answer.
+
+        Raises:
+            NoAnswer: no connection, no complete answer within 30 s, or one over the limit.
+        """
+        deadline = self._clock.monotonic_s() + TOTAL_S
+        try:
+            response = self._session.request(
+                request.method,
+                request.url,
+                params=list(request.query) or None,
+                data=request.body,
+                headers=dict(request.headers),
+                timeout=(CONNECT_S, TOTAL_S),
+                allow_redirects=False,
+                stream=True,
+                proxies=proxies_for(request.url),
+                verify=certificates(os.environ),
+            )
+            with response:
+                return Answer(
+                    status=response.status_code,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=self._read(response, request.limit_bytes, deadline),
+                )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise explained(error) from None
+
+    def _read(self, response: requests.Response, limit_bytes: int, deadline: float) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        # read1 returns what is there, so that a server that drips is noticed at the deadline.
+        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+            size += len(piece)
+            if size > limit_bytes:
+                raise NoAnswer(Failure.TOO_LARGE, f"the answer is larger than {limit_bytes // 2**20} MiB")
+            if self._clock.monotonic_s() > deadline:
+                raise NoAnswer(Failure.READ, f"the answer was not complete after {TOTAL_S:.0f} s")
+            pieces.append(piece)
+        expected = response.headers.get("content-length", "")
+        if response.raw.length_remaining:
+            raise NoAnswer(Failure.READ, f"the answer ended after {size} of {expected[:20]} bytes")
+        return b"".join(pieces)
+
+
+def proxies_for(url: str) -> dict[str, str]:
+    """Return the proxies the environment names for this URL; NO_PROXY and loopback go direct."""
+    from urllib.parse import urlsplit
+
+    if (urlsplit(url).hostname or "") in {"127.0.0.1", "::1", "localhost"}:
+        return {}
+    return dict(requests.utils.get_environ_proxies(url))
+
+
+def certificates(environ: Mapping[str, str]) -> str | bool:
+    """Return the bundle of certificate authorities the environment names, else True for the built-in one."""
+    named = (environ.get(name, "") for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"))
+    return next((path for path in named if path), True)
+
+
+def explained(error: Exception) -> NoAnswer:
+    """Say in which phase a request failed; `requests` uses one class for "not sent" and "sent, no answer"."""
+    chain = _chain(error)
+    if any(isinstance(link, requests.exceptions.SSLError | urllib3.exceptions.SSLError) for link in chain):
+        return NoAnswer(Failure.TLS, "the secure connection could not be made (certificate or handshake)")
+    if any(isinstance(link, urllib3.exceptions.NameResolutionError) for link in chain):
+        return NoAnswer(Failure.CONNECT, "the name of the service could not be resolved")
+    if any(isinstance(link, urllib3.exceptions.ProxyError | requests.exceptions.ProxyError) for link in chain):
+        return NoAnswer(Failure.CONNECT, "the proxy refused or does not answer")
+    if any(isinstance(link, _TIMED_OUT_CONNECTING) for link in chain):
+        return NoAnswer(Failure.CONNECT, f"no connection within {CONNECT_S:.0f} s")
+    if any(isinstance(link, urllib3.exceptions.NewConnectionError | ConnectionRefusedError) for link in chain):
+        return NoAnswer(Failure.CONNECT, "the connection was refused or there is no route")
+    if any(isinstance(link, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError) for link in chain):
+        return NoAnswer(Failure.READ, f"no answer within {TOTAL_S:.0f} s")
+    return NoAnswer(Failure.READ, "the connection broke before the answer was complete")
+
+
+_TIMED_OUT_CONNECTING: Final[Any] = (
+    requests.exceptions.ConnectTimeout,
+    urllib3.exceptions.ConnectTimeoutError,
+)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the error and everything it wraps, in `reason`, `args` or as cause."""
+    links: list[BaseException] = []
+    waiting: list[BaseException] = [error]
+    while waiting and len(links) < 20:
+        link = waiting.pop()
+        if link in links:
+            continue
+        links.append(link)
+        inside = (getattr(link, "reason", None), link.__cause__, link.__context__, *link.args)
+        waiting += [part for part in inside if isinstance(part, BaseException)]
+    return links

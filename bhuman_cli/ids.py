@@ -1,0 +1,89 @@
+"""Owns the reading of ids as people paste them: UUIDs and BHuman app URLs. Pure; asks nobody whether an id exists."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from bhuman_cli.errors import UsageError
+
+CAMPAIGN: Final = "campaign"
+INSTANCE: Final = "instance"
+GENERATION: Final = "generation"
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}")
+_FOLDERS: Final = {
+    "generatedvideos": CAMPAIGN,
+    "campaign": CAMPAIGN,
+    "campaigns": CAMPAIGN,
+    "instance": INSTANCE,
+    "instances": INSTANCE,
+    "video": GENERATION,
+    "videos": GENERATION,
+}
+_QUERIES: Final = (("campaign_id", CAMPAIGN), ("video_instance_id", INSTANCE), ("id", None))
+_MAX_LENGTH: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedId:
+    """An id and what the URL around it says it is; kind is None for a bare id."""
+
+    kind: str | None
+    uuid: str
+
+
+def parse(text: str) -> ParsedId:
+    """Read a UUID, with or without hyphens, or the app URL that ends in one.
+
+    Raises:
+        UsageError: there is no id in it.
+    """
+    trimmed = text.strip().strip("<>\"'")
+    if len(trimmed) > _MAX_LENGTH:
+        raise UsageError("the id is too long to be one", hint=_HINT)
+    found = _bare(trimmed, None) or _from_url(trimmed)
+    if found is None:
+        raise UsageError(f"{_shown(trimmed)} is not an id: expected a UUID or a BHuman app URL", hint=_HINT)
+    return found
+
+
+def is_uuid(text: str) -> bool:
+    """Say whether the text is a UUID and nothing else."""
+    return _UUID.fullmatch(text) is not None
+
+
+_HINT: Final = (
+    "open the campaign in the BHuman app and paste its address: https://app.bhuman.ai/campaign/generatedVideos/…"
+)
+
+
+def _bare(text: str, kind: str | None) -> ParsedId | None:
+    if not is_uuid(text):
+        return None
+    digits = text.replace("-", "").lower()
+    return ParsedId(kind=kind, uuid=f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
+
+
+def _from_url(text: str) -> ParsedId | None:
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:
+        return None
+    segments = [segment for segment in parts.path.split("/") if segment]
+    for place in range(len(segments) - 1, -1, -1):
+        folder = segments[place - 1].lower() if place else ""
+        found = _bare(segments[place], _FOLDERS.get(folder))
+        if found is not None:
+            return found
+    queries = parse_qs(parts.query)
+    candidates = (_bare(queries[name][0], kind) for name, kind in _QUERIES if name in queries)
+    return next((found for found in candidates if found is not None), None)
+
+
+def _shown(text: str) -> str:
+    """Quote the start only: a mistyped id may still be most of somebody's video link."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return repr(clean if len(clean) <= 12 else f"{clean[:12]}…")

@@ -1,0 +1,76 @@
+"""Owns the text of the commented project file that `render --init` writes. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+
+def starter(header: str | Sequence[str]) -> str:
+    """Return a `campaign.toml` for a table with these columns; every line works as it is, or after removing its `#`.
+
+    header: the column names, or the header line as it stands in a CSV file.
+    """
+    columns = _columns(header)
+    listed = ", ".join(_quoted(column) for column in columns)
+    renames = "\n".join(f"# {_variable(column)} = {_quoted(column)}" for column in columns) or '# first_name = "Name"'
+    return _TEXT.format(columns=listed or '"first_name"', renames=renames)
+
+
+def _columns(header: str | Sequence[str]) -> list[str]:
+    if isinstance(header, str):
+        header = next(csv.reader(io.StringIO(header)), [])
+    return [column.strip() for column in header if column.strip()]
+
+
+def _variable(column: str) -> str:
+    """Return a bare TOML key that looks like the variable names BHuman's documentation uses."""
+    plain = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
+    return plain or _quoted(column)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(mark if mark.isprintable() else f"\\U{ord(mark):08x}" for mark in escaped) + '"'
+
+
+_TEXT = """\
+# Settings for one table, read by `bhuman render` when this file stands beside it under the same name.
+# A flag or an environment variable wins over a line here. Credentials never belong here: `bhuman login`.
+
+# Where the rows go: the address of the campaign in the BHuman app, or the id at its end.
+# campaign = "https://app.bhuman.ai/campaign/generatedVideos/00000000-0000-0000-0000-000000000000"
+
+# The variables of the campaign, in any order: headers are matched to them, typing mistakes are found.
+# variables = [{columns}]
+
+# Which columns are sent; the rest stay in the results file.
+# only = [{columns}]
+# exclude = ["email"]
+
+# Stop before more new rows than this are paid for.
+# max-rows = 2000
+
+# Rows in one request, 1 to 2000.
+# chunk-size = 500
+
+# output = "results.csv"
+# generation-mode = "keep_original"
+# on-invalid = "skip"
+# timeout = "2h"
+# unit_cost = 1.0
+
+# variable = "column": only for columns whose header is not the variable's name.
+[map]
+{renames}
+
+# A constant for every row.
+[set]
+# plan_name = "Pro"
+
+# What stands in for a blank cell.
+[default]
+# first_name = "there"
+"""
