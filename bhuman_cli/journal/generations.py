@@ -1,0 +1,245 @@
+"""Owns what is known of each generation and how a row's state reads: bindings, statuses, counts, the rows of a results file.
+
+STATUS is the one definition of the `status` column; counting and writing both use it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bhuman_cli import domain
+from bhuman_cli.domain import Binding, Generation, GenerationId, ResultRow, Status
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.store import Journal
+
+STATUS: Final = """CASE
+  WHEN row.claim_id IS NULL AND row.state <> 'pending' THEN row.state
+  WHEN row.claim_id IS NULL AND row.selected = 0 THEN 'skipped'
+  WHEN row.claim_id IS NULL THEN 'pending'
+  WHEN claim.binding = 'conflict' THEN 'in_doubt'
+  WHEN claim.status = 'failed' THEN 'failed'
+  WHEN claim.generation_id IS NULL AND chunk.state = 'planned' THEN 'pending'
+  WHEN claim.generation_id IS NULL THEN 'in_doubt'
+  WHEN claim.status = 'succeeded' AND claim.url <> '' AND claim.binding IN ('confirmed', 'position') THEN 'succeeded'
+  WHEN claim.status IN ('queued', 'preparing', 'processing') THEN claim.status
+  WHEN claim.status = '' THEN 'queued'
+  ELSE 'processing' END"""
+
+_JOINED: Final = "row LEFT JOIN claim USING (claim_id) LEFT JOIN chunk ON chunk.chunk_id = claim.chunk_id"
+
+UNFINISHED: Final = (Status.QUEUED, Status.PREPARING, Status.PROCESSING, Status.PENDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A generation that is not finished. chunk_id 0: adopted. order: place in the queue as far as it is known."""
+
+    claim_id: int
+    chunk_id: int
+    place: int
+    generation_id: GenerationId
+    row_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimFacts:
+    """What decides whether an id belongs to its row. seen: what its record said, see reconcile; "" if not asked yet."""
+
+    claim_id: int
+    place: int
+    text_key: bytes
+    generation_id: GenerationId | None
+    binding: str
+    seen: str
+    status: str
+
+
+def waiting(journal: Journal, run: Run) -> list[Waiting]:
+    """Return the run's generations whose end is not known, oldest chunk first, in request order."""
+    return [
+        Waiting(
+            claim_id=found["claim_id"], chunk_id=found["chunk_id"] or 0, place=found["place"],
+            generation_id=GenerationId(found["generation_id"]), row_index=found["row_index"],
+        )
+        for found in journal.query(
+            "SELECT claim.claim_id, claim.chunk_id, claim.place, claim.generation_id, row.row_index FROM row"
+            " JOIN claim USING (claim_id) WHERE row.run_no = ? AND claim.generation_id IS NOT NULL"
+            " AND claim.ended_at IS NULL ORDER BY claim.chunk_id, claim.place",
+            (run.run_no,),
+        )
+    ]  # fmt: skip
+
+
+def chunk_facts(journal: Journal, chunk_id: int) -> list[ClaimFacts]:
+    """Return what is known of every place of a chunk, in place order."""
+    return [
+        ClaimFacts(
+            claim_id=found["claim_id"], place=found["place"], text_key=found["text_key"],
+            generation_id=GenerationId(found["generation_id"]) if found["generation_id"] else None,
+            binding=found["binding"] or "", seen=found["seen"] or "", status=found["status"],
+        )
+        for found in journal.query(
+            "SELECT * FROM claim WHERE chunk_id = ? AND (live = 1 OR generation_id IS NOT NULL) ORDER BY place",
+            (chunk_id,),
+        )
+    ]  # fmt: skip
+
+
+def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -> None:
+    """Keep what the service says of a claim's generation; inside a transaction. Statuses never move backwards.
+
+    seen: what the record says to bind by. A final generation stays final, but links that came late are added.
+    """
+    before = journal.one("SELECT * FROM claim WHERE claim_id = ?", (claim_id,))
+    if before is None or before["generation_id"] != generation.id:
+        return  # bound anew meanwhile
+    status = before["status"]
+    if not before["ended_at"] and domain.status_rank(generation.status) >= domain.status_rank(status):
+        status = generation.status
+    journal.execute(
+        "UPDATE claim SET status = :status, seen = :seen, url = coalesce(nullif(:url, ''), url),"
+        " share_url = coalesce(nullif(:share_url, ''), share_url),"
+        " thumbnail = coalesce(nullif(:thumbnail, ''), thumbnail), gif = coalesce(nullif(:gif, ''), gif),"
+        " whatsapp_video_url = coalesce(nullif(:whatsapp, ''), whatsapp_video_url),"
+        " message = coalesce(nullif(:message, ''), message),"
+        " execution_name = coalesce(nullif(:execution, ''), execution_name),"
+        " generated_at = coalesce(nullif(:generated_at, ''), generated_at) WHERE claim_id = :claim",
+        {
+            "status": status, "seen": seen, "claim": claim_id, "url": generation.url,
+            "share_url": generation.share_url, "thumbnail": generation.thumbnail, "gif": generation.gif,
+            "whatsapp": generation.whatsapp_video_url, "message": generation.message,
+            "execution": generation.execution_name, "generated_at": generation.generated_at,
+        },
+    )  # fmt: skip
+
+
+def judge(journal: Journal, bindings: Mapping[int, Binding]) -> None:
+    """Keep how surely claims are bound, and end those whose generation is final and settled; inside a transaction."""
+    journal.execute_many(
+        "UPDATE claim SET binding = ? WHERE claim_id = ?", ((str(what), claim) for claim, what in bindings.items())
+    )
+    journal.execute_many(
+        "UPDATE claim SET ended_at = ? WHERE claim_id = ? AND ended_at IS NULL AND"
+        " ((binding IN ('confirmed', 'position') AND (status = 'failed' OR (status = 'succeeded' AND url <> '')))"
+        " OR binding = 'conflict')",
+        ((journal.now(), claim) for claim in bindings),
+    )
+
+
+def end(journal: Journal, claim_ids: Sequence[int]) -> None:
+    """End claims whose binding was settled before and whose generation is final now; inside a transaction."""
+    journal.execute_many(
+        "UPDATE claim SET ended_at = ? WHERE claim_id = ? AND ended_at IS NULL AND binding IN ('confirmed', 'position')"
+        " AND (status = 'failed' OR (status = 'succeeded' AND url <> ''))",
+        ((journal.now(), claim) for claim in claim_ids),
+    )
+
+
+def tally(journal: Journal, run: Run, *, selected_only: bool = False) -> dict[str, int]:
+    """Count the run's rows by status."""
+    where = " AND row.selected = 1" if selected_only else ""
+    return {
+        found[0]: found[1]
+        for found in journal.query(
+            f"SELECT {STATUS} AS status, count(*) FROM {_JOINED} WHERE row.run_no = ?{where} GROUP BY 1",
+            (run.run_no,),
+        )
+    }
+
+
+def paid_rows(journal: Journal, run: Run) -> int:
+    """Count the rows that show a generation that was accepted, whenever and by whichever run."""
+    found = journal.one(
+        "SELECT count(*) FROM row JOIN claim USING (claim_id) WHERE row.run_no = ? AND claim.generation_id IS NOT NULL",
+        (run.run_no,),
+    )
+    return int(found[0]) if found else 0
+
+
+def unsent(journal: Journal, run: Run) -> int:
+    """Count the rows that were to be sent and are not."""
+    found = journal.one(
+        "SELECT count(*) FROM row LEFT JOIN claim USING (claim_id) LEFT JOIN chunk USING (chunk_id)"
+        " WHERE row.run_no = ? AND (row.plan IN ('new', 'retried', 'later')"
+        " OR (row.plan = 'sent' AND chunk.state = 'planned'))",
+        (run.run_no,),
+    )
+    return int(found[0]) if found else 0
+
+
+def per_chunk(journal: Journal, run: Run) -> list[tuple[int, int, int]]:
+    """Return (chunk number, rows finished, rows) for each of the run's own accepted chunks, for the progress table."""
+    return [
+        (found[0], found[1], found[2])
+        for found in journal.query(
+            "SELECT chunk_id, count(*) FILTER (WHERE claim.ended_at IS NOT NULL), count(*) FROM claim"
+            " WHERE claim.run_no = ? AND claim.live = 1 AND claim.chunk_id IS NOT NULL GROUP BY chunk_id"
+            " ORDER BY chunk_id",
+            (run.run_no,),
+        )
+    ]
+
+
+def results(journal: Journal, run: Run) -> Iterator[ResultRow]:
+    """Stream the results file: every row in input order, the user's cells and what happened to it.
+
+    Links appear only beside rows whose binding is settled; a row in doubt shows neither link nor id.
+    """
+    width = len(run.columns)
+    for found in journal.query(
+        f"SELECT row.row_index, row.cells, row.message AS row_message, row.state, {STATUS} AS shown, claim.*,"
+        f" chunk.reason FROM {_JOINED} WHERE row.run_no = ? ORDER BY row.row_index",
+        (run.run_no,),
+    ):
+        cells = tuple(json.loads(found["cells"])) if found["cells"] else ("",) * width
+        yield ResultRow(cells=cells, fields=_fields(found))
+
+
+def _fields(found: Any) -> dict[str, str]:
+    shown = found["shown"]
+    linked = shown == Status.SUCCEEDED
+    bound = found["binding"] in {Binding.PROVISIONAL, Binding.CONFIRMED, Binding.POSITION}
+    return {
+        "row_index": str(found["row_index"]),
+        "id": found["generation_id"] if bound else "",
+        "status": shown,
+        "share_url": found["share_url"] if linked else "",
+        "url": found["url"] if linked else "",
+        "thumbnail": found["thumbnail"] if linked else "",
+        "gif": found["gif"] if linked else "",
+        "whatsapp_video_url": found["whatsapp_video_url"] if linked else "",
+        "message": _message(found),
+        "execution_name": (found["execution_name"] or "") if bound else "",
+        "generated_at": found["generated_at"] if linked else "",
+    }
+
+
+def _message(found: Any) -> str:
+    """Say the most telling thing first: why it is in doubt, what the service says, how it was bound, what stood in."""
+    parts = []
+    if found["shown"] == Status.IN_DOUBT:
+        conflict = found["binding"] == Binding.CONFLICT
+        parts.append("the service's record belongs to another row" if conflict else found["reason"] or "in doubt")
+    elif found["message"]:
+        parts.append(found["message"])
+    if found["binding"] == Binding.POSITION and not found["message"]:
+        parts.append("bound by position")
+    if found["row_message"]:
+        parts.append(found["row_message"])
+    return "; ".join(parts)
+
+
+def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, str, str, str]]:
+    """Return (row_index, status, message, generation id) of selected rows that failed, were rejected or are in doubt."""
+    return [
+        (found["row_index"], found["shown"], _message(found), found["generation_id"] or "")
+        for found in journal.query(
+            f"SELECT row.row_index, row.message AS row_message, {STATUS} AS shown, claim.*, chunk.reason"
+            f" FROM {_JOINED} WHERE row.run_no = ? AND row.selected = 1"
+            " AND shown IN ('failed', 'rejected', 'in_doubt', 'invalid') ORDER BY row.row_index LIMIT ?",
+            (run.run_no, limit),
+        )
+    ]

@@ -1,0 +1,220 @@
+"""Owns looking back: earlier runs of a file, unfinished runs, lookups by id, forgetting values, adopted generations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bhuman_cli import domain
+from bhuman_cli.domain import GenerationId
+from bhuman_cli.journal import drafts, generations
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.store import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A run as `bhuman runs` shows it. unsent: rows that were to be sent and are not."""
+
+    run: Run
+    tally: dict[str, int]
+    unsent: int
+
+    @property
+    def is_finished(self) -> bool:
+        """Say whether nothing is left to send, wait for or decide."""
+        open_rows = sum(self.tally.get(status, 0) for status in generations.UNFINISHED)
+        return not self.unsent and not self.tally.get("in_doubt", 0) and open_rows == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What earlier runs of the same file on the same target leave behind, for the spend guard.
+
+    variables: of the last run with an accepted request, None if there is none. paid: generations paid for this file.
+    kept: how many of those the new plan still shows.
+    """
+
+    variables: tuple[str, ...] | None
+    paid: int
+    kept: int
+    unfinished_again: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """A generation taken over from a results file after a GET confirmed it."""
+
+    identity: bytes
+    text_key: bytes
+    generation: domain.Generation
+
+
+def listing(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[Listed]:
+    """Return confirmed and superseded runs, newest first."""
+    found = journal.query(
+        "SELECT * FROM run JOIN target USING (target_id) WHERE state <> 'draft' AND (? = 0 OR target_id = ?)"
+        " ORDER BY run_no DESC LIMIT ?",
+        (target_id, target_id, limit or -1),
+    )
+    return [_listed(journal, drafts.read_run(item)) for item in list(found)]
+
+
+def _listed(journal: Journal, run: Run) -> Listed:
+    unsent = generations.unsent(journal, run) if run.state == "confirmed" else 0
+    return Listed(run=run, tally=generations.tally(journal, run), unsent=unsent)
+
+
+def listed(journal: Journal, run: Run) -> Listed:
+    """Return one run with its counts."""
+    return _listed(journal, run)
+
+
+def unfinished(journal: Journal) -> list[Run]:
+    """Return the confirmed runs in which something is left to send, to wait for or to decide, newest first."""
+    return [item.run for item in listing(journal) if item.run.state == "confirmed" and _has_work(item)]
+
+
+def _has_work(item: Listed) -> bool:
+    waiting = sum(item.tally.get(status, 0) for status in ("queued", "preparing", "processing", "in_doubt"))
+    return bool(waiting or item.unsent)
+
+
+def before(journal: Journal, run: Run) -> Before:
+    """Look at earlier runs of the draft's file on its target."""
+    last = journal.one(
+        "SELECT spec FROM run WHERE target_id = ? AND input_path = ? AND run_no < ? AND state <> 'draft' AND EXISTS"
+        " (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no AND chunk.state IN ('accepted', 'mapping'))"
+        " ORDER BY run_no DESC LIMIT 1",
+        (run.target_id, run.input_path, run.run_no),
+    )
+    paid = journal.one(
+        "SELECT count(*), count(*) FILTER (WHERE claim_id IN (SELECT claim_id FROM row WHERE run_no = ?)) FROM claim"
+        " WHERE generation_id IS NOT NULL AND live = 1 AND run_no IN"
+        " (SELECT run_no FROM run WHERE target_id = ? AND input_path = ? AND run_no < ?)",
+        (run.run_no, run.target_id, run.input_path, run.run_no),
+    )
+    again = [
+        item.run.run_id
+        for item in listing(journal, target_id=run.target_id)
+        if item.run.again and item.run.input_path == run.input_path and item.run.state == "confirmed"
+        and _has_work(item)
+    ]  # fmt: skip
+    return Before(
+        variables=tuple(json.loads(last["spec"])["variables"]) if last else None,
+        paid=int(paid[0]) if paid else 0,
+        kept=int(paid[1]) if paid else 0,
+        unfinished_again=again[0] if again else "",
+    )
+
+
+def last_variables(journal: Journal, target: domain.Target) -> tuple[str, ...] | None:
+    """Return the variables of the last run on the target that had a request accepted."""
+    found = journal.one(
+        "SELECT spec FROM run JOIN target USING (target_id) WHERE service = ? AND kind = ? AND api_id = ? AND EXISTS"
+        " (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no AND chunk.state = 'accepted')"
+        " ORDER BY run_no DESC LIMIT 1",
+        (target.service, target.kind, target.api_id),
+    )
+    return tuple(json.loads(found["spec"])["variables"]) if found else None
+
+
+def by_generation(journal: Journal, generation_id: str) -> tuple[Run, int] | None:
+    """Return the newest run that shows a generation, and its row_index there."""
+    found = journal.one(
+        "SELECT run.run_id, row.row_index FROM claim JOIN row USING (claim_id) JOIN run ON run.run_no = row.run_no"
+        " WHERE claim.generation_id = ? ORDER BY run.run_no DESC LIMIT 1",
+        (generation_id,),
+    )
+    return (drafts.find(journal, found["run_id"]), found["row_index"]) if found else None
+
+
+def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[Listed]:
+    """Return the runs on any service whose campaign or instance has this id, newest first."""
+    targets = journal.query("SELECT target_id FROM target WHERE kind = ? AND api_id = ?", (kind, api_id))
+    return [item for found in list(targets) for item in listing(journal, target_id=found[0])]
+
+
+def wrote_output(journal: Journal, run: Run, sha256: str) -> None:
+    """Remember the results file as we wrote it, so that an edit by somebody else is noticed."""
+    with journal.transaction():
+        journal.execute("UPDATE run SET output_sha256 = ? WHERE run_no = ?", (sha256, run.run_no))
+
+
+def last_output_sha256(journal: Journal, output_path: str) -> str:
+    """Return the hash of what any run last wrote to this path, "" if none did."""
+    found = journal.one(
+        "SELECT output_sha256 FROM run WHERE output_path = ? AND output_sha256 <> '' ORDER BY run_no DESC LIMIT 1",
+        (output_path,),
+    )
+    return str(found[0]) if found else ""
+
+
+def stop(journal: Journal, run: Run, reason: str) -> None:
+    """Remember why submitting ended early; "" when it goes on."""
+    with journal.transaction():
+        journal.execute("UPDATE run SET stopped = ? WHERE run_no = ?", (reason, run.run_no))
+
+
+def adopt(journal: Journal, run: Run, items: Iterable[Adopted]) -> int:
+    """Take over generations that another journal paid for, each confirmed by a GET. Returns how many were new."""
+    adopted = 0
+    with journal.transaction():
+        for place, item in enumerate(items):
+            adopted += journal.execute(
+                "INSERT INTO claim (place, target_id, identity, text_key, generation_id, binding, status, accepted_at)"
+                " VALUES (?, ?, ?, ?, ?, 'confirmed', ?, ?) ON CONFLICT (generation_id) DO NOTHING",
+                (place, run.target_id, item.identity, item.text_key, item.generation.id,
+                 item.generation.status or "queued", journal.now()),
+            )  # fmt: skip
+            found = journal.one("SELECT claim_id FROM claim WHERE generation_id = ?", (item.generation.id,))
+            if found is not None:
+                generations.record(journal, found["claim_id"], item.generation, "own")
+                generations.end(journal, [found["claim_id"]])
+        journal.insert(
+            "INSERT INTO decision (at, run_id, what, detail) VALUES (?, ?, 'adopt', ?)",
+            (journal.now(), run.run_id, f"{adopted} generations"),
+        )
+    return adopted
+
+
+def forget_gone(journal: Journal, target_id: int, claim_ids: Iterable[int]) -> None:
+    """Take finished generations out of the pool whose files are gone from disk (local studio only: it costs nothing)."""
+    with journal.transaction():
+        journal.execute_many(
+            "UPDATE claim SET live = 0 WHERE claim_id = ? AND target_id = ?",
+            ((claim, target_id) for claim in claim_ids),
+        )
+
+
+def finished_urls(journal: Journal, target_id: int) -> list[tuple[int, str]]:
+    """Return (claim, url) of the target's finished generations that rows may share."""
+    return [
+        (found[0], found[1])
+        for found in journal.query(
+            "SELECT claim_id, url FROM claim WHERE target_id = ? AND live = 1 AND url <> ''", (target_id,)
+        )
+    ]
+
+
+def forget_values(journal: Journal, run: Run) -> None:
+    """Remove a run's cells, payloads, links and raw answers; identities and ids stay, so nothing is paid again."""
+    with journal.transaction():
+        journal.execute("UPDATE row SET cells = NULL, payload = NULL, message = '' WHERE run_no = ?", (run.run_no,))
+        journal.execute(
+            "DELETE FROM answer WHERE chunk_id IN (SELECT chunk_id FROM chunk WHERE run_no = ?)", (run.run_no,)
+        )
+        journal.execute("UPDATE chunk SET body = NULL WHERE run_no = ?", (run.run_no,))
+        journal.execute(
+            "UPDATE claim SET url = '', share_url = '', thumbnail = '', gif = '', whatsapp_video_url = '', message = ''"
+            " WHERE run_no = ? AND ended_at IS NOT NULL AND status = 'failed'",
+            (run.run_no,),
+        )
+
+
+def known(journal: Journal, ids: Iterable[str]) -> set[str]:
+    """Return those of ids that this journal knows as bound."""
+    from bhuman_cli.journal import chunks
+
+    return chunks.known_ids(journal, [GenerationId(item) for item in ids])
