@@ -16,6 +16,7 @@ DEFAULT_PROFILE: Final = "default"
 MASK: Final = "••••"
 
 _PAIRS: Final = (("BHUMAN_API_KEY_ID", "BHUMAN_API_KEY_SECRET"), ("BHUMAN_CLIENT_ID", "BHUMAN_CLIENT_SECRET"))
+VARIABLES: Final = (*_PAIRS[0], *_PAIRS[1], "BHUMAN_BASIC_AUTH", "BHUMAN_TOKEN")
 _SHORTEST_MASKED: Final = 6  # the local studio's secret is the word "local"
 
 
@@ -124,6 +125,11 @@ def mask(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text
+
+
+def shown_id(held: Credentials) -> str:
+    """Return enough of the key's id to tell two keys apart; "" without a key."""
+    return f"{held.key_id[:4]}…" if held.key_id else ""
 
 
 def environment_secrets(environ: Mapping[str, str]) -> list[str]:

@@ -147,10 +147,11 @@ def explained(error: Exception) -> NoAnswer:
         return NoAnswer(Failure.CONNECT, "the name of the service could not be resolved")
     if any(isinstance(link, urllib3.exceptions.ProxyError | requests.exceptions.ProxyError) for link in chain):
         return NoAnswer(Failure.CONNECT, "the proxy refused or does not answer")
-    if any(isinstance(link, _TIMED_OUT_CONNECTING) for link in chain):
-        return NoAnswer(Failure.CONNECT, f"no connection within {CONNECT_S:.0f} s")
+    # NewConnectionError is a ConnectTimeoutError to urllib3, so it must be asked first.
     if any(isinstance(link, urllib3.exceptions.NewConnectionError | ConnectionRefusedError) for link in chain):
         return NoAnswer(Failure.CONNECT, "the connection was refused or there is no route")
+    if any(isinstance(link, _TIMED_OUT_CONNECTING) for link in chain):
+        return NoAnswer(Failure.CONNECT, f"no connection within {CONNECT_S:.0f} s")
     if any(isinstance(link, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError) for link in chain):
         return NoAnswer(Failure.READ, f"no answer within {TOTAL_S:.0f} s")
     return NoAnswer(Failure.READ, "the connection broke before the answer was complete")

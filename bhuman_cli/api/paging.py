@@ -1,0 +1,51 @@
+"""Owns following a list from page to page until it ends. Knows no endpoint, sends nothing itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bhuman_cli.api.wire import Listing
+
+PAGE_SIZE: Final = 100
+MAX_PAGES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What was collected. total: as the service says. is_cut: there may be more behind the limit."""
+
+    items: tuple[Mapping[str, Any], ...]
+    total: int | None
+    is_cut: bool
+
+
+def follow(fetch: Callable[[int, int], Listing], *, limit: int = 0) -> Followed:
+    """Collect the items of all pages, in the service's order, each once.
+
+    fetch: given page (from 0) and size. limit: at most so many items, 0 for all.
+    """
+    items: list[Mapping[str, Any]] = []
+    seen: set[str] = set()
+    total: int | None = None
+    # The size stays the same on all pages: with another one, page 1 would begin somewhere else.
+    size = min(limit, PAGE_SIZE) if limit else PAGE_SIZE
+    for page in range(MAX_PAGES):
+        listing = fetch(page, size)
+        total = listing.total if listing.total is not None else total
+        fresh = [item for item in listing.items if (mark := _mark(item)) not in seen and not seen.add(mark)]  # type: ignore[func-returns-value]
+        items += fresh
+        if limit and len(items) >= limit:
+            has_more = len(items) > limit or (total is None and len(listing.items) >= size) or (total or 0) > limit
+            return Followed(items=tuple(items[:limit]), total=total, is_cut=has_more)
+        # A service that takes no notice of `page` would answer the same for ever; a longer page than asked for is all.
+        if len(listing.items) != size or not fresh or (total is not None and len(items) >= total):
+            break
+    return Followed(items=tuple(items), total=total, is_cut=False)
+
+
+def _mark(item: Mapping[str, Any]) -> str:
+    identifier = item.get("id")
+    return identifier if isinstance(identifier, str) and identifier else json.dumps(item, sort_keys=True, default=str)
