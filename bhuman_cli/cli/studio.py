@@ -1,0 +1,163 @@
+"""Owns `bhuman studio`: serve, faults, template. Parses and prints; what the studio is, is in bhuman_cli.studio."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bhuman_cli import errors, settings
+
+if TYPE_CHECKING:
+    from bhuman_cli.studio.config import StudioConfig
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Run AI Studio's API on this machine, really rendering.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+INSTALL = "pip install 'bhuman[studio]'"
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="Where queue and media are kept.", show_default="BHUMAN_HOME/studio"),
+]
+
+
+@app.command()
+def serve(  # noqa: PLR0913 - one parameter per option
+    *,
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="0 takes a free one.")] = 8787,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    access: Annotated[
+        str, typer.Option("--access", metavar="strict|open", help="open: keys may read lists too, as in 2023.")
+    ] = "strict",
+    render: Annotated[
+        str, typer.Option("--render", metavar="real|instant", help="instant: end videos without making them.")
+    ] = "real",
+    advance: Annotated[
+        str,
+        typer.Option("--advance", metavar="real|reads:N|seconds:S", help="How states move towards the end."),
+    ] = "real",
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=0, help="Render processes; 0: one per core.")
+    ] = 0,
+    credits: Annotated[
+        int | None,
+        typer.Option(
+            "--credits", metavar="N", min=0, help="A pretend balance; one video costs 1.", show_default="endless"
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="ID:SECRET", help="An API key; repeatable.", show_default="local:local"),
+    ] = None,
+    bearer: Annotated[
+        list[str] | None,
+        typer.Option("--bearer", metavar="TOKEN", help="A user token; repeatable.", show_default="local"),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="SPEC", help="Rehearse a bad day; see `bhuman studio faults`."),
+    ] = None,
+    faults_file: Annotated[
+        Path | None, typer.Option("--faults", metavar="FILE", help="Faults from a file, one on a line.")
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option("--template", metavar="FILE", help="A video template.", show_default="the built-in presenter"),
+    ] = None,
+    any_target: Annotated[bool, typer.Option("--any-target", help="Take every campaign and instance id.")] = False,
+    home: HomeOption = None,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Listen to, and call back, other machines. The keys are no secret!")
+    ] = False,
+) -> int:
+    """Serve the API until Ctrl-C. The first line on stdout is its URL; talk goes to stderr.
+
+    The key is `local` with the secret `local`, the user token `local`.
+
+    **Examples**
+
+    `bhuman studio serve`
+
+    `bhuman studio serve --port 0 --render instant --fault 'POST pipeline/campaign#2: drop-after-acceptance'`
+    """
+    _need_extra()
+    from bhuman_cli.studio import faults
+    from bhuman_cli.studio.config import StudioConfig
+
+    found = tuple(faults.parse(spec) for spec in fault or ())
+    config = StudioConfig(
+        home=_home(home),
+        host=host,
+        port=port,
+        access=access,  # type: ignore[arg-type]  # StudioConfig checks it
+        render=render,  # type: ignore[arg-type]
+        advance=advance,
+        workers=workers,
+        credits=credits,
+        keys=_pairs(key),
+        bearers=tuple(bearer or ("local",)),
+        faults=found + (faults.read_file(faults_file) if faults_file else ()),
+        any_target=any_target,
+        template=template,
+        allow_remote=allow_remote,
+    )
+    return _serve(config)
+
+
+@app.command("faults")
+def list_faults() -> int:
+    """Print every misbehaviour that can be rehearsed with `studio serve --fault`, and the grammar."""
+    from bhuman_cli.cli.console import Console
+    from bhuman_cli.studio import manual
+
+    Console().out(manual.text())
+    return 0
+
+
+def _serve(config: StudioConfig) -> int:
+    from bhuman_cli.studio import serving
+
+    bound = serving.bind(config)
+    url = serving.base_url(config, bound)
+
+    def ready() -> None:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+
+    server = serving.build(config, bound, on_ready=ready, signals=True)
+    for line in serving.banner(config, url):
+        sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+    server.run(sockets=[bound])
+    return 0
+
+
+def _need_extra() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise errors.UsageError(f"the local studio needs {' and '.join(missing)}", hint=INSTALL)
+
+
+def _home(given: Path | None) -> Path:
+    return (given or settings.home(os.environ).studio).expanduser().absolute()
+
+
+def _pairs(given: list[str] | None) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for text in given or ["local:local"]:
+        key_id, colon, secret = text.partition(":")
+        if not (key_id and colon and secret):
+            raise errors.UsageError("--key: expected ID:SECRET", hint="bhuman studio serve --key me:secret")
+        pairs.append((key_id, secret))
+    return tuple(pairs)

@@ -1,0 +1,144 @@
+"""Owns the assembly of the web application: routes, refusals, the background tasks. Decides nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from bhuman_cli import __version__, ports
+from bhuman_cli.studio import (
+    answers,
+    front,
+    instant,
+    openapi,
+    replies,
+    routes_orders,
+    routes_pages,
+    routes_reads,
+    routes_things,
+    rules,
+)
+from bhuman_cli.studio.backend import Backend
+from bhuman_cli.studio.callbacks import Sender
+from bhuman_cli.studio.config import StudioConfig
+from bhuman_cli.studio.dispatch import Dispatcher
+from bhuman_cli.studio.request_log import RequestLog
+from bhuman_cli.studio.store import StudioStore
+
+FLUSH_S: Final = 0.25
+
+
+def create_app(
+    config: StudioConfig, *, base_url: str = "http://127.0.0.1:8787", clock: ports.Clock | None = None
+) -> FastAPI:
+    """Return the studio as an ASGI application; its queue is open from start-up to shutdown.
+
+    base_url: where it will be reached; result URLs begin with it.
+
+    Raises:
+        TemplateError: the template can't be used.
+    """
+    clock = clock or ports.SystemClock()
+    store = StudioStore.open(config.home)
+    backend = Backend(config, store, clock, base_url)
+    log = RequestLog(store)
+    app = FastAPI(
+        title="BHuman AI Studio (local)",
+        version=__version__,
+        openapi_url="/swagger-ui/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(backend, log),
+    )
+    app.state.backend = backend
+    app.state.log = log
+    app.state.worker_token = _worker_token(config.home)
+    for module in (routes_orders, routes_reads, routes_things, routes_pages):
+        app.include_router(module.router)
+    app.add_exception_handler(replies.Refused, _refused)
+    app.add_exception_handler(rules.Unusable, _unusable)
+    app.add_exception_handler(RequestValidationError, _misshapen)
+    app.add_exception_handler(HTTPException, _http_error)
+    openapi.extend(app)
+    app.add_middleware(front.Front, backend=backend, log=log, clock=clock)  # type: ignore[arg-type]
+    return app
+
+
+def _lifespan(backend: Backend, log: RequestLog) -> Callable[[FastAPI], Any]:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        backend.targets.seed()
+        _grant_credits(backend)
+        instant.lay_out(backend.links.media)
+        dispatcher, sender = Dispatcher(backend), Sender(backend)
+
+        def wake() -> None:
+            dispatcher.wake()
+            sender.wake()
+
+        backend.wake = wake
+        tasks = [asyncio.create_task(work) for work in (dispatcher.run(), sender.run(), _flushing(log))]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        dispatcher.close()
+        sender.close()
+        log.flush()
+        backend.store.close()
+
+    return lifespan
+
+
+async def _flushing(log: RequestLog) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_S)
+        log.flush()
+
+
+def _grant_credits(backend: Backend) -> None:
+    """Set the pretend balance; a restart with the same grant goes on with what is left of it."""
+    granted = None if backend.config.credits is None else str(backend.config.credits)
+    if granted != backend.store.setting("credits_granted"):
+        backend.store.keep_setting("credits_granted", granted)
+        backend.store.keep_setting("credits_left", granted)
+
+
+def _worker_token(home: Path) -> str:
+    """Return the token by which render workers are known; kept in the home, readable by its owner only."""
+    path = home / "worker-token"
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, replies.Refused)
+    return replies.send(error.answer)
+
+
+async def _unusable(_: Request, error: Exception) -> Response:
+    return replies.send(answers.refusal(400, str(error)))
+
+
+async def _misshapen(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return replies.send(replies.shape_refusal(error.errors()))
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    answer = answers.refusal(error.status_code, str(error.detail))
+    headers = tuple((error.headers or {}).items())
+    return replies.send(answers.Answer(status=answer.status, body=answer.body, headers=headers))

@@ -1,0 +1,147 @@
+"""Owns the delivery of callbacks: one POST per generation and event, again with growing pauses until it is taken.
+
+What is owed is in the store; only loopback addresses are called unless the studio may go further.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bhuman_cli.studio import answers, records
+from bhuman_cli.studio.backend import Backend
+from bhuman_cli.studio.config import LOOPBACK_HOSTS
+from bhuman_cli.studio.faults import Fault
+
+PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
+"""Between attempts; after the last one the callback is given up. Retries are not documented by BHuman: ours."""
+
+TIMEOUT_S: Final = 10.0
+AT_ONCE: Final = 4
+
+
+class Sender:
+    """Sends what is owed. One per process, on the event loop; the POSTs run in a few threads."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._wake = asyncio.Event()
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="studio-callback")
+
+    def wake(self) -> None:
+        """Look at what is owed now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        while True:
+            self._wake.clear()
+            due = self._backend.store.owed(self._backend.now_s(), 100)
+            for event in ("completion", "whatsapp.ready"):
+                await asyncio.gather(*(self._handle(row) for row in due if row["event"] == event))
+            if due:
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._pause_s())
+
+    def close(self) -> None:
+        """Begin nothing new; what is under way ends by its own time limit."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _pause_s(self) -> float:
+        due = self._backend.store.next_due_s()
+        return 5.0 if due is None else min(max(due - self._backend.now_s(), 0.02), 5.0)
+
+    async def _handle(self, owed: sqlite3.Row) -> None:
+        row = self._backend.store.generation(owed["generation_id"])
+        if row is None:
+            return
+        if why := refusal(owed["url"], allow_remote=self._backend.config.allow_remote):
+            self._settle(owed, f"refused: {why}")
+            return
+        met = self._backend.plan.meet("POST", "callback") if owed["attempts"] == 0 else ()
+        if any(fault.action == "lost" for fault in met):
+            self._settle(owed, "lost: rehearsed")
+            return
+        await self._deliver(owed, row, met)
+
+    async def _deliver(self, owed: sqlite3.Row, row: sqlite3.Row, met: Any) -> None:
+        shape, copies = "", 1
+        for fault in met:
+            match fault.action:
+                case "late" | "reorder":
+                    await asyncio.sleep(_pause_of(fault, row))
+                case "forged":
+                    await self._post(owed["url"], _forged(row, self._backend.links))
+                case "repeat":
+                    copies += int(fault.number("n", 1))
+                case "shape":
+                    shape = fault.option("is", "current")
+        payload = records.callback(row, owed["event"], self._backend.links, shape=shape)
+        taken = [await self._post(owed["url"], payload) for _ in range(copies)]
+        if any(taken):
+            self._settle(owed, "delivered")
+        elif owed["attempts"] >= len(PAUSES_S):
+            self._settle(owed, f"given up after {owed['attempts'] + 1} attempts")
+        else:
+            self._settle(owed, "", later_s=PAUSES_S[owed["attempts"]])
+
+    def _settle(self, owed: sqlite3.Row, outcome: str, *, later_s: float = 0.0) -> None:
+        due_s = self._backend.now_s() + later_s
+        self._backend.store.callback_outcome(owed["generation_id"], owed["event"], outcome, due_s=due_s)
+
+    async def _post(self, url: str, payload: dict[str, Any]) -> bool:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _post, url, answers.encode(payload))
+
+
+def refusal(url: str, *, allow_remote: bool) -> str:
+    """Return why a callback URL is not called, or "" if it may be."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return "not a URL"
+    if parts.scheme not in {"http", "https"} or not host:
+        return "not an http(s) URL"
+    loopback = host in LOOPBACK_HOSTS or host.startswith("127.")
+    if not loopback and not allow_remote:
+        return "not on this machine (the studio calls back further only with --allow-remote)"
+    return ""
+
+
+def _pause_of(fault: Fault, row: sqlite3.Row) -> float:
+    if fault.action == "late":
+        return fault.number("seconds", 2)
+    # Earlier rows wait longer, so that later ones overtake them.
+    return max(0.6 - 0.1 * float(row["api_row_index"]), 0.0)
+
+
+def _forged(row: sqlite3.Row, links: records.Links) -> dict[str, Any]:
+    true = records.callback(row, "completion", links)
+    lie = "https://videos.example.invalid/not-yours"
+    return {**true, "id": str(uuid.uuid4()), "status": "succeeded", "video_url": lie, "url": f"{lie}.mp4"}
+
+
+def _post(url: str, body: bytes) -> bool:
+    import requests
+
+    with requests.Session() as session:
+        # Neither proxies nor a netrc: nothing of this machine's owner goes along.
+        session.trust_env = False
+        try:
+            answer = session.post(
+                url,
+                data=body,
+                headers={"content-type": "application/json", "user-agent": "bhuman-local-studio"},
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, ValueError):
+            return False
+        return answer.ok

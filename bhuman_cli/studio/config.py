@@ -1,0 +1,122 @@
+"""Owns what a studio is started with, and how its time moves. Knows nothing of the web or of disks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from bhuman_cli.errors import UsageError
+from bhuman_cli.studio.faults import Fault
+
+LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+CAMPAIGN_ID: Final = "10ca1000-0000-4000-8000-000000000001"
+INSTANCE_ID: Final = "10ca1000-0000-4000-8000-000000000002"
+"""The campaign and the video instance every new studio starts with; fixed, so that a README line can be pasted."""
+
+PROJECT_IDS: Final = ("10ca1000-0000-4000-8000-0000000000a1", "10ca1000-0000-4000-8000-0000000000a2")
+WORKSPACE_ID: Final = "10ca1000-0000-4000-8000-0000000000b1"
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How the states that a client sees move towards the end.
+
+    kind: `real` as the work goes; `reads`: a video is unfinished for its first `amount` reads;
+        `seconds`: it is unfinished for `amount` seconds after it was accepted.
+    """
+
+    kind: Literal["real", "reads", "seconds"]
+    amount: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `real`, `reads:N` or `seconds:S`.
+
+        Raises:
+            UsageError: anything else.
+        """
+        if text == "real":
+            return cls("real")
+        if match := re.fullmatch(r"reads:(\d{1,6})", text):
+            return cls("reads", int(match[1]))
+        if match := re.fullmatch(r"seconds:(\d{1,6}(?:\.\d{1,6})?)", text):
+            return cls("seconds", float(match[1]))
+        raise UsageError(f"--advance {text}: expected real, reads:N or seconds:S", hint="--advance reads:3")
+
+    def cap(self, status: str, *, reads: int, age_s: float) -> str:
+        """Return the status to show for work that is really at `status`.
+
+        reads: how often this video was shown before. age_s: seconds since it was accepted.
+        """
+        if self.kind == "real" or self.amount <= 0:
+            return status
+        share = (reads if self.kind == "reads" else age_s) / self.amount
+        if share >= 1:
+            return status
+        allowed = min(int(share * 3), 2)
+        return UNFINISHED[min(allowed, UNFINISHED.index(status) if status in UNFINISHED else 2)]
+
+
+UNFINISHED: Final = ("queued", "preparing", "processing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudioConfig:
+    """Everything a studio is started with.
+
+    home: folder of the queue, the media and the worker token; made if missing.
+    port: 0 takes a free one. advance: see Advance.parse. workers: 0 means one per core.
+    credits: a pretend balance; None never runs out. keys: (id, secret) pairs; bearers: tokens.
+    faults: rehearsed misbehaviour; none by default.
+    access: who may read lists: bearers only, as documented today, or Basic keys too, as the 2023 service allowed.
+    render: whether videos are made, or only declared made.
+    links: `file` makes result URLs `file:` URIs in home/media.
+    any_target: every campaign or instance id means the template, as `--local` wants it.
+    template: a template file for the first campaign; None is the built-in presenter.
+    allow_remote: bind to, and call back, addresses beyond this machine.
+    """
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    access: Literal["strict", "open"] = "strict"
+    render: Literal["real", "instant"] = "real"
+    advance: str = "real"
+    workers: int = 0
+    credits: int | None = None
+    keys: tuple[tuple[str, str], ...] = (("local", "local"),)
+    bearers: tuple[str, ...] = ("local",)
+    faults: tuple[Fault, ...] = ()
+    links: Literal["http", "file"] = "http"
+    any_target: bool = False
+    template: Path | None = None
+    allow_remote: bool = False
+    pace: Advance = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check what would otherwise fail late, or open a door.
+
+        Raises:
+            UsageError: a setting has a value that it can't have.
+        """
+        _require("access", self.access, ("strict", "open"))
+        _require("render", self.render, ("real", "instant"))
+        _require("links", self.links, ("http", "file"))
+        object.__setattr__(self, "pace", Advance.parse(self.advance))
+        if self.host not in LOOPBACK_HOSTS and not self.allow_remote:
+            raise UsageError(
+                f"--host {self.host}: the studio binds to this machine only, because its keys are no secret",
+                hint="bhuman studio serve --host 127.0.0.1   (or add --allow-remote)",
+            )
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"--port {self.port}: a port is between 0 and 65535, and 0 takes a free one")
+        if self.workers < 0 or (self.credits is not None and self.credits < 0):
+            raise UsageError("--workers and --credits can't be negative")
+
+
+def _require(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"--{name} {value}: expected {' or '.join(choices)}")

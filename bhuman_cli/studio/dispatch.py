@@ -1,0 +1,144 @@
+"""Owns the hand-over of queued videos to the render workers, and the taking back from owners that died. No rendering."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import sqlite3
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import filelock
+
+from bhuman_cli.studio.backend import Backend
+
+if TYPE_CHECKING:
+    from bhuman_cli.studio.render.job import RenderedMedia, RenderJob
+    from bhuman_cli.studio.render.workers import RenderPool
+
+LOOK_AGAIN_S: Final = 2.0
+"""How often to look for rows that another process left behind; own rows wake the dispatcher at once."""
+
+MAX_ATTEMPTS: Final = 5
+"""A video that so many owners died on is given up: it may be what kills them."""
+
+
+class Dispatcher:
+    """Keeps the workers busy as long as something is queued. One per process, on the event loop."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._workers = backend.config.workers or os.cpu_count() or 1
+        self._wake = asyncio.Event()
+        self._pool: RenderPool | None = None
+        self._waiting: list[str] = []
+        self._running: set[str] = set()
+        self._owners = backend.config.home / "owners"
+        self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._lock = filelock.FileLock(self._owners / self._owner)
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self._owners.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire(timeout=0)
+        while True:
+            self._wake.clear()
+            self._take_back()
+            self._fill()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_S)
+
+    def close(self) -> None:
+        """Stop the workers; what they had not finished is queued again."""
+        if self._pool is not None:
+            self._pool.close()
+        self._backend.store.requeue(self._owner)
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            (self._owners / self._owner).unlink()
+
+    def _take_back(self) -> None:
+        for owner in self._backend.store.owners():
+            if owner == self._owner:
+                continue
+            lock = filelock.FileLock(self._owners / Path(owner).name)
+            with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
+                self._backend.store.requeue(owner)
+                with contextlib.suppress(OSError):
+                    (self._owners / Path(owner).name).unlink()
+
+    def _fill(self) -> None:
+        # One row ahead of each worker, so that none waits for this loop.
+        room = 2 * self._workers - len(self._running) - len(self._waiting)
+        if room > 0:
+            for row in self._backend.store.claim(self._owner, room):
+                self._submit(row)
+        self._mark_started()
+
+    def _submit(self, row: sqlite3.Row) -> None:
+        identifier = row["id"]
+        if row["attempts"] > MAX_ATTEMPTS:
+            self._backend.finish(identifier, "failed", f"the render was begun {MAX_ATTEMPTS} times and never ended")
+            return
+        self._waiting.append(identifier)
+        loop = asyncio.get_running_loop()
+        future = self._workers_pool().submit(self._job(row))
+        future.add_done_callback(lambda done: _back_to(loop, self._ended, identifier, done))
+
+    def _mark_started(self) -> None:
+        while self._waiting and len(self._running) < self._workers:
+            identifier = self._waiting.pop(0)
+            self._running.add(identifier)
+            self._backend.store.start(identifier, self._owner, now=self._backend.now())
+
+    def _ended(self, identifier: str, future: Future[RenderedMedia]) -> None:
+        from bhuman_cli.studio.render import job
+
+        self._running.discard(identifier)
+        if identifier in self._waiting:
+            self._waiting.remove(identifier)
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is None:
+            self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
+        elif isinstance(error, job.RenderFailure):
+            self._backend.finish(identifier, "failed", str(error))
+        else:
+            self._backend.finish(identifier, "failed", f"the renderer stopped: {type(error).__name__}")
+        self.wake()
+
+    def _workers_pool(self) -> RenderPool:
+        if self._pool is None:
+            from bhuman_cli.studio.render import workers
+
+            self._pool = workers.RenderPool(self._workers, self._backend.config.home / "cache")
+        return self._pool
+
+    def _job(self, row: sqlite3.Row) -> RenderJob:
+        from bhuman_cli.studio.render import job
+
+        values = dict(zip(json.loads(row["variables"]), json.loads(row["text"]), strict=True))
+        return job.RenderJob(
+            generation_id=row["id"],
+            template=row["template"],
+            values=values,
+            assets=tuple(json.loads(row["assets"])),
+            backgrounds=tuple(json.loads(row["backgrounds"])),
+            out_dir=str((self._backend.links.media / row["id"]).resolve()),
+            options=json.loads(row["options"]),
+        )
+
+
+def _back_to(loop: asyncio.AbstractEventLoop, call: Any, identifier: str, future: Future[Any]) -> None:
+    # The loop may be closed already; the row is then queued again by whoever opens the home next.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, identifier, future)

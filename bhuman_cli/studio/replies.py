@@ -1,0 +1,114 @@
+"""Owns how routes read a body, ask for credentials, and answer. The order is the documented one: 422, 401, 400."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+from pydantic import BaseModel, ValidationError
+
+from bhuman_cli.studio import access, answers, models
+from bhuman_cli.studio.backend import Backend, OutOfCredits, Order
+from bhuman_cli.studio.front import REQUEST_NO
+
+M = TypeVar("M", bound=BaseModel)
+
+Spec = dict[int | str, dict[str, Any]]
+
+
+class Refused(Exception):
+    """A request that ends with this answer."""
+
+    def __init__(self, answer: answers.Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def responses(success: type[BaseModel], *codes: int) -> Spec:
+    """Return what OpenAPI says of a route's answers."""
+    told = {
+        400: "the payload can't be used",
+        401: "missing or wrong credentials",
+        403: "not a worker",
+        404: "not found",
+    }
+    refusals: Spec = {code: {"model": models.Problem, "description": told[code]} for code in codes}
+    shape: Spec = {422: {"model": models.ShapeProblem, "description": "the body or query can't be read"}}
+    return {200: {"model": success}, **refusals, **shape}
+
+
+def takes(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what OpenAPI says of a route's body; the body itself is read by body()."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+async def body(request: Request, model: type[M]) -> M:
+    """Read the JSON body, whatever its content type says.
+
+    Raises:
+        Refused: it is not JSON, or not of this shape (422). Values are not repeated in the answer.
+    """
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise Refused(
+            shape_refusal(error.errors(include_url=False, include_input=False, include_context=False), "body")
+        )
+    except RecursionError:
+        raise Refused(shape_refusal([{"type": "json_invalid", "loc": (), "msg": "too deeply nested"}], "body"))
+
+
+def shape_refusal(problems: Any, where: str = "") -> answers.Answer:
+    """Return a 422: {detail: [{type, loc, msg}]}."""
+    detail = [
+        {"type": problem["type"], "loc": [*([where] if where else []), *problem["loc"]], "msg": problem["msg"]}
+        for problem in problems
+    ]
+    return answers.Answer(status=422, body=answers.encode({"detail": detail[:50]}))
+
+
+def enter(request: Request, door: access.Door) -> Backend:
+    """Return the backend to a request whose credentials open this door.
+
+    Raises:
+        Refused: they don't (401).
+    """
+    backend: Backend = request.app.state.backend
+    if not access.may_enter(backend.config, door, request.headers.get("authorization")):
+        refused = answers.refusal(401, "missing or invalid authorization")
+        raise Refused(
+            answers.Answer(status=401, body=refused.body, headers=(("www-authenticate", 'Basic realm="local studio"'),))
+        )
+    return backend
+
+
+def accept(request: Request, order: Order) -> Response:
+    """Accept an order and answer with its ids.
+
+    Raises:
+        rules.Unusable: the payload can't be used.
+    """
+    backend: Backend = request.app.state.backend
+    try:
+        ids = backend.accept(order, request.scope[REQUEST_NO])
+    except OutOfCredits:
+        return send(answers.quota())
+    return ok(ids)
+
+
+def ok(result: Any) -> Response:
+    """Answer with the documented envelope."""
+    return send(answers.success(result))
+
+
+def not_found(what: str) -> Response:
+    """Answer 404."""
+    return send(answers.refusal(404, f"{what} not found"))
+
+
+def send(answer: answers.Answer) -> Response:
+    """Turn an answer into the web framework's."""
+    response = Response(answer.body, status_code=answer.status, media_type=answer.content_type)
+    response.headers.update(dict(answer.headers))
+    return response

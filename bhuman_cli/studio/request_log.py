@@ -1,0 +1,42 @@
+"""Owns the numbering and the buffering of the request log. What costs money is on disk before it is answered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bhuman_cli.studio.store import LogEntry, StudioStore
+
+_BLOCK: Final = 1_000
+"""Numbers are taken in blocks, because several processes may share a home."""
+
+
+class RequestLog:
+    """The log that tests and people judge clients by.
+
+    Reads are kept back for a moment and written together; anything else is written at once.
+    """
+
+    def __init__(self, store: StudioStore) -> None:
+        self._store = store
+        self._next = self._end = 0
+        self._waiting: list[LogEntry] = []
+
+    def number(self) -> int:
+        """Return the next request's number."""
+        if self._next == self._end:
+            self._next = self._store.reserve_numbers(_BLOCK)
+            self._end = self._next + _BLOCK
+        self._next += 1
+        return self._next - 1
+
+    def add(self, entry: LogEntry) -> None:
+        """Log one answered request."""
+        self._waiting.append(entry)
+        if entry.method not in {"GET", "HEAD"}:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        if self._waiting:
+            entries, self._waiting = self._waiting, []
+            self._store.log(entries)

@@ -1,0 +1,121 @@
+"""Owns what makes a well-formed request unusable (HTTP 400): mapping, assets, segments. Pure.
+
+Source: API contract, sections 2.1, 2.3, 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bhuman_cli.domain import MAX_ROWS_PER_REQUEST
+
+MODES: Final = ("keep_original", "full_script")
+KINDS: Final = ("link", "site", "linkedin")
+BACKGROUND_MODES: Final = ("basic", "circle", "chroma")
+
+
+class Unusable(Exception):
+    """The payload can't be used; the message says why."""
+
+
+def check_rows(variables: Sequence[str], names: Sequence[Sequence[str]]) -> None:
+    """Check that every row has a value for every variable.
+
+    Raises:
+        Unusable: it has not, there are no rows or variables, too many rows, or a variable is named twice or not at all.
+    """
+    if not variables:
+        raise Unusable("variables is empty")
+    if any(not name.strip() for name in variables):
+        raise Unusable("variables: a name is blank")
+    if len(set(variables)) != len(variables):
+        raise Unusable("variables: a name is there twice")
+    if not names:
+        raise Unusable("names is empty")
+    if len(names) > MAX_ROWS_PER_REQUEST:
+        raise Unusable(f"names has {len(names)} rows; the most is {MAX_ROWS_PER_REQUEST}")
+    for index, row in enumerate(names):
+        if len(row) != len(variables):
+            raise Unusable(f"names[{index}] has {len(row)} values for {len(variables)} variables")
+
+
+def check_known(variables: Sequence[str], known: Sequence[str], *, accepts_any: bool) -> None:
+    """Check the variables against those of the template.
+
+    Raises:
+        Unusable: one is missing, or unknown to a template that doesn't take any.
+    """
+    if accepts_any:
+        return
+    if unknown := [name for name in variables if name not in known]:
+        raise Unusable(f"variables: the template has no {', '.join(sorted(unknown))[:200]}")
+    if missing := [name for name in known if name not in variables]:
+        raise Unusable(f"variables: the template needs {', '.join(sorted(missing))[:200]}")
+
+
+def mode(given: str | None) -> str:
+    """Return the generation mode; missing or blank is keep_original.
+
+    Raises:
+        Unusable: another word.
+    """
+    word = (given or "").strip() or MODES[0]
+    if word not in MODES:
+        raise Unusable(f"generation_mode must be {' or '.join(MODES)}")
+    return word
+
+
+def complete_assets(
+    assets: Sequence[Sequence[str | None]] | None, *, rows: int, backgrounds: int
+) -> list[tuple[str, ...]]:
+    """Return one tuple per row, one URL per background, "" where blank; https:// is put before what has no scheme.
+
+    Raises:
+        Unusable: rows or columns don't line up, or a URL is of another scheme.
+    """
+    if not assets:
+        if backgrounds:
+            raise Unusable(f"assets is missing, but there are {backgrounds} backgrounds")
+        return [()] * rows
+    if len(assets) != rows:
+        raise Unusable(f"assets has {len(assets)} rows, names has {rows}")
+    for index, row in enumerate(assets):
+        if len(row) != backgrounds:
+            raise Unusable(f"assets[{index}] has {len(row)} columns for {backgrounds} backgrounds")
+    return [tuple(_complete(cell, index) for cell in row) for index, row in enumerate(assets)]
+
+
+def _complete(cell: str | None, index: int) -> str:
+    url = (cell or "").strip()
+    if not url:
+        return ""
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)", url):
+        return f"https://{url}"
+    if not re.match(r"https?://[^/\s]", url, re.IGNORECASE):
+        raise Unusable(f"assets[{index}]: only http and https URLs")
+    return url
+
+
+def check_segments(backgrounds: Sequence[Mapping[str, Any]]) -> None:
+    """Check that segments are whole and do not overlap; end -1 means to the end.
+
+    Raises:
+        Unusable: they do.
+    """
+    spans = []
+    for index, background in enumerate(backgrounds):
+        start, end = float(background["start"]), float(background["end"])
+        end = float("inf") if end == -1 else end
+        if start < 0 or end <= start:
+            raise Unusable(f"backgrounds[{index}]: a segment ends after it starts (or at -1), and starts at 0 or later")
+        if background["kind"] not in KINDS:
+            raise Unusable(f"backgrounds[{index}].kind must be {', '.join(KINDS)}")
+        if background["config"]["mode"] not in BACKGROUND_MODES:
+            raise Unusable(f"backgrounds[{index}].config.mode must be {', '.join(BACKGROUND_MODES)}")
+        spans.append((start, end, index))
+    spans.sort()
+    for (_, end, one), (start, _, other) in zip(spans, spans[1:], strict=False):
+        if start < end:
+            raise Unusable(f"backgrounds[{one}] and backgrounds[{other}] overlap")

@@ -1,0 +1,107 @@
+"""Owns the socket and the server loop that a studio runs in, in this process or in a thread of it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from bhuman_cli.errors import UsageError
+from bhuman_cli.studio import app as studio_app
+from bhuman_cli.studio import wire
+from bhuman_cli.studio.config import CAMPAIGN_ID, StudioConfig
+
+
+def bind(config: StudioConfig) -> socket.socket:
+    """Return a listening socket; from here on connections wait instead of being refused.
+
+    Raises:
+        UsageError: the address is taken, or not ours.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((config.host, config.port))
+        bound.listen(512)
+    except OSError as error:
+        bound.close()
+        raise UsageError(
+            f"{config.host}:{config.port}: can't listen there: {error.strerror}", hint="bhuman studio serve --port 0"
+        ) from None
+    return bound
+
+
+def base_url(config: StudioConfig, bound: socket.socket) -> str:
+    """Return the URL that clients use."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{bound.getsockname()[1]}"
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server that says when it is ready, and leaves signals alone if told so."""
+
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None], signals: bool) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._signals = signals
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+        """Handle SIGINT and SIGTERM only where this process is the studio's own."""
+        if not self._signals:
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            # uvicorn would raise the signal again here; being asked to end is how a studio ends well.
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def build(
+    config: StudioConfig, bound: socket.socket, *, on_ready: Callable[[], None], signals: bool, clock: Any = None
+) -> Server:
+    """Return a server for a socket that is bound already; run it with `server.run(sockets=[bound])`."""
+    application = studio_app.create_app(config, base_url=base_url(config, bound), clock=clock)
+    settings = uvicorn.Config(
+        application,
+        http=wire.Protocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        # A hanging request (a rehearsed one, too) must not keep the studio from ending.
+        timeout_graceful_shutdown=1,
+    )
+    return Server(settings, on_ready=on_ready, signals=signals)
+
+
+def banner(config: StudioConfig, url: str) -> list[str]:
+    """Return what a person wants to know first."""
+    keys = ", ".join(f"{key_id}" for key_id, _ in config.keys)
+    lines = [
+        f"local studio: {url}  (renders: {config.render}; lists: {config.access}; home: {config.home})",
+        f"  key id {keys}; campaign {CAMPAIGN_ID}; API and Swagger UI at {url}/swagger-ui/",
+    ]
+    if config.keys == (("local", "local"),):
+        lines.append(f"  BHUMAN_BASE_URL={url} BHUMAN_API_KEY_ID=local BHUMAN_API_KEY_SECRET=local")
+    lines += [f"  rehearsing: {fault.path}: {fault.action}" for fault in config.faults]
+    return lines

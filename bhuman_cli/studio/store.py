@@ -1,0 +1,385 @@
+"""Owns the studio's SQLite file, the only one it has: the queue, the log, the callbacks owed. No HTTP, no rules.
+
+One connection, used by one thread at a time. Several processes may share a home: work is claimed under an owner's name,
+and an owner that died (its lock file can be locked) loses its claims. Every method that changes something has
+committed when it returns.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from bhuman_cli.studio import schema
+
+LOGGED_REQUESTS: Final = 50_000
+"""Older entries of the request log are dropped: a studio may run for months."""
+
+FINAL: Final = ("succeeded", "failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one accepted request says once for all its rows."""
+
+    request_no: int
+    route: str
+    target_kind: str
+    target_id: str
+    variables: Sequence[str]
+    backgrounds: Sequence[Mapping[str, Any]]
+    options: Mapping[str, Any]
+    callback_url: str
+    whatsapp: bool
+    template: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRow:
+    """One row of an accepted request, as it is queued (or already ended, where nothing is rendered)."""
+
+    id: str
+    text: Sequence[str]
+    assets: Sequence[str]
+    state: str = "queued"
+    message: str = ""
+    placeholder: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One request as it is logged. status 0: closed without an answer."""
+
+    no: int
+    method: str
+    path: str
+    query: str
+    status: int
+    fault: str
+    body: bytes | None
+    at: str
+
+
+class StudioStore:
+    """The studio's memory on disk."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    def open(cls, home: Path) -> Self:
+        """Open the queue in a studio's home, made if missing; may be done while a studio is running there."""
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = home / "studio.sqlite"
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        os.close(descriptor)
+        db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        store = cls(db)
+        store._migrate()
+        return store
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _migrate(self) -> None:
+        if self._db.execute("PRAGMA user_version").fetchone()[0] >= schema.VERSION:
+            return
+        with self._writing():
+            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in schema.DDL.split(";\n"):
+                    if statement.strip():
+                        self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    def reserve_numbers(self, count: int) -> int:
+        """Set aside request numbers for one process, and return the first."""
+        with self._writing():
+            first = int(self.setting("next_request_no") or 1)
+            self._set("next_request_no", str(first + count))
+        return first
+
+    def log(self, entries: Iterable[LogEntry]) -> None:
+        """Write requests into the log, and forget those that are too old."""
+        rows = [(e.no, e.method, e.path, e.query, e.status, e.fault, e.body, e.at) for e in entries]
+        with self._writing():
+            self._db.executemany("INSERT OR REPLACE INTO requests VALUES (?,?,?,?,?,?,?,?)", rows)
+            if rows:
+                self._db.execute("DELETE FROM requests WHERE no <= ?", (rows[-1][0] - LOGGED_REQUESTS,))
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the log: no, method, path, query, status, fault, body (bytes or None), at."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM requests ORDER BY no")]
+
+    # --- accepting ------------------------------------------------------------------------------------------------
+
+    def accept(self, batch: Batch, rows: Sequence[NewRow], *, now_s: float, now: str, due_s: float | None) -> bool:
+        """Queue the rows of one request, all or none, and pay for them; False if the credits don't suffice.
+
+        due_s: when the callbacks of rows that have already ended are due; None if that isn't known yet.
+        """
+        with self._writing():
+            left = self.setting("credits_left")
+            if left is not None and int(left) < len(rows):
+                return False
+            if left is not None:
+                self._set("credits_left", str(int(left) - len(rows)))
+            self._insert(batch, rows, now_s=now_s, now=now)
+            if due_s is not None:
+                ended = [row.id for row in rows if row.state in FINAL]
+                self._owe(ended, batch.callback_url, whatsapp=batch.whatsapp, due_s=due_s)
+        return True
+
+    def _insert(self, batch: Batch, rows: Sequence[NewRow], *, now_s: float, now: str) -> None:
+        cursor = self._db.execute(
+            "INSERT INTO batches (request_no, route, target_kind, target_id, variables, backgrounds, options,"
+            " callback_url, whatsapp, template, accepted_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                batch.request_no,
+                batch.route,
+                batch.target_kind,
+                batch.target_id,
+                _json(list(batch.variables)),
+                _json(list(batch.backgrounds)),
+                _json(dict(batch.options)),
+                batch.callback_url,
+                batch.whatsapp,
+                batch.template,
+                now,
+            ),
+        )
+        number = cursor.lastrowid
+        self._db.executemany(
+            "INSERT INTO generations (id, batch_no, api_row_index, text, assets, state, message, placeholder,"
+            " accepted_s, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (
+                (
+                    row.id,
+                    number,
+                    index,
+                    _json(list(row.text)),
+                    _json(list(row.assets)),
+                    row.state,
+                    row.message,
+                    row.placeholder,
+                    now_s,
+                    now,
+                )
+                for index, row in enumerate(rows)
+            ),
+        )
+
+    def accepted(self) -> list[dict[str, Any]]:
+        """Return what the studio accepted, in order: the service's own count, by which clients are judged."""
+        return [
+            {
+                "id": row["id"],
+                "target_id": row["target_id"],
+                "text": json.loads(row["text"]),
+                "assets": json.loads(row["assets"]),
+                "variables": json.loads(row["variables"]),
+                "api_row_index": row["api_row_index"],
+                "request_no": row["request_no"],
+                "accepted_at": row["accepted_at"],
+                "state": row["state"],
+                "attempts": row["attempts"],
+            }
+            for row in self._db.execute(f"{_GENERATIONS} ORDER BY g.seq")
+        ]
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def generation(self, identifier: str) -> sqlite3.Row | None:
+        """Return one generation with what its request said, or None."""
+        row: sqlite3.Row | None = self._db.execute(f"{_GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
+        return row
+
+    def generations(self, kind: str, target_id: str, *, offset: int, limit: int) -> tuple[int, list[sqlite3.Row]]:
+        """Return how many generations a target has, and one page of them, oldest first."""
+        where = "WHERE b.target_kind = ? AND b.target_id = ?"
+        total = self._db.execute(
+            f"SELECT count(*) FROM generations g JOIN batches b ON b.no = g.batch_no {where}", (kind, target_id)
+        ).fetchone()[0]
+        if offset >= total:
+            return total, []
+        rows = self._db.execute(
+            f"{_GENERATIONS} {where} ORDER BY g.seq LIMIT ? OFFSET ?", (kind, target_id, limit, offset)
+        ).fetchall()
+        return total, rows
+
+    def latest(self, limit: int) -> list[sqlite3.Row]:
+        """Return the newest generations, newest first."""
+        return self._db.execute(f"{_GENERATIONS} ORDER BY g.seq DESC LIMIT ?", (limit,)).fetchall()
+
+    def counts(self) -> dict[str, int]:
+        """Return how many generations are in each state."""
+        return dict(self._db.execute("SELECT state, count(*) FROM generations GROUP BY state").fetchall())
+
+    # --- working --------------------------------------------------------------------------------------------------
+
+    def claim(self, owner: str, limit: int) -> list[sqlite3.Row]:
+        """Take up to `limit` queued generations for this owner, oldest first; nobody else gets them."""
+        with self._writing():
+            taken = [
+                row[0]
+                for row in self._db.execute(
+                    "SELECT id FROM generations WHERE state = 'queued' ORDER BY seq LIMIT ?", (limit,)
+                )
+            ]
+            self._db.executemany(
+                "UPDATE generations SET state = 'preparing', owner = ?, attempts = attempts + 1 WHERE id = ?",
+                [(owner, identifier) for identifier in taken],
+            )
+        rows = (self.generation(identifier) for identifier in taken)
+        return [row for row in rows if row is not None]
+
+    def start(self, identifier: str, owner: str, *, now: str) -> None:
+        """Record that the renderer has begun."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE generations SET state = 'processing', updated_at = ?"
+                " WHERE id = ? AND owner = ? AND state = 'preparing'",
+                (now, identifier, owner),
+            )
+
+    def finish(self, identifier: str, state: str, message: str, *, now: str, due_s: float | None) -> bool:
+        """Record how a generation ended, once; False if it had ended before (or is unknown).
+
+        due_s: when its callbacks are due; None if that isn't known yet.
+        """
+        with self._writing():
+            done = self._db.execute(
+                "UPDATE generations SET state = ?, message = ?, owner = NULL, updated_at = ?"
+                " WHERE id = ? AND state NOT IN ('succeeded', 'failed')",
+                (state, message, now, identifier),
+            ).rowcount
+            if done and due_s is not None:
+                self._owe_for(identifier, due_s)
+        return bool(done)
+
+    def requeue(self, owner: str) -> int:
+        """Give back what an owner had claimed and did not finish; return how many."""
+        with self._writing():
+            return self._db.execute(
+                "UPDATE generations SET state = 'queued', owner = NULL"
+                " WHERE owner = ? AND state IN ('preparing', 'processing')",
+                (owner,),
+            ).rowcount
+
+    def owners(self) -> list[str]:
+        """Return everybody who has claimed something and not finished it."""
+        return [row[0] for row in self._db.execute("SELECT DISTINCT owner FROM generations WHERE owner IS NOT NULL")]
+
+    # --- callbacks ------------------------------------------------------------------------------------------------
+
+    def owe(self, identifiers: Sequence[str], due_s: float) -> None:
+        """Record that the callbacks of these generations are due; those owed or sent before stay as they are."""
+        with self._writing():
+            for identifier in identifiers:
+                self._owe_for(identifier, due_s)
+
+    def _owe_for(self, identifier: str, due_s: float) -> None:
+        row = self.generation(identifier)
+        if row is not None:
+            whatsapp = bool(row["whatsapp"]) and row["state"] == "succeeded"
+            self._owe([identifier], row["callback_url"], whatsapp=whatsapp, due_s=due_s)
+
+    def _owe(self, identifiers: Sequence[str], url: str, *, whatsapp: bool, due_s: float) -> None:
+        events = ["completion", "whatsapp.ready"] if whatsapp else ["completion"]
+        if url:
+            self._db.executemany(
+                "INSERT OR IGNORE INTO callbacks (generation_id, event, url, due_s) VALUES (?,?,?,?)",
+                [(identifier, event, url, due_s) for identifier in identifiers for event in events],
+            )
+
+    def owed(self, now_s: float, limit: int) -> list[sqlite3.Row]:
+        """Return callbacks that are due: generation_id, event, url, attempts; a completion before its whatsapp.ready."""
+        return self._db.execute(
+            "SELECT * FROM callbacks WHERE outcome = '' AND due_s <= ? ORDER BY due_s, rowid LIMIT ?", (now_s, limit)
+        ).fetchall()
+
+    def next_due_s(self) -> float | None:
+        """Return when the next callback is due, or None."""
+        due: float | None = self._db.execute("SELECT min(due_s) FROM callbacks WHERE outcome = ''").fetchone()[0]
+        return due
+
+    def callback_outcome(self, identifier: str, event: str, outcome: str, *, due_s: float) -> None:
+        """Record one attempt: an outcome ends it, '' leaves it owed until due_s."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE callbacks SET attempts = attempts + 1, outcome = ?, due_s = ? WHERE generation_id = ? AND event = ?",
+                (outcome, due_s, identifier, event),
+            )
+
+    def callbacks(self) -> list[dict[str, Any]]:
+        """Return every callback ever owed."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM callbacks ORDER BY rowid")]
+
+    # --- things and settings --------------------------------------------------------------------------------------
+
+    def things(self, kind: str) -> list[dict[str, Any]]:
+        """Return the records of a kind, oldest first."""
+        rows = self._db.execute("SELECT record FROM things WHERE kind = ? ORDER BY position", (kind,))
+        return [json.loads(row[0]) for row in rows]
+
+    def thing(self, kind: str, identifier: str) -> dict[str, Any] | None:
+        """Return one record, or None."""
+        row = self._db.execute("SELECT record FROM things WHERE kind = ? AND id = ?", (kind, identifier)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put_thing(self, kind: str, record: Mapping[str, Any]) -> None:
+        """Create or replace a record by its `id`."""
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO things SELECT ?, ?, 1 + coalesce(max(position), 0), ? FROM things WHERE kind = ?"
+                " ON CONFLICT (kind, id) DO UPDATE SET record = excluded.record",
+                (kind, record["id"], _json(dict(record)), kind),
+            )
+
+    def setting(self, key: str) -> str | None:
+        """Return a kept setting, or None."""
+        row = self._db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_setting(self, key: str, value: str | None) -> None:
+        """Keep a setting; None removes it."""
+        with self._writing():
+            self._set(key, value)
+
+    def _set(self, key: str, value: str | None) -> None:
+        if value is None:
+            self._db.execute("DELETE FROM settings WHERE key = ?", (key,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+
+_GENERATIONS: Final = (
+    "SELECT g.*, b.request_no, b.route, b.target_kind, b.target_id, b.variables, b.backgrounds, b.options,"
+    " b.callback_url, b.whatsapp, b.template, b.accepted_at FROM generations g JOIN batches b ON b.no = g.batch_no"
+)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
