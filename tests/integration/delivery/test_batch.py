@@ -122,7 +122,7 @@ GOOD = Answer(media_files.mp4())
         Answer(status=503),
         Answer(status=429),
     ],
-    ids="cut cut-chunked short short-chunked length-too-small length-too-big page empty 503 429".split(),
+    ids=["cut", "cut-chunked", "short", "short-chunked", "low", "high", "page", "empty", "503", "429"],
 )
 def test_a_bad_body_is_never_taken_for_the_file(
     server: MediaServer, kit: fetch.Kit, tmp_path: Path, first: Answer

@@ -1,0 +1,115 @@
+"""Owns what is said when a run has ended: counts, failures by reason, where the files are, what to do next. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bhuman_cli import domain
+from bhuman_cli.domain import Status
+
+SUPPORT_CODE: Final = "BH-RENDER-FAILED"
+MAX_REASONS: Final = 5
+MAX_REASON_LENGTH: Final = 160
+
+_BAD: Final = (Status.FAILED, Status.REJECTED, Status.INVALID, Status.IN_DOUBT)
+_NUMBERS: Final = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Rows that ended badly in the same way. support: short ids of failed renders, for the service's people."""
+
+    status: str
+    text: str
+    rows: tuple[int, ...]
+    support: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a person wants to know at the end of a run."""
+
+    counts: Mapping[str, int]
+    reasons: tuple[Reason, ...]
+    files: tuple[str, ...] = ()
+    next_command: str = ""
+
+
+def of(rows: Iterable[Mapping[str, str]], *, files: Sequence[str] = (), next_command: str = "") -> Summary:
+    """Return the summary of result rows (mappings of the result columns), largest group of failures first."""
+    counts: Counter[str] = Counter()
+    groups: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for fields in rows:
+        status = fields["status"]
+        counts[status] += 1
+        if status in _BAD:
+            # The same reason with other digits (sizes, line numbers, ids) is the same reason.
+            groups.setdefault((status, _NUMBERS.sub("#", one_line(fields["message"]))), []).append(fields)
+    reasons = sorted((_reason(status, group) for (status, _), group in groups.items()), key=_weight)
+    return Summary(counts=counts, reasons=tuple(reasons), files=tuple(files), next_command=next_command)
+
+
+def lines(summary: Summary) -> list[str]:
+    """Return the summary as lines of plain text: no markup, nothing a terminal obeys."""
+    said = [_counted(summary.counts)]
+    for reason in summary.reasons[:MAX_REASONS]:
+        said.append(f"  {reason.status}: {reason.text or 'no reason was given'} · {row_numbers(reason.rows)}")
+        if reason.support:
+            said.append(f"    support code {SUPPORT_CODE} {', '.join(reason.support)}")
+    rest = summary.reasons[MAX_REASONS:]
+    if rest:
+        more = sum(len(reason.rows) for reason in rest)
+        said.append(f"  and {more} more rows for {len(rest)} other reasons: see the column `message`")
+    said += [f"{'results' if not place else 'files'}: {file}" for place, file in enumerate(summary.files)]
+    if summary.next_command:
+        said.append(f"next: {summary.next_command}")
+    return said
+
+
+def row_numbers(rows: Sequence[int], *, limit: int = 8) -> str:
+    """Return row numbers with runs as ranges, `rows 0-3, 7`, cut after limit ranges."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(rows)):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:limit]]
+    more = sum(last - first + 1 for first, last in ranges[limit:])
+    return f"row{'s' if len(rows) != 1 else ''} {', '.join(shown)}" + (f" and {more} more" if more else "")
+
+
+def one_line(text: str) -> str:
+    """Return text from a server as one short, harmless line."""
+    seen = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text[: 4 * MAX_REASON_LENGTH])
+    line = " ".join(seen.split())
+    return line if len(line) <= MAX_REASON_LENGTH else line[: MAX_REASON_LENGTH - 1] + "…"
+
+
+def _reason(status: str, group: Sequence[Mapping[str, str]]) -> Reason:
+    ids = [fields["id"] for fields in group if fields["id"]] if status == Status.FAILED else []
+    return Reason(
+        status=status,
+        text=one_line(group[0]["message"]),
+        rows=tuple(int(fields["row_index"]) for fields in group),
+        support=tuple(domain.short_id(identifier) for identifier in ids[:3]),
+    )
+
+
+def _weight(reason: Reason) -> tuple[int, int, int]:
+    """Order by nearness to money, then by size."""
+    nearness = Status.IN_DOUBT, Status.FAILED, Status.REJECTED, Status.INVALID
+    return nearness.index(Status(reason.status)), -len(reason.rows), reason.rows[0]
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    order = [status for status in Status if counts.get(status)]
+    others = [status for status in counts if status not in set(Status)]
+    total = sum(counts.values())
+    parts = [f"{counts[status]} {status.replace('_', ' ')}" for status in [*order, *others]]
+    return f"{total} row{'s' if total != 1 else ''}: {', '.join(parts) or 'none'}"
