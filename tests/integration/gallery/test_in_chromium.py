@@ -104,7 +104,7 @@ def test_search_filter_and_sort_work_together(browser: chromium.Browser, tmp_pat
     browser.js("clear.click()")
     assert shown(browser) == "300 rows"
     assert browser.js("document.querySelectorAll('#list > li').length") < 300, "cards are drawn as they are needed"
-    for _ in range(5):
+    for _ in range(9):
         browser.js("more.click()")
     assert browser.js("document.querySelectorAll('#list > li').length") == 300
 
