@@ -70,7 +70,7 @@ def refusal(status: int, message: str, shape: str = "error") -> Answer:
 def quota(shape: str = "business") -> Answer:
     """Return a refusal for want of credits.
 
-    Documented is only that it is a business failure; `business` (HTTP 200, a code that is no HTTP status) is our default.
+    Documented is only that it is a business failure; ours is `business`: HTTP 200, a code that is no status.
     """
     message = "insufficient credits"
     match shape:

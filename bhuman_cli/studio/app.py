@@ -69,7 +69,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _misshapen)
     app.add_exception_handler(HTTPException, _http_error)
     openapi.extend(app)
-    app.add_middleware(front.Front, backend=backend, log=log, clock=clock)  # type: ignore[arg-type]
+    app.add_middleware(front.Front, backend=backend, log=log, clock=clock)
     return app
 
 

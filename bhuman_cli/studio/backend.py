@@ -15,7 +15,8 @@ from typing import Any, Final
 from bhuman_cli import ports
 from bhuman_cli.studio import faults, records, rules, targets
 from bhuman_cli.studio.config import StudioConfig
-from bhuman_cli.studio.store import FINAL, Batch, NewRow, StudioStore
+from bhuman_cli.studio.entries import Batch, NewRow
+from bhuman_cli.studio.store import FINAL, StudioStore
 
 DEFAULT_FAILURE: Final = "the render failed (rehearsed)"
 

@@ -1,4 +1,4 @@
-"""Owns the hand-over of queued videos to the render workers, and the taking back from owners that died. No rendering."""
+"""Owns handing queued videos to the render workers, and taking them back from owners that died. No rendering."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from bhuman_cli import ports
 from bhuman_cli.errors import ServiceDown
@@ -38,7 +38,7 @@ class Embedded:
     @property
     def faults(self) -> faults.Plan:
         """The faults in force; may be replaced while the studio runs."""
-        plan: faults.Plan = self._application().state.backend.plan
+        plan: faults.Plan = self._state().backend.plan
         return plan
 
     def flush_log(self) -> None:
@@ -46,7 +46,7 @@ class Embedded:
         assert self._loop is not None
 
         async def flush() -> None:
-            self._application().state.log.flush()
+            self._state().log.flush()
 
         asyncio.run_coroutine_threadsafe(flush(), self._loop).result(GONE_WITHIN_S)
 
@@ -79,9 +79,9 @@ class Embedded:
         self._thread.join(GONE_WITHIN_S)
         self._bound.close()
 
-    def _application(self) -> serving.studio_app.FastAPI:
+    def _state(self) -> Any:
         assert self._server is not None
-        return self._server.config.app  # type: ignore[return-value]
+        return self._server.config.app.state  # type: ignore[union-attr]  # it is the FastAPI that serving.build made
 
     def _serve(self) -> None:
         assert self._server is not None

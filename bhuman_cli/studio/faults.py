@@ -34,8 +34,9 @@ _HEAD = re.compile(
 class Fault:
     """One rehearsed misbehaviour.
 
-    method: "" meets every method. path: without the API's prefix, `*` allowed; `callback` and `render` are not requests.
-    first, last: which of the requests it meets, counted from 1; last None is for ever. times: how often at most.
+    method: "" meets every method. path: without the API's prefix, `*` allowed; `callback`, `render`: not requests.
+    first, last: which of the requests it meets, counted from 1; last None is for ever.
+    times: how often at most.
     where: what a render must have for the fault to meet it: `row` (inside its request) or `text` (one of its values).
     """
 
@@ -175,7 +176,7 @@ class Plan:
 
 
 def _action(words: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Split `429 retry-after=1` into `status` with its options; `drop-after-acceptance` into `drop`, after-acceptance."""
+    """Read `429 retry-after=1` as `status` with its options, `drop-after-acceptance` as `drop` with its moment."""
     name, options = words[0], dict(_pairs(words[1:]))
     for moment in ("before-acceptance", "after-acceptance"):
         if name.endswith(f"-{moment}"):

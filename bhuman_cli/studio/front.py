@@ -15,9 +15,9 @@ from bhuman_cli import ports
 from bhuman_cli.studio import answers, faults, mangle, wire
 from bhuman_cli.studio.answers import Answer
 from bhuman_cli.studio.backend import Backend
+from bhuman_cli.studio.entries import LogEntry
 from bhuman_cli.studio.faults import Fault
 from bhuman_cli.studio.request_log import RequestLog
-from bhuman_cli.studio.store import LogEntry
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024

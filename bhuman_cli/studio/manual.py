@@ -29,9 +29,7 @@ def text() -> str:
     parts = [_HEAD]
     for where, title in _TITLES.items():
         parts.append(f"\n{title}:\n")
-        for action in catalogue.ACTIONS:
-            if action.where == where:
-                parts.append(_entry(action))
+        parts.extend(_entry(action) for action in catalogue.ACTIONS if action.where == where)
     return "\n".join(parts)
 
 

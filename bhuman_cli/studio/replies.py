@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
 
 from bhuman_cli.studio import access, answers, models
-from bhuman_cli.studio.backend import Backend, OutOfCredits, Order
+from bhuman_cli.studio.backend import Backend, Order, OutOfCredits
 from bhuman_cli.studio.front import REQUEST_NO
 
 M = TypeVar("M", bound=BaseModel)
@@ -52,11 +52,8 @@ async def body(request: Request, model: type[M]) -> M:
     try:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
-        raise Refused(
-            shape_refusal(error.errors(include_url=False, include_input=False, include_context=False), "body")
-        )
-    except RecursionError:
-        raise Refused(shape_refusal([{"type": "json_invalid", "loc": (), "msg": "too deeply nested"}], "body"))
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        raise Refused(shape_refusal(problems, "body")) from None
 
 
 def shape_refusal(problems: Any, where: str = "") -> answers.Answer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from bhuman_cli.studio.store import LogEntry, StudioStore
+from bhuman_cli.studio.entries import LogEntry
+from bhuman_cli.studio.store import StudioStore
 
 _BLOCK: Final = 1_000
 """Numbers are taken in blocks, because several processes may share a home."""

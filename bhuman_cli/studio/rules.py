@@ -5,6 +5,7 @@ Source: API contract, sections 2.1, 2.3, 6.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -116,6 +117,6 @@ def check_segments(backgrounds: Sequence[Mapping[str, Any]]) -> None:
             raise Unusable(f"backgrounds[{index}].config.mode must be {', '.join(BACKGROUND_MODES)}")
         spans.append((start, end, index))
     spans.sort()
-    for (_, end, one), (start, _, other) in zip(spans, spans[1:], strict=False):
+    for (_, end, one), (start, _, other) in itertools.pairwise(spans):
         if start < end:
             raise Unusable(f"backgrounds[{one}] and backgrounds[{other}] overlap")

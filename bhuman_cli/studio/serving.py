@@ -23,7 +23,8 @@ def bind(config: StudioConfig) -> socket.socket:
         UsageError: the address is taken, or not ours.
     """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's delay off only where the protocol is named: 40 ms an answer.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((config.host, config.port))
@@ -57,7 +58,7 @@ class Server(uvicorn.Server):
             self._on_ready()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """Handle SIGINT and SIGTERM only where this process is the studio's own."""
         if not self._signals:
             yield

@@ -12,58 +12,16 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 from bhuman_cli.studio import schema
+from bhuman_cli.studio.entries import Batch, LogEntry, NewRow
 
 LOGGED_REQUESTS: Final = 50_000
 """Older entries of the request log are dropped: a studio may run for months."""
 
 FINAL: Final = ("succeeded", "failed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """What one accepted request says once for all its rows."""
-
-    request_no: int
-    route: str
-    target_kind: str
-    target_id: str
-    variables: Sequence[str]
-    backgrounds: Sequence[Mapping[str, Any]]
-    options: Mapping[str, Any]
-    callback_url: str
-    whatsapp: bool
-    template: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRow:
-    """One row of an accepted request, as it is queued (or already ended, where nothing is rendered)."""
-
-    id: str
-    text: Sequence[str]
-    assets: Sequence[str]
-    state: str = "queued"
-    message: str = ""
-    placeholder: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogEntry:
-    """One request as it is logged. status 0: closed without an answer."""
-
-    no: int
-    method: str
-    path: str
-    query: str
-    status: int
-    fault: str
-    body: bytes | None
-    at: str
 
 
 class StudioStore:
@@ -315,7 +273,7 @@ class StudioStore:
             )
 
     def owed(self, now_s: float, limit: int) -> list[sqlite3.Row]:
-        """Return callbacks that are due: generation_id, event, url, attempts; a completion before its whatsapp.ready."""
+        """Return callbacks that are due; a completion before its whatsapp.ready."""
         return self._db.execute(
             "SELECT * FROM callbacks WHERE outcome = '' AND due_s <= ? ORDER BY due_s, rowid LIMIT ?", (now_s, limit)
         ).fetchall()
@@ -329,7 +287,8 @@ class StudioStore:
         """Record one attempt: an outcome ends it, '' leaves it owed until due_s."""
         with self._writing():
             self._db.execute(
-                "UPDATE callbacks SET attempts = attempts + 1, outcome = ?, due_s = ? WHERE generation_id = ? AND event = ?",
+                "UPDATE callbacks SET attempts = attempts + 1, outcome = ?, due_s = ?"
+                " WHERE generation_id = ? AND event = ?",
                 (outcome, due_s, identifier, event),
             )
 

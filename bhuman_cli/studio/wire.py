@@ -53,6 +53,7 @@ def half_headers(scope: MutableMapping[str, Any], answer: Answer) -> None:
 def truncated(scope: MutableMapping[str, Any], answer: Answer, size: int) -> None:
     """Announce the whole body, send `size` bytes of it, then close."""
     transport: asyncio.Transport = scope[TRANSPORT]
-    head = f"HTTP/1.1 {answer.status} OK\r\ncontent-type: {answer.content_type}\r\ncontent-length: {len(answer.body)}\r\n\r\n"
+    length = len(answer.body)
+    head = f"HTTP/1.1 {answer.status} OK\r\ncontent-type: {answer.content_type}\r\ncontent-length: {length}\r\n\r\n"
     transport.write(head.encode() + answer.body[:size])
     transport.close()

@@ -48,7 +48,10 @@ class StudioUnderTest:
         return f"{self.base_url}{API}/{path}"
 
     def accepted(self) -> list[dict[str, Any]]:
-        """Return every row the studio accepted, in order: id, target_id, text, assets, api_row_index, request_no, accepted_at, state."""
+        """Return every row the studio accepted, in order.
+
+        Keys: id, target_id, text, assets, variables, api_row_index, request_no, accepted_at, state, attempts.
+        """
         return accepted(self.home)
 
     def requests(self) -> list[dict[str, Any]]:
