@@ -31,12 +31,16 @@ OPEN: Final = ("", BASIC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request relative to the service. auth: the credentials to try in turn, "" for none."""
+    """A request relative to the service.
+
+    body: JSON to send as it is; payload: a value to send as JSON. auth: the credentials to try in turn, "" for none.
+    """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     payload: Any = None
+    body: bytes | None = None
     auth: Sequence[str] = EITHER
     limit_bytes: int = transport.RECORD_BYTES
 
@@ -137,9 +141,10 @@ class Caller:
 
     def _built(self, call: Call, kind: str) -> Request:
         headers = {"Authorization": self._header(kind)} if kind else {}
-        body = None
-        if call.payload is not None:
+        body = call.body
+        if body is None and call.payload is not None:
             body = json.dumps(call.payload, ensure_ascii=False).encode("utf-8")
+        if body is not None:
             headers["Content-Type"] = "application/json"
         return Request(
             method=call.method,
@@ -149,6 +154,10 @@ class Caller:
             headers=headers,
             limit_bytes=call.limit_bytes,
         )
+
+    def first_held(self, auth: Sequence[str]) -> Sequence[str]:
+        """Return the first kind of credentials that there is, alone."""
+        return tuple(kind for kind in auth if self._header(kind))[:1]
 
     def _header(self, kind: str) -> str:
         held = self._credentials

@@ -189,21 +189,27 @@ class Client:
         except ApiError as error:
             return error.status, error.detail
 
-    def request(self, method: str, path: str, *, query: Sequence[tuple[str, str]] = (), payload: Any = None) -> Answer:
-        """Send any request to this service and return the answer whatever its status; a GET is asked again.
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        auth: Sequence[str] = (),
+    ) -> Answer:
+        """Send any request to this service and return the answer whatever its status.
 
-        path: beginning with `/`, from the root of the host. Any method but GET is sent once.
+        path: beginning with `/`, from the root of the host. body: JSON, sent as it is. auth: which credentials; else
+        a GET is asked with each in turn, anything else is sent once, with the first there is.
 
         Raises:
-            ServiceDown: no answer.
+            ServiceDown: no answer. InDoubtError: no answer to what may have been carried out.
         """
+        if not auth:
+            auth = EITHER if method == "GET" else self._caller.first_held(EITHER)
         call = Call(
-            method=method,
-            path=path,
-            query=tuple(query),
-            payload=payload,
-            auth=EITHER,
-            limit_bytes=transport.LIST_BYTES,
+            method=method, path=path, query=tuple(query), body=body, auth=auth, limit_bytes=transport.LIST_BYTES
         )
         return self._caller.answer(call)
 

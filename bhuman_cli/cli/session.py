@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for programs.")]
 ProfileOption = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="Which kept credentials to use.", show_default="default"),
+    typer.Option("--profile", metavar="NAME", help="Which kept credentials to use, if not `default`."),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
 DataOption = Annotated[
