@@ -1,0 +1,29 @@
+"""Owns the way onto machines that are already there: a Dask cluster's executor. Renders nothing itself."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+
+from bhuman_cli.errors import UsageError
+
+
+def executor(address: str) -> Executor:
+    """Connect to a Dask scheduler, given as `dask://host:port`, and return its executor.
+
+    The cache and output folders must be shared between the machines, under the same paths.
+
+    Raises:
+        UsageError: the address is no such address, Dask is not installed, or the scheduler does not answer.
+    """
+    if not address.startswith("dask://"):
+        raise UsageError(f"executor {address!r}: must look like dask://host:8786")
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("executor dask: Dask is not installed", hint='pip install "bhuman[dask]"') from None
+    try:
+        client = Client(address.replace("dask://", "tcp://", 1), timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError) as problem:
+        raise UsageError(f"executor {address!r}: the scheduler does not answer") from problem
+    found: Executor = client.get_executor()
+    return found

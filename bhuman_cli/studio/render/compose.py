@@ -1,0 +1,110 @@
+"""Owns pixels: RGBA patches into YUV planes, blending, fades. Knows no files, codecs or scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bhuman_cli.studio.render.styles import Patch
+
+U8 = NDArray[np.uint8]
+U16 = NDArray[np.uint16]
+Planes = Sequence[U8]
+"""Y, U, V of one 4:2:0 picture, BT.709 limited range."""
+
+FADE_IN: Final = 9
+FADE_OUT: Final = 7
+"""Frames at 30 per second; scaled with the frame rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A patch ready to blend: per plane its premultiplied colour (times 255) and 255 minus alpha."""
+
+    x: int
+    y: int
+    rise_px: int
+    colour: tuple[U16, U16, U16]
+    inverse: tuple[U16, U16, U16]
+
+
+def split(buffer: U8, width: int, height: int) -> tuple[U8, U8, U8]:
+    """Return the three planes of one packed yuv420p picture as views."""
+    luma, chroma = width * height, width * height // 4
+    return (
+        buffer[:luma].reshape(height, width),
+        buffer[luma : luma + chroma].reshape(height // 2, width // 2),
+        buffer[luma + chroma : luma + 2 * chroma].reshape(height // 2, width // 2),
+    )
+
+
+def overlay(patch: Patch) -> Overlay:
+    """Convert a straight RGBA patch of even size at an even place."""
+    pixels = patch.pixels.astype(np.float32)
+    alpha = pixels[..., 3] / 255
+    y, u, v = _yuv(pixels[..., 0], pixels[..., 1], pixels[..., 2])
+    half = _half(alpha)
+    colour = (y * alpha, _half(u * alpha), _half(v * alpha))
+    return Overlay(
+        patch.x,
+        patch.y,
+        patch.rise_px,
+        tuple((plane * 255 + 127).astype(np.uint16) for plane in colour),  # type: ignore[arg-type]
+        tuple((255 - np.rint(a * 255)).astype(np.uint16) for a in (alpha, half, half)),  # type: ignore[arg-type]
+    )
+
+
+def _yuv(r: NDArray[np.float32], g: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    return (
+        16 + 0.1826 * r + 0.6142 * g + 0.0620 * b,
+        128 - 0.1006 * r - 0.3386 * g + 0.4392 * b,
+        128 + 0.4392 * r - 0.3989 * g - 0.0403 * b,
+    )
+
+
+def _half(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    out: NDArray[np.float32] = plane.reshape(plane.shape[0] // 2, 2, plane.shape[1] // 2, 2).mean((1, 3))
+    return out
+
+
+def presence(frame: int, first: int, last: int, fps: float) -> tuple[float, float]:
+    """Return a caption's opacity and how far it still has to rise (0..1) at a frame of its span [first, last)."""
+    scale = min(fps / 30, (last - first) / (2.5 * (FADE_IN + FADE_OUT)))
+    into = min(1.0, (frame - first + 1) / max(1.0, FADE_IN * scale))
+    out_of = min(1.0, (last - frame) / max(1.0, FADE_OUT * scale))
+    eased = 1 - (1 - into) ** 3
+    return min(eased, out_of * out_of * (3 - 2 * out_of)), 1 - eased
+
+
+def blend(planes: Planes, item: Overlay, opacity: float = 1.0, rise: float = 0.0) -> None:
+    """Lay an overlay over a picture in place, at an opacity, moved down by a part of its rise."""
+    y0 = item.y + (round(item.rise_px * rise) & ~1)
+    strength = round(opacity * 256)
+    for number, plane in enumerate(planes):
+        shift = 1 if number else 0
+        add, inverse = item.colour[number], item.inverse[number]
+        top = y0 >> shift
+        height = min(add.shape[0], plane.shape[0] - top)
+        view = plane[top : top + height, item.x >> shift : (item.x >> shift) + add.shape[1]]
+        if strength >= 256:
+            mixed = view * inverse[:height] + add[:height]
+        else:
+            mixed = view * (255 - (((255 - inverse[:height]) * strength) >> 8))
+            mixed += ((add[:height].astype(np.uint32) * strength) >> 8).astype(np.uint16)
+        view[:] = mixed // 255
+
+
+def psnr(one: U8, other: U8) -> float:
+    """Return the peak signal-to-noise ratio of two pictures in dB; infinite if they are equal."""
+    error = float(np.mean((one.astype(np.float32) - other.astype(np.float32)) ** 2))
+    return float("inf") if error == 0 else float(10 * np.log10(65025 / error))
+
+
+def rows(planes: Planes) -> Iterator[U8]:
+    """Yield the planes flat, in the order of a packed picture."""
+    for plane in planes:
+        yield plane.reshape(-1)

@@ -1,0 +1,165 @@
+"""Owns which font draws which character: the shipped Noto faces, then the system's for CJK and emoji. Draws no text."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import freetype
+import numpy as np
+import uharfbuzz as hb
+from numpy.typing import NDArray
+
+HERE: Final = Path(__file__).parent / "fonts"
+
+BUNDLED: Final = (
+    "NotoSansArabic-Bold.ttf",
+    "NotoSansHebrew-Bold.ttf",
+    "NotoSansDevanagari-Bold.ttf",
+    "NotoSansThai-Bold.ttf",
+    "NotoSansBengali-Bold.ttf",
+    "NotoSansTamil-Bold.ttf",
+)
+WEIGHTS: Final = {"bold": "NotoSans-Bold.ttf", "regular": "NotoSans-Regular.ttf"}
+
+# Where the big fonts live that are not shipped (20 MB each): Debian, Fedora, Arch, macOS, Windows.
+SYSTEM_CJK: Final = (
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/noto-cjk/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+    "/System/Library/Fonts/PingFang.ttc",
+    "/System/Library/Fonts/Hiragino Sans GB.ttc",
+    "/System/Library/Fonts/AppleSDGothicNeo.ttc",
+    "C:/Windows/Fonts/msyhbd.ttc",
+    "C:/Windows/Fonts/YuGothB.ttc",
+    "C:/Windows/Fonts/malgunbd.ttf",
+)
+SYSTEM_EMOJI: Final = (
+    "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
+    "/usr/share/fonts/google-noto-emoji/NotoColorEmoji.ttf",
+    "/usr/share/fonts/google-noto-color-emoji-fonts/NotoColorEmoji.ttf",
+    "/usr/share/fonts/noto/NotoColorEmoji.ttf",
+    "/System/Library/Fonts/Apple Color Emoji.ttc",
+)
+SYSTEM_OTHER: Final = (
+    "/usr/share/fonts/truetype/noto/NotoSansSymbols2-Regular.ttf",
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf",
+    "/System/Library/Fonts/Supplemental/Arial Unicode.ttf",
+    "C:/Windows/Fonts/seguisym.ttf",
+)
+
+Glyph = tuple[NDArray[np.uint8], int, int]
+"""Coverage (h, w) or colour (h, w, 4 as RGBA), left and top bearing in pixels from the pen."""
+
+LOCK: Final = threading.RLock()
+"""FreeType faces hold one glyph at a time, so one thread may draw with them at a time."""
+
+
+@dataclass(slots=True, eq=False)
+class Face:
+    """One font file, opened for shaping (in font units) and for drawing."""
+
+    path: Path
+    is_emoji: bool = False
+    shaper: Any = field(init=False)
+    coverage: Any = field(init=False)
+    upem: int = field(init=False)
+    _drawer: Any = field(init=False, default=None)
+    _size_px: int = field(init=False, default=0)
+    _glyphs: dict[tuple[int, int, int], Glyph] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        face = hb.Face(hb.Blob.from_file_path(str(self.path)), 0)
+        self.shaper = hb.Font(face)
+        self.upem = int(face.upem)
+        self.coverage = face.unicodes
+
+    def covers(self, character: str) -> bool:
+        """Say whether the font has a glyph for this character."""
+        return ord(character) in self.coverage
+
+    def glyph(self, index: int, size_px: int, quarter: int) -> Glyph:
+        """Return the drawn glyph, shifted right by so many quarters of a pixel; kept for the next time."""
+        key = (index, size_px, quarter)
+        if key not in self._glyphs:
+            if len(self._glyphs) > 4_000:
+                self._glyphs.clear()
+            self._glyphs[key] = (
+                self._draw_emoji(index, size_px) if self.is_emoji else self._draw(index, size_px, quarter)
+            )
+        return self._glyphs[key]
+
+    def _draw(self, index: int, size_px: int, quarter: int) -> Glyph:
+        drawer = self._open(size_px)
+        drawer.set_transform(freetype.Matrix(0x10000, 0, 0, 0x10000), freetype.Vector(quarter * 16, 0))
+        drawer.load_glyph(index, freetype.FT_LOAD_NO_HINTING | freetype.FT_LOAD_RENDER)
+        return _bitmap(drawer.glyph)
+
+    def _draw_emoji(self, index: int, size_px: int) -> Glyph:
+        from PIL import Image
+
+        drawer = self._open(size_px)
+        drawer.load_glyph(index, freetype.FT_LOAD_COLOR)
+        pixels, left, top = _bitmap(drawer.glyph)
+        factor = size_px / drawer.available_sizes[0].height * (128 / 136 if "Noto" in self.path.name else 1.0)
+        size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
+        small = np.asarray(Image.fromarray(pixels, "RGBA").resize(size, Image.Resampling.LANCZOS))
+        return small, round(left * factor), round(top * factor)
+
+    def _open(self, size_px: int) -> Any:
+        if self._drawer is None:
+            self._drawer = freetype.Face(str(self.path))
+            if self.is_emoji:
+                self._drawer.select_size(0)
+        if not self.is_emoji and size_px != self._size_px:
+            self._drawer.set_pixel_sizes(0, size_px)
+            self._size_px = size_px
+        return self._drawer
+
+
+def _bitmap(slot: Any) -> Glyph:
+    bitmap = slot.bitmap
+    rows, width, pitch = bitmap.rows, bitmap.width, bitmap.pitch
+    if not rows or not width:
+        return np.zeros((0, 0), np.uint8), 0, 0
+    # bitmap.buffer builds a Python list; the memory itself is a hundred times quicker.
+    raw = np.frombuffer(ctypes.string_at(bitmap._FT_Bitmap.buffer, rows * pitch), np.uint8).reshape(rows, pitch)
+    if bitmap.pixel_mode == freetype.FT_PIXEL_MODE_BGRA:
+        return (
+            np.ascontiguousarray(raw.reshape(rows, -1, 4)[:, :width, [2, 1, 0, 3]]),
+            slot.bitmap_left,
+            slot.bitmap_top,
+        )
+    return raw[:, :width].copy(), slot.bitmap_left, slot.bitmap_top
+
+
+@functools.cache
+def faces(weight: str) -> tuple[Face, ...]:
+    """Return the faces to ask in turn for one weight; scripts other than Latin, Greek and Cyrillic come in bold only."""
+    text_faces = [_open(HERE / WEIGHTS[weight]), *(_open(HERE / name) for name in BUNDLED)]
+    found = [_open(path) for path in map(Path, (*SYSTEM_CJK, *SYSTEM_OTHER)) if path.is_file()]
+    emoji = emoji_face()
+    return (*text_faces, *((emoji,) if emoji else ()), *found)
+
+
+@functools.cache
+def emoji_face() -> Face | None:
+    """Return the system's bitmap emoji font, or None: then emoji are reported as not covered."""
+    user = Path.home() / ".local/share/fonts/NotoColorEmoji.ttf" if sys.platform == "linux" else None
+    for path in (*map(Path, SYSTEM_EMOJI), *((user,) if user else ())):
+        if path.is_file() and freetype.Face(str(path)).has_fixed_sizes:
+            return _open(path, is_emoji=True)
+    return None
+
+
+@functools.cache
+def _open(path: Path, *, is_emoji: bool = False) -> Face:
+    return Face(path, is_emoji)

@@ -1,0 +1,157 @@
+"""Owns text as pictures: fitting values into a box, and drawing them. Knows no styles and no video."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bhuman_cli.studio.render import fonts, shape
+
+RGBA = NDArray[np.uint8]
+LINE_HEIGHT = 1.32
+ASCENT = 1.02
+"""Base line below the line's top, in em: room for Vietnamese stacked accents above and Arabic tails below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """The room a text has, in pixels. align: left, center or right (left means right for Arabic and Hebrew)."""
+
+    width_px: int
+    size_px: int
+    smallest_px: int
+    lines: int = 1
+    weight: str = "bold"
+    align: str = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Text that was fitted: lines of one size."""
+
+    lines: tuple[shape.Line, ...]
+    size_px: int
+    right_to_left: bool
+    align: str
+
+    @property
+    def width_px(self) -> int:
+        """Return the widest line's width."""
+        return int(max((line.width for line in self.lines), default=0.0) * self.size_px) + 1
+
+    @property
+    def height_px(self) -> int:
+        """Return the height of all lines."""
+        return int(len(self.lines) * LINE_HEIGHT * self.size_px) + 1
+
+
+def uncovered(value: str) -> str:
+    """Return the characters that no font at hand can draw, each once, in order; empty if all is well."""
+    missing = [
+        cluster[0]
+        for cluster in shape.clusters(unicodedata.normalize("NFC", value))
+        if not cluster[0].isspace() and cluster[0] not in shape.IGNORABLE and shape.face_for(cluster, "bold") is None
+    ]
+    return "".join(dict.fromkeys(missing))
+
+
+def fit(value: str, box: Box) -> Block:
+    """Shrink, then wrap, then end in an ellipsis, so that the text stays inside its box."""
+    text = " ".join(unicodedata.normalize("NFC", value).split())
+    base = shape.base_level(text)
+    one_line_floor = max(box.smallest_px, round(box.size_px * (0.66 if box.lines > 1 else 0)))
+    width_em = shape.line(text, box.weight, base).width
+    size = min(box.size_px, int(box.width_px / width_em)) if width_em else box.size_px
+    if size >= one_line_floor:
+        lines = [text]
+    else:
+        size = max(box.smallest_px, round(box.size_px * 0.8))
+        while len(lines := _wrap(text, box, base, size)) > box.lines and size > box.smallest_px:
+            size = max(box.smallest_px, round(size * 0.92))
+        if len(lines) > box.lines:
+            rest = " ".join(lines[box.lines - 1 :])
+            lines = [*lines[: box.lines - 1], _cut(rest, box, base, size)]
+    shaped = tuple(shape.line(line, box.weight, base) for line in lines)
+    return Block(shaped, size, bool(base), box.align)
+
+
+def _wrap(text: str, box: Box, base: int, size_px: int) -> list[str]:
+    room_em = box.width_px / size_px
+    lines: list[str] = []
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and shape.line(joined, box.weight, base).width <= room_em:
+            lines[-1] = joined
+        elif shape.line(word, box.weight, base).width <= room_em:
+            lines.append(word)
+        else:
+            lines.extend(_chop(word, box, base, room_em))
+    return lines
+
+
+def _chop(word: str, box: Box, base: int, room_em: float) -> list[str]:
+    """Break a word that is wider than the box between clusters (an address, or Thai, which has no spaces)."""
+    pieces = [""]
+    for cluster in shape.clusters(word):
+        if pieces[-1] and shape.line(pieces[-1] + cluster, box.weight, base).width > room_em:
+            pieces.append(cluster)
+        else:
+            pieces[-1] += cluster
+    return pieces
+
+
+def _cut(text: str, box: Box, base: int, size_px: int) -> str:
+    room_em = box.width_px / size_px
+    parts = shape.clusters(text[:500])
+    while parts and shape.line("".join(parts).rstrip() + "…", box.weight, base).width > room_em:
+        parts.pop()
+    return "".join(parts).rstrip() + "…"
+
+
+def draw(block: Block, colour: tuple[int, int, int], width_px: int = 0) -> RGBA:
+    """Return the block as straight RGBA, with `pad(block)` pixels on each side for overhanging glyphs."""
+    margin = pad(block)
+    inner = width_px or block.width_px
+    cover = np.zeros((block.height_px + 2 * margin, inner + 2 * margin), np.uint8)
+    out = np.zeros((*cover.shape, 4), np.uint8)
+    with fonts.LOCK:
+        for number, line in enumerate(block.lines):
+            left = margin + _indent(block, line, inner)
+            base_line = margin + round((number * LINE_HEIGHT + ASCENT) * block.size_px)
+            for placed in line.glyphs:
+                _paste(placed, block.size_px, left, base_line, cover, out)
+    ink = cover > 0
+    out[..., :3][ink] = np.where(out[..., 3:][ink] > 0, out[..., :3][ink], colour)
+    out[..., 3] = np.maximum(out[..., 3], cover)
+    return out
+
+
+def pad(block: Block) -> int:
+    """Return the margin that `draw` adds, in pixels: accents, swashes and emoji reach outside their box."""
+    return max(4, block.size_px // 4)
+
+
+def _indent(block: Block, line: shape.Line, inner: int) -> int:
+    room = inner - line.width * block.size_px
+    align = block.align
+    if block.right_to_left and align in {"left", "right"}:
+        align = "right" if align == "left" else "left"
+    return int({"left": 0.0, "center": room / 2, "right": room}[align])
+
+
+def _paste(placed: shape.Placed, size_px: int, left: int, base_line: int, cover: NDArray[np.uint8], out: RGBA) -> None:
+    quarters = round((left + placed.x * size_px) * 4)
+    pixels, bearing, top = placed.face.glyph(placed.glyph, size_px, quarters % 4)
+    x, y = quarters // 4 + bearing, base_line - round(placed.y * size_px) - top
+    x0, y0 = max(0, x), max(0, y)
+    x1, y1 = min(cover.shape[1], x + pixels.shape[1]), min(cover.shape[0], y + pixels.shape[0])
+    if x1 <= x0 or y1 <= y0:
+        return
+    part = pixels[y0 - y : y1 - y, x0 - x : x1 - x]
+    if part.ndim == 3:
+        out[y0:y1, x0:x1] = np.where(part[..., 3:] > 0, part, out[y0:y1, x0:x1])
+    else:
+        np.maximum(cover[y0:y1, x0:x1], part, out=cover[y0:y1, x0:x1])

@@ -1,0 +1,132 @@
+"""Owns the processes that render: starts them, outlives their deaths, ends with its parent. Knows no queue."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bhuman_cli.studio.render.job import RenderedMedia, RenderFailure, RenderJob
+
+MOST_ATTEMPTS: Final = 2
+"""A worker that dies is a failed attempt, not a lost row; twice is the row's own fault."""
+
+
+def _watch_parent() -> None:
+    """End this process when its parent is gone, however it went: a queue that nobody fills blocks forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _start() -> None:
+    """Prepare a worker: Ctrl-C belongs to the parent, which ends us in its own time."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_watch_parent, daemon=True, name="parent-watch").start()
+
+
+def _run(job: RenderJob, cache_dir: str) -> RenderedMedia:
+    from bhuman_cli.studio.render import job as rendering
+
+    return rendering.render(job, Path(cache_dir))
+
+
+class RenderPool:
+    """Renders jobs in processes of its own, or on an executor that is already there.
+
+    workers: processes at most; they start when there is work. executor: `dask://host:port`, or None.
+    """
+
+    def __init__(self, workers: int, cache_dir: Path, executor: str | None = None) -> None:
+        self._workers, self._cache_dir, self._address = max(1, workers), cache_dir, executor
+        self._lock = threading.Lock()
+        self._executor: Executor | None = None
+        self._closed = False
+
+    def submit(self, job: RenderJob) -> Future[RenderedMedia]:
+        """Queue a job; its future ends with media or a RenderFailure. Tried again once if a worker dies."""
+        outer: Future[RenderedMedia] = Future()
+        self._attempt(job, outer, 1)
+        return outer
+
+    def close(self) -> None:
+        """End the workers; jobs that have not begun are cancelled."""
+        with self._lock:
+            self._closed = True
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def _attempt(self, job: RenderJob, outer: Future[RenderedMedia], number: int) -> None:
+        try:
+            with self._lock:
+                if self._closed:
+                    raise RenderFailure("the studio was stopped before this video was rendered")
+                executor = self._executor or self._build()
+                self._executor = executor
+                with _sigint_blocked():
+                    inner = executor.submit(_run, job, str(self._cache_dir))
+        except BrokenProcessPool:
+            self._broke(executor, job, outer, number)
+            return
+        except RenderFailure as problem:
+            outer.set_exception(problem)
+            return
+        inner.add_done_callback(lambda done: self._settle(done, executor, job, outer, number))
+
+    def _settle(
+        self, done: Future[RenderedMedia], executor: Executor, job: RenderJob, outer: Future[RenderedMedia], number: int
+    ) -> None:
+        if done.cancelled():
+            outer.set_exception(RenderFailure("the studio was stopped before this video was rendered"))
+            return
+        problem = done.exception()
+        if problem is None:
+            outer.set_result(done.result())
+        elif isinstance(problem, RenderFailure):
+            outer.set_exception(problem)
+        elif isinstance(problem, BrokenProcessPool):
+            self._broke(executor, job, outer, number)
+        else:
+            outer.set_exception(
+                RenderFailure(f"rendering stopped on an unexpected {type(problem).__name__}: {problem}")
+            )
+
+    def _broke(self, executor: Executor, job: RenderJob, outer: Future[RenderedMedia], number: int) -> None:
+        """Put a new pool in the place of the broken one, and try the job again in it."""
+        with self._lock:
+            if self._executor is executor:
+                self._executor = None
+        if number >= MOST_ATTEMPTS:
+            outer.set_exception(RenderFailure("the rendering process died twice on this row (out of memory?)"))
+            return
+        # Not in this thread: it is the broken pool's own, and holds its locks.
+        threading.Thread(target=self._attempt, args=(job, outer, number + 1), daemon=True).start()
+
+    def _build(self) -> Executor:
+        if self._address is not None:
+            from bhuman_cli.studio.render import cluster
+
+            return cluster.executor(self._address)
+        return ProcessPoolExecutor(self._workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Let processes that start now begin deaf to Ctrl-C: it would kill them before they can ignore it themselves."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
