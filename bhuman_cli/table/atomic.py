@@ -1,0 +1,64 @@
+"""Owns replacing a file whole: temporary file beside it, sync, rename, sync of the folder. Knows nothing of tables."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from bhuman_cli.errors import UsageError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a stream whose bytes become the file at `path` when the block ends well, and vanish when it doesn't.
+
+    A link is followed: what it points to is replaced. The mode of the file that was there is kept.
+
+    Raises:
+        UsageError: the folder can't be written.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: can't be written ({(error.strerror or 'unknown').lower()})", hint="-o PATH"
+        ) from None
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(_mode(target))
+        temporary.replace(target)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = (error.strerror or "unknown").lower()
+            raise UsageError(f"{path}: can't be written ({reason})", hint="-o PATH") from error
+        raise
+    _sync_folder(target.parent)
+
+
+def _mode(target: Path) -> int:
+    try:
+        return target.stat().st_mode & 0o777
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut, where folders can be synced at all (not on Windows)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,254 @@
+"""Owns the list of problems: all of them on disk, counts and examples in memory. Judges nothing (that is `rules`).
+
+Also reads background files. Never holds a cell's value.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+from urllib.parse import urlsplit
+
+from bhuman_cli import domain
+from bhuman_cli.errors import UsageError
+from bhuman_cli.table import atomic, rules
+
+EXAMPLES: Final = 5
+PROBLEM_COLUMNS: Final = ("row_index", "line", "column", "rule", "hint", "severity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong, and where. row_index, line: None where it concerns the whole file; column: "" then."""
+
+    row_index: int | None
+    line: int | None
+    column: str
+    rule: str
+    hint: str = ""
+    severity: rules.Severity = "error"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the five keys of the contract."""
+        return {
+            "row_index": self.row_index,
+            "line": self.line,
+            "column": self.column,
+            "rule": self.rule,
+            "hint": self.hint,
+        }
+
+    def __str__(self) -> str:
+        place = [f"line {self.line}"] if self.line is not None else []
+        place += [f"column {self.column}"] if self.column else []
+        return f"{', '.join(place)}: {self.rule}" if place else self.rule
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """Equal problems as one. lines: of the first few; 10,000 equal problems are one of these."""
+
+    column: str
+    rule: str
+    hint: str
+    severity: rules.Severity
+    count: int
+    rows: list[int]
+    lines: list[int]
+
+    def __str__(self) -> str:
+        place = f"column {self.column}: " if self.column else ""
+        if not self.lines:
+            return f"{place}{self.rule}"
+        shown = ", ".join(map(str, self.lines))
+        if self.count == 1:
+            return f"line {shown}, {place}{self.rule}" if place else f"line {shown}: {self.rule}"
+        more = f" and {self.count - len(self.lines):,} more" if self.count > len(self.lines) else ""
+        return f"{place}{self.rule}: {self.count:,} rows (lines {shown}{more})"
+
+
+class ProblemLog:
+    """Collects problems in one pass; the full list lies in a temporary file, so that a million of them fit."""
+
+    def __init__(self) -> None:
+        self.errors = 0
+        self.warnings = 0
+        self.file_errors = 0
+        self._groups: dict[tuple[str, str, str], Group] = {}
+        self._spill: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - lives as long as the log
+        self._writer = csv.writer(self._spill)
+
+    def add(self, problem: Problem) -> None:
+        """Record one problem."""
+        if problem.severity == "error":
+            self.errors += 1
+            self.file_errors += problem.row_index is None
+        else:
+            self.warnings += 1
+        key = (problem.severity, problem.rule, problem.column)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(
+                column=problem.column,
+                rule=problem.rule,
+                hint=problem.hint,
+                severity=problem.severity,
+                count=0,
+                rows=[],
+                lines=[],
+            )
+        group.count += 1
+        if len(group.lines) < EXAMPLES and problem.row_index is not None and problem.line is not None:
+            group.rows.append(problem.row_index)
+            group.lines.append(problem.line)
+        self._writer.writerow(
+            (problem.row_index, problem.line, problem.column, problem.rule, problem.hint, problem.severity)
+        )
+
+    def __len__(self) -> int:
+        return self.errors + self.warnings
+
+    def __iter__(self) -> Iterator[Problem]:
+        """Yield every problem in the order found."""
+        self._spill.flush()
+        self._spill.seek(0)
+        try:
+            for row_index, line, column, rule, hint, severity in csv.reader(self._spill):
+                yield Problem(
+                    row_index=int(row_index) if row_index else None,
+                    line=int(line) if line else None,
+                    column=column,
+                    rule=rule,
+                    hint=hint,
+                    severity="warning" if severity == "warning" else "error",
+                )
+        finally:
+            self._spill.seek(0, os.SEEK_END)
+
+    def grouped(self) -> list[Group]:
+        """Return equal problems as one each, errors first, the most frequent first."""
+        return sorted(self._groups.values(), key=lambda group: (group.severity, -group.count))
+
+    def as_json(self, limit: int = 1000, *, warnings: bool = False) -> list[dict[str, Any]]:
+        """Return the first problems with the five keys of the contract: the errors, and the warnings if asked for."""
+        found: list[dict[str, Any]] = []
+        for problem in self:
+            if len(found) >= limit:
+                break
+            if warnings or problem.severity == "error":
+                found.append(problem.as_json())
+        return found
+
+    def write_csv(self, path: Path) -> None:
+        """Write every problem, atomically; the file of an earlier run is replaced."""
+        with atomic.replacing(path) as stream:
+            stream.write(b",".join(name.encode() for name in PROBLEM_COLUMNS) + b"\r\n")
+            self._spill.flush()
+            self._spill.seek(0)
+            try:
+                while piece := self._spill.read(1 << 16):
+                    stream.write(piece.encode())
+            finally:
+                self._spill.seek(0, os.SEEK_END)
+
+    def close(self) -> None:
+        """Give the temporary file back."""
+        self._spill.close()
+
+
+def callback_problem(url: str, *, loopback_base: bool) -> Problem | None:
+    """Return what is wrong with a callback URL: HTTPS it must be, or loopback HTTP for a loopback service."""
+    rule = "not an https:// address"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    loopback = host in {"localhost", "::1"} or host.startswith("127.")
+    if host and not any(sign.isspace() for sign in url):
+        if parts.scheme.lower() == "https" or (parts.scheme.lower() == "http" and loopback and loopback_base):
+            return None
+        if parts.scheme.lower() == "http" and loopback:
+            rule = "a loopback http:// address, which only a service on this machine can reach"
+    return Problem(
+        row_index=None, line=None, column="", rule=f"--callback-url: {rule}", hint="--callback-url https://…"
+    )
+
+
+def load_backgrounds(path: Path) -> tuple[domain.Background, ...]:
+    """Read a list of backgrounds from JSON, or from `[[backgrounds]]` in TOML.
+
+    Raises:
+        UsageError: no such file, malformed, or a field is missing or wrong.
+    """
+    found = _list_in(path)
+    if not found:
+        raise UsageError(f"{path}: no background in it")
+    return tuple(_background(path, number, each) for number, each in enumerate(found, 1))
+
+
+def overlap_problems(backgrounds: Sequence[domain.Background]) -> list[Problem]:
+    """Return a problem for each pair of neighbours that are on screen at the same time."""
+    ends = [
+        (each.start, math.inf if each.end == -1 else each.end, number) for number, each in enumerate(backgrounds, 1)
+    ]
+    ends.sort()
+    found: list[Problem] = []
+    for (_, end, number), (start, _, other) in itertools.pairwise(ends):
+        if start < end:
+            one, two = sorted((number, other))
+            rule = f"backgrounds {one} and {two} overlap in time"
+            found.append(Problem(row_index=None, line=None, column="", rule=rule, hint="change start or end"))
+    return found
+
+
+def _list_in(path: Path) -> list[Any]:
+    try:
+        data = path.read_bytes()
+        if path.suffix.lower() == ".toml":
+            import tomllib
+
+            content: Any = tomllib.loads(data.decode("utf-8-sig"))
+        else:
+            content = json.loads(data.decode("utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"--backgrounds {path}: {(error.strerror or 'unreadable').lower()}") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"--backgrounds {path}: not valid {path.suffix.lstrip('.').upper() or 'JSON'}") from None
+    if isinstance(content, Mapping):
+        content = content.get("backgrounds", content.get("background"))
+    if not isinstance(content, list):
+        raise UsageError(f"--backgrounds {path}: needs a list of backgrounds ([[backgrounds]] in TOML)")
+    return content
+
+
+def _background(path: Path, number: int, each: Any) -> domain.Background:
+    def wrong(what: str) -> UsageError:
+        return UsageError(f"--backgrounds {path}: background {number}: {what}")
+
+    if not isinstance(each, Mapping):
+        raise wrong("not an object")
+    if strange := sorted(set(each) - {"name", "start", "end", "kind", "config"}):
+        raise wrong(f"unknown field {strange[0]!r}; there are name, start, end, kind, config")
+    for name, kinds in (("start", (int, float)), ("end", (int, float)), ("kind", (str,)), ("config", (Mapping,))):
+        if name not in each:
+            raise wrong(f"{name} is missing")
+        if not isinstance(each[name], kinds) or isinstance(each[name], bool):
+            raise wrong(f"{name} is not {'a number' if float in kinds else 'a text' if str in kinds else 'an object'}")
+    start, end, title = float(each["start"]), float(each["end"]), each.get("name", "")
+    if not math.isfinite(start) or not math.isfinite(end) or start < 0 or (end != -1 and end <= start):
+        raise wrong("start is from 0 on and before end; end -1 is the end of the video")
+    if not isinstance(title, str) or not each["kind"].strip():
+        raise wrong("name and kind are texts")
+    return domain.Background(
+        start=each["start"], end=each["end"], kind=each["kind"], config=dict(each["config"]), name=title
+    )

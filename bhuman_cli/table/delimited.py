@@ -1,0 +1,160 @@
+"""Owns delimited text: delimiter, quotes, physical lines. Knows nothing of variables.
+
+The csv module reads it, not pandas: pandas fills short rows up silently, forgives text behind a closing quote, and
+can't say on which physical line a row began. csv in strict mode over a stream that leaves line ends alone reports
+all of these, and for texts it is also the faster of the two.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.table import encodings, records
+from bhuman_cli.table.source import Source
+
+CANDIDATES: Final = (",", ";", "\t", "|")
+NAMED: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+MAX_CELL_CHARS: Final = 8 << 20
+_SAMPLE_CHARS: Final = 64 << 10
+_SAMPLE_ROWS: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How this text is cut into cells. skip: physical lines before the header."""
+
+    delimiter: str
+    skip: int
+
+
+def chosen(wanted: str) -> str:
+    """Return the delimiter a person named.
+
+    Raises:
+        UsageError: it is not one character.
+    """
+    delimiter = NAMED.get(wanted.lower(), wanted)
+    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+        raise UsageError("--delimiter: one character, or tab, comma, semicolon, pipe", hint="--delimiter ';'")
+    return delimiter
+
+
+def detect(source: Source, coding: encodings.TextCoding, wanted: str | None, header_row: int | None) -> Dialect:
+    """Return delimiter and start: as asked, else by a `sep=` line, else by what cuts the first rows evenly."""
+    with _opened(source, coding) as stream:
+        sample = _sample(source, coding, stream)
+    lines = io.StringIO(sample, newline="").readlines()
+    named = _sep_line(lines)
+    skip = max((header_row or 1) - 1, 1 if named else 0)
+    if wanted is not None:
+        return Dialect(delimiter=chosen(wanted), skip=skip)
+    if named:
+        return Dialect(delimiter=named, skip=skip)
+    first = "\t" if source.suffix == ".tsv" else ","
+    return Dialect(delimiter=_evenest(lines[skip:], len(sample) >= _SAMPLE_CHARS, first), skip=skip)
+
+
+def rows(source: Source, coding: encodings.TextCoding, dialect: Dialect) -> Iterator[records.Raw]:
+    """Yield (first physical line, cells, no flaws) of every row, the header included; a blank line has no cells.
+
+    Raises:
+        InputError: an unclosed quote, text after a closing quote, a cell without end, bytes that are not text.
+    """
+    csv.field_size_limit(MAX_CELL_CHARS)
+    line, no_flaws = dialect.skip + 1, records.NO_FLAWS
+    with _opened(source, coding) as stream:
+        try:
+            for _ in range(dialect.skip):
+                stream.readline()
+            reader = csv.reader(stream, delimiter=dialect.delimiter, strict=True)
+            offset = dialect.skip + 1
+            for cells in reader:
+                yield line, cells, no_flaws
+                line = reader.line_num + offset
+        except csv.Error as error:
+            raise InputError(f"{source.name}: line {line}: {_plain(error, dialect)}", hint=_hint(error)) from None
+        except UnicodeError:
+            raise InputError(
+                f"{source.name}: after line {line}: bytes that are not {coding.name} text",
+                hint="--encoding NAME, for example cp1252",
+            ) from None
+    source.require_unchanged()
+
+
+def _opened(source: Source, coding: encodings.TextCoding) -> TextIO:
+    return io.TextIOWrapper(source.open(), encoding=coding.codec, newline="")
+
+
+def _sample(source: Source, coding: encodings.TextCoding, stream: TextIO) -> str:
+    try:
+        return stream.read(_SAMPLE_CHARS)
+    except UnicodeError:
+        raise InputError(
+            f"{source.name}: bytes that are not {coding.name} text", hint="--encoding NAME, for example cp1252"
+        ) from None
+
+
+def _sep_line(lines: Sequence[str]) -> str:
+    """Return the delimiter of Excel's `sep=;` first line, or ""."""
+    first = lines[0].rstrip("\r\n") if lines else ""
+    text = first.strip('"')
+    return text[4] if len(text) == 5 and text[:4].lower() == "sep=" and text[4] not in '"\r\n' else ""
+
+
+def _evenest(lines: Sequence[str], is_cut: bool, first: str) -> str:
+    """Return the delimiter that cuts most of the first rows into as many cells as the header has."""
+    best, best_score = first, (0.0, 0)
+    for delimiter in (first, *(other for other in CANDIDATES if other != first)):
+        widths = _widths(lines[:-1] if is_cut else lines, delimiter)
+        if not widths or widths[0] < 2:
+            continue
+        even = sum(width == widths[0] for width in widths) / len(widths)
+        if (even, widths[0]) > best_score:
+            best, best_score = delimiter, (even, widths[0])
+    return best if best_score[1] else _below_a_title(lines, first)
+
+
+def _below_a_title(lines: Sequence[str], first: str) -> str:
+    """Return what cuts the rows below a title line, so that they are refused as ragged, not read as one column."""
+    for delimiter in (first, *(other for other in CANDIDATES if other != first)):
+        widths = _widths(lines, delimiter)[1:]
+        if widths and max(widths) > 1 and sum(width > 1 for width in widths) >= len(widths) * 0.8:
+            return delimiter
+    return first
+
+
+def _widths(lines: Sequence[str], delimiter: str) -> list[int]:
+    found: list[int] = []
+    try:
+        for cells in csv.reader(lines, delimiter=delimiter):
+            if any(cell.strip() for cell in cells):
+                found.append(len(cells))
+            if len(found) >= _SAMPLE_ROWS:
+                break
+    except csv.Error:
+        return found
+    return found
+
+
+def _plain(error: csv.Error, dialect: Dialect) -> str:
+    text = str(error)
+    if "unexpected end" in text:
+        return "a quote is opened here and never closed"
+    if "field larger" in text:
+        return f"a cell of more than {MAX_CELL_CHARS >> 20} million characters; a quote is probably never closed"
+    if "expected after" in text:
+        return f"text between a closing quote and the next {_shown(dialect.delimiter)}"
+    return "the quotes or line ends are broken"
+
+
+def _hint(error: csv.Error) -> str:
+    return "double the quotes inside a quoted value" if "expected after" in str(error) else ""
+
+
+def _shown(delimiter: str) -> str:
+    return {"\t": "tab", " ": "space"}.get(delimiter, f"`{delimiter}`")

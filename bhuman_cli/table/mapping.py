@@ -1,0 +1,238 @@
+"""Owns the way from headers to variables and assets: which column is sent as what. Pure; reads no row.
+
+White space around values is cut with what this decides, in `intake`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from bhuman_cli.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a person said about columns. known: the target's variables, None where unknown; known_source: whose."""
+
+    maps: Sequence[str] = ()
+    only: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    sets: Sequence[str] = ()
+    defaults: Sequence[str] = ()
+    assets: Sequence[str] = ()
+    known: Sequence[str] | None = None
+    known_source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnPlan:
+    """What is sent of each row.
+
+    variables: names in the order they are sent, `--set` ones last. positions: the column of each of the first of them.
+    constants: values of the last of them. defaults: variable number → stand-in. assets: columns, in background order.
+    missing, unknown: known variables without a column; variables that are not known. notices: for people.
+    """
+
+    variables: tuple[str, ...]
+    positions: tuple[int, ...]
+    constants: tuple[str, ...]
+    defaults: Mapping[int, str]
+    assets: tuple[int, ...]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+def alike(name: str) -> str:
+    """Return what two names share that differ in case, spaces or `_` only."""
+    return "".join(name.split()).replace("_", "").casefold()
+
+
+def meant(wrong: str, names: Sequence[str]) -> str:
+    """Return the name that was probably meant, or ""."""
+    by_fold = {alike(name): name for name in reversed(names)}
+    near = get_close_matches(alike(wrong), list(by_fold), n=1, cutoff=0.6)
+    return by_fold[near[0]] if near else ""
+
+
+def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
+    """Decide what is sent.
+
+    Raises:
+        UsageError: an option names no column, or two columns would be one variable.
+    """
+    notices: list[str] = []
+    assets = tuple(_column(header, name, "--asset") for name in wishes.assets)
+    if len(set(assets)) < len(assets):
+        raise UsageError("--asset: the same column twice, but each background has its own")
+    renamed = _renamed(header, wishes.maps, assets)
+    sets = _pairs(wishes.sets, "--set")
+    sent = _sent(header, wishes, renamed, assets, sets)
+    names = _named(header, sent, renamed, wishes, notices)
+    _require_one_column_each(header, names, sets)
+    variables = (*names.values(), *sets)
+    if header and not variables:
+        raise UsageError("no column is left to send", hint=f"--only {header[0]}")
+    known = tuple(wishes.known) if wishes.known is not None else variables
+    missing = tuple(name for name in known if name not in variables)
+    unknown = tuple(name for name in variables if name not in known)
+    notices.extend(_strangers(missing, unknown, wishes))
+    return ColumnPlan(
+        variables=variables,
+        positions=tuple(names),
+        constants=tuple(sets.values()),
+        defaults=_defaults(wishes.defaults, tuple(names.values()), header, renamed),
+        assets=assets,
+        missing=missing,
+        unknown=unknown,
+        notices=tuple(notices),
+    )
+
+
+def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or not name or not value:
+            right = "COLUMN" if option == "--map" else "VALUE"
+            raise UsageError(f"{option} {name or text}: needs VARIABLE={right}", hint=f"{option} VARIABLE={right}")
+        if name in found:
+            raise UsageError(f"{option} {name}: given twice")
+        found[name] = value
+    return found
+
+
+def _listed(texts: Sequence[str], known: Callable[[str], bool]) -> list[str]:
+    """Split at commas, but leave a name that holds one whole."""
+    found: list[str] = []
+    for text in texts:
+        parts = [text] if known(text.strip()) else next(csv.reader([text], skipinitialspace=True), [])
+        found.extend(part.strip() for part in parts if part.strip())
+    return found
+
+
+def _column(header: Sequence[str], name: str, option: str) -> int:
+    name = name.strip()
+    if name in header:
+        return header.index(name)
+    near = [position for position, column in enumerate(header) if alike(column) == alike(name)]
+    if len(near) == 1:
+        return near[0]
+    raise _no_column(option, name, header)
+
+
+def _no_column(option: str, name: str, names: Sequence[str], what: str = "column") -> UsageError:
+    guess = meant(name, names)
+    listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    said = f"; did you mean {guess!r}?" if guess else f"; there are: {listed}"
+    prefix = name if option in {"--only", "--exclude", "--asset"} else ""
+    return UsageError(f"{option} {name}: no such {what}{said}", hint=f"{option} {guess!r}" if guess and prefix else "")
+
+
+def _renamed(header: Sequence[str], maps: Sequence[str], assets: Sequence[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for variable, column in _pairs(maps, "--map").items():
+        position = _column(header, column, f"--map {variable}=")
+        if position in assets:
+            raise UsageError(f"--map {variable}={column}: the column is an asset, not a variable")
+        if position in found:
+            raise UsageError(f"--map {variable}={column}: the column is already variable {found[position]}")
+        found[position] = variable
+    return found
+
+
+def _sent(
+    header: Sequence[str],
+    wishes: Wishes,
+    renamed: Mapping[int, str],
+    assets: Sequence[int],
+    sets: Mapping[str, str],
+) -> list[int]:
+    """Return the columns that become variables, in header order."""
+
+    def find(name: str, option: str) -> int | None:
+        if name in header:
+            return header.index(name)
+        by_variable = {variable: position for position, variable in renamed.items()}
+        if name in by_variable:
+            return by_variable[name]
+        if name in sets and option == "--only":
+            return None
+        return _column([*header], name, option)
+
+    def columns(texts: Sequence[str], option: str) -> set[int]:
+        names = _listed(texts, lambda name: name in header)
+        return {position for name in names if (position := find(name, option)) is not None}
+
+    only, exclude = columns(wishes.only, "--only"), columns(wishes.exclude, "--exclude")
+    if clash := exclude & set(assets):
+        raise UsageError(f"--exclude {header[min(clash)]}: the same column is an --asset")
+    wanted = only if wishes.only else set(range(len(header)))
+    return sorted(wanted - exclude - set(assets))
+
+
+def _named(
+    header: Sequence[str], sent: Sequence[int], renamed: Mapping[int, str], wishes: Wishes, notices: list[str]
+) -> dict[int, str]:
+    """Return column → variable: as mapped, else the known variable that is written alike, else the header."""
+    known = {alike(name): name for name in wishes.known or ()}
+    found: dict[int, str] = {}
+    for position in sent:
+        column = header[position]
+        if position in renamed:
+            found[position] = renamed[position]
+            continue
+        found[position] = column if column in (wishes.known or ()) else known.get(alike(column), column)
+        if found[position] != column:
+            source = f" ({wishes.known_source})" if wishes.known_source else ""
+            notices.append(f"column {column!r} is variable {found[position]!r}{source}")
+    return found
+
+
+def _require_one_column_each(header: Sequence[str], names: Mapping[int, str], sets: Mapping[str, str]) -> None:
+    first: dict[str, int] = {}
+    for position, variable in names.items():
+        if variable in first:
+            one, other = header[first[variable]], header[position]
+            raise UsageError(
+                f"variable {variable}: two columns for it, {one!r} and {other!r}", hint=f"--exclude {other!r}"
+            )
+        if variable in sets:
+            raise UsageError(
+                f"variable {variable}: both column {header[position]!r} and --set",
+                hint=f"--exclude {header[position]!r}",
+            )
+        first[variable] = position
+
+
+def _defaults(
+    texts: Sequence[str], variables: Sequence[str], header: Sequence[str], renamed: Mapping[int, str]
+) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for name, value in _pairs(texts, "--default").items():
+        near = [number for number, variable in enumerate(variables) if alike(variable) == alike(name)]
+        by_column = [
+            variables.index(variable)
+            for position, variable in renamed.items()
+            if header[position] == name and variable in variables
+        ]
+        number = variables.index(name) if name in variables else (near + by_column)[0] if near or by_column else None
+        if number is None:
+            raise _no_column("--default", name, variables, what="variable")
+        found[number] = value
+    return found
+
+
+def _strangers(missing: Sequence[str], unknown: Sequence[str], wishes: Wishes) -> list[str]:
+    source = f" ({wishes.known_source})" if wishes.known_source else ""
+    said = []
+    for name in unknown:
+        guess = meant(name, missing)
+        tail = f"; did you mean {guess!r}? --map {guess}={name}" if guess else f"; --exclude {name!r} keeps it here"
+        said.append(f"{name!r} is not a known variable{source}{tail}")
+    said.extend(f"variable {name!r} has no column{source}" for name in missing)
+    return said

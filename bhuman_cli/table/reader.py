@@ -1,0 +1,236 @@
+"""Owns the way from a file to rows of text cells, whatever its format. Decides nothing about variables.
+
+Delimited text is read by `delimited` (which says why not by pandas), workbooks by `workbooks`, JSON by `jsonrows`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.table import archives, delimited, encodings, jsonrows, records, source, workbooks
+
+TEXT_KINDS: Final = {".csv": "csv", ".tsv": "tsv", ".txt": "csv", "": "csv"}
+BOOK_KINDS: Final = {".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".ods": "ods"}
+JSON_KINDS: Final = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_BINARY: Final = {
+    b"%PDF": "a PDF",
+    b"\x1f\x8b": "a gzip archive: unpack it first",
+    b"BZh": "a bzip2 archive: unpack it first",
+    b"\xfd7zXZ": "an xz archive: unpack it first",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"PAR1": "a Parquet file: save it as CSV first",
+    b"SQLite format": "a database: export the table as CSV first",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What a person says about the file when guessing is not wanted. header_row: 1-based physical line or sheet row."""
+
+    sheet: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    header_row: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """One data row as it stands in the file: cells untouched, one per column; flaws: position → rule."""
+
+    row_index: int
+    line: int
+    cells: tuple[str, ...]
+    flaws: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A file that can be read as rows, any number of times.
+
+    header: trimmed, unique, not blank. raw_header: as in the file. header_line: physical line or sheet row.
+    kind: csv, tsv, xlsx, xls, ods, json or jsonl, by content. delimiter: "" for other than delimited text.
+    encoding: for people, "" for workbooks. sheet: the sheet's name, "" for others. notices: for people.
+    header_line is 0 where the header is no row of the file (JSON). start: the raw rows from the header on.
+    first_column: 0-based, where the table begins in its sheet.
+    unapplied: column position → number format that shows another text than ours; complete once the rows were read.
+    """
+
+    name: str
+    header: tuple[str, ...]
+    raw_header: tuple[str, ...]
+    header_line: int
+    sha256: str
+    kind: str
+    start: Callable[[], Iterator[records.Raw]] = field(repr=False)
+    delimiter: str = ""
+    had_bom: bool = False
+    encoding: str = ""
+    sheet: str = ""
+    first_column: int = 0
+    notices: list[str] = field(default_factory=list)
+    unapplied: Mapping[int, str] = field(default_factory=dict)
+
+    def records(self) -> Iterator[records.Record]:
+        """Yield the rows as plain tuples: for the one pass over everything."""
+        skipped = 1 if self.header_line else 0
+        return records.numbered(self.name, itertools.islice(self.start(), skipped, None), len(self.header))
+
+    def rows(self) -> Iterator[SourceRow]:
+        """Yield the data rows from the first; blank rows at the end don't exist, others keep their number.
+
+        Raises:
+            InputError: a row is malformed, or the file was changed since it was opened.
+        """
+        for row_index, line, cells, flaws in self.records():
+            yield SourceRow(row_index=row_index, line=line, cells=cells, flaws=flaws)
+
+
+def open_table(path: Path | None, options: ReadOptions) -> Table:
+    """Read header and format of a file, or of stdin for None; the rows come when they are asked for.
+
+    Raises:
+        UsageError: no such file, a folder, or an option that does not fit.
+        InputError: the file can't be read as a table.
+    """
+    if options.header_row is not None and options.header_row < 1:
+        raise UsageError("--header-row: the first line is 1", hint="--header-row 1")
+    held = source.hold(path)
+    if not held.size:
+        raise InputError(f"{held.name}: the file is empty, not even a header", hint="was the export broken?")
+    kind, notices = _kind(held)
+    if kind in {"xlsx", "xls", "ods"}:
+        _refuse(options.delimiter, "--delimiter", held)
+        _refuse(options.encoding, "--encoding", held)
+        return _open_book(held, kind, options, notices)
+    _refuse(options.sheet, "--sheet", held)
+    if held.has_endless_line:
+        raise InputError(f"{held.name}: a line of more than {source.MAX_LINE_BYTES >> 20} MiB; this is not a table")
+    coding = encodings.detect(held, options.encoding)
+    if coding.notice:
+        notices.append(coding.notice)
+    if kind in {"json", "jsonl"}:
+        _refuse(options.delimiter, "--delimiter", held)
+        return _open_json(held, kind, coding, notices)
+    return _open_text(held, kind, coding, options, notices)
+
+
+def _refuse(value: str | None, option: str, held: source.Source) -> None:
+    if value is not None:
+        raise UsageError(f"{option}: has no meaning for {held.name}")
+
+
+def _kind(held: source.Source) -> tuple[str, list[str]]:
+    """Return the kind, by content first, because names lie: exports called .xls are often text."""
+    head = held.head
+    named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(held.suffix)
+    if head.startswith(archives.ZIP_MAGIC):
+        found = "ods" if b"opendocument.spreadsheet" in head[:200] else "xlsx"
+    elif head.startswith(archives.OLE_MAGIC):
+        found = "xls"
+    else:
+        found = _text_kind(held, named)
+    named_book = named if named in BOOK_KINDS.values() else ""
+    if found in {"xls", "xlsx", "ods"} and found != named:
+        return found, [f"{held.name}: is an .{found} workbook by its content, and read as one"]
+    if found not in {"xls", "xlsx", "ods"} and named_book:
+        return found, [f"{held.name}: is text, not a workbook, and read as {found.upper()}"]
+    return found, []
+
+
+def _text_kind(held: source.Source, named: str | None) -> str:
+    head = held.head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    for magic, what in _BINARY.items():
+        if held.head.startswith(magic):
+            raise InputError(f"{held.name}: is not a table but {what}", hint="CSV, XLSX, XLS, ODS, JSON or JSONL")
+    if head[:200].lower().startswith((b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta", b"<head")):
+        raise InputError(
+            f"{held.name}: is a web page or XML, not a table",
+            hint="open it in the spreadsheet program and save it as .xlsx",
+        )
+    if named is not None and named in JSON_KINDS.values():
+        return named
+    if named in BOOK_KINDS.values() and held.nul_line and not held.head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise archives.broken(held)
+    return "tsv" if held.suffix == ".tsv" else "csv"
+
+
+def _open_text(
+    held: source.Source, kind: str, coding: encodings.TextCoding, options: ReadOptions, notices: list[str]
+) -> Table:
+    dialect = delimited.detect(held, coding, options.delimiter, options.header_row)
+
+    def start() -> Iterator[records.Raw]:
+        found = delimited.rows(held, coding, dialect)
+        return found if options.header_row else itertools.dropwhile(_is_blank, found)
+
+    line, cells, _ = next(start(), (dialect.skip + 1, [], records.NO_FLAWS))
+    header = records.header_of(held.name, cells, line)
+    return Table(
+        name=held.name,
+        header=header,
+        raw_header=tuple(cells[: len(header)]),
+        header_line=line,
+        sha256=held.sha256,
+        kind=kind,
+        delimiter=dialect.delimiter,
+        had_bom=coding.had_bom,
+        encoding=coding.name,
+        notices=notices,
+        start=start,
+    )
+
+
+def _open_book(held: source.Source, kind: str, options: ReadOptions, notices: list[str]) -> Table:
+    sheet = workbooks.open_sheet(held, options.sheet, kind)
+    notices.extend(sheet.notices)
+    first = options.header_row
+
+    def start() -> Iterator[records.Raw]:
+        found = workbooks.rows(sheet)
+        return itertools.islice(found, first - 1, None) if first else itertools.dropwhile(_is_blank, found)
+
+    line, cells, _ = next(start(), (first or 1, [], records.NO_FLAWS))
+    if not any(cells):
+        raise InputError(f"{held.name}: sheet {sheet.name!r} has no header", hint="--sheet NAME, --header-row N")
+    header = records.header_of(held.name, cells, line)
+    return Table(
+        name=held.name,
+        header=header,
+        raw_header=tuple(cells[: len(header)]),
+        header_line=line,
+        sha256=held.sha256,
+        kind=kind,
+        sheet=sheet.name,
+        first_column=sheet.origin,
+        notices=notices,
+        unapplied=sheet.shown_otherwise,
+        start=start,
+    )
+
+
+def _open_json(held: source.Source, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
+    keys = jsonrows.columns(held, coding)
+    header = records.header_of(held.name, keys, 1) if keys else ()
+    return Table(
+        name=held.name,
+        header=header,
+        raw_header=keys[: len(header)],
+        header_line=0,
+        sha256=held.sha256,
+        kind=kind,
+        had_bom=coding.had_bom,
+        encoding=coding.name,
+        notices=notices,
+        start=lambda: jsonrows.rows(held, coding, keys),
+    )
+
+
+def _is_blank(row: records.Raw) -> bool:
+    return not row[2] and not any(map(str.strip, row[1]))

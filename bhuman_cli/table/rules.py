@@ -1,0 +1,181 @@
+"""Owns the rules for one row's texts: what is an error, what a warning, in which words. Pure; keeps nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from bhuman_cli import domain
+from bhuman_cli.table import mapping, sheetxml
+
+Severity = Literal["error", "warning"]
+Finding = tuple[str, str, str, Severity]
+"""Column, rule, hint, severity. Never the cell's value."""
+
+MISSING: Final = frozenset(
+    [
+        "#n/a",
+        "n/a",
+        "n.a.",
+        "na",
+        "nan",
+        "null",
+        "nil",
+        "none",
+        "undefined",
+        "unknown",
+        "tbd",
+        "-",
+        "--",
+        "?",
+        "nul",
+        "<na>",
+    ]
+)
+_ERROR_TEXTS: Final = frozenset(sheetxml.ERRORS)
+TELLING: Final = frozenset(
+    ["", *_ERROR_TEXTS, *(form for text in MISSING for form in (text, text.upper(), text.title(), text.capitalize()))]
+)
+"""Whole cells that need a second look. In one set, so that a clean row costs one hash per cell."""
+
+_PLACEHOLDER: Final = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|\*\|\w+(?::\w+)?\|\*"
+    r"|\$\{\s*\w[\w .]*\}|%%\s*\w[\w ]*%%|\[\[\s*\w[\w ]*\]\]|<<\s*\w[\w ]*>>",
+    re.DOTALL,
+)
+_SINGLE: Final = re.compile(r"\{\s*(\w[\w .]*?)\s*\}|\[\s*(\w[\w .]*?)\s*\]|<\s*(\w[\w .]*?)\s*>|%\s*(\w[\w .]*?)\s*%")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_BREAK: Final = re.compile(r"[\r\n\x85\u2028\u2029]")
+_SENTENCE: Final = re.compile(r"[.!?]\s+\w+\s+\w|[.!?]$")
+_SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
+_HOST_PORT: Final = re.compile(r"^[\w.\-]+:\d{1,5}(?:[/?#]|$)")
+EDGES: Final = (
+    " \t\r\n\f\v\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u200b\u2060\ufeff"
+)
+"""White space, and what is invisible at an edge: a cell of these alone is blank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What the rules need to know of the columns. urls, people: numbers of the variables named so."""
+
+    variables: tuple[str, ...]
+    urls: tuple[int, ...]
+    people: tuple[int, ...]
+    alike: frozenset[str] = field(default_factory=frozenset)
+
+
+def names(variables: Sequence[str], header: Sequence[str]) -> Names:
+    """Sort the variables by what their names promise."""
+    folded = [mapping.alike(variable) for variable in variables]
+    return Names(
+        variables=tuple(variables),
+        urls=tuple(number for number, name in enumerate(folded) if name.endswith(("url", "link"))),
+        people=tuple(number for number, name in enumerate(folded) if name.endswith("name")),
+        alike=frozenset(mapping.alike(name) for name in (*variables, *header)),
+    )
+
+
+def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mapping[int, str]) -> list[Finding]:
+    """Return everything wrong with one row's values.
+
+    raw: the cells as read; values: what would be sent. flaws: variable number → rule of its cell.
+    """
+    found: list[Finding] = []
+    for number, variable in enumerate(known.variables):
+        if number in flaws:
+            hint = "open the workbook in the spreadsheet program, mend the cell, save"
+            found.append((variable, flaws[number], hint, "error"))
+            continue
+        text = values[number]
+        if not text:
+            rule = "empty, but every variable needs a value"
+            found.append((variable, rule, f"--default {_quoted(variable)}=VALUE", "error"))
+            continue
+        found.extend((variable, *each) for each in _errors(known, raw[number], text))
+        found.extend((variable, *each) for each in _warnings(known, number, text))
+    size = len(json.dumps([*values])) if sum(map(len, values)) * 12 > domain.MAX_ROW_BYTES else 0
+    if size > domain.MAX_ROW_BYTES:
+        found.append(("", "the row is over 5 MiB, but a request holds no more", "shorten the longest cell", "error"))
+    return found
+
+
+def judge_assets(columns: Sequence[str], cells: Sequence[str]) -> tuple[list[Finding], tuple[str, ...]]:
+    """Return what is wrong with a row's assets, and the URLs to send: completed, "" where blank."""
+    found: list[Finding] = []
+    urls: list[str] = []
+    for column, cell in zip(columns, cells, strict=True):
+        text = cell.strip(EDGES)
+        url, rule = asset_url(text) if text else ("", "")
+        urls.append(url)
+        if rule:
+            found.append((column, rule, "an address such as https://example.com/logo.png, or blank", "error"))
+    return found, tuple(urls)
+
+
+def asset_url(text: str) -> tuple[str, str]:
+    """Return (the URL with its scheme, "") or ("", rule). Source: API contract, "Backgrounds"."""
+    if _CONTROL.search(text) or any(sign.isspace() for sign in text) or text in _ERROR_TEXTS:
+        return "", "not a web address"
+    if text.startswith("//"):
+        text = f"https:{text}"
+    elif not _SCHEME.match(text) or _HOST_PORT.match(text):
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        return "", "not a web address"
+    if parts.scheme.lower() not in {"http", "https"}:
+        return "", "not an http or https address"
+    has_host = "." in host.strip(".") or ":" in host or host == "localhost"
+    return (text, "") if has_host and "\\" not in text else ("", "not a web address")
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[\w.\-]+", name) else f"'{name}'" if "'" not in name else f'"{name}"'
+
+
+def _errors(known: Names, raw: str, text: str) -> list[tuple[str, str, Severity]]:
+    found: list[tuple[str, str, Severity]] = []
+    if text in _ERROR_TEXTS:
+        found.append((f"holds the error {text}", "mend the formula in the spreadsheet program", "error"))
+    if _CONTROL.search(raw):
+        found.append(("holds a control character", "retype the cell", "error"))
+    single = _SINGLE.finditer(text)
+    if _PLACEHOLDER.search(text) or any(
+        mapping.alike(next(filter(None, each.groups()))) in known.alike for each in single
+    ):
+        found.append(("holds a placeholder that was never filled in", "fill it in before rendering", "error"))
+    return found
+
+
+def _warnings(known: Names, number: int, text: str) -> list[tuple[str, str, Severity]]:
+    found: list[tuple[str, str, Severity]] = []
+    if text.lower() in MISSING:
+        found.append(("looks like missing data", "leave the cell blank and give --default", "warning"))
+    if _BREAK.search(text):
+        found.append(("holds a line break", "one line per value", "warning"))
+    if "\ufffd" in text:
+        found.append(("holds a replaced character: the encoding was read wrong once", "export it again", "warning"))
+    if number in known.people and is_sentence(text):
+        found.append(("a whole sentence in a name", "only the name is spoken", "warning"))
+    if number in known.urls:
+        lower = text.lower()
+        if lower.startswith("http://"):
+            found.append(("an http:// address", "https:// is what browsers open without a warning", "warning"))
+        elif not lower.startswith("https://"):
+            found.append(("an address without https://", "write it out", "warning"))
+    return found
+
+
+def is_sentence(text: str) -> bool:
+    """Say whether a name is more than a name: many words, or an end as sentences have it."""
+    words = len(text.split())
+    return words >= 7 or (words >= 4 and bool(_SENTENCE.search(text)))

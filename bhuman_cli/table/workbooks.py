@@ -1,0 +1,165 @@
+"""Owns workbooks: which sheet, and each cell as text. Values are calamine's; the formats of .xlsx are `sheetxml`'s."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.table import archives, formats, records, sheetxml
+from bhuman_cli.table.source import Source
+
+
+@dataclass(slots=True, kw_only=True)
+class Sheet:
+    """One opened sheet. origin: its first used column, 0-based. shown_otherwise: columns with formats not applied."""
+
+    source: Source
+    name: str
+    grid: Any
+    origin: int
+    marks: sheetxml.Marks
+    notices: list[str]
+    shown_otherwise: dict[int, str] = field(default_factory=dict)
+
+
+def open_sheet(source: Source, wanted: str | None, kind: str) -> Sheet:
+    """Open a sheet by name or number, else the first visible one.
+
+    Raises:
+        UsageError: no such sheet.
+        InputError: the workbook is broken, protected or explosive.
+    """
+    if kind in {"xlsx", "ods"}:
+        archives.require_harmless(source)
+    book = _opened(source)
+    name, notices = _chosen(source, book, wanted)
+    marks = sheetxml.scan(source, name) if kind == "xlsx" else sheetxml.Marks(codes={})
+    grid = _guarded(source, lambda: book.get_sheet_by_name(name))
+    start = grid.start
+    if marks.hidden_rows:
+        notices.append(f"{source.name}: {marks.hidden_rows} hidden rows of sheet {name!r} are read like the others")
+    if kind != "ods" and grid.merged_cell_ranges:
+        notices.append(f"{source.name}: merged cells: only the first cell of each has the value, the others are blank")
+    origin = start[1] if start else 0
+    return Sheet(source=source, name=name, grid=grid, origin=origin, marks=marks, notices=notices)
+
+
+def rows(sheet: Sheet) -> Iterator[records.Raw]:
+    """Yield (sheet row, texts, flaws) for every row of the sheet from its first, blank ones included."""
+    marks, origin = sheet.marks, sheet.origin
+    keys, count, at = marks.keys, len(marks.keys), 0
+    for row, values in enumerate(sheet.grid.iter_rows()):
+        cells = [value if type(value) is str else _text(value) for value in values]
+        flaws: Mapping[int, str] = records.NO_FLAWS
+        end = (row + 1) * sheetxml.MAX_COLUMNS
+        while at < count and keys[at] < end:
+            column = keys[at] % sheetxml.MAX_COLUMNS - origin
+            if 0 <= column < len(cells):
+                flaws = _apply(sheet, marks.marks[at], cells, values, column, flaws)
+            at += 1
+        yield row + 1, cells, flaws
+
+
+def _apply(
+    sheet: Sheet, mark: int, cells: list[str], values: Sequence[Any], column: int, flaws: Mapping[int, str]
+) -> Mapping[int, str]:
+    if mark < 0:
+        return {**flaws, column: sheetxml.error_text(mark)}
+    value = values[column]
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        code = sheet.marks.codes[mark]
+        padding = formats.padding(code)
+        if padding is not None:
+            cells[column] = padding.apply(float(value))
+        elif formats.shows_otherwise(code, float(value)):
+            sheet.shown_otherwise.setdefault(column, code)
+    return flaws
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case int():
+            return str(value)
+        case float():
+            return formats.plain(value)
+        case dt.datetime():
+            return _rounded(value).isoformat()
+        case dt.date():
+            return value.isoformat()
+        case dt.time():
+            return value.isoformat("seconds")
+        case dt.timedelta():
+            seconds = round(value.total_seconds())
+            return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        case _:
+            return str(value)
+
+
+def _rounded(moment: dt.datetime) -> dt.datetime:
+    """Return the moment to the second: a sheet's day fraction misses it by microseconds."""
+    try:
+        return (moment + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
+    except OverflowError:
+        return moment.replace(microsecond=0)
+
+
+def _opened(source: Source) -> Any:
+    if _is_encrypted(source):
+        raise archives.locked(source)
+    from python_calamine import CalamineWorkbook
+
+    return _guarded(source, lambda: CalamineWorkbook.from_path(str(source.path)))
+
+
+def _guarded(source: Source, call: Any) -> Any:
+    """Call into calamine; whatever it raises, a Rust panic included, becomes one sentence."""
+    import python_calamine
+
+    try:
+        return call()
+    except python_calamine.PasswordError:
+        raise archives.locked(source) from None
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException:  # a panic arrives as PanicException, which is no Exception
+        raise archives.broken(source) from None
+
+
+def _is_encrypted(source: Source) -> bool:
+    if not source.head.startswith(archives.OLE_MAGIC):
+        return False
+    with source.open() as stream:
+        return "EncryptedPackage".encode("utf-16-le") in stream.read(1 << 20)
+
+
+def _chosen(source: Source, book: Any, wanted: str | None) -> tuple[str, list[str]]:
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    tables = [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
+    names = [each.name for each in tables]
+    visible = [each.name for each in tables if each.visible == SheetVisibleEnum.Visible]
+    if wanted is None:
+        if not visible:
+            raise InputError(f"{source.name}: has no visible sheet", hint="--sheet NAME" if names else "")
+        notices = [f"{source.name}: read sheet {visible[0]!r}; others: {_listed(names, visible[0])}"]
+        return visible[0], notices if len(names) > 1 else []
+    if wanted in names:
+        return wanted, []
+    if wanted.isdigit() and 1 <= int(wanted) <= len(names):
+        return names[int(wanted) - 1], []
+    near = get_close_matches(wanted, names, n=1, cutoff=0.5)
+    meant = near[0] if near else names[0] if names else ""
+    raise UsageError(
+        f"--sheet {wanted}: {source.name} has no such sheet, only {_listed(names)}", hint=f"--sheet {meant!r}"
+    )
+
+
+def _listed(names: Sequence[str], without: str = "") -> str:
+    others = [repr(name) for name in names if name != without]
+    return ", ".join(others[:8]) + (f" and {len(others) - 8} more" if len(others) > 8 else "")
