@@ -370,7 +370,8 @@ def abandon(journal: Journal, chunk: Chunk, *, run_id: str) -> int:
     with journal.transaction():
         _move(journal, chunk, ("in_doubt",), ChunkState.ACCEPTED, "abandoned")
         given_up = journal.execute(
-            "UPDATE claim SET status = 'failed', ended_at = ?, message = 'abandoned: it may have been accepted and paid'"
+            "UPDATE claim SET status = 'failed', ended_at = ?, "
+            " message = 'abandoned: it may have been accepted and paid'"
             " WHERE chunk_id = ? AND generation_id IS NULL AND live = 1",
             (journal.now(), chunk.chunk_id),
         )

@@ -267,6 +267,12 @@ def release_sample(journal: Journal, run: Run) -> None:
         )
 
 
+def held_back(journal: Journal, run: Run) -> int:
+    """Count the rows that wait for a word after the sample."""
+    found = journal.one("SELECT count(*) FROM row WHERE run_no = ? AND plan = 'later'", (run.run_no,))
+    return int(found[0]) if found else 0
+
+
 def decline_sample(journal: Journal, run: Run) -> None:
     """Drop the rows that were held back: a person saw the sample and said no. No later `resume` sends them."""
     with journal.transaction():

@@ -1,4 +1,4 @@
-"""Owns what is known of each generation and how a row's state reads: bindings, statuses, counts, the rows of a results file.
+"""Owns what is known of each generation: bindings, statuses, counts, the rows of a results file.
 
 STATUS is the one definition of the `status` column; counting and writing both use it.
 """
@@ -6,7 +6,7 @@ STATUS is the one definition of the `status` column; counting and writing both u
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -138,6 +138,18 @@ def end(journal: Journal, claim_ids: Sequence[int]) -> None:
     )
 
 
+def ended(journal: Journal, claim_ids: Iterable[int]) -> set[int]:
+    """Return those of the claims that are finished."""
+    asked = list(claim_ids)
+    found: set[int] = set()
+    for start in range(0, len(asked), 500):
+        part = asked[start : start + 500]
+        marks = ",".join("?" * len(part))
+        sql = f"SELECT claim_id FROM claim WHERE claim_id IN ({marks}) AND ended_at IS NOT NULL"
+        found |= {row[0] for row in journal.query(sql, part)}
+    return found
+
+
 def tally(journal: Journal, run: Run, *, selected_only: bool = False) -> dict[str, int]:
     """Count the run's rows by status."""
     where = " AND row.selected = 1" if selected_only else ""
@@ -233,7 +245,7 @@ def _message(found: Any) -> str:
 
 
 def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, str, str, str]]:
-    """Return (row_index, status, message, generation id) of selected rows that failed, were rejected or are in doubt."""
+    """Return (row_index, status, message, id) of selected rows that failed, were rejected or are in doubt."""
     return [
         (found["row_index"], found["shown"], _message(found), found["generation_id"] or "")
         for found in journal.query(

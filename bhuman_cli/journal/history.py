@@ -180,7 +180,7 @@ def adopt(journal: Journal, run: Run, items: Iterable[Adopted]) -> int:
 
 
 def forget_gone(journal: Journal, target_id: int, claim_ids: Iterable[int]) -> None:
-    """Take finished generations out of the pool whose files are gone from disk (local studio only: it costs nothing)."""
+    """Take generations whose files are gone out of the pool (local studio only: rendering again costs nothing)."""
     with journal.transaction():
         journal.execute_many(
             "UPDATE claim SET live = 0 WHERE claim_id = ? AND target_id = ?",

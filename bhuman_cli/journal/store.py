@@ -1,6 +1,7 @@
-"""Owns the journal's file: opening, locking down, versions, transactions. What is written into it is in the sibling modules.
+"""Owns the journal's file: opening, locking down, versions, transactions. What is in it, the sibling modules know.
 
-`journal_mode=DELETE, synchronous=EXTRA`: WAL has had a reset bug up to SQLite 3.51.2, and 2 ms a commit is nothing here.
+`journal_mode=DELETE, synchronous=EXTRA`: WAL has had a reset bug up to SQLite 3.51.2, and 2 ms a commit is
+nothing here.
 """
 
 from __future__ import annotations

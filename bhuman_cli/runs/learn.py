@@ -1,0 +1,112 @@
+"""Owns keeping what records say: statuses, links, and what follows for the bindings of their request. Asks nobody.
+
+Most records simply equal their row; only where one does not is the whole request looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from bhuman_cli.domain import Binding, Generation
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.generations import ClaimFacts, Waiting
+from bhuman_cli.runs import reconcile, settle
+from bhuman_cli.runs.effects import Effects
+
+_MOST_VIEWS: Final = 64
+
+# What these words mean does not depend on the request's other records.
+_PLAIN: Final = {"own": Binding.CONFIRMED, "none": Binding.POSITION}
+
+
+@dataclass(slots=True)
+class View:
+    """A request's places as the journal knows them, kept in memory while it is waited for."""
+
+    facts: dict[int, ClaimFacts]
+    keys: frozenset[bytes]
+    is_plain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What a batch of records came to. ended: claims. is_rebound: ids changed their rows; read the journal anew."""
+
+    ended: set[int]
+    is_rebound: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Learning:
+    """What one run has learnt about its requests."""
+
+    run: Run
+    effects: Effects
+    _views: dict[int, View] = field(default_factory=dict)
+    _tried: set[int] = field(default_factory=set)
+
+    def write(self, records: Sequence[tuple[Waiting, Generation]]) -> Learnt:
+        """Write records and what follows from them; one commit, and more only if ids must be bound anew."""
+        journal = self.effects.journal
+        changed: dict[int, Binding] = {}
+        conflicts: set[int] = set()
+        with journal.transaction():
+            touched: dict[int, list[int]] = {}
+            for item, record in records:
+                generations.record(journal, item.claim_id, record, self._word(item, record))
+                if item.chunk_id:
+                    touched.setdefault(item.chunk_id, []).append(item.claim_id)
+            for chunk_id, claims in touched.items():
+                bindings = self._bindings(chunk_id, claims)
+                changed |= bindings
+                if Binding.CONFLICT in bindings.values():
+                    conflicts.add(chunk_id)
+            generations.judge(journal, changed)
+            generations.end(journal, [item.claim_id for item, _ in records])
+        looked_at = {item.claim_id for item, _ in records} | changed.keys()
+        is_rebound = sum(self._rebind(chunk_id) for chunk_id in conflicts) > 0
+        return Learnt(ended=generations.ended(journal, looked_at), is_rebound=is_rebound)
+
+    def _word(self, item: Waiting, record: Generation) -> str:
+        if not item.chunk_id:
+            return "own"  # adopted: its text was compared when it was taken over
+        view = self._view(item.chunk_id)
+        fact = view.facts[item.claim_id]
+        is_foreign = settle.is_foreign(record, self.run.target)
+        word = reconcile.seen(reconcile.read(record), fact.text_key, view.keys, is_foreign=is_foreign)
+        view.facts[item.claim_id] = replace(fact, seen=word)
+        view.is_plain = view.is_plain and word in _PLAIN
+        return word
+
+    def _bindings(self, chunk_id: int, claims: Sequence[int]) -> dict[int, Binding]:
+        view = self._view(chunk_id)
+        if view.is_plain:
+            decided = {claim: _PLAIN[view.facts[claim].seen] for claim in claims}
+        else:
+            decided = reconcile.decide(list(view.facts.values()))
+        changed = {claim: binding for claim, binding in decided.items() if view.facts[claim].binding != binding}
+        for claim, binding in changed.items():
+            view.facts[claim] = replace(view.facts[claim], binding=str(binding))
+        return changed
+
+    def _view(self, chunk_id: int) -> View:
+        if chunk_id not in self._views:
+            if len(self._views) >= _MOST_VIEWS:
+                self._views.pop(next(iter(self._views)))
+            facts = generations.chunk_facts(self.effects.journal, chunk_id)
+            self._views[chunk_id] = View(
+                facts={fact.claim_id: fact for fact in facts},
+                keys=frozenset(fact.text_key for fact in facts),
+                is_plain=all(fact.seen in _PLAIN for fact in facts if fact.seen),
+            )
+        return self._views[chunk_id]
+
+    def _rebind(self, chunk_id: int) -> bool:
+        if chunk_id in self._tried:
+            return False
+        self._tried.add(chunk_id)
+        self._views.pop(chunk_id, None)
+        return settle.rebind(self.effects, self.run, chunk_id)

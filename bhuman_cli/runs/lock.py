@@ -1,0 +1,90 @@
+"""Owns the lock of a target: the operating system's, so that it dies with its owner, who is named beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from bhuman_cli import errors
+from bhuman_cli.domain import Target
+from bhuman_cli.ports import Clock, iso_utc
+
+_LOOK_AGAIN_S: Final = 0.2
+
+
+@contextlib.contextmanager
+def hold(
+    folder: Path, target: Target, *, clock: Clock, wait_s: float = 0.0, on_wait: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
+    """Hold the target's lock for the block, from planning to the last write.
+
+    wait_s: how long to wait for another process to let go.
+
+    Raises:
+        Refusal: `locked`; the message names the process that holds it.
+    """
+    import filelock
+
+    place = folder / "locks"
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise errors.JournalError(f"no lock can be made in {place}: {error.strerror}", hint="bhuman doctor") from None
+    name = hashlib.blake2b(f"{target.service} {target.kind} {target.api_id}".encode(), digest_size=10).hexdigest()
+    lock = filelock.FileLock(place / f"{name}.lock", mode=0o600)
+    owner = place / f"{name}.owner"
+    _acquire(lock, owner, clock, wait_s, on_wait)
+    try:
+        _sign(owner, clock)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            owner.unlink()
+        lock.release()
+
+
+def _acquire(lock: object, owner: Path, clock: Clock, wait_s: float, on_wait: Callable[[str], None]) -> None:
+    import filelock
+
+    if not isinstance(lock, filelock.BaseFileLock):
+        raise TypeError
+    end_s = clock.monotonic_s() + wait_s
+    is_said = False
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            return
+        except filelock.Timeout:
+            if clock.monotonic_s() >= end_s:
+                raise errors.Refusal(
+                    f"another bhuman is working on this target: {_owner(owner)}",
+                    hint="wait for it, or use --lock-wait 10m",
+                    code="locked",
+                ) from None
+        except OSError as error:
+            raise errors.JournalError(f"the lock can't be taken: {error.strerror}", hint="bhuman doctor") from None
+        if not is_said:
+            is_said = True
+            on_wait(f"waiting for another bhuman on this target: {_owner(owner)}")
+        clock.sleep(_LOOK_AGAIN_S)
+
+
+def _sign(owner: Path, clock: Clock) -> None:
+    text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": iso_utc(clock.now())})
+    with contextlib.suppress(OSError):  # a courtesy to whoever is refused; the lock itself holds without it
+        owner.touch(mode=0o600)
+        owner.write_text(text, encoding="utf-8")
+
+
+def _owner(owner: Path) -> str:
+    try:
+        held = json.loads(owner.read_text(encoding="utf-8"))
+        return f"process {int(held['pid'])} on {str(held['host'])[:80]}, since {str(held['since'])[:30]}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "a process that has only just started"

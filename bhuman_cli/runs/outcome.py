@@ -1,0 +1,115 @@
+"""Owns what a command reports at its end: counts, the exit code, the command that continues. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bhuman_cli import errors
+from bhuman_cli.domain import Status
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.runs.submit import Ending
+
+_OPEN: Final = (Status.PENDING, Status.QUEUED, Status.PREPARING, Status.PROCESSING)
+_ENDS: Final = (
+    Status.SUCCEEDED,
+    Status.FAILED,
+    Status.INVALID,
+    Status.REJECTED,
+    Status.IN_DOUBT,
+    Status.SKIPPED,
+)
+_ENDING_CODES: Final = {
+    Ending.CREDENTIALS: ExitCode.CREDENTIALS,
+    Ending.DOWN: ExitCode.DOWN,
+    Ending.SLOW: ExitCode.NOT_FINISHED,
+    Ending.REFUSED: ExitCode.NOT_FINISHED,
+    Ending.BUSINESS: ExitCode.NOT_FINISHED,
+    Ending.DOUBT: ExitCode.IN_DOUBT,
+    Ending.SUPERSEDED: ExitCode.REFUSED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run stands when its command ends.
+
+    tally, selected: rows by status, of the whole file and of the selection. unsent: rows that were to be sent.
+    held_back: rows waiting for a word after a sample. ending, reason: why sending ended.
+    unanswered: the service gave no good answer in the last minute of waiting. refused: it refuses to be asked.
+    stopped: 130 or 143 after a signal, else 0. audit: videos in the target that nobody asked for.
+    """
+
+    run_id: str
+    tally: Mapping[str, int]
+    selected: Mapping[str, int]
+    unsent: int
+    submitted: int
+    reused: int
+    requests: int
+    polls: int
+    elapsed_s: float
+    ending: Ending
+    reason: str
+    waited: bool
+    held_back: int = 0
+    unanswered: bool = False
+    refused: str = ""
+    stopped: int = 0
+    doubts: int = 0
+    audit: int = 0
+
+    @property
+    def open_rows(self) -> int:
+        """Return the selected rows that have no end yet."""
+        return sum(self.selected.get(status, 0) for status in _OPEN)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Return the code nearest to money."""
+        codes: list[ExitCode] = []
+        if self.selected.get(Status.IN_DOUBT, 0) or self.doubts:
+            codes.append(ExitCode.IN_DOUBT)
+        if self.stopped:
+            return ExitCode.IN_DOUBT if codes else ExitCode(self.stopped)
+        if self.ending in _ENDING_CODES and (self.unsent or self.ending in {Ending.DOUBT, Ending.SUPERSEDED}):
+            codes.append(_ENDING_CODES[self.ending])
+        if self.waited and self.open_rows:
+            codes.append(ExitCode.NOT_FINISHED)
+            codes += [ExitCode.DOWN] if self.unanswered else []
+            codes += [ExitCode.CREDENTIALS] if self.refused else []
+        if self.unsent or self.held_back:
+            codes.append(ExitCode.NOT_FINISHED)
+        if any(self.selected.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.INVALID)):
+            codes.append(ExitCode.ROWS_FAILED)
+        return errors.worst(codes)
+
+    @property
+    def next_command(self) -> str | None:
+        """Return the command that continues; None when nothing is left."""
+        if self.selected.get(Status.IN_DOUBT, 0) or self.doubts:
+            return f"bhuman resume {self.run_id} --in-doubt resend|abandon"
+        if self.open_rows or self.unsent or self.held_back:
+            return f"bhuman resume {self.run_id}"
+        return None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counting part of the `--json` document.
+
+        Raises:
+            JournalError: the counts do not add up to the rows of the file.
+        """
+        total = sum(self.tally.values())
+        rows = {"total": total} | {str(status): self.tally.get(status, 0) for status in _ENDS}
+        rows["pending"] = sum(self.tally.get(status, 0) for status in _OPEN)
+        if sum(count for name, count in rows.items() if name != "total") != total:
+            raise errors.JournalError("the counts of this run do not add up", hint="bhuman doctor")
+        return {
+            "run_id": self.run_id,
+            "rows": {**rows, "reused": self.reused, "submitted": self.submitted},
+            "requests": {"submit": self.requests, "poll": self.polls},
+            "elapsed_s": round(self.elapsed_s, 3),
+            "exit_code": int(self.exit_code),
+            "next": self.next_command,
+        }

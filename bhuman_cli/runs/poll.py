@@ -1,0 +1,234 @@
+"""Owns the waiting: asks about generations in the order the schedule says, or by list where that is open and cheaper.
+
+What is learnt is written in batches; losing one costs a GET, never money.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from typing import Final
+
+from bhuman_cli import errors
+from bhuman_cli.api.wire import WireError
+from bhuman_cli.domain import Generation, GenerationId
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.generations import Waiting
+from bhuman_cli.runs.effects import Effects
+from bhuman_cli.runs.learn import Learning
+from bhuman_cli.runs.schedule import Schedule, ScheduleOptions
+
+PAGE_SIZE: Final = 100
+_CHEAPER: Final = 2  # a page of the list is worth it when it stands for at least so many single questions
+_IDLE_SWEEPS: Final = 5  # sweeps that show nothing new before single questions are asked again
+_LATENCY_S: Final = 0.2  # how long to wait for answers in flight before looking at the stop button again
+
+Answered = tuple[int, Generation | None, Exception | None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Polling:
+    """One run's waiting. `turn` does what is due now and returns; the caller sleeps in between.
+
+    ended: generations that came to their end during this command. last_end_s: when one last did.
+    good_at_s: when the service last gave a good answer. refused: why it refuses to answer, "" if it does not.
+    """
+
+    run: Run
+    effects: Effects
+    interval_s: float
+    ended: int = 0
+    last_end_s: float = 0.0
+    good_at_s: float = 0.0
+    refused: str = ""
+    _schedule: Schedule = field(init=False)
+    _waiting: dict[int, Waiting] = field(default_factory=dict)
+    _by_id: dict[str, int] = field(default_factory=dict)
+    _learning: Learning = field(init=False)
+    _flying: dict[Future[Answered], int] = field(default_factory=dict)
+    _list_open: bool | None = None
+    _list_pages: int = 1
+    _sweep_at_s: float = 0.0
+    _idle_sweeps: int = 0
+
+    def __post_init__(self) -> None:
+        """Start with an empty schedule; `take` fills it."""
+        self._learning = Learning(run=self.run, effects=self.effects)
+        self._schedule = Schedule(ScheduleOptions(interval_s=self.interval_s), self.effects.rng)
+        now = self.effects.clock.monotonic_s()
+        self.last_end_s = self.good_at_s = now
+
+    @property
+    def remaining(self) -> int:
+        """Return how many generations are not finished."""
+        return len(self._waiting)
+
+    def take(self) -> None:
+        """Take over the run's unfinished generations from the journal, new ones included."""
+        now = self.effects.clock.monotonic_s()
+        if not self._waiting:
+            self.last_end_s = now
+        for item in generations.waiting(self.effects.journal, self.run):
+            known = self._waiting.get(item.claim_id)
+            if known is not None and known.generation_id == item.generation_id:
+                continue
+            if known is not None:
+                self._by_id.pop(known.generation_id, None)
+            else:
+                self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)
+            self._waiting[item.claim_id] = item
+            self._by_id[item.generation_id] = item.claim_id
+
+    def turn(self) -> float:
+        """Ask what is due; write down what is learnt. Returns the monotonic second of the next turn."""
+        effects = self.effects
+        now = effects.clock.monotonic_s()
+        for generation_id in effects.hints():
+            claim = self._by_id.get(generation_id)
+            if claim is not None:
+                self._schedule.hint(claim, now)
+        if self._uses_list():
+            if now >= self._sweep_at_s:
+                self._sweep()
+            return self._sweep_at_s
+        self._ask_due()
+        for notice in self._schedule.notices():
+            effects.reporter.notice(notice)
+        now = effects.clock.monotonic_s()
+        return now if self._flying else max(now, self._schedule.wake_at(now))
+
+    def drain(self) -> None:
+        """Wait for the questions in flight and keep their answers."""
+        while self._flying:
+            self._learn(self._collect(5.0))
+
+    # Single questions.
+
+    def _ask_due(self) -> None:
+        effects = self.effects
+        while not effects.stop.is_pressed and not self.refused:
+            now = effects.clock.monotonic_s()
+            free = effects.in_flight - len(self._flying)
+            claims = self._schedule.due(now, free) if free > 0 else []
+            if effects.pool is None:
+                if not claims:
+                    return
+                self._learn([self._question(claim, self._waiting[claim].generation_id) for claim in claims])
+                continue
+            for claim in claims:
+                question = effects.pool.submit(self._question, claim, self._waiting[claim].generation_id)
+                self._flying[question] = claim
+            if not self._flying:
+                return
+            self._learn(self._collect(_LATENCY_S))
+            effects.reporter.update()
+
+    def _question(self, claim: int, generation_id: GenerationId) -> Answered:
+        try:
+            return claim, self.effects.service.generation(generation_id), None
+        except (errors.BhumanError, WireError) as error:
+            return claim, None, error
+
+    def _collect(self, timeout_s: float) -> list[Answered]:
+        done, _ = wait(self._flying, timeout=timeout_s, return_when=FIRST_COMPLETED)
+        for future in done:
+            del self._flying[future]
+        return [future.result() for future in done]
+
+    def _learn(self, answers: Sequence[Answered]) -> None:
+        now = self.effects.clock.monotonic_s()
+        records: list[tuple[int, Generation]] = []
+        for claim, record, error in answers:
+            if isinstance(error, errors.ApiError) and error.status in {401, 403}:
+                self.refused = error.message
+            if error is not None:
+                self._schedule.failed(claim, now)
+                continue
+            self.good_at_s = now
+            if record is None:
+                self._schedule.answered(claim, now, finished=False)
+            else:
+                records.append((claim, record))
+        if records:
+            ended = self._write(records)
+            asked = {claim for claim, _ in records}
+            for claim in asked:
+                self._schedule.answered(claim, now, finished=claim in ended)
+            for claim in ended - asked:
+                self._schedule.drop(claim)
+            self._forget(ended)
+
+    # The list.
+
+    def _uses_list(self) -> bool:
+        if self._list_open is False or self._idle_sweeps >= _IDLE_SWEEPS or not self._waiting or self._flying:
+            return False
+        if self._list_open is None:
+            self._probe()
+        return bool(self._list_open) and len(self._waiting) > _CHEAPER * self._list_pages
+
+    def _probe(self) -> None:
+        """Ask once a run whether the list is open to these credentials; a refusal closes it silently."""
+        if len(self._waiting) <= _CHEAPER:
+            return
+        try:
+            page = self.effects.service.page(0)
+        except (errors.BhumanError, WireError):
+            self._list_open = False
+            return
+        self._list_open = True
+        total = page.total if page.total is not None else len(page.generations)
+        self._list_pages = max(1, math.ceil(total / PAGE_SIZE), math.ceil(len(self._waiting) / PAGE_SIZE))
+        self._sweep_at_s = self.effects.clock.monotonic_s() + self.interval_s
+
+    def _sweep(self) -> None:
+        """Read the whole list once, keeping what it says page by page."""
+        effects = self.effects
+        before = self.ended
+        page = 0
+        try:
+            while not effects.stop.is_pressed:
+                found = effects.service.page(page)
+                self.good_at_s = effects.clock.monotonic_s()
+                self._keep_listed(found.generations)
+                page += 1
+                if len(found.generations) + found.unreadable < PAGE_SIZE or not self._waiting:
+                    break
+                effects.reporter.update()
+        except errors.ApiError as error:
+            self._list_open = error.status not in {401, 403}
+        except (errors.ServiceDown, WireError):
+            pass
+        self._list_pages = max(page, 1)
+        self._idle_sweeps = 0 if self.ended > before else self._idle_sweeps + 1
+        # A long list is read as rarely as the front is looked at when nothing moves.
+        pause = self.interval_s if self._list_pages <= 5 else 6 * self.interval_s
+        self._sweep_at_s = effects.clock.monotonic_s() + (pause if self.ended == before else self.interval_s)
+
+    def _keep_listed(self, records: Iterable[Generation]) -> None:
+        known = [(self._by_id[item.id], item) for item in records if item.id in self._by_id]
+        if known:
+            ended = self._write(known)
+            for claim in ended:
+                self._schedule.drop(claim)
+            self._forget(ended)
+
+    def _write(self, records: Sequence[tuple[int, Generation]]) -> set[int]:
+        """Keep records; return the claims that are finished now, others of the same requests included."""
+        learnt = self._learning.write([(self._waiting[claim], record) for claim, record in records])
+        if learnt.is_rebound:
+            self.take()
+        return learnt.ended & self._waiting.keys()
+
+    def _forget(self, ended: set[int]) -> None:
+        if not ended:
+            return
+        self.last_end_s = self.effects.clock.monotonic_s()
+        self.ended += len(ended)
+        for claim in ended:
+            item = self._waiting.pop(claim, None)
+            if item is not None:
+                self._by_id.pop(item.generation_id, None)

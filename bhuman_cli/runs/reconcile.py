@@ -1,0 +1,183 @@
+"""Owns the proof that an id belongs to its row. Pure: records and places in, bindings out; position proves nothing.
+
+A record speaks by `text` (its values), else by `row_index`. What it says is kept as a word in the journal:
+`own` (the row's values), `other` (another row's of the same request), `odd` (no row's), `index:<n>` (no text, or an odd
+one beside it), `none` (nothing to go by), `foreign` (another campaign's).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bhuman_cli.domain import Binding, Generation, GenerationId
+from bhuman_cli.journal.generations import ClaimFacts
+from bhuman_cli.runs import identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What one record says to bind by. text_key: None where it says no values."""
+
+    generation_id: GenerationId
+    text_key: bytes | None
+    api_row_index: int | None
+
+
+def read(generation: Generation) -> Record:
+    """Take from a record what it says to bind by."""
+    key = identity.text_key(generation.text) if generation.text is not None else None
+    return Record(generation_id=generation.id, text_key=key, api_row_index=generation.api_row_index)
+
+
+def seen(record: Record, own: bytes, others: frozenset[bytes], *, is_foreign: bool = False) -> str:
+    """Say in a word what a record tells about the row it is bound to.
+
+    others: the text keys of the request's rows.
+    """
+    if is_foreign:
+        return "foreign"
+    if record.text_key == own:
+        return "own"
+    if record.text_key is not None and record.text_key in others:
+        return "other"
+    if record.text_key is not None:
+        return "odd" if record.api_row_index is None else f"odd:{record.api_row_index}"
+    return "none" if record.api_row_index is None else f"index:{record.api_row_index}"
+
+
+def decide(facts: Sequence[ClaimFacts]) -> dict[int, Binding]:
+    """Decide, for every claim of one request whose record was seen, how surely it is bound; pending ones are left out.
+
+    - `own` is confirmed; `other` and `foreign` are conflicts.
+    - `odd`: a conflict if any record of the request equals its row (then this one is somebody else's); once all were
+      seen and none does, the service formats `text` its own way and the record speaks by its index, or not at all.
+    - `index:<n>`: confirmed where n is the place, or the place + 1 throughout; a conflict where it differs from what
+      the request's others agree on.
+    - `none`: the position stands.
+    """
+    words = {fact.claim_id: fact.seen for fact in facts if fact.generation_id is not None}
+    bound = [fact for fact in facts if fact.generation_id is not None]
+    speaks_text = any(word in {"own", "other"} for word in words.values())
+    all_seen = all(words.values())
+    base = _index_base(bound, all_seen=all_seen)
+    decided: dict[int, Binding] = {}
+    for fact in bound:
+        binding = _binding(fact, speaks_text=speaks_text, all_seen=all_seen, base=base)
+        if binding is not None:
+            decided[fact.claim_id] = binding
+    return decided
+
+
+def _binding(fact: ClaimFacts, *, speaks_text: bool, all_seen: bool, base: int | None) -> Binding | None:
+    if fact.binding == Binding.POSITION and fact.seen in {"other", "odd"}:
+        return None  # a person accepted the position
+    match fact.seen.partition(":"):
+        case ("own", _, _):
+            return Binding.CONFIRMED
+        case ("other" | "foreign", _, _):
+            return Binding.CONFLICT
+        case ("odd", _, index):
+            return _odd(fact, index, speaks_text=speaks_text, all_seen=all_seen, base=base)
+        case ("index", _, index):
+            return _by_index(fact.place, int(index), base)
+        case ("none", _, _):
+            return Binding.POSITION
+        case _:
+            return None
+
+
+def _odd(fact: ClaimFacts, index: str, *, speaks_text: bool, all_seen: bool, base: int | None) -> Binding | None:
+    if speaks_text:
+        return Binding.CONFLICT
+    if not all_seen:
+        return None  # whether the service formats `text` its own way is known when the request's others are seen
+    return _by_index(fact.place, int(index), base) if index else Binding.POSITION
+
+
+def _by_index(place: int, index: int, base: int | None) -> Binding | None:
+    if base is None:
+        return None
+    return Binding.CONFIRMED if index - place == base else Binding.CONFLICT
+
+
+def _index_base(facts: Sequence[ClaimFacts], *, all_seen: bool) -> int | None:
+    """Return what to subtract from a record's index to get a place: 0, or 1 where the service counts from one.
+
+    None while that is open. A single record off by one proves nothing until the others are seen, unless it points
+    past the end of the request.
+    """
+    indexes = {fact.place: _index_of(fact.seen) for fact in facts}
+    given = {place: index for place, index in indexes.items() if index is not None}
+    if not given:
+        return None
+    shifts = Counter(index - place for place, index in given.items())
+    if shifts[0] > shifts[1]:
+        return 0
+    if shifts[1] > shifts[0] and (all_seen or max(given.values()) == len(facts)):
+        return 1
+    return 0 if all_seen else None
+
+
+def _index_of(word: str) -> int | None:
+    kind, _, index = word.partition(":")
+    return int(index) if kind in {"index", "odd"} and index else None
+
+
+def match(facts: Sequence[ClaimFacts], records: Iterable[Record]) -> dict[int, GenerationId]:
+    """Bind ids to places by what their records say, never by their order; what proves nothing stays unbound.
+
+    Among rows with equal values any is right. Without `text`, indexes bind only where their base is certain.
+    """
+    distinct = {record.generation_id: record for record in records}
+    places: dict[bytes, list[int]] = {}
+    for fact in facts:
+        places.setdefault(fact.text_key, []).append(fact.place)
+    pairs: dict[int, GenerationId] = {}
+    for record in distinct.values():
+        waiting = places.get(record.text_key, []) if record.text_key is not None else []
+        if waiting:
+            pairs[waiting.pop(0)] = record.generation_id
+    if any(record.text_key is not None for record in distinct.values()):
+        return pairs
+    return _match_by_index([fact.place for fact in facts], distinct)
+
+
+def _match_by_index(places: Sequence[int], records: Mapping[GenerationId, Record]) -> dict[int, GenerationId]:
+    indexes = {record.api_row_index: key for key, record in records.items() if record.api_row_index is not None}
+    if len(indexes) != len(records) or not indexes:
+        return {}
+    if 0 in indexes:
+        base = 0
+    elif len(places) in indexes:
+        base = 1
+    else:
+        return {}
+    return {index - base: key for index, key in indexes.items() if index - base in places}
+
+
+def match_exactly(
+    unbound: Mapping[int, Sequence[ClaimFacts]], records: Iterable[Record]
+) -> dict[int, dict[int, GenerationId]]:
+    """Bind candidates from a list to the unbound rows of doubtful requests: chunk → place → id.
+
+    Only where every group of equal texts has exactly as many candidates as unbound rows over all these requests, so
+    that somebody else's video of the same text is never taken.
+    """
+    wanted: dict[bytes, list[tuple[int, int]]] = {}
+    for chunk, facts in unbound.items():
+        for fact in facts:
+            wanted.setdefault(fact.text_key, []).append((chunk, fact.place))
+    offered: dict[bytes, list[GenerationId]] = {}
+    for record in {record.generation_id: record for record in records}.values():
+        if record.text_key in wanted and record.text_key is not None:
+            offered.setdefault(record.text_key, []).append(record.generation_id)
+    pairs: dict[int, dict[int, GenerationId]] = {}
+    for chunk, facts in unbound.items():
+        keys = {fact.text_key for fact in facts}
+        if all(len(offered.get(key, [])) == len(wanted[key]) for key in keys):
+            for fact in facts:
+                pairs.setdefault(chunk, {})[fact.place] = offered[fact.text_key].pop()
+                wanted[fact.text_key].remove((chunk, fact.place))
+    return pairs

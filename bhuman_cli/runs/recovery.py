@@ -1,0 +1,89 @@
+"""Owns what an earlier stop left behind: requests being sent, answers kept elsewhere. Sends nothing.
+
+Call it under the target's lock: a `sending` chunk then has no living sender.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bhuman_cli.api.paid import Came
+from bhuman_cli.domain import ChunkState
+from bhuman_cli.journal import chunks
+from bhuman_cli.journal.chunks import Answer, Chunk
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.runs import judge
+
+KILLED: Final = "the program ended while the request was on its way"
+_PREFIX: Final = "bhuman-answer-"
+
+
+def reopen(journal: Journal, target_id: int, places: Sequence[Path]) -> None:
+    """Judge what was being sent when an earlier process ended, and give back what was only planned.
+
+    places: folders in which an answer may have been kept outside the journal.
+    A chunk with a stored answer is judged from it; one without is in doubt, never sent again by itself.
+    """
+    for chunk in chunks.unsettled(journal, target_id):
+        if chunk.state is ChunkState.SENDING:
+            _judge(journal, chunk, places)
+    chunks.release_planned(journal, target_id)
+
+
+def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
+    answer = chunks.last_answer(journal, chunk)
+    if answer is None:
+        answer = _rescued(chunk, places)
+        if answer is not None:
+            chunks.record_answer(journal, chunk, answer)
+    if answer is None:
+        chunks.doubt(journal, chunk, KILLED)
+        return
+    known = frozenset(chunks.known_ids(journal, judge.found_ids(answer.body)))
+    match judge.judge(answer, rows=chunk.rows, known=known):
+        case judge.Accepted(ids=ids):
+            chunks.accept(journal, chunk, ids)
+        case judge.Mapping_(reason=reason):
+            chunks.to_mapping(journal, chunk, reason)
+        case judge.InDoubt(reason=reason):
+            chunks.doubt(journal, chunk, reason)
+        case judge.Rejected(reason=reason) | judge.Back(reason=reason):
+            chunks.back(journal, chunk, reason)  # certainly not taken: planned anew, and refused anew if it must be
+
+
+def rescue(chunk: Chunk, came: Came, places: Sequence[Path]) -> str:
+    """Keep an answer outside the journal, in the first place that takes it; return the file, "" if none does."""
+    text = json.dumps(
+        {
+            "token": chunk.token,
+            "status": came.status,
+            "headers": dict(came.headers),
+            "body": base64.b64encode(came.body).decode(),
+            "error": came.error,
+        }
+    )
+    for place in places:
+        path = place / f"{_PREFIX}{chunk.token}.json"
+        try:
+            path.touch(mode=0o600)
+            path.write_text(text, encoding="utf-8")
+        except OSError:
+            continue
+        return str(path)
+    return ""
+
+
+def _rescued(chunk: Chunk, places: Sequence[Path]) -> Answer | None:
+    for place in places:
+        try:
+            kept = json.loads((place / f"{_PREFIX}{chunk.token}.json").read_text(encoding="utf-8"))
+            return Answer(
+                status=kept["status"], headers=kept["headers"], body=base64.b64decode(kept["body"]), error=kept["error"]
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None

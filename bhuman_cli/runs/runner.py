@@ -1,0 +1,240 @@
+"""Owns the order of a run: plan, confirm, send and wait at once, settle, count. Decisions are in the siblings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bhuman_cli.domain import Row, RowState
+from bhuman_cli.journal import chunks, drafts, generations, history
+from bhuman_cli.journal.drafts import DraftRow, NewRun, PlanCounts, Run
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.runs import identity, recovery, settle
+from bhuman_cli.runs.effects import Effects
+from bhuman_cli.runs.outcome import Outcome
+from bhuman_cli.runs.poll import Polling
+from bhuman_cli.runs.request import Shape, clamp_rows
+from bhuman_cli.runs.submit import Ending, Sending
+
+PATIENCE_S: Final = 2 * 3600.0  # without --timeout: after a row last finished
+SILENCE_S: Final = 60.0  # no good answer for so long means down
+DOUBT_LOOK_S: Final = 20.0
+_DOUBT_STEP_S: Final = 5.0
+_TICK_S: Final = 0.5
+_CHECKPOINT_S: Final = 2.0
+_CHECKPOINT_SHARE: Final = 20  # writing the results file takes at most one part in so many of the time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A draft that is ready to be shown and confirmed."""
+
+    run: Run
+    counts: PlanCounts
+    before: history.Before
+
+
+@dataclass(slots=True, kw_only=True)
+class Drive:
+    """How to carry a confirmed run out.
+
+    timeout_s: None waits until nothing has finished for two hours. checkpoint: writes the results file.
+    submits: False only waits (a superseded run, `--no-submit`).
+    """
+
+    run: Run
+    shape: Shape
+    chunk_size: int
+    interval_s: float
+    waits: bool = True
+    submits: bool = True
+    timeout_s: float | None = None
+    checkpoint: Callable[[], None] = field(default=lambda: None)
+
+
+def prepare(
+    journal: Journal,
+    new: NewRun,
+    rows: Iterable[Row],
+    *,
+    places: Sequence[Path] = (),
+    is_gone: Callable[[str], bool] | None = None,
+) -> Prepared:
+    """Record a draft of the table and decide what of it is new. Under the target's lock.
+
+    rows: streamed once, in order. is_gone: says whether a finished video's file is gone (local studio only).
+    """
+    with journal.transaction():
+        target_id = drafts.target_key(journal, new.target)
+    recovery.reopen(journal, target_id, places)
+    if is_gone is not None:
+        gone = [claim for claim, url in history.finished_urls(journal, target_id) if is_gone(url)]
+        history.forget_gone(journal, target_id, gone)
+    run = drafts.start(journal, new)
+    drafts.add_rows(journal, run, _identified(new, rows))
+    drafts.match(journal, run)
+    return Prepared(run=run, counts=drafts.counts(journal, run), before=history.before(journal, run))
+
+
+def _identified(new: NewRun, rows: Iterable[Row]) -> Iterator[DraftRow]:
+    identify = identity.of_spec(new.spec)
+    for row in rows:
+        if row.state is RowState.PENDING and row.values:
+            yield DraftRow(row=row, identity=identify(row.values, row.assets), text_key=identity.text_key(row.values))
+        else:
+            yield DraftRow(row=row, identity=b"", text_key=b"")
+
+
+def confirm(journal: Journal, prepared: Prepared) -> Run:
+    """Make the draft a run; from now on it may cost money."""
+    run = drafts.confirm(journal, prepared.run)
+    chunks.release_planned(journal, run.target_id)
+    return run
+
+
+def carry_out(drive: Drive, effects: Effects) -> Outcome:
+    """Send what is to be sent and wait for it; results are written at the start, at checkpoints and at the end."""
+    return _Carrying(drive, effects).go()
+
+
+class _Carrying:
+    """One command's work on one run."""
+
+    def __init__(self, drive: Drive, effects: Effects) -> None:
+        self.drive = drive
+        self.effects = effects
+        self.run = drive.run
+        self.sending = Sending(
+            run=drive.run, shape=drive.shape, chunk_size=clamp_rows(drive.chunk_size), effects=effects
+        )
+        self.polling = Polling(run=drive.run, effects=effects, interval_s=drive.interval_s)
+        self.started_s = effects.clock.monotonic_s()
+        self.started = effects.clock.now()
+        self.paid_before = generations.paid_rows(effects.journal, drive.run)
+        self._written_s = float("-inf")
+        self._write_cost_s = 0.0
+        self._ended_written = -1
+
+    def go(self) -> Outcome:
+        self._checkpoint(force=True)
+        history.stop(self.effects.journal, self.run, "")
+        settle.settle_doubts(self.effects, self.run)
+        if not self.drive.submits:
+            self.sending.ending = Ending.SENT
+        self._loop()
+        self.polling.drain()
+        doubtful = self._settle()
+        audit = self._audit() if self.sending.requests else 0
+        self._checkpoint(force=True)
+        self.effects.reporter.update()
+        return self._outcome(doubtful, audit)
+
+    def _loop(self) -> None:
+        """Send and wait in turns, so that a long pause of one never holds up the other."""
+        effects = self.effects
+        send_at_s = effects.clock.monotonic_s()
+        poll_at_s = send_at_s
+        if self.drive.waits:
+            self.polling.take()
+        while not effects.stop.is_pressed:
+            now = effects.clock.monotonic_s()
+            if self.sending.ending is None and now >= send_at_s:
+                requests = self.sending.requests
+                send_at_s = now + self.sending.step()
+                if self.drive.waits and self.sending.requests > requests:
+                    self.polling.take()
+            if self._is_done():
+                return
+            now = effects.clock.monotonic_s()
+            if self.drive.waits and now >= poll_at_s and self.polling.remaining:
+                poll_at_s = self.polling.turn()
+            effects.reporter.update()
+            self._checkpoint()
+            if self.sending.ending is None and send_at_s <= effects.clock.monotonic_s():
+                continue
+            self._rest(min(poll_at_s, send_at_s if self.sending.ending is None else float("inf")))
+
+    def _rest(self, until_s: float) -> None:
+        now = self.effects.clock.monotonic_s()
+        if until_s > now:
+            self.effects.stop.wait(self.effects.clock, min(until_s - now, _TICK_S))
+
+    def _is_done(self) -> bool:
+        if self.sending.ending is None:
+            return self._is_late()
+        if not self.drive.waits or not self.polling.remaining or self.polling.refused:
+            return True
+        return self._is_late()
+
+    def _is_late(self) -> bool:
+        """Say whether waiting ends; sending never waits for this, and a request in flight is never cut."""
+        now = self.effects.clock.monotonic_s()
+        if self.drive.timeout_s is not None:
+            return now - self.started_s >= self.drive.timeout_s
+        return bool(self.polling.remaining) and now - self.polling.last_end_s >= PATIENCE_S
+
+    def _settle(self) -> int:
+        """Look for evidence about doubts: now, and for at most 20 s more."""
+        effects = self.effects
+        doubtful = settle.settle_doubts(effects, self.run)
+        end_s = effects.clock.monotonic_s() + DOUBT_LOOK_S
+        while doubtful and not effects.stop.is_pressed and self._may_look_again():
+            if effects.clock.monotonic_s() + _DOUBT_STEP_S > end_s:
+                break
+            effects.stop.wait(effects.clock, _DOUBT_STEP_S)
+            doubtful = settle.settle_doubts(effects, self.run)
+        if self.drive.waits:
+            self.polling.take()
+        return len(doubtful)
+
+    def _may_look_again(self) -> bool:
+        return settle.read_list(self.effects) is not None
+
+    def _audit(self) -> int:
+        found = settle.unasked(self.effects, self.run, self.started)
+        if found:
+            self.effects.reporter.notice(
+                f"{len(found)} videos appeared in this target during the run that this program did not ask for"
+            )
+        return len(found)
+
+    def _checkpoint(self, *, force: bool = False) -> None:
+        now = self.effects.clock.monotonic_s()
+        is_due = now - self._written_s >= max(_CHECKPOINT_S, _CHECKPOINT_SHARE * self._write_cost_s)
+        has_news = self.polling.ended + self.sending.requests != self._ended_written
+        if force or (is_due and has_news):
+            self._ended_written = self.polling.ended + self.sending.requests
+            self.drive.checkpoint()
+            self._written_s = self.effects.clock.monotonic_s()
+            self._write_cost_s = self._written_s - now
+
+    def _outcome(self, doubtful: int, audit: int) -> Outcome:
+        effects = self.effects
+        journal = effects.journal
+        ending = self.sending.ending or Ending.STOPPED
+        if ending not in {Ending.SENT, Ending.STOPPED}:
+            history.stop(journal, self.run, f"{ending}: {self.sending.reason}")
+        silence_s = effects.clock.monotonic_s() - self.polling.good_at_s
+        held_back = drafts.held_back(journal, self.run)
+        return Outcome(
+            run_id=self.run.run_id,
+            tally=generations.tally(journal, self.run),
+            selected=generations.tally(journal, self.run, selected_only=True),
+            unsent=generations.unsent(journal, self.run) - held_back,
+            submitted=self.sending.accepted,
+            reused=max(0, generations.paid_rows(journal, self.run) - self.sending.accepted),
+            requests=self.sending.requests,
+            polls=effects.service.polls,
+            elapsed_s=effects.clock.monotonic_s() - self.started_s,
+            ending=ending,
+            reason=self.sending.reason,
+            waited=self.drive.waits,
+            held_back=held_back,
+            unanswered=self.polling.remaining > 0 and silence_s >= SILENCE_S,
+            refused=self.polling.refused,
+            stopped=effects.stop.exit_code,
+            doubts=doubtful,
+            audit=audit,
+        )

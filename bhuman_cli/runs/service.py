@@ -1,0 +1,42 @@
+"""Owns the joint between a run and the HTTP client: which route, which credentials, which agent. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bhuman_cli.api import paid
+from bhuman_cli.api.client import Client
+from bhuman_cli.api.paid import Came, NotSent, PaidRequest
+from bhuman_cli.api.wire import Page
+from bhuman_cli.domain import Generation, Target
+
+
+@dataclass(slots=True, kw_only=True)
+class ApiService:
+    """One target of the service. authorization: the header of the paid request; never shown."""
+
+    client: Client
+    target: Target
+    user_agent: str
+    authorization: str = field(repr=False)
+
+    @property
+    def polls(self) -> int:
+        """Return the GETs sent so far."""
+        return self.client.polls
+
+    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | Came:
+        """Send the paid request once, on a connection that was never used before."""
+        request = PaidRequest(
+            url=self.client.base_url + route, body=body, headers={"Authorization": self.authorization}
+        )
+        return paid.post_once(request, before_first_byte, self.user_agent)
+
+    def generation(self, generation_id: str) -> Generation | None:
+        """Return one record; None if the service knows none."""
+        return self.client.generation(generation_id)
+
+    def page(self, page: int) -> Page:
+        """Return one page of the target's list."""
+        return self.client.generations_page(self.target, page)

@@ -1,0 +1,224 @@
+"""Owns settling what is not certain: which id belongs to which row, and whether a request was accepted at all.
+
+Evidence binds rows; only a complete list after the grace time, or a person, releases them. Nothing here sends anything
+that costs money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bhuman_cli import errors
+from bhuman_cli.api.wire import WireError
+from bhuman_cli.domain import Generation, GenerationId, Target, TargetKind
+from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal.chunks import Chunk
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.generations import ClaimFacts
+from bhuman_cli.runs import judge, reconcile
+from bhuman_cli.runs.effects import Effects
+
+GRACE: Final = timedelta(minutes=15)
+_BEFORE_SENT: Final = timedelta(minutes=5)
+_AFTER_ANSWER: Final = timedelta(minutes=30)
+_PAGE_SIZE: Final = 100
+_MOST_PAGES: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The target's list as far as it could be read. is_complete: read to its short last page, page 0 unchanged."""
+
+    records: tuple[Generation, ...]
+    is_complete: bool
+
+
+def ask(effects: Effects, generation_id: str) -> Generation | None:
+    """Return one record, None where the service knows none or gives no good answer now."""
+    try:
+        return effects.service.generation(generation_id)
+    except (errors.ApiError, errors.ServiceDown, WireError):
+        return None
+
+
+def is_foreign(generation: Generation, target: Target) -> bool:
+    """Say whether the record names another campaign or instance than the one the row was sent to."""
+    name = "campaign_id" if target.kind is TargetKind.CAMPAIGN else "video_instance_id"
+    named = generation.raw.get(name)
+    return isinstance(named, str) and bool(named) and named.lower() != target.api_id
+
+
+def map_chunk(effects: Effects, run: Run, chunk: Chunk, ids: Sequence[GenerationId], reason: str) -> int:
+    """Ask each id which row it belongs to and bind what is proven; the rest is in doubt. Returns how many were bound.
+
+    If no record can be read now, the chunk stays as it is for a later command.
+    """
+    journal = effects.journal
+    bound_already = chunks.known_ids(journal, ids)
+    records = [
+        found
+        for item in ids
+        if item not in bound_already and (found := ask(effects, item)) is not None and not is_foreign(found, run.target)
+    ]
+    facts = generations.chunk_facts(journal, chunk.chunk_id)
+    if not records and any(item not in bound_already for item in ids):
+        return 0
+    pairs = {fact.place: fact.generation_id for fact in facts if fact.generation_id is not None}
+    unbound = [fact for fact in facts if fact.generation_id is None]
+    pairs |= reconcile.match(unbound, map(reconcile.read, records))
+    _bind(effects, chunk, pairs, records, reason)
+    return len(pairs)
+
+
+def _bind(
+    effects: Effects, chunk: Chunk, pairs: Mapping[int, GenerationId], records: Iterable[Generation], reason: str
+) -> None:
+    journal = effects.journal
+    chunks.bind(journal, chunk, pairs, reason=f"{reason}; {len(pairs)} of {chunk.rows} rows are bound")
+    by_id = {record.id: record for record in records}
+    with journal.transaction():
+        for fact in generations.chunk_facts(journal, chunk.chunk_id):
+            record = by_id.get(fact.generation_id) if fact.generation_id is not None else None
+            if record is not None:
+                generations.record(journal, fact.claim_id, record, "own")
+                generations.end(journal, [fact.claim_id])
+
+
+def rebind(effects: Effects, run: Run, chunk_id: int) -> bool:
+    """Try to bind a request's ids anew after a record contradicted its place; True if every row found its own.
+
+    All or nothing: only if all records prove one whole pairing. Else the conflicts stand, and no link is shown.
+    """
+    journal = effects.journal
+    facts = generations.chunk_facts(journal, chunk_id)
+    records = [ask(effects, fact.generation_id) for fact in facts if fact.generation_id is not None]
+    known = [record for record in records if record is not None and not is_foreign(record, run.target)]
+    if len(known) != len(facts) or any(record.text is None for record in known):
+        return False
+    pairs = reconcile.match(facts, map(reconcile.read, known))
+    if len(pairs) != len(facts):
+        return False
+    chunk = chunks.get(journal, chunk_id)
+    _bind(effects, chunk, pairs, known, "")
+    effects.reporter.notice(f"the service returned {len(facts)} ids in another order than their rows; bound by content")
+    return True
+
+
+def read_list(effects: Effects) -> Listed | None:
+    """Read the target's whole list; None where it is closed to these credentials or can't be read now."""
+    records: dict[str, Generation] = {}
+    try:
+        first: tuple[str, ...] = ()
+        for page in range(_MOST_PAGES):
+            found = effects.service.page(page)
+            first = first or tuple(item.id for item in found.generations)
+            records.update((item.id, item) for item in found.generations)
+            if len(found.generations) + found.unreadable < _PAGE_SIZE:
+                again = effects.service.page(0)
+                is_still = tuple(item.id for item in again.generations)[: len(first)] == first
+                records.update((item.id, item) for item in again.generations)
+                return Listed(records=tuple(records.values()), is_complete=is_still and not found.unreadable)
+    except (errors.ApiError, errors.ServiceDown, WireError):
+        return None
+    return Listed(records=tuple(records.values()), is_complete=False)
+
+
+def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:
+    """Settle what evidence can settle on the run's target; return the chunks that stay in doubt.
+
+    Looks at stored answers first, then at the list where it is open. A chunk is freed only by a complete list that
+    holds the run's other chunks, after the grace time.
+    """
+    journal = effects.journal
+    for chunk in chunks.unsettled(journal, run.target_id):
+        _settle_by_answer(effects, run, chunk)
+    doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
+    if doubtful:
+        listed = read_list(effects)
+        if listed is not None:
+            _settle_by_list(effects, run, doubtful, listed)
+    return [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
+
+
+def _settle_by_answer(effects: Effects, run: Run, chunk: Chunk) -> None:
+    answer = chunks.last_answer(effects.journal, chunk)
+    if answer is None:
+        return
+    ids = [item for item in judge.found_ids(answer.body) if answer.status is not None and 200 <= answer.status < 300]
+    known = chunks.known_ids(effects.journal, ids)
+    fresh = [item for item in ids if item not in known]
+    if fresh:
+        map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
+
+
+def _settle_by_list(effects: Effects, run: Run, doubtful: Sequence[Chunk], listed: Listed) -> None:
+    journal = effects.journal
+    known = chunks.known_ids(journal, [item.id for item in listed.records])
+    unknown = [item for item in listed.records if item.id not in known and not is_foreign(item, run.target)]
+    unbound: dict[int, list[ClaimFacts]] = {}
+    candidates: dict[GenerationId, Generation] = {}
+    for chunk in doubtful:
+        unbound[chunk.chunk_id] = [
+            fact for fact in generations.chunk_facts(journal, chunk.chunk_id) if fact.generation_id is None
+        ]
+        candidates |= {item.id: item for item in unknown if _is_in_window(item, chunk)}
+    pairs = reconcile.match_exactly(unbound, map(reconcile.read, candidates.values()))
+    for chunk in doubtful:
+        found = pairs.get(chunk.chunk_id)
+        if found:
+            confirmed = [record for item in found.values() if (record := ask(effects, item)) is not None]
+            texts = {record.id: reconcile.read(record).text_key for record in confirmed}
+            keys = {fact.place: fact.text_key for fact in unbound[chunk.chunk_id]}
+            if all(texts.get(item) == keys[place] for place, item in found.items()):
+                bound = {
+                    fact.place: fact.generation_id
+                    for fact in generations.chunk_facts(journal, chunk.chunk_id)
+                    if fact.generation_id is not None
+                }
+                _bind(effects, chunk, {**bound, **found}, confirmed, chunk.reason)
+        elif not candidates and _may_free(effects, run, chunk, listed):
+            freed = chunks.free(journal, chunk, why="not accepted", run_id=run.run_id)
+            effects.reporter.notice(f"{freed} rows were certainly not accepted and are sent again")
+
+
+def _is_in_window(record: Generation, chunk: Chunk) -> bool:
+    if not record.created_at or not chunk.sending_at:
+        return False
+    created = datetime.fromisoformat(record.created_at)
+    sent = datetime.fromisoformat(chunk.sending_at)
+    lost = datetime.fromisoformat(chunk.judged_at or chunk.sending_at)
+    return sent - _BEFORE_SENT <= created <= lost + _AFTER_ANSWER
+
+
+def _may_free(effects: Effects, run: Run, chunk: Chunk, listed: Listed) -> bool:
+    """ "Not in the list" is proof only if the list is complete, shows this run's other videos, and time has passed."""
+    lost = datetime.fromisoformat(chunk.judged_at or chunk.sending_at)
+    if not listed.is_complete or effects.clock.now() - lost < GRACE:
+        return False
+    others = [
+        found[0]
+        for found in effects.journal.query(
+            "SELECT generation_id FROM claim WHERE run_no = ? AND generation_id IS NOT NULL", (chunk.run_no,)
+        )
+    ]
+    in_list = {record.id for record in listed.records}
+    return bool(others) and all(item in in_list for item in others) and run.target_id == chunk.target_id
+
+
+def unasked(effects: Effects, run: Run, since: datetime, listed: Listed | None = None) -> list[GenerationId]:
+    """Return the target's videos since a moment that this journal did not ask for: the closing audit."""
+    listed = listed or read_list(effects)
+    if listed is None:
+        return []
+    known = chunks.known_ids(effects.journal, [item.id for item in listed.records])
+    return [
+        item.id
+        for item in listed.records
+        if item.id not in known
+        and item.created_at
+        and datetime.fromisoformat(item.created_at) >= since
+        and not is_foreign(item, run.target)
+    ]

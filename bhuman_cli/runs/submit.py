@@ -1,0 +1,216 @@
+"""Owns the sending: one request in flight, intent on disk before it, its raw answer on disk before anybody reads it.
+
+**Money.** A request is sent again only from state `planned`, and only a verdict that is certain puts it back there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from bhuman_cli import errors
+from bhuman_cli.api.paid import Came, NotSent
+from bhuman_cli.domain import short_id
+from bhuman_cli.journal import chunks
+from bhuman_cli.journal.chunks import Answer, Chunk
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.runs import judge, request, settle
+from bhuman_cli.runs.effects import Effects
+from bhuman_cli.runs.request import Shape
+
+CONNECT_ATTEMPTS: Final = 5
+CONNECT_WINDOW_S: Final = 30.0
+SLOW_DOWNS: Final = 3  # 429s a run
+SLOW_DOWN_S: Final = (60.0, 120.0, 240.0)  # where the service names no time
+LONGEST_PAUSE_S: Final = 15 * 60.0
+SAME_REFUSALS: Final = 7  # while nothing was accepted: a wrong campaign costs a handful of requests
+EXTRA_REQUESTS: Final = 200  # by splitting, a run
+DOUBTS: Final = 2  # unresolved ones on a target, from any run
+_STORE_AGAIN_S: Final = 5.0
+
+
+class Ending(StrEnum):
+    """Why sending ended."""
+
+    SENT = "sent"
+    CREDENTIALS = "credentials refused"
+    DOWN = "no connection"
+    SLOW = "the service asked for a long pause"
+    REFUSED = "the service refuses every request"
+    BUSINESS = "the service declined"
+    DOUBT = "requests are in doubt"
+    STOPPED = "stopped"
+    SUPERSEDED = "another run took over"
+
+
+@dataclass(slots=True, kw_only=True)
+class Sending:
+    """One run's sending, a request a step.
+
+    ending: None while there may be more. accepted: rows taken by the service during this command.
+    """
+
+    run: Run
+    shape: Shape
+    chunk_size: int
+    effects: Effects
+    ending: Ending | None = None
+    reason: str = ""
+    accepted: int = 0
+    requests: int = 0
+    _connects: int = 0
+    _first_connect_s: float = 0.0
+    _slow_downs: int = 0
+    _refusals: int = 0
+    _refusal: str = ""
+    _extra: int = 0
+    _halves: set[int] | None = None
+
+    def step(self) -> float:
+        """Send the next request, if any; return the seconds to wait before the next step."""
+        effects = self.effects
+        if effects.stop.is_pressed:
+            return self._end(Ending.STOPPED, "stopped")
+        doubts = [c for c in chunks.unsettled(effects.journal, self.run.target_id) if c.state == "in_doubt"]
+        if len(doubts) >= DOUBTS:
+            return self._end(Ending.DOUBT, f"{len(doubts)} requests on this target are in doubt")
+        try:
+            chunk = chunks.plan(
+                effects.journal,
+                self.run,
+                lambda rows: request.pick(rows, self.chunk_size),
+                lambda rows, token: request.freeze(self.shape, rows, token),
+            )
+            if chunk is None:
+                return self._end(Ending.SENT, "")
+            return self._send(chunk)
+        except chunks.StaleChunk as stale:
+            return self._end(Ending.SUPERSEDED, stale.message)
+
+    def _end(self, ending: Ending, reason: str) -> float:
+        self.ending, self.reason = ending, reason
+        return 0.0
+
+    def _send(self, chunk: Chunk) -> float:
+        effects = self.effects
+        outcome = effects.service.post(
+            self.shape.route, chunk.body, lambda: chunks.begin_sending(effects.journal, chunk)
+        )
+        if isinstance(outcome, NotSent):
+            return self._not_sent(outcome)
+        self._connects = 0
+        self.requests += 1
+        answer = Answer(status=outcome.status, headers=dict(outcome.headers), body=outcome.body, error=outcome.error)
+        keep(effects, chunk, outcome, answer)
+        known = frozenset(chunks.known_ids(effects.journal, judge.found_ids(answer.body)))
+        verdict = judge.judge(answer, rows=chunk.rows, known=known)
+        return self._apply(chunk, verdict)
+
+    def _not_sent(self, outcome: NotSent) -> float:
+        """The chunk is still `planned`: nothing to write, and it may be tried again."""
+        now = self.effects.clock.monotonic_s()
+        if self._connects == 0:
+            self._first_connect_s = now
+        self._connects += 1
+        pause = self.effects.rng.uniform(0.0, min(2.0**self._connects, 12.0))
+        in_time = now + pause - self._first_connect_s <= CONNECT_WINDOW_S
+        if self._connects >= CONNECT_ATTEMPTS or not in_time:
+            return self._end(Ending.DOWN, outcome.reason)
+        return pause
+
+    def _apply(self, chunk: Chunk, verdict: judge.Verdict) -> float:
+        journal = self.effects.journal
+        match verdict:
+            case judge.Accepted():
+                chunks.accept(journal, chunk, verdict.ids)
+                self._took(chunk.rows)
+                return 0.0
+            case judge.Mapping_():
+                chunks.to_mapping(journal, chunk, verdict.reason)
+                self._took(settle.map_chunk(self.effects, self.run, chunk, verdict.ids, verdict.reason))
+                return 0.0
+            case judge.InDoubt():
+                chunks.doubt(journal, chunk, verdict.reason)
+                self.effects.reporter.notice(f"a request for {chunk.rows} rows is in doubt: {verdict.reason}")
+                return 0.0
+            case judge.Rejected():
+                return self._rejected(chunk, verdict)
+            case judge.Back():
+                chunks.back(journal, chunk, verdict.reason)
+                return self._paused(verdict)
+
+    def _took(self, rows: int) -> None:
+        self.accepted += rows
+        self._refusals, self._refusal = 0, ""
+
+    def _paused(self, verdict: judge.Back) -> float:
+        if verdict.needs_credentials:
+            return self._end(Ending.CREDENTIALS, verdict.reason)
+        self._slow_downs += 1
+        asked = verdict.retry_after_s
+        if self._slow_downs > SLOW_DOWNS:
+            return self._end(Ending.SLOW, f"{verdict.reason}; asked to slow down {self._slow_downs} times")
+        pause = SLOW_DOWN_S[self._slow_downs - 1] if asked is None else asked
+        if pause > LONGEST_PAUSE_S:
+            return self._end(Ending.SLOW, f"{verdict.reason}; the service asks to wait {pause / 60:.0f} minutes")
+        self.effects.reporter.notice(f"the service asks to slow down; the next request follows in {pause:.0f} s")
+        return pause
+
+    def _rejected(self, chunk: Chunk, verdict: judge.Rejected) -> float:
+        journal = self.effects.journal
+        if verdict.stops:
+            chunks.reject(journal, chunk, verdict.reason)
+            return self._end(Ending.BUSINESS, verdict.reason)
+        self._count_refusal(verdict.reason)
+        can_split = verdict.can_split and chunk.rows > 1 and self._extra + 2 <= EXTRA_REQUESTS
+        if can_split and not self._is_hopeless():
+            self._extra += 2
+            chunks.split(
+                journal,
+                self.run,
+                chunk,
+                lambda rows, token: request.freeze(self.shape, rows, token),
+                verdict.reason,
+            )
+        else:
+            chunks.reject(journal, chunk, verdict.reason)
+        return self._end(Ending.REFUSED, verdict.reason) if self._is_hopeless() else 0.0
+
+    def _count_refusal(self, reason: str) -> None:
+        normal = judge.normalised(reason)
+        self._refusals = self._refusals + 1 if normal == self._refusal else 1
+        self._refusal = normal
+
+    def _is_hopeless(self) -> bool:
+        return self.accepted == 0 and self._refusals >= SAME_REFUSALS
+
+
+def keep(effects: Effects, chunk: Chunk, came: Came, answer: Answer) -> None:
+    """Store the raw answer; where the journal can't, in a second place, and stay alive trying.
+
+    Ids held only in memory are money held only in memory.
+    """
+    said = False
+    while True:
+        try:
+            chunks.record_answer(effects.journal, chunk, answer)
+            return
+        except errors.JournalError as error:
+            if not said:
+                said = True
+                place = effects.rescue(chunk, came)
+                effects.reporter.notice(_cry(error, place, answer))
+            if effects.stop.is_pressed:
+                raise
+            effects.stop.wait(effects.clock, _STORE_AGAIN_S)
+
+
+def _cry(error: errors.JournalError, place: str, answer: Answer) -> str:
+    kept = f"it is kept in {place}" if place else f"ids: {' '.join(judge.found_ids(answer.body)) or 'none'}"
+    return f"{error.message}; an answer that may have cost money could not be stored, {kept}; trying again"
+
+
+def shown(ids: list[str]) -> str:
+    """Return ids as messages may show them."""
+    return ", ".join(short_id(item) for item in ids)
