@@ -1,0 +1,153 @@
+"""Owns where callbacks reach this machine: the secret path, the public URL, and whether `bhuman listen` runs now."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import filelock
+
+from bhuman_cli import errors
+
+_FILE: Final = "listen.json"
+_LOCK: Final = "listen.lock"
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{22,128}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PATH: Final = re.compile(r"(?:^|/)cb/([^/]+)(?:/([^/]+))?/?$")
+_LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A base URL that leads to the receiver, and the secret that opens it."""
+
+    base_url: str
+    secret: str = field(repr=False)
+
+    def callback_url(self, token: str = "") -> str:
+        """Return the URL to give to the service; token names one chunk attempt."""
+        return "/".join(filter(None, (self.base_url, "cb", self.secret, token)))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether only a service on this machine can reach it."""
+        return urlsplit(self.base_url).hostname in _LOOPBACK
+
+
+def save(state: Path, base_url: str) -> Address:
+    """Keep the base URL with the machine's secret, 0600; the secret is made once and stays.
+
+    It stays, because URLs given to the service with earlier requests have to work after a restart.
+
+    Raises:
+        JournalError: the state folder can't be written.
+    """
+    address = Address(base_url=base_url.rstrip("/"), secret=_kept_secret(state) or secrets.token_urlsafe(24))
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = state / f"{_FILE}.part"
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump({"base_url": address.base_url, "secret": address.secret}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(state / _FILE)
+    except OSError as problem:
+        raise errors.JournalError(f"{state}: can't be written ({problem.strerror})", hint="bhuman doctor") from problem
+    return address
+
+
+def load(state: Path) -> Address | None:
+    """Return the address while `bhuman listen` runs on this state folder, else None."""
+    kept = _read(state)
+    base_url, secret = kept.get("base_url"), _kept_secret(state)
+    if not isinstance(base_url, str) or not secret or not _is_held(state):
+        return None
+    return Address(base_url=base_url, secret=secret)
+
+
+@contextmanager
+def held(state: Path, *, wait_s: float = 1.0) -> Iterator[None]:
+    """Be the one receiver of this state folder; the lock dies with the process.
+
+    wait_s: longer than anybody's look in `load` holds the lock.
+
+    Raises:
+        Refusal: another `bhuman listen` runs. JournalError: the folder can't be written.
+    """
+    lock = filelock.FileLock(state / _LOCK)
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock.acquire(timeout=wait_s)
+    except filelock.Timeout as taken:
+        raise errors.Refusal("another `bhuman listen` serves this state folder", code="locked") from taken
+    except OSError as problem:
+        raise errors.JournalError(f"{state}: can't be written ({problem.strerror})", hint="bhuman doctor") from problem
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def public_url(text: str) -> str:
+    """Return a public URL without a slash at the end.
+
+    Raises:
+        UsageError: it is not https (http only on loopback), or has a query or user name.
+    """
+    parts = urlsplit(text.strip())
+    plain_ok = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or plain_ok):
+        raise errors.UsageError("--public-url: has to start with https://, because callbacks hold links to videos")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise errors.UsageError("--public-url: may have a path, but no user name, query or fragment")
+    return text.strip().rstrip("/")
+
+
+def opened_by(path: str, secret: str) -> str | None:
+    """Return the token in a request's path ("" without one); None if the path does not hold the secret.
+
+    A reverse proxy may leave its own prefix in front.
+    """
+    found = _PATH.search(path)
+    # Compared in full, so that the time it takes says nothing about the secret.
+    if not found or not secrets.compare_digest(found[1].encode(), secret.encode()):
+        return None
+    token = found[2] or ""
+    return token if not token or _TOKEN.fullmatch(token) else None
+
+
+def _is_held(state: Path) -> bool:
+    if not (state / _LOCK).exists():
+        return False
+    lock = filelock.FileLock(state / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
+def _kept_secret(state: Path) -> str:
+    secret = _read(state).get("secret")
+    return secret if isinstance(secret, str) and _SECRET.fullmatch(secret) else ""
+
+
+def _read(state: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError):
+        kept = json.loads((state / _FILE).read_text("utf-8"))
+        if isinstance(kept, dict):
+            return kept
+    return {}

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bhuman_cli import errors
+from bhuman_cli.callbacks.events import Event
+from bhuman_cli.callbacks.store import EventStore, Hint
+
+
+def event(n: int = 0, **more: object) -> Event:
+    given = {"generation_id": f"id-{n}", "kind": "completion", "token": "", "status": "succeeded", "received_at": "t",
+             "body": b"{}", "sha256": b"%d" % n, **more}  # fmt: skip
+    return Event(**given)  # type: ignore[arg-type]
+
+
+def test_events_are_private_and_still_there_after_closing(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "callbacks.sqlite3"
+    with EventStore.open(path) as store:
+        assert store.add([event(0), event(1)]) == [True, True]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    with EventStore.open(path) as store:
+        assert [stored for _, stored in store.since(0)] == [event(0), event(1)]
+        assert store.last_position() == 2
+
+
+def test_a_duplicate_changes_nothing_but_another_body_event_or_url_is_kept(tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / "c") as store:
+        others = [event(sha256=b"x"), event(kind="whatsapp.ready"), event(token="t")]
+        assert store.add([event(), event(), *others]) == [True, False, True, True, True]
+        assert store.add([event()]) == [False]
+        assert len(store.of("id-0")) == 4
+
+
+def test_another_process_reads_hints_while_events_arrive(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    with EventStore.open(path, read_only=True) as reader:
+        assert reader.hints(0) == (0, [])
+        assert not path.exists()
+        with EventStore.open(path) as writer:
+            writer.add([event(0, token="a"), event(1, token="b")])
+            position, hints = reader.hints(0)
+            assert [hint.generation_id for hint in hints] == ["id-0", "id-1"]
+            assert reader.hints(position) == (position, [])
+            writer.add([event(2, token="a", status="failed")])
+            assert reader.hints(position)[1] == [
+                Hint(generation_id="id-2", token="a", status="failed", received_at="t")
+            ]
+            assert [hint.generation_id for hint in reader.for_token("a")] == ["id-0", "id-2"]
+            assert reader.for_token("") == []
+            with pytest.raises(errors.JournalError):
+                reader.add([event(3)])
+
+
+def test_nothing_of_a_group_that_fails_is_stored(tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / "c") as store:
+        with pytest.raises(errors.JournalError):
+            store.add([event(0), event(1, body=None)])
+        assert store.last_position() == 0
+        assert store.add([event(2)]) == [True]
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database, but long enough to be looked at", b"SQLite format 3\0" + b"\xff" * 200]
+)
+def test_a_file_that_is_no_store_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c"
+    path.write_bytes(content)
+    with pytest.raises(errors.JournalError, match="can't be used"):
+        EventStore.open(path).add([event()])
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA application_id = 7")
+        other.execute("CREATE TABLE mine (x)")
+    other.close()
+    with pytest.raises(errors.JournalError):
+        EventStore.open(path)
+
+
+def test_what_is_synced_is_synced_in_full(tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / "c") as store:
+        connection = store._connect()
+        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 3
