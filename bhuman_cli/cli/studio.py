@@ -75,6 +75,9 @@ def serve(  # noqa: PLR0913 - one parameter per option
     ] = None,
     any_target: Annotated[bool, typer.Option("--any-target", help="Take every campaign and instance id.")] = False,
     home: HomeOption = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Assets may lie on this machine or its network.")
+    ] = False,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Listen to, and call back, other machines. The keys are no secret!")
     ] = False,
@@ -109,6 +112,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
         any_target=any_target,
         template=template,
         allow_remote=allow_remote,
+        allow_private=allow_private,
     )
     return _serve(config)
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from bhuman_cli import ports
 from bhuman_cli.studio import faults, records, rules, targets
 from bhuman_cli.studio.config import StudioConfig
-from bhuman_cli.studio.entries import Batch, NewRow
+from bhuman_cli.studio.entries import Batch, End, NewRow
 from bhuman_cli.studio.store import FINAL, StudioStore
 
 DEFAULT_FAILURE: Final = "the render failed (rehearsed)"
@@ -121,13 +121,14 @@ class Backend:
             placeholder=instant and state == "succeeded",
         )
 
-    def finish(self, identifier: str, state: str, message: str = "") -> bool:
+    def finish(self, identifier: str, state: str, message: str = "", *, placeholder: bool = False) -> bool:
         """Record how a render ended; the first end counts. False if there was nothing to end."""
         row = self.store.generation(identifier)
         if row is None:
             return False
         due_s = self._due_s(row["accepted_s"])
-        ended = self.store.finish(identifier, state, message, now=self.now(), due_s=due_s)
+        end = End(state=state, message=message, placeholder=placeholder)
+        ended = self.store.finish(identifier, end, now=self.now(), due_s=due_s)
         self.wake()
         return ended
 

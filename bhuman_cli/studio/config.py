@@ -77,6 +77,7 @@ class StudioConfig:
     any_target: every campaign or instance id means the template, as `--local` wants it.
     template: a template file for the first campaign; None is the built-in presenter.
     allow_remote: bind to, and call back, addresses beyond this machine.
+    allow_private: assets may lie on this machine or its network.
     """
 
     home: Path
@@ -94,6 +95,7 @@ class StudioConfig:
     any_target: bool = False
     template: Path | None = None
     allow_remote: bool = False
+    allow_private: bool = False
     pace: Advance = field(init=False)
 
     def __post_init__(self) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S: Final = 2.0
 """How often to look for rows that another process left behind; own rows wake the dispatcher at once."""
 
+LAST_FILE: Final = "index.html"
+"""The renderer puts its files in place whole, and this one last: where it is, the others are."""
+
 MAX_ATTEMPTS: Final = 5
 """A video that so many owners died on is given up: it may be what kills them."""
 
@@ -35,6 +38,8 @@ class Dispatcher:
         self._workers = backend.config.workers or os.cpu_count() or 1
         self._wake = asyncio.Event()
         self._pool: RenderPool | None = None
+        self._closing = False
+        self._futures: dict[str, Future[RenderedMedia]] = {}
         self._waiting: list[str] = []
         self._running: set[str] = set()
         self._owners = backend.config.home / "owners"
@@ -57,10 +62,14 @@ class Dispatcher:
                 await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_S)
 
     def close(self) -> None:
-        """Stop the workers; what they had not finished is queued again."""
+        """Stop the workers once what they are at is done; what had not begun is queued again."""
+        self._closing = True
         if self._pool is not None:
             self._pool.close()
-        self._backend.store.requeue(self._owner)
+        for identifier, future in self._futures.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
+        self._backend.store.requeue(self._owner, died=False)
         self._lock.release()
         with contextlib.suppress(OSError):
             (self._owners / self._owner).unlink()
@@ -71,26 +80,39 @@ class Dispatcher:
                 continue
             lock = filelock.FileLock(self._owners / Path(owner).name)
             with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
-                self._backend.store.requeue(owner)
+                self._backend.store.requeue(owner, died=True)
                 with contextlib.suppress(OSError):
                     (self._owners / Path(owner).name).unlink()
 
     def _fill(self) -> None:
         # One row ahead of each worker, so that none waits for this loop.
-        room = 2 * self._workers - len(self._running) - len(self._waiting)
+        room = 2 * self._workers - len(self._futures)
         if room > 0:
             for row in self._backend.store.claim(self._owner, room):
-                self._submit(row)
+                self._begin(row)
         self._mark_started()
+
+    def _begin(self, row: sqlite3.Row) -> None:
+        identifier = row["id"]
+        folder = self._backend.links.media / identifier
+        if self._backend.config.render == "instant":
+            self._backend.finish(identifier, "succeeded", placeholder=True)
+        elif row["attempts"] > 1 and (folder / LAST_FILE).is_file():
+            # Whoever had it before was done but for saying so.
+            self._backend.finish(identifier, "succeeded")
+        elif row["attempts"] > MAX_ATTEMPTS:
+            self._backend.finish(identifier, "failed", f"the render was begun {MAX_ATTEMPTS} times and never ended")
+        else:
+            for leftover in folder.glob(".*"):
+                leftover.unlink(missing_ok=True)
+            self._submit(row)
 
     def _submit(self, row: sqlite3.Row) -> None:
         identifier = row["id"]
-        if row["attempts"] > MAX_ATTEMPTS:
-            self._backend.finish(identifier, "failed", f"the render was begun {MAX_ATTEMPTS} times and never ended")
-            return
-        self._waiting.append(identifier)
         loop = asyncio.get_running_loop()
         future = self._workers_pool().submit(self._job(row))
+        self._futures[identifier] = future
+        self._waiting.append(identifier)
         future.add_done_callback(lambda done: _back_to(loop, self._ended, identifier, done))
 
     def _mark_started(self) -> None:
@@ -100,20 +122,17 @@ class Dispatcher:
             self._backend.store.start(identifier, self._owner, now=self._backend.now())
 
     def _ended(self, identifier: str, future: Future[RenderedMedia]) -> None:
-        from bhuman_cli.studio.render import job
-
+        if self._closing:
+            return
+        self._futures.pop(identifier, None)
         self._running.discard(identifier)
         if identifier in self._waiting:
             self._waiting.remove(identifier)
-        if future.cancelled():
-            return
         error = future.exception()
         if error is None:
             self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
-        elif isinstance(error, job.RenderFailure):
-            self._backend.finish(identifier, "failed", str(error))
         else:
-            self._backend.finish(identifier, "failed", f"the renderer stopped: {type(error).__name__}")
+            self._backend.finish(identifier, "failed", str(error) or f"the renderer stopped: {type(error).__name__}")
         self.wake()
 
     def _workers_pool(self) -> RenderPool:
@@ -134,7 +153,7 @@ class Dispatcher:
             assets=tuple(json.loads(row["assets"])),
             backgrounds=tuple(json.loads(row["backgrounds"])),
             out_dir=str((self._backend.links.media / row["id"]).resolve()),
-            options=json.loads(row["options"]),
+            options={**json.loads(row["options"]), "allow_private": self._backend.config.allow_private},
         )
 
 

@@ -24,6 +24,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a generation ended. placeholder: without rendering."""
+
+    state: str
+    message: str = ""
+    placeholder: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRow:
     """One row of an accepted request, as it is queued (or already ended, where nothing is rendered)."""
 

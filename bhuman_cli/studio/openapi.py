@@ -1,15 +1,15 @@
-"""Owns what the OpenAPI document says beyond the routes: the shapes of bodies, which routes read themselves."""
+"""Owns what the OpenAPI document says beyond the routes: the shapes of bodies, and the credentials."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from bhuman_cli.studio import models
 
-BODIES = (
+BODIES: Final = (
     models.CampaignRequest,
     models.SampleRequest,
     models.PabblyRequest,
@@ -22,9 +22,14 @@ BODIES = (
     models.WorkerReport,
 )
 
+SECURITY: Final = {
+    "key": {"type": "http", "scheme": "basic", "description": "API key: id `local`, secret `local`"},
+    "user": {"type": "http", "scheme": "bearer", "description": "user token: `local`"},
+}
+
 
 def extend(app: FastAPI) -> None:
-    """Make app.openapi() describe the bodies too."""
+    """Make app.openapi() describe the bodies and the credentials too."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -33,7 +38,13 @@ def extend(app: FastAPI) -> None:
             _, defined = models_json_schema(
                 [(model, "validation") for model in BODIES], ref_template="#/components/schemas/{model}"
             )
-            document.setdefault("components", {}).setdefault("schemas", {}).update(defined["$defs"])
+            parts = document.setdefault("components", {})
+            parts.setdefault("schemas", {}).update(defined["$defs"])
+            parts["securitySchemes"] = SECURITY
+            for path in document["paths"].values():
+                for operation in path.values():
+                    if "401" in operation["responses"]:
+                        operation["security"] = [{"key": []}, {"user": []}]
             app.openapi_schema = document
         return app.openapi_schema
 

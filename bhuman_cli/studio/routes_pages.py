@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
 from bhuman_cli.studio import page, replies
 from bhuman_cli.studio.backend import Backend
+from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID
+from bhuman_cli.studio.render import page as share
 
 router = APIRouter(include_in_schema=False)
 
-TYPES: Final = {
-    "video.mp4": "video/mp4",
-    "thumbnail.jpg": "image/jpeg",
-    "preview.gif": "image/gif",
+MEDIA_TYPES: Final = {"video.mp4": "video/mp4", "thumbnail.jpg": "image/jpeg", "preview.gif": "image/gif"}
+SWAGGER_TYPES: Final = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon.png": "image/png",
 }
+STATES: Final = ("queued", "preparing", "processing", "succeeded", "failed")
 
 
 @router.get("/")
 async def front(request: Request) -> Response:
     """Show what runs here."""
     backend: Backend = request.app.state.backend
-    videos = [{**dict(row), "values": json.loads(row["text"])} for row in backend.store.latest(24)]
-    return _html("front.html", videos=videos, counts=backend.store.counts(), config=backend.config)
-
-
-@router.get("/healthz")
-async def healthz() -> dict[str, Any]:
-    """Say that the studio is up."""
-    return {"ok": True}
+    left = backend.store.setting("credits_left")
+    return _html(
+        "front.html",
+        videos=[{**dict(row), "values": json.loads(row["text"])} for row in backend.store.latest(24)],
+        counts=backend.store.counts(),
+        states=STATES,
+        credits=None if left is None else int(left),
+        instant=backend.config.render == "instant",
+        base_url=backend.links.base_url,
+        campaign_id=CAMPAIGN_ID,
+        instance_id=INSTANCE_ID,
+    )
 
 
 @router.get("/video/{identifier}")
 async def share_page(request: Request, identifier: UUID) -> Response:
-    """Show one video to whoever has its id."""
+    """Show one video to whoever has its id, with the page that the renderer writes beside its files."""
     backend: Backend = request.app.state.backend
     found = backend.page_values(str(identifier))
     if found is None:
         return replies.not_found("video")
     row, values = found
-    base = f"/media/{row['id']}/"
-    return _html("video.html", status=row["state"], message=row["message"], values=values, base=base, id=row["id"])
+    title = share.title_for("A video", dict(values))
+    if row["state"] == "succeeded":
+        return _secured(share.render_page(dict(values), title, f"/media/{row['id']}/"))
+    return _html("unfinished.html", title=title, status=row["state"], failed=row["state"] == "failed", id=row["id"])
 
 
 @router.api_route("/media/{identifier}/{name}", methods=["GET", "HEAD"])
@@ -53,16 +65,46 @@ async def media(request: Request, identifier: UUID, name: str) -> Response:
     backend: Backend = request.app.state.backend
     folder = backend.media_folder(str(identifier))
     # Only these names exist, so there is no path to walk out of.
-    if folder is None or name not in TYPES or not (folder / name).is_file():
+    if folder is None or name not in MEDIA_TYPES or not (folder / name).is_file():
         return replies.not_found("file")
-    return FileResponse(folder / name, media_type=TYPES[name], headers={"cache-control": "private, max-age=3600"})
+    headers = {"cache-control": "private, max-age=3600", "x-content-type-options": "nosniff"}
+    return FileResponse(folder / name, media_type=MEDIA_TYPES[name], headers=headers)
 
 
-def _html(template: str, **values: Any) -> Response:
+@router.get("/swagger-ui")
+async def swagger_without_slash() -> Response:
+    """Lead to the page, whose files are named relative to it."""
+    return RedirectResponse("/swagger-ui/")
+
+
+@router.get("/swagger-ui/")
+async def swagger() -> Response:
+    """Show the API to try out; every file comes from this machine."""
+    return _html("swagger.html", scripts="'self' 'unsafe-inline'")
+
+
+@router.get("/swagger-ui/{name}")
+async def swagger_file(name: str) -> Response:
+    """Serve Swagger UI's own files."""
+    spec = importlib.util.find_spec("fastapi_offline")
+    if name not in SWAGGER_TYPES or spec is None or spec.origin is None:
+        return replies.not_found("file")
+    return FileResponse(Path(spec.origin).parent / "static" / name, media_type=SWAGGER_TYPES[name])
+
+
+def _html(template: str, *, scripts: str = "'unsafe-inline'", **values: Any) -> Response:
+    return _secured(page.fill(template, **values), scripts=scripts)
+
+
+def _secured(html: str, *, scripts: str = "'unsafe-inline'") -> Response:
+    policy = (
+        f"default-src 'none'; script-src {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+        " media-src 'self'; font-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'"
+    )
     headers = {
-        "content-security-policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline';"
-        " script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'",
+        "content-security-policy": policy,
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
+        "cache-control": "no-store",
     }
-    return HTMLResponse(page.fill(template, **values), headers=headers)
+    return HTMLResponse(html, headers=headers)

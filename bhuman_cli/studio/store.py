@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bhuman_cli.studio import schema
-from bhuman_cli.studio.entries import Batch, LogEntry, NewRow
+from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow
 
 LOGGED_REQUESTS: Final = 50_000
 """Older entries of the request log are dropped: a studio may run for months."""
@@ -222,28 +222,28 @@ class StudioStore:
                 (now, identifier, owner),
             )
 
-    def finish(self, identifier: str, state: str, message: str, *, now: str, due_s: float | None) -> bool:
+    def finish(self, identifier: str, end: End, *, now: str, due_s: float | None) -> bool:
         """Record how a generation ended, once; False if it had ended before (or is unknown).
 
         due_s: when its callbacks are due; None if that isn't known yet.
         """
         with self._writing():
             done = self._db.execute(
-                "UPDATE generations SET state = ?, message = ?, owner = NULL, updated_at = ?"
+                "UPDATE generations SET state = ?, message = ?, placeholder = ?, owner = NULL, updated_at = ?"
                 " WHERE id = ? AND state NOT IN ('succeeded', 'failed')",
-                (state, message, now, identifier),
+                (end.state, end.message, end.placeholder, now, identifier),
             ).rowcount
             if done and due_s is not None:
                 self._owe_for(identifier, due_s)
         return bool(done)
 
-    def requeue(self, owner: str) -> int:
-        """Give back what an owner had claimed and did not finish; return how many."""
+    def requeue(self, owner: str, *, died: bool) -> int:
+        """Give back what an owner had claimed and not finished; return how many. Only a death counts as an attempt."""
         with self._writing():
             return self._db.execute(
-                "UPDATE generations SET state = 'queued', owner = NULL"
+                "UPDATE generations SET state = 'queued', owner = NULL, attempts = attempts - ?"
                 " WHERE owner = ? AND state IN ('preparing', 'processing')",
-                (owner,),
+                (0 if died else 1, owner),
             ).rowcount
 
     def owners(self) -> list[str]:

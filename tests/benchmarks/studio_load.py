@@ -68,7 +68,8 @@ def main() -> None:
         per_second = asyncio.run(read(studio, ids[:READS]))
     sys.stdout.write(
         f"{len(ids):,} rows accepted in {REQUESTS} requests: {seconds:.2f} s (target < {TARGET_ACCEPT_S:.0f} s)\n"
-        f"by-id, one process, {CONNECTIONS} connections: {per_second:,.0f} answers/s (target >= {TARGET_READS_PER_S:,})\n"
+        f"by-id, one process, {CONNECTIONS} connections: {per_second:,.0f} answers/s "
+        f"(target >= {TARGET_READS_PER_S:,})\n"
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n"
     )
 
