@@ -10,6 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bhuman_cli import errors
@@ -30,11 +31,13 @@ class Console:
     """One command's way to the terminal.
 
     json_mode: errors become one JSON line on stderr. no_input: behave as without a terminal.
+    log_file: what is said is appended to it as well, with the time.
     """
 
     json_mode: bool = False
     no_input: bool = False
     quiet: bool = False
+    log_file: Path | None = None
 
     def is_interactive(self) -> bool:
         """Say whether a person can be asked: stdin and stderr are terminals and nobody said otherwise."""
@@ -50,12 +53,26 @@ class Console:
 
     def say(self, text: str, *, style: str = "") -> None:
         """Talk to the person, on stderr; text is shown as it is, markup in it has no effect."""
+        self._log(text)
         if not self.quiet:
             _print(text, style)
 
     def warn(self, text: str) -> None:
         """Talk about something that may be wrong."""
+        self._log(f"warning: {text}")
         _print(f"warning: {text}", "yellow")
+
+    def _log(self, text: str) -> None:
+        if self.log_file is None:
+            return
+        from datetime import UTC, datetime
+
+        try:
+            self.log_file.touch(mode=0o600)
+            with self.log_file.open("a", encoding="utf-8") as stream:
+                stream.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {harmless(text, limit=20_000)}\n")
+        except OSError as error:
+            raise errors.UsageError(f"--log-file {self.log_file}: {error.strerror}") from None
 
     def error(self, error: errors.BhumanError) -> None:
         """Say what stopped the program, and the command that helps."""
@@ -140,6 +157,18 @@ def _write(stream: Any, text: str) -> None:
             text.encode(stream.encoding or "ascii", "backslashreplace").decode(stream.encoding or "ascii") + "\n"
         )
         stream.flush()
+
+
+def can_draw() -> bool:
+    """Say whether stderr is a terminal that can redraw."""
+    import os
+
+    return _is_terminal(sys.stderr) and os.environ.get("TERM", "") not in {"dumb", ""}
+
+
+def drawing() -> Any:
+    """Return rich's console on stderr, for what is drawn again and again."""
+    return _rich(stderr=True)
 
 
 def _rich(*, stderr: bool) -> Any:

@@ -47,7 +47,10 @@ class Stop:
 class Service(Protocol):
     """The service as a run sees it."""
 
-    polls: int
+    @property
+    def polls(self) -> int:
+        """Return the GETs sent so far."""
+        ...
 
     def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | Came:
         """Send the paid request once."""

@@ -39,6 +39,7 @@ class Outcome:
     held_back: rows waiting for a word after a sample. ending, reason: why sending ended.
     unanswered: the service gave no good answer in the last minute of waiting. refused: it refuses to be asked.
     stopped: 130 or 143 after a signal, else 0. audit: videos in the target that nobody asked for.
+    declined: a person saw the sample and said no.
     """
 
     run_id: str
@@ -59,6 +60,7 @@ class Outcome:
     stopped: int = 0
     doubts: int = 0
     audit: int = 0
+    declined: bool = False
 
     @property
     def open_rows(self) -> int:
@@ -71,6 +73,8 @@ class Outcome:
         codes: list[ExitCode] = []
         if self.selected.get(Status.IN_DOUBT, 0) or self.doubts:
             codes.append(ExitCode.IN_DOUBT)
+        if self.declined:
+            codes.append(ExitCode.REFUSED)
         if self.stopped:
             return ExitCode.IN_DOUBT if codes else ExitCode(self.stopped)
         if self.ending in _ENDING_CODES and (self.unsent or self.ending in {Ending.DOUBT, Ending.SUPERSEDED}):
@@ -90,7 +94,7 @@ class Outcome:
         """Return the command that continues; None when nothing is left."""
         if self.selected.get(Status.IN_DOUBT, 0) or self.doubts:
             return f"bhuman resume {self.run_id} --in-doubt resend|abandon"
-        if self.open_rows or self.unsent or self.held_back:
+        if not self.declined and (self.open_rows or self.unsent or self.held_back):
             return f"bhuman resume {self.run_id}"
         return None
 

@@ -1,0 +1,52 @@
+"""Owns taking over ids that stand in a results file but not in this journal: a lost journal, or another machine's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bhuman_cli import errors
+from bhuman_cli.cli.console import Console
+from bhuman_cli.journal import history
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.history import Adopted
+from bhuman_cli.journal.store import Journal
+
+if TYPE_CHECKING:
+    from bhuman_cli.api.client import Client
+
+
+def unknown_ids(journal: Journal, output: Path) -> list[str]:
+    """Return the ids in the results file that this journal does not know, in its order."""
+    from bhuman_cli.table import writer
+
+    if writer.recognise(output) is not writer.Recognised.OURS:
+        return []
+    found = list(dict.fromkeys(row.generation_id.strip().lower() for row in writer.read_ids(output)))
+    known = history.known(journal, found)
+    return [item for item in found if item not in known]
+
+
+def adopt(journal: Journal, run: Run, unknown: list[str], client: Client, console: Console) -> int:
+    """Take over the ids whose record names a row of this file; return how many could not be taken over.
+
+    Only the record's own `text` is believed, never the place in the results file.
+    """
+    from bhuman_cli.api import wire
+    from bhuman_cli.runs import identity
+
+    items: list[Adopted] = []
+    for generation_id in unknown:
+        try:
+            record = client.generation(generation_id)
+        except (errors.ApiError, errors.ServiceDown, wire.WireError):
+            continue
+        if record is None or record.text is None:
+            continue
+        key = identity.text_key(record.text)
+        row = journal.one("SELECT identity FROM row WHERE run_no = ? AND text_key = ? LIMIT 1", (run.run_no, key))
+        if row is not None:
+            items.append(Adopted(identity=row["identity"], text_key=key, generation=record))
+    adopted = history.adopt(journal, run, items)
+    console.say(f"{adopted:,} of {len(unknown):,} unknown ids were taken over")
+    return len(unknown) - len(items)

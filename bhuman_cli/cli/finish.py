@@ -1,0 +1,184 @@
+"""Owns carrying a confirmed run out and what is said at its end: summary, JSON, exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bhuman_cli import settings
+from bhuman_cli.cli import runtime, spend
+from bhuman_cli.cli.console import Console
+from bhuman_cli.delivery import summary
+from bhuman_cli.domain import Status
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import drafts, generations
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.runs import runner
+from bhuman_cli.runs.outcome import Outcome
+from bhuman_cli.runs.request import Shape
+from bhuman_cli.runs.runner import Drive
+
+SCHEMA = "bhuman.render/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How one command carries a run out. asks: a person can be asked. yes: the rest after a sample goes ahead."""
+
+    console: Console
+    home: settings.Home
+    is_json: bool
+    progress: str
+    waits: bool
+    timeout_s: float | None
+    interval_s: float
+    chunk_size: int
+    sample: int | None = None
+    asks: bool = False
+    yes: bool = False
+    download: Path | None = None
+    submits: bool = True
+
+
+def carry_out(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> int:
+    """Send, wait, write; say how it ended; return the exit code."""
+    outcome = _driven(manner, journal, run, link)
+    if outcome.held_back and manner.sample and not outcome.stopped:
+        outcome = _after_sample(manner, journal, run, link, outcome)
+    _say(manner, journal, run, outcome)
+    if manner.download is not None:
+        _download(manner, journal, run, link)
+    return int(outcome.exit_code)
+
+
+def _driven(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> Outcome:
+    places = runtime.rescue_places(manner.home, Path(run.output_path))
+    show = "none" if manner.progress == "none" else manner.progress
+    with runtime.effects(journal, link, run, manner.console, show=show, places=places) as effects:
+        drive = Drive(
+            run=run,
+            shape=shape_of(run),
+            chunk_size=manner.chunk_size,
+            interval_s=manner.interval_s,
+            waits=manner.waits,
+            submits=manner.submits,
+            timeout_s=manner.timeout_s,
+            checkpoint=runtime.results_writer(journal, run, runtime.style_of(run), manner.console),
+        )
+        return runner.carry_out(drive, effects)
+
+
+def shape_of(run: Run) -> Shape:
+    """Return how the run's requests look, as it was stored with the run."""
+    return Shape(
+        target=run.target,
+        spec=run.spec,
+        callback_url=str(run.options.get("callback_url") or ""),
+        path=str(run.options.get("path") or ""),
+        as_object=bool(run.options.get("as_object")),
+    )
+
+
+def _after_sample(manner: Manner, journal: Journal, run: Run, link: runtime.Link, outcome: Outcome) -> Outcome:
+    """Show the sample, then go on, ask, or leave the rest for `resume`."""
+    _show_sample(manner, journal, run)
+    sampled = [outcome.selected.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.IN_DOUBT)]
+    is_good = not any(sampled) and not outcome.unsent and outcome.selected.get(Status.SUCCEEDED, 0) > 0
+    if manner.asks:
+        if not manner.console.confirm(f"Submit the other {outcome.held_back:,} rows?"):
+            drafts.decline_sample(journal, run)
+            return replace(outcome, held_back=0, declined=True)
+    elif not (manner.yes and is_good):
+        return outcome
+    drafts.release_sample(journal, run)
+    rest = _driven(manner, journal, run, link)
+    return replace(
+        rest,
+        submitted=rest.submitted + outcome.submitted,
+        reused=max(0, rest.reused - outcome.submitted),
+        requests=rest.requests + outcome.requests,
+        elapsed_s=rest.elapsed_s + outcome.elapsed_s,
+    )
+
+
+def _show_sample(manner: Manner, journal: Journal, run: Run) -> None:
+    """Say where the sample can be looked at: links, and the values each row was rendered with."""
+    shown = 0
+    for row in generations.results(journal, run):
+        if row.fields["status"] == Status.SUCCEEDED and shown < (manner.sample or 0):
+            shown += 1
+            place = row.fields["share_url"] or row.fields["url"]
+            manner.console.say(f"sample row {row.fields['row_index']}: {place}")
+            if row.fields["thumbnail"]:
+                manner.console.say(f"  thumbnail {row.fields['thumbnail']}")
+
+
+def _say(manner: Manner, journal: Journal, run: Run, outcome: Outcome) -> None:
+    rows = (
+        {"row_index": str(index), "status": status, "message": message, "id": generation}
+        for index, status, message, generation in generations.failures(journal, run)
+    )
+    found = summary.of(rows, files=[run.output_path], next_command=outcome.next_command or "")
+    found = replace(found, counts={status: count for status, count in outcome.tally.items() if count})
+    for line in summary.lines(found):
+        manner.console.say(line)
+    if outcome.reason and outcome.exit_code not in {ExitCode.OK, ExitCode.ROWS_FAILED}:
+        manner.console.say(f"sending ended early: {outcome.ending}: {outcome.reason}")
+    if outcome.refused:
+        manner.console.say(f"waiting ended: {outcome.refused}")
+    if outcome.exit_code is ExitCode.CREDENTIALS:
+        manner.console.say("hint: bhuman login")
+    if outcome.exit_code is ExitCode.IN_DOUBT:
+        from bhuman_cli.cli import doubts
+
+        doubts.explain(journal, run, manner.console)
+    if manner.is_json:
+        manner.console.out_json(document(run, outcome))
+    else:
+        manner.console.out(run.output_path)
+
+
+def document(run: Run, outcome: Outcome) -> dict[str, Any]:
+    """Return the `--json` document."""
+    counted = outcome.as_json()
+    return {
+        "schema": SCHEMA,
+        "run_id": counted.pop("run_id"),
+        "target": {f"{run.target.kind}_id": run.target.api_id},
+        "output": run.output_path,
+        **counted,
+    }
+
+
+def dry(console: Console, journal: Journal, run: Run, plan: spend.Plan, code: ExitCode, *, is_json: bool) -> None:
+    """Say what a dry run found."""
+    if not is_json:
+        return
+    tally = generations.tally(journal, run)
+    waiting = ("queued", "preparing", "processing", "pending")
+    rows = {"total": sum(tally.values())}
+    rows |= {name: tally.get(name, 0) for name in ("succeeded", "failed", "invalid", "rejected", "in_doubt")}
+    rows["pending"] = sum(tally.get(name, 0) for name in waiting)
+    rows |= {"skipped": tally.get("skipped", 0), "reused": generations.paid_rows(journal, run), "submitted": 0}
+    console.out_json(
+        {
+            "schema": SCHEMA,
+            "run_id": None,
+            "target": {f"{run.target.kind}_id": run.target.api_id},
+            "output": run.output_path,
+            "rows": rows,
+            "requests": {"submit": 0, "poll": 0},
+            "elapsed_s": 0.0,
+            "exit_code": int(code),
+            "next": None,
+            "plan": plan.as_json(),
+        }
+    )
+
+
+def _download(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> None:
+    from bhuman_cli.cli import download
+
+    download.after_render(journal, run, link, manner.download, manner.console)

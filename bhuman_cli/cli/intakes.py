@@ -1,0 +1,155 @@
+"""Owns turning settings into an opened table and an output path, and what is written beside them. Sends nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bhuman_cli import domain, errors, settings
+from bhuman_cli.cli.console import Console
+from bhuman_cli.domain import Background, Target
+from bhuman_cli.journal import history
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.ports import SystemClock
+
+if TYPE_CHECKING:
+    from bhuman_cli.table.intake import Intake
+    from bhuman_cli.table.reader import ReadOptions
+
+
+def open_for(source: Path | None, values: settings.Settings, home: settings.Home, target: Target) -> Intake:
+    """Open and map the table as the settings say."""
+    from bhuman_cli.table import intake
+
+    known, said_by = _known_variables(values, home, target)
+    return intake.open_intake(
+        source,
+        intake.IntakeOptions(
+            read=_reading(values),
+            maps=[f"{name}={column}" for name, column in values.get("map")],
+            only=values.get("only"),
+            exclude=values.get("exclude"),
+            sets=[f"{name}={value}" for name, value in values.get("set")],
+            defaults=[f"{name}={value}" for name, value in values.get("default")],
+            asset_columns=values.get("asset"),
+            backgrounds=backgrounds(values),
+            rows=values.get("rows"),
+            limit=values.get("limit"),
+            known_variables=known,
+            known_source=said_by,
+            strict=bool(values.get("strict")),
+            allow_empty=bool(values.get("allow_empty")),
+            callback_url=values.get("callback_url"),
+            loopback_base=bool(values.get("local")) or settings.is_loopback(str(values.get("base_url"))),
+        ),
+    )
+
+
+def _reading(values: settings.Settings) -> ReadOptions:
+    from bhuman_cli.table import reader
+
+    return reader.ReadOptions(
+        sheet=values.get("sheet"),
+        delimiter=values.get("delimiter"),
+        encoding=values.get("encoding"),
+        header_row=values.get("header_row"),
+    )
+
+
+def _known_variables(
+    values: settings.Settings, home: settings.Home, target: Target
+) -> tuple[tuple[str, ...] | None, str]:
+    """Return the target's variables and who says so: the project file, else the last accepted run."""
+    if values.get("variables"):
+        return tuple(values.get("variables")), values.source("variables")
+    if target.service == domain.LOCAL_SERVICE:
+        return None, ""
+    from bhuman_cli.journal import store
+
+    with contextlib.closing(store.scratch(home.state, SystemClock())) as journal:
+        last = history.last_variables(journal, target)
+    return last, "the last accepted run on this target"
+
+
+def backgrounds(values: settings.Settings) -> tuple[Background, ...]:
+    """Load the backgrounds file, if one is named."""
+    path = values.get("backgrounds")
+    if path is None:
+        return ()
+    from bhuman_cli.table import checks
+
+    return checks.load_backgrounds(Path(path))
+
+
+def output_for(source: Path | None, values: settings.Settings, opened: Intake) -> Path:
+    """Return where the results go."""
+    from bhuman_cli.table import writer
+
+    given = values.get("output")
+    if given is not None:
+        return Path(given)
+    return writer.default_output(source, local=bool(values.get("local")), earlier_results=opened.is_earlier_results)
+
+
+def require_writable(output: Path, source: Path | None, opened: Intake, *, force: bool) -> None:
+    """Refuse to write over the input or over somebody else's file.
+
+    Raises:
+        UsageError: it is one of those.
+    """
+    from bhuman_cli.table import writer
+
+    if source is not None and output.exists() and source.exists() and output.samefile(source):
+        if not opened.is_earlier_results:
+            raise errors.UsageError(f"{output}: the results would replace the input", hint=f"-o {source.stem}.out.csv")
+        return
+    if not output.parent.is_dir():
+        raise errors.UsageError(
+            f"{output.parent}: there is no such folder", hint=f"mkdir -p {shlex.quote(str(output.parent))}"
+        )
+    if not force and writer.recognise(output) is writer.Recognised.FOREIGN:
+        raise errors.UsageError(f"{output} is not a results file of ours, and would be replaced", hint="--force")
+
+
+def back_up_edited(journal: Journal, run: Run, console: Console) -> None:
+    """Keep a copy of a results file that somebody changed since we wrote it."""
+    import hashlib
+
+    from bhuman_cli.table import writer
+
+    path = Path(run.output_path)
+    ours = history.last_output_sha256(journal, run.output_path)
+    if not path.is_file() or not ours:
+        return
+    with path.open("rb") as stream:
+        now = hashlib.file_digest(stream, "sha256").hexdigest()
+    if now != ours:
+        console.say(
+            f"{path.name} was changed since it was written; the changed file is kept as {writer.keep_backup(path)}"
+        )
+
+
+def write_project_file(source: Path | None, values: settings.Settings, console: Console) -> int:
+    """Write a commented project file from the table's header.
+
+    Raises:
+        UsageError: there is one, or the table comes from stdin.
+    """
+    from bhuman_cli.table import reader
+
+    if source is None:
+        raise errors.UsageError("--init needs a file, not stdin")
+    path = source.with_suffix(".toml")
+    header = reader.open_table(source, _reading(values)).header
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(settings.starter(header))
+    except FileExistsError:
+        raise errors.UsageError(f"{path} exists already; it is left as it is") from None
+    except OSError as error:
+        raise errors.UsageError(f"{path} can't be written: {error.strerror}") from None
+    console.out(str(path))
+    return 0

@@ -1,0 +1,262 @@
+"""Owns the options that render, resume and trigger share: names, help, panels. Defaults live in the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_TARGET, _READ, _MAP, _SELECT, _SPEND, _WAIT, _OUT = (
+    "Target",
+    "Reading the file",
+    "Columns and variables",
+    "Which rows",
+    "Before money is spent",
+    "Sending and waiting",
+    "Output",
+)
+
+Campaign = Annotated[
+    str | None,
+    typer.Option(
+        "--campaign", "-c", metavar="ID", help="Campaign UUID or its app URL. [env: BHUMAN_CAMPAIGN_ID]",
+        rich_help_panel=_TARGET,
+    ),
+]  # fmt: skip
+Instance = Annotated[
+    str | None,
+    typer.Option(
+        "--instance", "-i", metavar="ID", help="Video instance UUID or app URL instead of a campaign.",
+        rich_help_panel=_TARGET,
+    ),
+]  # fmt: skip
+Local = Annotated[
+    bool | None,
+    typer.Option(
+        "--local", help="Render with the embedded local studio: no account, no network, nothing spent.",
+        rich_help_panel=_TARGET,
+    ),
+]  # fmt: skip
+GenerationMode = Annotated[
+    str | None,
+    typer.Option(
+        "--generation-mode", metavar="MODE", help="keep_original or full_script.", show_default="keep_original",
+        rich_help_panel=_TARGET,
+    ),
+]  # fmt: skip
+Lipsync = Annotated[
+    bool | None,
+    typer.Option(
+        "--lipsync/--no-lipsync", help="Only where the template supports it; not sent unless given.",
+        rich_help_panel=_TARGET,
+    ),
+]  # fmt: skip
+CallbackUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--callback-url", metavar="URL", help="HTTPS address that is told of each finished video.",
+        rich_help_panel=_TARGET,
+    ),
+]  # fmt: skip
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="NAME", help="Which kept credentials to use.", show_default="default",
+        rich_help_panel=_TARGET,
+    ),
+]  # fmt: skip
+
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet", metavar="NAME|N", help="Sheet of a workbook.", show_default="first visible", rich_help_panel=_READ
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter", metavar="CHAR", help="Column separator.", show_default="guessed", rich_help_panel=_READ
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="Text encoding.", show_default="guessed", rich_help_panel=_READ),
+]
+HeaderRow = Annotated[
+    int | None,
+    typer.Option(
+        "--header-row", metavar="N", help="Line of the header, from 1.", show_default="1", rich_help_panel=_READ
+    ),
+]
+
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", "-m", metavar="VARIABLE=COLUMN", help="Use a column for a variable of another name. Repeatable.",
+        rich_help_panel=_MAP,
+    ),
+]  # fmt: skip
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="COL,…", help="Send these columns and no others.", rich_help_panel=_MAP),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="COL,…", help="Never send these columns.", rich_help_panel=_MAP),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="VARIABLE=VALUE", help="A constant for all rows. Repeatable.", rich_help_panel=_MAP),
+]
+Default = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--default", metavar="VARIABLE=VALUE", help="A stand-in for blank cells. Repeatable.", rich_help_panel=_MAP
+    ),
+]
+Asset = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--asset", metavar="COLUMN", help="Column of asset URLs, in the order of the backgrounds. Repeatable.",
+        rich_help_panel=_MAP,
+    ),
+]  # fmt: skip
+Backgrounds = Annotated[
+    Path | None,
+    typer.Option("--backgrounds", metavar="FILE", help="JSON or TOML list of timed backgrounds.", rich_help_panel=_MAP),
+]
+
+Rows = Annotated[
+    str | None, typer.Option("--rows", metavar="0-9,15", help="Only these rows, from 0.", rich_help_panel=_SELECT)
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", help="Only the first N rows that are not blank.", rich_help_panel=_SELECT),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        "--sample", metavar="N", help="Render the first N valid rows, show them, then ask before the rest.",
+        rich_help_panel=_SELECT,
+    ),
+]  # fmt: skip
+OnInvalid = Annotated[
+    str | None,
+    typer.Option(
+        "--on-invalid", metavar="stop|skip", help="What a bad row does.", show_default="stop", rich_help_panel=_SELECT
+    ),
+]
+Strict = Annotated[bool | None, typer.Option("--strict", help="Warnings count as errors.", rich_help_panel=_SELECT)]
+AllowEmpty = Annotated[
+    bool | None,
+    typer.Option("--allow-empty", help="A file without data rows is fine.", rich_help_panel=_SELECT),
+]
+
+DryRun = Annotated[
+    bool | None,
+    typer.Option(
+        "--dry-run", "-n", help="Everything but spending: no credentials, network or lock.", rich_help_panel=_SPEND
+    ),
+]
+Yes = Annotated[bool | None, typer.Option("--yes", "-y", help="Don't ask.", rich_help_panel=_SPEND)]
+NoInput = Annotated[
+    bool | None, typer.Option("--no-input", help="Behave as without a terminal.", rich_help_panel=_SPEND)
+]
+MaxRows = Annotated[
+    int | None,
+    typer.Option(
+        "--max-rows", metavar="N", help="Refuse to submit more new rows than this.",
+        show_default="2000 whenever nobody is asked", rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
+RetryFailed = Annotated[
+    bool | None,
+    typer.Option(
+        "--retry-failed", help="Submit failed rows again; a row at most 3 times in all.", rich_help_panel=_SPEND
+    ),
+]
+Again = Annotated[
+    bool | None,
+    typer.Option("--again", help="Ignore what was rendered before: pay again.", rich_help_panel=_SPEND),
+]
+AcceptChanges = Annotated[
+    bool | None,
+    typer.Option("--accept-changes", help="Other variables, or many changed rows, are meant.", rich_help_panel=_SPEND),
+]
+Adopt = Annotated[
+    bool | None,
+    typer.Option(
+        "--adopt", help="Take over ids in the results file that this journal does not know.", rich_help_panel=_SPEND
+    ),
+]
+
+Wait = Annotated[
+    bool | None,
+    typer.Option("--wait/--no-wait", help="Wait for the videos.", show_default="wait", rich_help_panel=_WAIT),
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        "--timeout", metavar="D", help="Stop waiting after 90s, 15m, 2h.",
+        show_default="2 h after a row last finished", rich_help_panel=_WAIT,
+    ),
+]  # fmt: skip
+PollInterval = Annotated[
+    str | None,
+    typer.Option(
+        "--poll-interval", metavar="D", help="How often to ask, at most.", show_default="10", rich_help_panel=_WAIT
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option("--rate", metavar="N", help="Questions a second, at most.", show_default="10", rich_help_panel=_WAIT),
+]
+ChunkSize = Annotated[
+    int | None,
+    typer.Option(
+        "--chunk-size", metavar="N", help="Rows per request, 1 to 2,000.", show_default="500", rich_help_panel=_WAIT
+    ),
+]
+LockWait = Annotated[
+    str | None,
+    typer.Option(
+        "--lock-wait", metavar="D", help="Wait for another bhuman on this target.", show_default="0s",
+        rich_help_panel=_WAIT,
+    ),
+]  # fmt: skip
+Download = Annotated[
+    Path | None,
+    typer.Option("--download", metavar="DIR", help="Fetch media when the videos are there.", rich_help_panel=_WAIT),
+]
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="PATH", help="Results file; the ending picks the format.",
+        show_default="beside the input", rich_help_panel=_OUT,
+    ),
+]  # fmt: skip
+Force = Annotated[
+    bool | None,
+    typer.Option("--force", help="Replace a file that is not a results file.", rich_help_panel=_OUT),
+]
+Bom = Annotated[
+    bool | None, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.", rich_help_panel=_OUT)
+]
+Json = Annotated[
+    bool | None, typer.Option("--json", help="One JSON document on stdout at the end.", rich_help_panel=_OUT)
+]
+Progress = Annotated[
+    str | None,
+    typer.Option(
+        "--progress", metavar="KIND", help="auto, table, plain, json or none; on stderr.", show_default="auto",
+        rich_help_panel=_OUT,
+    ),
+]  # fmt: skip
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", metavar="PATH", help="Append what is said to a file.", rich_help_panel=_OUT)
+]
+Init = Annotated[
+    bool, typer.Option("--init", help="Write a commented project file from the header, and stop.", rich_help_panel=_OUT)
+]

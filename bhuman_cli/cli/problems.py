@@ -1,0 +1,59 @@
+"""Owns saying what is wrong with a table: grouped for people, whole in `<stem>.problems.csv`, as JSON for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bhuman_cli import errors
+from bhuman_cli.cli.console import Console
+
+if TYPE_CHECKING:
+    from bhuman_cli.table.checks import ProblemLog
+    from bhuman_cli.table.intake import Intake
+
+_SHOWN: Final = 20
+
+
+def file_for(source: Path | None) -> Path:
+    """Return where a table's problems are written."""
+    return Path("stdin.problems.csv") if source is None else source.with_name(f"{source.stem}.problems.csv")
+
+
+def say(log: ProblemLog, console: Console) -> None:
+    """List the problems, equal ones as one line."""
+    groups = log.grouped()
+    hints: dict[str, None] = {}
+    for group in groups[:_SHOWN]:
+        (console.warn if group.severity == "warning" else console.say)(str(group))
+        if group.hint:
+            hints[group.hint] = None
+    if len(groups) > _SHOWN:
+        console.say(f"and {len(groups) - _SHOWN} more kinds of problems")
+    for hint in hints:
+        console.say(f"hint: {hint}")
+
+
+def write(log: ProblemLog, source: Path | None, console: Console) -> Path | None:
+    """Write every problem to its file; return it, None if there are none or it can't be written."""
+    if not len(log):
+        return None
+    path = file_for(source)
+    try:
+        log.write_csv(path)
+    except errors.BhumanError as error:
+        console.warn(error.message)
+        return None
+    return path
+
+
+def refusal(intake: Intake, written: Path | None) -> errors.InputError:
+    """Return the error that stops a run whose table did not pass the checks."""
+    log = intake.problems
+    rows = f"{log.errors:,} problem{'' if log.errors == 1 else 's'}"
+    where = f", all listed in {written}" if written is not None else ""
+    return errors.InputError(
+        f"{intake.table.name}: {rows}{where}; nothing was sent",
+        hint="mend the file, or leave bad rows out with --on-invalid skip",
+        problems=log.as_json(),
+    )

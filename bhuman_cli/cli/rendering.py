@@ -1,0 +1,288 @@
+"""Owns the work of `bhuman render`: settings to table, table to plan, plan to a run, run to an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bhuman_cli import credentials, domain, errors, ids, settings
+from bhuman_cli.cli import adopting, finish, intakes, problems, runtime, spend
+from bhuman_cli.cli.console import Console
+from bhuman_cli.domain import RenderSpec, Target, TargetKind
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import drafts
+from bhuman_cli.journal.drafts import NewRun
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.ports import SystemClock
+from bhuman_cli.runs import guard, lock, runner
+from bhuman_cli.runs.runner import Prepared
+
+if TYPE_CHECKING:
+    from bhuman_cli.table.intake import Intake
+
+_NO_TARGET = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One `render`: what was asked for, and what it was found to mean."""
+
+    source: Path | None
+    values: settings.Settings
+    home: settings.Home
+    console: Console
+    intake: Intake
+    output: Path
+    target: Target
+    asks: bool
+    own_template: Path | None = None
+
+    def get(self, name: str) -> Any:
+        """Return a setting."""
+        return self.values.get(name)
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether the embedded studio renders."""
+        return bool(self.get("local"))
+
+    @property
+    def chunk_size(self) -> int:
+        """Return the rows per request."""
+        return int(self.get("chunk_size"))
+
+
+def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = False) -> int:
+    """Render a file as the options, environment and settings files say; return the exit code."""
+    source = None if file == "-" else Path(file)
+    console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
+    if source is not None and not source.exists():
+        raise errors.UsageError(f"there is no file {source}", hint=f"ls {source.parent}")
+    values = settings.load(
+        flags={name: value for name, value in given.items() if name != "profile"},
+        input_path=source,
+        environ=os.environ,
+        profile=given.get("profile"),
+    )
+    if values.project_file is not None:
+        console.say(f"settings from {values.project_file}")
+    console = Console(
+        json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
+    )
+    if writes_project_file:
+        return intakes.write_project_file(source, values, console)
+    job = _job(source, values, console)
+    return _dry(job) if values.get("dry_run") else _real(job)
+
+
+def _job(source: Path | None, values: settings.Settings, console: Console) -> Job:
+    home = settings.home(os.environ)
+    target = _target(values, needs_one=not values.get("dry_run"))
+    intake = intakes.open_for(source, values, home, target)
+    for notice in intake.notices:
+        console.say(notice)
+    return Job(
+        source=source,
+        values=values,
+        home=home,
+        console=console,
+        intake=intake,
+        output=intakes.output_for(source, values, intake),
+        target=target,
+        asks=console.is_interactive() and not values.get("yes") and not values.get("local"),
+        own_template=runtime.template_beside(source),
+    )
+
+
+def _target(values: settings.Settings, *, needs_one: bool) -> Target:
+    instance = values.get("instance")
+    text = instance or values.get("campaign")
+    kind = TargetKind.INSTANCE if instance else TargetKind.CAMPAIGN
+    service = domain.LOCAL_SERVICE if values.get("local") else settings.service_name(str(values.get("base_url")))
+    if not text and values.get("local"):
+        from bhuman_cli.studio import config
+
+        text = config.CAMPAIGN_ID
+    if not text and needs_one:
+        raise errors.UsageError(
+            "no campaign is named: --campaign, BHUMAN_CAMPAIGN_ID, or `campaign` in the project file",
+            hint="try it without an account: add --local",
+        )
+    return Target(service=service, kind=kind, api_id=ids.parse(text).uuid if text else _NO_TARGET)
+
+
+def _new_run(job: Job) -> NewRun:
+    from bhuman_cli.table import writer
+
+    style = writer.output_style(job.output, job.intake.table, job.source, bom=bool(job.get("bom")))
+    return NewRun(
+        target=job.target,
+        input_path=str(job.source.resolve()) if job.source is not None else "stdin",
+        input_sha256=job.intake.table.sha256,
+        output_path=str(job.output.resolve()),
+        columns=job.intake.columns,
+        spec=RenderSpec(
+            variables=job.intake.variables,
+            backgrounds=intakes.backgrounds(job.values),
+            generation_mode=job.get("generation_mode"),
+            lipsync=job.get("lipsync"),
+        ),
+        options={
+            "style": runtime.stored_style(style),
+            "chunk_size": job.chunk_size,
+            "callback_url": _callback_url(job),
+            "poll_interval": job.get("poll_interval") if job.values.is_given("poll_interval") else None,
+            "timeout": job.get("timeout"),
+            "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,
+            "base_url": "" if job.is_local else job.get("base_url"),
+        },
+        again=bool(job.get("again")),
+        retry_failed=bool(job.get("retry_failed")),
+    )
+
+
+def _callback_url(job: Job) -> str:
+    """Return the callback URL, with a token per request where our own receiver serves it."""
+    from bhuman_cli.callbacks import address
+
+    url = str(job.get("callback_url") or "")
+    own = address.load(job.home.state) if url else None
+    if own is not None and url.rstrip("/") in {own.base_url, own.callback_url()}:
+        return own.callback_url("TOKEN").replace("TOKEN", "{token}")
+    return url
+
+
+def _dry(job: Job) -> int:
+    from bhuman_cli.journal import store
+
+    journal = store.scratch(job.home.state, SystemClock())
+    with contextlib.closing(journal):
+        prepared = runner.prepare(journal, _new_run(job), job.intake.rows())
+        plan = _plan(job, prepared, journal)
+        problems.say(job.intake.problems, job.console)
+        written = problems.write(job.intake.problems, job.source, job.console)
+        spend.show(plan, job.console)
+        code = ExitCode.OK
+        if _is_stopped_by_problems(job):
+            code = ExitCode.INPUT
+        elif any(found.code == "over_max_rows" for found in _refusals(job, prepared, 0)):
+            code = ExitCode.REFUSED
+        finish.dry(job.console, journal, prepared.run, plan, code, is_json=bool(job.get("json")))
+        if written is not None:
+            job.console.say(f"problems: {written}")
+    return int(code)
+
+
+def _is_stopped_by_problems(job: Job) -> bool:
+    log = job.intake.problems
+    return bool(log.file_errors) or (bool(log.errors) and job.get("on_invalid") == "stop")
+
+
+def _real(job: Job) -> int:
+    if not job.is_local:
+        found = credentials.find(os.environ, job.home, job.get("profile"), service=job.target.service)
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(contextlib.closing(runtime.open_journal(job.home)))
+        stack.enter_context(
+            lock.hold(
+                job.home.state,
+                job.target,
+                clock=SystemClock(),
+                wait_s=float(job.get("lock_wait")),
+                on_wait=job.console.say,
+            )
+        )
+        prepared = _prepared(job, journal)
+        if job.is_local:
+            link = stack.enter_context(runtime.local(job.home, job.own_template, job.console))
+        else:
+            link = stack.enter_context(runtime.remote(job.values, job.console, found))
+        prepared, unknown = _adopted(job, journal, prepared, link)
+        plan = replace(_plan(job, prepared, journal), account=link.account)
+        spend.show(plan, job.console)
+        spend.settle(_refusals(job, prepared, unknown), plan, job.console, asks=job.asks)
+        if job.get("sample"):
+            drafts.keep_sample(journal, prepared.run, int(job.get("sample")))
+        confirmed = runner.confirm(journal, prepared)
+        intakes.back_up_edited(journal, confirmed, job.console)
+        return finish.carry_out(_settings_of(job), journal, confirmed, link)
+
+
+def _prepared(job: Job, journal: Journal) -> Prepared:
+    """Read, check and plan; stop if the table did not pass."""
+    intakes.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
+    prepared = runner.prepare(
+        journal,
+        _new_run(job),
+        job.intake.rows(),
+        places=runtime.rescue_places(job.home, job.output),
+        is_gone=runtime.is_gone if job.is_local else None,
+    )
+    log = job.intake.problems
+    problems.say(log, job.console)
+    if _is_stopped_by_problems(job):
+        raise problems.refusal(job.intake, problems.write(log, job.source, job.console))
+    if job.get("again") and prepared.before.unfinished_again:
+        raise errors.UsageError(
+            "an --again run of this file is not finished; running it anew would pay twice",
+            hint=f"bhuman resume {prepared.before.unfinished_again}",
+        )
+    return prepared
+
+
+def _adopted(job: Job, journal: Journal, prepared: Prepared, link: runtime.Link) -> tuple[Prepared, int]:
+    """Look for ids in the results file that this journal does not know; take them over if asked to."""
+    unknown = adopting.unknown_ids(journal, job.output)
+    if not unknown or not job.get("adopt"):
+        return prepared, len(unknown)
+    left = adopting.adopt(journal, prepared.run, unknown, link.client, job.console)
+    drafts.match(journal, prepared.run)
+    return replace(prepared, counts=drafts.counts(journal, prepared.run)), left
+
+
+def _plan(job: Job, prepared: Prepared, journal: Journal) -> spend.Plan:
+    return spend.Plan(
+        counts=prepared.counts,
+        chunk_size=job.chunk_size,
+        target=job.target,
+        service=job.target.service,
+        account="nobody yet",
+        journal=journal.path,
+        output=job.output,
+        unit_cost=job.get("unit_cost"),
+    )
+
+
+def _refusals(job: Job, prepared: Prepared, unknown: int) -> list[errors.Refusal]:
+    given = job.get("max_rows")
+    cap = given if given is not None else (None if job.asks or job.is_local else guard.DEFAULT_MAX_ROWS)
+    limits = guard.Limits(
+        max_rows=None if job.is_local and given is None else cap,
+        accepts_changes=bool(job.get("accept_changes")) or job.is_local,
+        again=bool(job.get("again")),
+    )
+    return guard.refusals(prepared.counts, prepared.before, job.intake.variables, limits, unknown)
+
+
+def _settings_of(job: Job) -> finish.Manner:
+    interval = job.get("poll_interval")
+    if job.is_local and not job.values.is_given("poll_interval"):
+        interval = runtime.LOCAL_INTERVAL_S
+    return finish.Manner(
+        console=job.console,
+        home=job.home,
+        is_json=bool(job.get("json")),
+        progress=job.get("progress"),
+        waits=bool(job.get("wait")),
+        timeout_s=job.get("timeout"),
+        interval_s=float(interval),
+        chunk_size=job.chunk_size,
+        sample=job.get("sample"),
+        asks=job.asks,
+        yes=bool(job.get("yes")) or job.is_local,
+        download=job.get("download"),
+    )

@@ -1,0 +1,73 @@
+"""Owns showing the plan and asking before money is spent. What must be asked is decided in runs.guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bhuman_cli import errors
+from bhuman_cli.cli.console import Console
+from bhuman_cli.domain import Target
+from bhuman_cli.errors import Refusal
+from bhuman_cli.journal.drafts import PlanCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a person sees before it costs anything. unit_cost: the user's own estimate, None if there is none."""
+
+    counts: PlanCounts
+    chunk_size: int
+    target: Target
+    service: str
+    account: str
+    journal: Path | None
+    output: Path
+    unit_cost: float | None
+
+    @property
+    def cost_rows(self) -> int:
+        """Return the rows that would be paid."""
+        return self.counts.new + self.counts.retried
+
+    @property
+    def requests(self) -> int:
+        """Return the requests it takes, if none is refused."""
+        return -(-self.cost_rows // self.chunk_size)
+
+    def as_json(self) -> dict[str, int]:
+        """Return the `plan` of a dry run."""
+        counts = self.counts
+        return {"new": counts.new, "reused": counts.reused, "retried": counts.retried, "requests": self.requests}
+
+
+def show(plan: Plan, console: Console) -> None:
+    """Say what would be done, and where."""
+    counts = plan.counts
+    parts = [f"{counts.new:,} new", f"{counts.reused:,} reused"]
+    parts += [f"{counts.retried:,} retried"] if counts.retried else []
+    parts += [f"{counts.invalid:,} invalid"] if counts.invalid else []
+    requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
+    console.say(f"plan: {', '.join(parts)} rows in {requests}")
+    console.say(f"  {plan.target.kind} {plan.target.api_id} on {plan.service}, as {plan.account}")
+    if plan.journal is not None:
+        console.say(f"  journal {plan.journal}")
+    console.say(f"  results {plan.output}")
+    if plan.unit_cost is not None and plan.cost_rows:
+        console.say(f"  about {plan.unit_cost * plan.cost_rows:,.2f} by your own unit_cost of {plan.unit_cost:g} a row")
+
+
+def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: bool) -> None:
+    """Ask about each refusal where a person can be asked; raise the first one elsewhere.
+
+    Raises:
+        Refusal: nobody could be asked, or the answer was no.
+    """
+    for refusal in refusals:
+        if not asks:
+            raise refusal
+        if not console.confirm(f"{refusal.message}. Go on?"):
+            raise errors.Refusal(f"not confirmed: {refusal.message}", hint=refusal.hint, code=refusal.code)
+    if asks and plan.cost_rows and not console.confirm(f"Submit {plan.cost_rows:,} rows to {plan.service}?"):
+        raise errors.Refusal("not confirmed; nothing was sent", hint="", code="not_confirmed")
