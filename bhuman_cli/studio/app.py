@@ -61,6 +61,7 @@ def create_app(
     )
     app.state.backend = backend
     app.state.log = log
+    app.state.closing = asyncio.Event()
     app.state.worker_token = _worker_token(config.home)
     for module in (routes_orders, routes_reads, routes_things, routes_pages):
         app.include_router(module.router)
@@ -69,7 +70,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _misshapen)
     app.add_exception_handler(HTTPException, _http_error)
     openapi.extend(app)
-    app.add_middleware(front.Front, backend=backend, log=log, clock=clock)
+    app.add_middleware(front.Front, backend=backend, log=log, closing=app.state.closing)
     return app
 
 

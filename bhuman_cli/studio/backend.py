@@ -54,17 +54,17 @@ class Backend:
         self.targets = targets.Targets(config, store, clock)
         self.links = records.Links(base_url=base_url, media=config.home / "media", kind=config.links)
         self.wake: Callable[[], None] = lambda: None
-        self._clock = clock
+        self.clock = clock
         self._reads: dict[str, int] = {}
         self._announced: set[str] = set()
 
     def now(self) -> str:
         """Return the moment as records hold it."""
-        return ports.iso_utc(self._clock.now())
+        return ports.iso_utc(self.clock.now())
 
     def now_s(self) -> float:
         """Return the moment in seconds since 1970."""
-        return self._clock.now().timestamp()
+        return self.clock.now().timestamp()
 
     # --- in -------------------------------------------------------------------------------------------------------
 

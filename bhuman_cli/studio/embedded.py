@@ -75,7 +75,8 @@ class Embedded:
     ) -> None:
         """Stop; the socket, the queue and the workers are closed when this returns."""
         assert self._server is not None
-        self._server.should_exit = True
+        assert self._loop is not None
+        self._server.stop(self._loop)
         self._thread.join(GONE_WITHIN_S)
         self._bound.close()
 

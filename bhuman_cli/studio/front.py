@@ -6,12 +6,12 @@ An ASGI application around another one. Decides nothing about the API itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bhuman_cli import ports
 from bhuman_cli.studio import answers, faults, mangle, wire
 from bhuman_cli.studio.answers import Answer
 from bhuman_cli.studio.backend import Backend
@@ -52,11 +52,11 @@ class _Exchange:
 class Front:
     """The door that every request comes through."""
 
-    def __init__(self, app: App, backend: Backend, log: RequestLog, clock: ports.Clock) -> None:
+    def __init__(self, app: App, backend: Backend, log: RequestLog, closing: asyncio.Event) -> None:
         self._app = app
         self._backend = backend
         self._log = log
-        self._clock = clock
+        self._closing = closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the application's start and end."""
@@ -98,14 +98,15 @@ class Front:
     async def _misbehave(self, exchange: _Exchange) -> None:
         for fault in exchange.met:
             if fault.action == "slow":
-                await asyncio.sleep(fault.number("seconds", 1))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), fault.number("seconds", 1))
             elif fault.action == "hang" and not fault.flag("after-acceptance"):
                 await self._hang(exchange)
                 return
             elif fault.action == "drop" and not fault.flag("after-acceptance"):
                 self._note(exchange, 0)
                 wire.drop(exchange.scope, reset=fault.flag("reset"))
-                await _gone(exchange)
+                await self._gone(exchange)
                 return
             elif (instead := mangle.early(fault)) is not None:
                 await self._answer(exchange, instead)
@@ -128,23 +129,37 @@ class Front:
         elif drop is not None or (partly is not None and partly.option("answer", "drop") == "drop"):
             self._note(exchange, 0)
             wire.drop(exchange.scope, reset=drop is not None and drop.flag("reset"))
-            await _gone(exchange)
+            await self._gone(exchange)
         elif exchange.flagged("hang"):
             await self._hang(exchange)
         elif exchange.flagged("half-headers"):
             self._note(exchange, 0)
             wire.half_headers(exchange.scope, answer)
-            await _gone(exchange)
+            await self._gone(exchange)
         elif cut := exchange.flagged("truncated"):
             self._note(exchange, 0)
             wire.truncated(exchange.scope, answer, int(cut.number("bytes", len(answer.body) // 2)))
-            await _gone(exchange)
+            await self._gone(exchange)
         else:
             await self._answer(exchange, answer)
 
     async def _hang(self, exchange: _Exchange) -> None:
         self._note(exchange, 0)
-        await _gone(exchange)
+        await self._gone(exchange)
+
+    async def _gone(self, exchange: _Exchange) -> None:
+        """Wait until the connection has ended; a server that saw us return without an answer would send a 500."""
+        closing = asyncio.ensure_future(self._closing.wait())
+        message = asyncio.ensure_future(exchange.receive())
+        while True:
+            await asyncio.wait((message, closing), return_when=asyncio.FIRST_COMPLETED)
+            if not message.done():
+                wire.drop(exchange.scope)
+                await message
+            if message.result()["type"] == "http.disconnect":
+                closing.cancel()
+                return
+            message = asyncio.ensure_future(exchange.receive())
 
     async def _ask(self, exchange: _Exchange) -> Answer:
         """Let the application answer, and keep the answer instead of sending it."""
@@ -200,16 +215,10 @@ class Front:
         asked = exchange.scope["query_string"].decode("latin-1")
         other = next((row for row in earlier if row["id"] not in asked), None) if wanted else None
         return mangle.Surroundings(
-            now=self._clock.now(),
+            now=self._backend.clock.now(),
             earlier_ids=[row["id"] for row in earlier],
             earlier_record=None if other is None else self._backend.show(other),
         )
-
-
-async def _gone(exchange: _Exchange) -> None:
-    """Wait until the connection has ended; a server that saw us return without an answer would send a 500."""
-    while (await exchange.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _read(receive: Receive) -> bytes | None:
