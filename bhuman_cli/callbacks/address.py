@@ -43,15 +43,20 @@ class Address:
         return urlsplit(self.base_url).hostname in _LOOPBACK
 
 
-def save(state: Path, base_url: str) -> Address:
-    """Keep the base URL with the machine's secret, 0600; the secret is made once and stays.
+def secret(state: Path) -> str:
+    """Return the machine's secret, the kept one or a new one.
 
     It stays, because URLs given to the service with earlier requests have to work after a restart.
+    """
+    return _kept_secret(state) or secrets.token_urlsafe(24)
+
+
+def save(state: Path, address: Address) -> None:
+    """Keep the address for `load`, 0600.
 
     Raises:
         JournalError: the state folder can't be written.
     """
-    address = Address(base_url=base_url.rstrip("/"), secret=_kept_secret(state) or secrets.token_urlsafe(24))
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = state / f"{_FILE}.part"
@@ -63,16 +68,15 @@ def save(state: Path, base_url: str) -> Address:
         part.replace(state / _FILE)
     except OSError as problem:
         raise errors.JournalError(f"{state}: can't be written ({problem.strerror})", hint="bhuman doctor") from problem
-    return address
 
 
 def load(state: Path) -> Address | None:
     """Return the address while `bhuman listen` runs on this state folder, else None."""
     kept = _read(state)
-    base_url, secret = kept.get("base_url"), _kept_secret(state)
-    if not isinstance(base_url, str) or not secret or not _is_held(state):
+    base_url, kept_secret = kept.get("base_url"), _kept_secret(state)
+    if not isinstance(base_url, str) or not kept_secret or not _is_held(state):
         return None
-    return Address(base_url=base_url, secret=secret)
+    return Address(base_url=base_url, secret=kept_secret)
 
 
 @contextmanager
@@ -113,14 +117,14 @@ def public_url(text: str) -> str:
     return text.strip().rstrip("/")
 
 
-def opened_by(path: str, secret: str) -> str | None:
-    """Return the token in a request's path ("" without one); None if the path does not hold the secret.
+def opened_by(path: str, key: str) -> str | None:
+    """Return the token in a request's path ("" without one); None if the path does not hold the key.
 
     A reverse proxy may leave its own prefix in front.
     """
     found = _PATH.search(path)
     # Compared in full, so that the time it takes says nothing about the secret.
-    if not found or not secrets.compare_digest(found[1].encode(), secret.encode()):
+    if not found or not secrets.compare_digest(found[1].encode(), key.encode()):
         return None
     token = found[2] or ""
     return token if not token or _TOKEN.fullmatch(token) else None
@@ -141,8 +145,8 @@ def _is_held(state: Path) -> bool:
 
 
 def _kept_secret(state: Path) -> str:
-    secret = _read(state).get("secret")
-    return secret if isinstance(secret, str) and _SECRET.fullmatch(secret) else ""
+    kept = _read(state).get("secret")
+    return kept if isinstance(kept, str) and _SECRET.fullmatch(kept) else ""
 
 
 def _read(state: Path) -> dict[str, Any]:

@@ -9,28 +9,36 @@ from bhuman_cli import errors
 from bhuman_cli.callbacks import address
 
 
+def kept(folder: Path, base_url: str) -> address.Address:
+    found = address.Address(base_url=base_url, secret=address.secret(folder))
+    address.save(folder, found)
+    return found
+
+
 def test_the_address_is_known_only_while_somebody_listens(tmp_path: Path) -> None:
     assert address.load(tmp_path) is None
     with address.held(tmp_path):
-        saved = address.save(tmp_path, "https://hooks.example.com/x/")
+        saved = kept(tmp_path, "https://hooks.example.com/x")
         assert address.load(tmp_path) == saved
         assert saved.callback_url("tok") == f"https://hooks.example.com/x/cb/{saved.secret}/tok"
         assert saved.callback_url() == f"https://hooks.example.com/x/cb/{saved.secret}"
+        assert saved.callback_url("{token}").endswith("/{token}")
+        assert not saved.is_loopback
     assert address.load(tmp_path) is None
 
 
 def test_the_secret_stays_over_restarts_and_is_private(tmp_path: Path) -> None:
-    first, second = address.save(tmp_path, "https://a.example"), address.save(tmp_path, "https://b.example")
+    first, second = kept(tmp_path, "https://a.example"), kept(tmp_path, "https://b.example")
     assert first.secret == second.secret
     assert len(first.secret) >= 32
     assert first.secret not in repr(first)
     assert (tmp_path / "listen.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("kept", ["", "{", "[]", '{"secret": "short"}', '{"secret": 5}'])
-def test_a_broken_file_is_replaced(tmp_path: Path, kept: str) -> None:
-    (tmp_path / "listen.json").write_text(kept)
-    assert len(address.save(tmp_path, "https://a.example").secret) >= 32
+@pytest.mark.parametrize("found", ["", "{", "[]", '{"secret": "short"}', '{"secret": 5}'])
+def test_a_broken_file_is_replaced(tmp_path: Path, found: str) -> None:
+    (tmp_path / "listen.json").write_text(found)
+    assert len(kept(tmp_path, "https://a.example").secret) >= 32
     assert json.loads((tmp_path / "listen.json").read_text())["base_url"] == "https://a.example"
 
 
