@@ -7,8 +7,10 @@ all of these, and for texts it is also the faster of the two.
 
 from __future__ import annotations
 
+import collections
 import csv
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -84,6 +86,46 @@ def rows(source: Source, coding: encodings.TextCoding, dialect: Dialect) -> Iter
                 hint="--encoding NAME, for example cp1252",
             ) from None
     source.require_unchanged()
+
+
+def blocks(
+    source: Source, coding: encodings.TextCoding, dialect: Dialect, *, skip_rows: int, width: int
+) -> Iterator[list[records.Record]]:
+    """Yield the data rows by the block, numbered; the fast way to what `rows` says one by one.
+
+    skip_rows: rows up to the header and with it. width: the header's columns.
+
+    Raises:
+        InputError: as `rows`, or a ragged row.
+    """
+    csv.field_size_limit(MAX_CELL_CHARS)
+    numbering = records.Numbering(source.name, width)
+    try:
+        with _opened(source, coding) as stream:
+            for _ in range(dialect.skip):
+                stream.readline()
+            reader = csv.reader(stream, delimiter=dialect.delimiter, strict=True)
+            collections.deque(itertools.islice(reader, skip_rows), maxlen=0)
+            line = dialect.skip + reader.line_num + 1
+            while block := list(itertools.islice(reader, records.BLOCK_ROWS)):
+                after = dialect.skip + reader.line_num + 1
+                found = numbering.even(block, line) if after - line == len(block) else None
+                found = list(numbering.take(_placed(block, line))) if found is None else found
+                if found:
+                    yield found
+                line = after
+    except (csv.Error, UnicodeError):
+        collections.deque(rows(source, coding, dialect), maxlen=0)  # finds the line, and raises
+        raise
+    source.require_unchanged()
+
+
+def _placed(block: Sequence[Sequence[str]], line: int) -> Iterator[records.Raw]:
+    """Give each row the line it begins on: a row goes on for a line with every break inside its cells."""
+    for cells in block:
+        yield line, cells, records.NO_FLAWS
+        text = "".join(cells)
+        line += 1 + text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _opened(source: Source, coding: encodings.TextCoding) -> TextIO:

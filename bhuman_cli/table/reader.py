@@ -6,7 +6,7 @@ Delimited text is read by `delimited` (which says why not by pandas), workbooks 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -57,7 +57,7 @@ class Table:
     header: trimmed, unique, not blank. raw_header: as in the file. header_line: physical line or sheet row.
     kind: csv, tsv, xlsx, xls, ods, json or jsonl, by content. delimiter: "" for other than delimited text.
     encoding: for people, "" for workbooks. sheet: the sheet's name, "" for others. notices: for people.
-    header_line is 0 where the header is no row of the file (JSON). start: the raw rows from the header on.
+    header_line is 0 where the header is no row of the file (JSON). blocks: the data rows, from the first at each call.
     first_column: 0-based, where the table begins in its sheet.
     unapplied: column position → number format that shows another text than ours; complete once the rows were read.
     """
@@ -68,7 +68,7 @@ class Table:
     header_line: int
     sha256: str
     kind: str
-    start: Callable[[], Iterator[records.Raw]] = field(repr=False)
+    blocks: Callable[[], Iterator[list[records.Record]]] = field(repr=False)
     delimiter: str = ""
     had_bom: bool = False
     encoding: str = ""
@@ -78,9 +78,8 @@ class Table:
     unapplied: Mapping[int, str] = field(default_factory=dict)
 
     def records(self) -> Iterator[records.Record]:
-        """Yield the rows as plain tuples: for the one pass over everything."""
-        skipped = 1 if self.header_line else 0
-        return records.numbered(self.name, itertools.islice(self.start(), skipped, None), len(self.header))
+        """Yield the data rows as plain tuples."""
+        return itertools.chain.from_iterable(self.blocks())
 
     def rows(self) -> Iterator[SourceRow]:
         """Yield the data rows from the first; blank rows at the end don't exist, others keep their number.
@@ -166,12 +165,15 @@ def _open_text(
 ) -> Table:
     dialect = delimited.detect(held, coding, options.delimiter, options.header_row)
 
-    def start() -> Iterator[records.Raw]:
-        found = delimited.rows(held, coding, dialect)
-        return found if options.header_row else itertools.dropwhile(_is_blank, found)
-
-    line, cells, _ = next(start(), (dialect.skip + 1, [], records.NO_FLAWS))
+    found = delimited.rows(held, coding, dialect)
+    skip_rows, line = 1, dialect.skip + 1
+    cells: Sequence[str] = ()
+    for number, row in enumerate(found, 1):
+        if options.header_row or not _is_blank(row):
+            skip_rows, (line, cells, _) = number, row
+            break
     header = records.header_of(held.name, cells, line)
+    width = len(header)
     return Table(
         name=held.name,
         header=header,
@@ -183,7 +185,7 @@ def _open_text(
         had_bom=coding.had_bom,
         encoding=coding.name,
         notices=notices,
-        start=start,
+        blocks=lambda: delimited.blocks(held, coding, dialect, skip_rows=skip_rows, width=width),
     )
 
 
@@ -211,7 +213,7 @@ def _open_book(held: source.Source, kind: str, options: ReadOptions, notices: li
         first_column=sheet.origin,
         notices=notices,
         unapplied=sheet.shown_otherwise,
-        start=start,
+        blocks=lambda: _numbered(held, itertools.islice(start(), 1, None), len(header)),
     )
 
 
@@ -228,8 +230,12 @@ def _open_json(held: source.Source, kind: str, coding: encodings.TextCoding, not
         had_bom=coding.had_bom,
         encoding=coding.name,
         notices=notices,
-        start=lambda: jsonrows.rows(held, coding, keys),
+        blocks=lambda: _numbered(held, jsonrows.rows(held, coding, keys), len(header)),
     )
+
+
+def _numbered(held: source.Source, found: Iterator[records.Raw], width: int) -> Iterator[list[records.Record]]:
+    return records.in_blocks(records.Numbering(held.name, width).take(found))
 
 
 def _is_blank(row: records.Raw) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from bhuman_cli.errors import InputError
 
@@ -15,17 +17,15 @@ Raw = tuple[int, Sequence[str], Mapping[int, str]]
 NO_FLAWS: Final[Mapping[int, str]] = MappingProxyType({})
 
 
-class Record(NamedTuple):
-    """One data row as read: a plain tuple, because a million of them are made.
+Record = tuple[int, int, tuple[str, ...], Mapping[int, str]]
+"""One data row as read; a plain tuple, because a million of them are made.
 
-    row_index: 0-based among data rows. line: 1-based physical line or sheet row.
-    cells: as many as the header has columns. flaws: column position → rule, for cells that hold an error, not a text.
-    """
+row_index: 0-based among data rows. line: 1-based physical line or sheet row. cells: as many as the header has columns.
+flaws: column position → rule, for cells that hold an error, not a text.
+"""
 
-    row_index: int
-    line: int
-    cells: tuple[str, ...]
-    flaws: Mapping[int, str] = NO_FLAWS
+BLOCK_ROWS: Final = 128
+_FIRST: Final = operator.itemgetter(0)
 
 
 def header_of(name: str, cells: Sequence[str], line: int) -> tuple[str, ...]:
@@ -53,26 +53,46 @@ def header_of(name: str, cells: Sequence[str], line: int) -> tuple[str, ...]:
     return tuple(header)
 
 
-def numbered(name: str, lines: Iterable[Raw], width: int) -> Iterator[Record]:
-    """Number the rows, keep blank ones that have a row after them, drop those at the end, refuse ragged ones.
+class Numbering:
+    """Numbers the rows of one table: keeps blank ones that have a row after them, drops those at the end."""
 
-    Raises:
-        InputError: a row has fewer cells than the header, or a text beyond its last column.
-    """
-    strip = str.strip
-    make = Record._make
-    blanks = _Blanks(width)
-    row_index = -1
-    for line, cells, flaws in lines:
-        row_index += 1
-        if len(cells) != width or not any(map(strip, cells)):
-            if not any(map(strip, cells)) and not flaws:
-                blanks.keep(row_index, line, cells)
+    def __init__(self, name: str, width: int) -> None:
+        self._name = name
+        self._width = width
+        self._next = 0
+        self._blanks = _Blanks(width)
+
+    def even(self, block: Sequence[Sequence[str]], line: int) -> list[Record] | None:
+        """Return the records of rows that stand on a line each from `line` on; None if one is blank or ragged."""
+        if self._blanks.lines or set(map(len, block)) != {self._width} or not all(map(str.strip, map(_FIRST, block))):
+            return None
+        count = len(block)
+        first, self._next = self._next, self._next + count
+        cells = map(tuple, block)
+        return list(zip(range(first, first + count), range(line, line + count), cells, repeat(NO_FLAWS), strict=False))
+
+    def take(self, lines: Iterable[Raw]) -> Iterator[Record]:
+        """Yield the records of any rows, each with its own line.
+
+        Raises:
+            InputError: a row has fewer cells than the header, or a text beyond its last column.
+        """
+        for line, cells, flaws in lines:
+            row_index, self._next = self._next, self._next + 1
+            if not flaws and not any(map(str.strip, cells)):
+                self._blanks.keep(row_index, line, cells)
                 continue
-            cells = _straight(name, line, cells, width)  # noqa: PLW2901 - the same row without its blank end
-        if blanks.lines:
-            yield from blanks.release()
-        yield make((row_index, line, tuple(cells), flaws))
+            if len(cells) != self._width:
+                cells = _straight(self._name, line, cells, self._width)  # noqa: PLW2901 - without its blank end
+            if self._blanks.lines:
+                yield from self._blanks.release()
+            yield row_index, line, tuple(cells), flaws
+
+
+def in_blocks(found: Iterator[Record]) -> Iterator[list[Record]]:
+    """Yield records by the block, as whoever judges them wants them."""
+    while block := list(islice(found, BLOCK_ROWS)):
+        yield block
 
 
 class _Blanks:
@@ -94,7 +114,7 @@ class _Blanks:
 
     def release(self) -> Iterator[Record]:
         for row_index, line in enumerate(self.lines, self._first):
-            yield Record(row_index, line, self._spaces.get(row_index, self._empty))
+            yield row_index, line, self._spaces.get(row_index, self._empty), NO_FLAWS
         self.lines = array("q")
         self._spaces = {}
 

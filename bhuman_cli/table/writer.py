@@ -210,15 +210,15 @@ def read_ids(path: Path) -> Iterator[KnownResult]:
     width = own_columns(table.header)
     if width is None:
         return
-    for record in table.records():
-        fields = dict(zip(RESULT_COLUMNS, record.cells[width:], strict=True))
+    for _, _, cells, _ in table.records():
+        fields = dict(zip(RESULT_COLUMNS, cells[width:], strict=True))
         if found := fields["id"].strip():
             number = fields["row_index"].strip()
             yield KnownResult(
                 row_index=int(number) if number.isdecimal() else -1,
                 generation_id=found,
                 status=fields["status"].strip(),
-                cells=record.cells[:width],
+                cells=cells[:width],
             )
 
 
