@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of the file's name: raise it whenever picture or sound change."""
 
 FPS: Final = 30
@@ -22,6 +23,10 @@ FRAMES: Final = int(DURATION_S * FPS)
 MARKS: Final = tuple(range(0, FRAMES, FPS // 2))
 """Key frames at every half second, so that captions and backgrounds can begin there without encoding anything again."""
 
+FOCUS: Final = 470 / 1280
+"""Where in the picture's width the presenter stands."""
+
+_RATE: Final = 48_000
 _LOOP: Final = 3 * FPS
 """Body and speech repeat after three seconds, so most pictures are drawn once."""
 
@@ -42,7 +47,7 @@ def video(cache_dir: Path, variant: str = "room") -> Path:
     """
     from filelock import FileLock
 
-    path = cache_dir / "presenter" / f"presenter-{variant}-v{VERSION}.mp4"
+    path = path_of(cache_dir, variant)
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,18 +57,26 @@ def video(cache_dir: Path, variant: str = "room") -> Path:
     return path
 
 
+def path_of(cache_dir: Path, variant: str = "room") -> Path:
+    """Return where this version of the presenter is, or will be."""
+    return cache_dir / "presenter" / f"presenter-{variant}-v{VERSION}.mp4"
+
+
 def _make(path: Path, variant: str) -> None:
-    from bhuman_cli.studio.render import encode, figure
+    from bhuman_cli.studio.render import encode, pen, room
 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".mp4")
     os.close(handle)
     temporary = Path(name)
-    form = encode.Format(width=figure.WIDTH, height=figure.HEIGHT, fps=Fraction(FPS))
-    writer = encode.Writer(name, form, MARKS, sound(), threads=2)
+    form = encode.Format(width=pen.WIDTH, height=pen.HEIGHT, fps=Fraction(FPS))
+    writer = encode.Writer(name, form, MARKS, sound(), threads=1)
     try:
-        picture = _pictures(figure.green() if variant == "green" else figure.room())
-        for number in range(FRAMES):
-            writer.write(picture(number))
+        # Drawing holds Python, encoding does not: side by side they take half the time.
+        with ThreadPoolExecutor(1) as encoding:
+            picture = _pictures(room.green() if variant == "green" else room.room())
+            written = [encoding.submit(writer.write, picture(number)) for number in range(FRAMES)]
+        for result in written:
+            result.result()
         writer.close()
         temporary.replace(path)
     finally:
@@ -74,18 +87,19 @@ def _pictures(background: Any) -> Callable[[int], Any]:
     """Return a function that gives the picture of a frame; equal poses are drawn once."""
     import av
 
-    from bhuman_cli.studio.render import figure
+    from bhuman_cli.studio.render import compose, figure, pen
 
-    still = np.asarray(background.reduce(figure.SHARP)).copy()
-    left, top, right, bottom = figure.REGION
+    still = pen.packed(background)
     drawn: dict[Any, Any] = {}
 
     def picture(number: int) -> Any:
         pose = pose_at(number)
         if pose not in drawn:
-            still[top:bottom, left:right] = np.asarray(figure.draw(background, pose))
-            frame = av.VideoFrame.from_ndarray(still, "rgb24")
-            drawn[pose] = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            moving, left, top = figure.draw(background, pose)
+            whole = still.copy()
+            size = (moving.width // pen.SHARP, moving.height // pen.SHARP)
+            compose.paste(whole, pen.packed(moving), (left, top), (pen.WIDTH, size))
+            drawn[pose] = av.VideoFrame.from_numpy_buffer(whole.reshape(-1, pen.WIDTH), "yuv420p")
         return drawn[pose]
 
     return picture
@@ -117,7 +131,7 @@ def _speech(number: int) -> float:
         1 - _ease((second - 2.6) / 0.25)
     )
     syllables = 0.5 + 0.5 * math.sin(second * 2 * math.pi * 3.67 + 1.1 * math.sin(second * 5.2))
-    return phrase * (0.16 + 0.62 * syllables**1.4)
+    return phrase * (0.16 + 0.62 * math.pow(syllables, 1.4))
 
 
 def _ease(value: float) -> float:
@@ -127,24 +141,28 @@ def _ease(value: float) -> float:
 
 def sound() -> NDArray[np.float32]:
     """Return the sound track, stereo at 48 kHz: a soft pad under plucked notes in the rhythm of the phrases."""
-    rate = 48_000
-    length = int(DURATION_S * rate)
-    time = np.arange(length, dtype=np.float64) / rate
-    left, right = np.zeros(length), np.zeros(length)
+    length = int(DURATION_S * _RATE)
+    track = np.zeros((2, length), np.float32)
     for number, chord in enumerate(_CHORDS):
-        start = number * DURATION_S / len(_CHORDS)
-        swell = np.clip(1 - np.abs(time - start - 1.1) / 1.9, 0, 1) ** 1.5
+        at, time = _window(number * DURATION_S / len(_CHORDS) - 0.8, 3.8, length)
+        swell = np.clip(1 - np.abs(time - 1.9) / 1.9, 0, 1) ** 1.5
         for voice, pitch in enumerate(chord):
             tone = np.sin(2 * np.pi * pitch * time) + 0.35 * np.sin(2 * np.pi * pitch * 1.003 * time + voice)
-            left += 0.030 * swell * tone * (1.0 - 0.2 * voice)
-            right += 0.030 * swell * tone * (0.6 + 0.2 * voice)
+            track[0, at] += 0.030 * swell * tone * (1.0 - 0.2 * voice)
+            track[1, at] += 0.030 * swell * tone * (0.6 + 0.2 * voice)
     for number, pitch in enumerate(_TUNE):
-        start = 0.35 + number * 0.68
-        since = time - start
-        shape = np.where(since > 0, np.exp(-np.clip(since, 0, None) * 5.5) * np.clip(since / 0.008, 0, 1), 0)
-        note = shape * (np.sin(2 * np.pi * pitch * since) + 0.25 * np.sin(4 * np.pi * pitch * since))
+        at, time = _window(0.35 + number * 0.68, 1.2, length)
+        note = np.exp(-time * 5.5) * np.clip(time / 0.008, 0, 1) * np.clip((1.2 - time) / 0.2, 0, 1)
+        note *= np.sin(2 * np.pi * pitch * time) + 0.25 * np.sin(4 * np.pi * pitch * time)
         pan = 0.5 + 0.28 * math.sin(number * 1.7)
-        left += 0.075 * note * (1 - pan)
-        right += 0.075 * note * pan
-    fade = np.clip(time / 0.25, 0, 1) * np.clip((DURATION_S - time) / 1.2, 0, 1)
-    return np.stack([left * fade, right * fade]).astype(np.float32)
+        track[0, at] += 0.075 * note * (1 - pan)
+        track[1, at] += 0.075 * note * pan
+    whole = np.arange(length, dtype=np.float32) / _RATE
+    return track * np.clip(whole / 0.25, 0, 1) * np.clip((DURATION_S - whole) / 1.2, 0, 1)
+
+
+def _window(start_s: float, length_s: float, length: int) -> tuple[slice, NDArray[np.float32]]:
+    """Return a stretch of the track and the seconds since its start at each sample."""
+    first = round(start_s * _RATE)
+    inside = slice(max(0, first), min(length, first + round(length_s * _RATE)))
+    return inside, ((np.arange(inside.start, inside.stop) - first) / _RATE).astype(np.float32)

@@ -83,7 +83,9 @@ def lay_out(
     template: Template, reel: Reel, values: Mapping[str, str], assets: Sequence[str], backdrops: Sequence[Backdrop]
 ) -> Scene:
     """Return what is on screen when. backdrops: the ones in force, one asset each; blank assets are left out."""
-    sections = greeting(values) if template.accepts_any else template.sections
+    sections = template.sections
+    if template.accepts_any:
+        sections = greeting(values, [b for b, asset in zip(backdrops, assets, strict=False) if asset.strip()])
     captions = tuple(
         caption for section in _stacked(sections) if (caption := _caption(section, values, reel)) is not None
     )
@@ -112,24 +114,21 @@ def span(start: float, end: float, reel: Reel) -> tuple[int, int]:
     return max(0, min(first, reel.frames)), max(0, min(last, reel.frames))
 
 
-def greeting(values: Mapping[str, str]) -> tuple[Section, ...]:
-    """Return the built-in template's sections: the first value as a greeting, the others as cards in two slots."""
+def greeting(values: Mapping[str, str], backdrops: Sequence[Backdrop] = ()) -> tuple[Section, ...]:
+    """Return the built-in template's sections: the first value as a greeting, the others as cards in two slots.
+
+    backdrops: those that are shown; captions make room for the presenter who stands in a corner of them.
+    """
     named = [(name, value) for name, value in values.items() if value.strip()]
     if not named:
         return ()
     first, others = named[0], named[1 : 1 + CARDS_SHOWN]
-    sections = [
-        Section(
-            name=first[0],
-            start=GREETING[0],
-            end=GREETING[1],
-            text=f"Hi {{{first[0]}}}!",
-            style="greeting",
-            position="bottom-left",
-        )
-    ]
+    low = "top-left" if _taken("bottom-left", GREETING, backdrops) else "bottom-left"
+    text = f"Hi {{{first[0]}}}!"
+    sections = [Section(name=first[0], start=GREETING[0], end=GREETING[1], text=text, style="greeting", position=low)]
     half = math.ceil(len(others) / 2)
     for slot, group in zip(CARD_SLOTS, (others[:half], others[half:]), strict=True):
+        side = "left" if _taken("right", slot, backdrops) else "right"
         sections += [
             Section(
                 name=name,
@@ -138,11 +137,18 @@ def greeting(values: Mapping[str, str]) -> tuple[Section, ...]:
                 text=f"{{{name}}}",
                 style="card",
                 label=label(name),
-                position="right",
+                position=side,
             )
             for name, _ in group
         ]
     return tuple(sections)
+
+
+def _taken(place: str, time: tuple[float, float], backdrops: Sequence[Backdrop]) -> bool:
+    return any(
+        place in backdrop.position and backdrop.start < time[1] and (backdrop.end < 0 or time[0] < backdrop.end)
+        for backdrop in backdrops
+    )
 
 
 def label(name: str) -> str:

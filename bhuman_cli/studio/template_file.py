@@ -1,4 +1,4 @@
-"""Owns the TOML form of templates and the JSON form of backgrounds: reading, checking, saying all that is wrong at once."""
+"""Owns the TOML form of templates and the JSON form of backgrounds: reading, and saying all that is wrong at once."""
 
 from __future__ import annotations
 
@@ -55,9 +55,11 @@ class Check:
         self.problems: list[str] = []
 
     def say(self, place: str, rule: str) -> None:
+        """Note one problem."""
         self.problems.append(f"{place}: {rule}")
 
     def keys(self, table: Mapping[str, Any], known: Sequence[str], place: str) -> None:
+        """Refuse keys that nobody knows."""
         for key in table:
             if key not in known:
                 near = difflib.get_close_matches(key, known, 1)
@@ -68,6 +70,7 @@ class Check:
                 )
 
     def choice(self, table: Mapping[str, Any], key: str, known: Sequence[str], default: str, place: str) -> str:
+        """Read one of a closed list."""
         value = table.get(key, default)
         if value in known:
             return str(value)
@@ -87,6 +90,7 @@ class Check:
         low: float = -1e9,
         high: float = 1e9,
     ) -> float:
+        """Read a number within limits."""
         value = table.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             self.say(place, f"{key} is missing" if value is None else f"{key} must be a number")
@@ -96,6 +100,7 @@ class Check:
         return float(value)
 
     def text(self, table: Mapping[str, Any], key: str, default: str, place: str) -> str:
+        """Read a text."""
         value = table.get(key, default)
         if not isinstance(value, str):
             self.say(place, f"{key} must be text in quotes")
@@ -103,6 +108,7 @@ class Check:
         return value
 
     def colour(self, table: Mapping[str, Any], key: str, default: str, place: str) -> str:
+        """Read a colour as six hexadecimal digits."""
         value = self.text(table, key, default, place)
         if value and not COLOUR.fullmatch(value):
             self.say(place, f"{key} must be six hexadecimal digits such as 1F6FEB")
@@ -110,6 +116,7 @@ class Check:
         return value.lstrip("#")
 
     def tables(self, data: Mapping[str, Any], key: str, most: int) -> list[Mapping[str, Any]]:
+        """Read an array of tables."""
         found = data.get(key, [])
         if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
             self.say(key, f"must be written as [[{key}]] tables")
@@ -119,6 +126,11 @@ class Check:
         return found
 
     def finish(self) -> None:
+        """Raise what was noted.
+
+        Raises:
+            TemplateError: there is something.
+        """
         if self.problems:
             raise TemplateError(f"{self.thing}: " + "; ".join(self.problems), self.problems)
 

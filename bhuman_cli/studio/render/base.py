@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from bhuman_cli.studio.render import encode, source
+from bhuman_cli.studio.render import compose, encode, source
 
 ENGINE: Final = 1
 """Part of every key in the cache: raise it whenever prepared files would come out different."""
@@ -72,6 +72,7 @@ class Base:
 
     def decoded(self, first: int, last: int) -> Iterator[NDArray[np.uint8]]:
         """Yield the pictures from the encoded base."""
+        container: Any
         with av.open(str(self.path)) as container:
             stream = container.streams.video[0]
             container.seek(first * self.tick, stream=stream, backward=True, any_frame=False)
@@ -80,7 +81,7 @@ class Base:
                 if number >= last:
                     return
                 if number >= first:
-                    yield packed(frame)
+                    yield compose.packed(frame)
 
     def _mapped(self, first: int, last: int) -> NDArray[np.uint8] | None:
         """Return the pictures from a file that all workers share, making it if nobody else is at it."""
@@ -109,13 +110,6 @@ def _unpack(pictures: Iterator[NDArray[np.uint8]], path: Path) -> None:
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
-
-
-def packed(frame: Any) -> NDArray[np.uint8]:
-    """Return a yuv420p frame as one flat array without the decoder's padding."""
-    return np.concatenate(
-        [np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : p.width].reshape(-1) for p in frame.planes]
-    )
 
 
 def prepare(footage: Path, marks: Sequence[int], cache_dir: Path) -> Path:
@@ -168,9 +162,10 @@ def _encode(footage: Path, marks: Sequence[int], path: Path) -> None:
 
 def load(path: Path) -> Base:
     """Read a base's packets, and find out whether pieces can be spliced into it."""
-    container = av.open(str(path))
+    container: Any = av.open(str(path))
     stream = container.streams.video[0]
-    video, audio = [], []
+    video: list[Any] = []
+    audio: list[Any] = []
     for packet in container.demux():
         if packet.dts is not None:
             (video if packet.stream is stream else audio).append(packet)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,6 +43,35 @@ def split(buffer: U8, width: int, height: int) -> tuple[U8, U8, U8]:
     )
 
 
+def from_rgb(pixels: U8) -> U8:
+    """Return an RGB picture of even size packed as yuv420p."""
+    height, width = pixels.shape[:2]
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
+    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+    return packed(frame).reshape(height * width * 3 // 2)
+
+
+def frame(picture: U8, width: int) -> Any:
+    """Return a packed picture as a frame that shares its memory."""
+    return av.VideoFrame.from_numpy_buffer(picture.reshape(-1, width), "yuv420p")
+
+
+def packed(frame: Any) -> U8:
+    """Return a yuv420p frame as one flat array without the padding of its rows."""
+    return np.concatenate(
+        [np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : p.width].reshape(-1) for p in frame.planes]
+    )
+
+
+def paste(onto: U8, part: U8, at: tuple[int, int], sizes: tuple[int, tuple[int, int]]) -> None:
+    """Put a packed picture into another in place. at: even; sizes: the width of the whole, and the part's size."""
+    whole_width, (width, height) = sizes
+    planes = zip(split(onto, whole_width, onto.size * 2 // 3 // whole_width), split(part, width, height), strict=True)
+    for number, (target, plane) in enumerate(planes):
+        x, y = (at[0] >> 1, at[1] >> 1) if number else at
+        target[y : y + plane.shape[0], x : x + plane.shape[1]] = plane
+
+
 def overlay(patch: Patch) -> Overlay:
     """Convert a straight RGBA patch of even size at an even place."""
     pixels = patch.pixels.astype(np.float32)
@@ -66,7 +96,7 @@ def _yuv(r: NDArray[np.float32], g: NDArray[np.float32], b: NDArray[np.float32])
     )
 
 
-def _half(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def _half(plane: NDArray[Any]) -> NDArray[np.float32]:
     out: NDArray[np.float32] = plane.reshape(plane.shape[0] // 2, 2, plane.shape[1] // 2, 2).mean((1, 3))
     return out
 
@@ -102,9 +132,3 @@ def psnr(one: U8, other: U8) -> float:
     """Return the peak signal-to-noise ratio of two pictures in dB; infinite if they are equal."""
     error = float(np.mean((one.astype(np.float32) - other.astype(np.float32)) ** 2))
     return float("inf") if error == 0 else float(10 * np.log10(65025 / error))
-
-
-def rows(planes: Planes) -> Iterator[U8]:
-    """Yield the planes flat, in the order of a packed picture."""
-    for plane in planes:
-        yield plane.reshape(-1)

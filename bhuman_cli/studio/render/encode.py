@@ -26,12 +26,12 @@ BASE: Final = ("veryfast", HEADER)
 PIECE: Final = ("ultrafast", f"{HEADER}:annexb=0:scenecut=0:aq-mode=1:mbtree=1:rc-lookahead=10")
 CRF: Final = "21"
 
+# Macroblocks per second and per frame that each level allows.
 _LEVELS: Final = (
-    (1_485, "1.0"), (3_000, "1.1"), (6_000, "1.2"), (11_880, "1.3"), (19_800, "2.1"), (20_250, "2.2"), (40_500, "3.0"),
-    (108_000, "3.1"), (216_000, "3.2"), (245_760, "4.0"), (522_240, "4.2"), (589_824, "5.0"), (983_040, "5.1"), (2_073_600, "5.2"),
+    (1_485, 99, "1.0"), (3_000, 396, "1.1"), (6_000, 396, "1.2"), (11_880, 396, "1.3"), (19_800, 792, "2.1"),
+    (20_250, 1_620, "2.2"), (40_500, 1_620, "3.0"), (108_000, 3_600, "3.1"), (216_000, 5_120, "3.2"),
+    (245_760, 8_192, "4.0"), (522_240, 8_704, "4.2"), (589_824, 22_080, "5.0"), (983_040, 36_864, "5.1"),
 )  # fmt: skip
-_FRAME_LIMITS: Final = {"1.0": 99, "1.1": 396, "1.2": 396, "1.3": 396, "2.1": 792, "2.2": 1_620, "3.0": 1_620, "3.1": 3_600,
-                        "3.2": 5_120, "4.0": 8_192, "4.2": 8_704, "5.0": 22_080, "5.1": 36_864, "5.2": 36_864}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ class Format:
 def level(form: Format) -> str:
     """Return the lowest H.264 level that allows this size and rate (table A-1)."""
     blocks = ((form.width + 15) // 16) * ((form.height + 15) // 16)
-    for per_second, name in _LEVELS:
-        if blocks * form.fps <= per_second and blocks <= _FRAME_LIMITS[name]:
+    for per_second, per_frame, name in _LEVELS:
+        if blocks * form.fps <= per_second and blocks <= per_frame:
             return name
     return "5.2"
 

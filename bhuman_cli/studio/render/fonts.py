@@ -143,7 +143,7 @@ def _bitmap(slot: Any) -> Glyph:
 
 @functools.cache
 def faces(weight: str) -> tuple[Face, ...]:
-    """Return the faces to ask in turn for one weight; scripts other than Latin, Greek and Cyrillic come in bold only."""
+    """Return the faces to ask in turn; scripts other than Latin, Greek and Cyrillic come in bold only."""
     text_faces = [_open(HERE / WEIGHTS[weight]), *(_open(HERE / name) for name in BUNDLED)]
     found = [_open(path) for path in map(Path, (*SYSTEM_CJK, *SYSTEM_OTHER)) if path.is_file()]
     emoji = emoji_face()

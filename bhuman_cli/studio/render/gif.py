@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -109,13 +110,27 @@ def load(base: Base) -> GifBase:
     """Return what the base's GIFs share, from its file beside the base or made now."""
     path = base.path.with_name(f"{base.path.stem}-gif.npz")
     try:
-        with np.load(path) as stored:
-            small, palette = stored["small"], stored["palette"]
+        return _read(base, path)
     except (OSError, ValueError, KeyError, EOFError):
-        small = _smalls(base)
-        palette = _palette(small)
-        _store(path, small=small, palette=palette)
-    return _assemble(base, small, palette)
+        made = _assemble(base, _smalls(base))
+        _store(path, made)
+        return made
+
+
+def _read(base: Base, path: Path) -> GifBase:
+    with np.load(path) as stored:
+        blocks = stored["blocks"].tobytes()
+        ends = stored["ends"]
+        return GifBase(
+            size=(int(stored["small"].shape[2]), int(stored["small"].shape[1])),
+            numbers=_numbers(base),
+            small=stored["small"],
+            index=stored["index"],
+            seen=stored["seen"],
+            blocks=[blocks[start:end] for start, end in itertools.pairwise((0, *ends.tolist()))],
+            table=stored["table"],
+            head=stored["head"].tobytes(),
+        )
 
 
 def _smalls(base: Base) -> NDArray[np.uint8]:
@@ -136,26 +151,30 @@ def _numbers(base: Base) -> tuple[int, ...]:
     return tuple(min(base.frames - 1, int(k * base.form.fps / RATE)) for k in range(count))
 
 
-def _store(path: Path, **arrays: NDArray[np.uint8]) -> None:
+def _store(path: Path, made: GifBase) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".gif-", suffix=".npz")
     with os.fdopen(handle, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(
+            file,
+            small=made.small,
+            index=made.index,
+            seen=made.seen,
+            table=made.table,
+            blocks=np.frombuffer(b"".join(made.blocks), np.uint8),
+            ends=np.cumsum([len(block) for block in made.blocks]),
+            head=np.frombuffer(made.head, np.uint8),
+        )
     Path(name).replace(path)
 
 
-def _assemble(base: Base, small: NDArray[np.uint8], palette: NDArray[np.uint8]) -> GifBase:
+def _assemble(base: Base, small: NDArray[np.uint8]) -> GifBase:
+    palette = _palette(small)
     table = _table(palette)
     size = (small.shape[2], small.shape[1])
     colours = np.zeros((256, 3), np.uint8)
     colours[: len(palette)] = palette
-    head = (
-        b"GIF89a"
-        + _le(size[0])
-        + _le(size[1])
-        + b"\xf7\0\0"
-        + colours.tobytes()
-        + b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
-    )
+    loop = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
+    head = b"GIF89a" + _le(size[0]) + _le(size[1]) + b"\xf7\0\0" + colours.tobytes() + loop
     index, seen = np.empty(small.shape[:3], np.uint8), np.empty_like(small)
     for number, picture in enumerate(small):
         whole = (slice(0, size[1]), slice(0, size[0]))
@@ -181,7 +200,7 @@ def _palette(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     feed.link_to(generate)
     generate.link_to(sink)
     graph.configure()
-    for number, picture in enumerate([*small[::2], ramp]):
+    for number, picture in enumerate([*small[::4], ramp]):
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
         frame.pts, frame.time_base = number, Fraction(1, RATE)
         feed.push(frame)

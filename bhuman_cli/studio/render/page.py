@@ -6,17 +6,20 @@ import html
 from collections.abc import Mapping
 
 _STYLE = """
-:root{color-scheme:light dark;--bg:#f5f5fb;--card:#fff;--ink:#171c2c;--soft:#5b6075;--line:#e4e4f0;--accent:#5850ec;--on:#fff}
-@media(prefers-color-scheme:dark){:root{--bg:#11131c;--card:#1a1d29;--ink:#f1f2f8;--soft:#a2a7ba;--line:#2b2f40;--accent:#8d87ff;--on:#11131c}}
+:root{color-scheme:light dark;--bg:#f5f5fb;--card:#fff;--ink:#171c2c;--soft:#5b6075;--line:#e4e4f0;
+--accent:#5850ec;--on:#fff}
+@media(prefers-color-scheme:dark){:root{--bg:#11131c;--card:#1a1d29;--ink:#f1f2f8;--soft:#a2a7ba;
+--line:#2b2f40;--accent:#8d87ff;--on:#11131c}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
+body{margin:0;background:var(--bg);color:var(--ink);
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 main{max-width:960px;margin:0 auto;padding:clamp(16px,4vw,48px) clamp(12px,4vw,32px)}
 h1{font-size:clamp(1.35rem,3.6vw,2.1rem);line-height:1.2;margin:0 0 20px;overflow-wrap:anywhere;text-wrap:balance}
 .player{background:#000;border-radius:16px;overflow:hidden;box-shadow:0 18px 50px -18px rgba(20,20,60,.45)}
 video{display:block;width:100%;max-height:76vh;background:#000}
 .actions{display:flex;flex-wrap:wrap;gap:12px;margin:22px 0}
-.button{appearance:none;border:1px solid var(--line);background:var(--card);color:var(--ink);font:inherit;font-weight:600;
-padding:11px 20px;border-radius:999px;cursor:pointer;text-decoration:none}
+.button{appearance:none;border:1px solid var(--line);background:var(--card);color:var(--ink);font:inherit;
+font-weight:600;padding:11px 20px;border-radius:999px;cursor:pointer;text-decoration:none}
 .button.main{background:var(--accent);border-color:var(--accent);color:var(--on)}
 .button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,220px),1fr));gap:12px;margin:0}
@@ -30,12 +33,16 @@ footer{color:var(--soft);font-size:.82rem;margin-top:28px}
 _SCRIPT = """
 const button=document.getElementById("copy"),said=button.textContent;
 button.addEventListener("click",async()=>{let ok=true;
-try{await navigator.clipboard.writeText(location.href)}catch{const box=document.createElement("textarea");box.value=location.href;
+try{await navigator.clipboard.writeText(location.href)}
+catch{const box=document.createElement("textarea");box.value=location.href;
 document.body.append(box);box.select();ok=document.execCommand("copy");box.remove()}
 button.textContent=ok?"Link copied":"Copying was refused";setTimeout(()=>{button.textContent=said},2000)});
 """
 
-_POLICY = "default-src 'none'; media-src 'self' file: http: https:; img-src 'self' file: http: https:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_POLICY = (
+    "default-src 'none'; media-src 'self' file: http: https:; img-src 'self' file: http: https:; "
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+)
 
 
 def render_page(values: Mapping[str, str], title: str, media_base: str) -> str:

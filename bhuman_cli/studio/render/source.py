@@ -276,7 +276,7 @@ def _resampled(container: Any, limit_s: float) -> NDArray[np.float32] | None:
             first_s = float(frame.time)
         frame.pts = None
         for ready in resampler.resample(frame):
-            parts.append(ready.to_ndarray())
+            parts.append(np.asarray(ready.to_ndarray(), np.float32))
             length += parts[-1].shape[1]
         if length > limit_s * encode.AUDIO_RATE:
             break

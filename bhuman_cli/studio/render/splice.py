@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import av
@@ -43,33 +43,52 @@ def encode_piece(base: Base, first: int, pictures: Iterable[Picture], paint: Pai
     return packets
 
 
-def write(
-    path: str, base: Base, video: Sequence[Any], audio: Sequence[Any] | None = None, audio_from: Any = None
-) -> None:
-    """Write video packets in decode order with the base's sound, or another track's.
+def write(path: str, base: Base, video: Sequence[Any], sound: NDArray[np.float32] | None = None) -> None:
+    """Write video packets in decode order with the base's own sound packets, or with a sound of the row's own.
 
     The decode time follows from the position, because the encoder gives pieces of one or two frames no delay.
     """
-    sound = base.audio if audio is None else audio
     with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as out:
         stream = out.add_stream_from_template(base.video_stream)
-        template = audio_from or base.audio_stream
-        track = out.add_stream_from_template(template) if template is not None and sound else None
-        waiting = iter(sound if track is not None else ())
-        heard = next(waiting, None)
+        track = _SoundTrack(out, base, sound)
         step = base.tick * base.video_stream.time_base
         for position, packet in enumerate(video):
             packet.dts = (position - base.delay) * base.tick
-            while heard is not None and heard.dts * heard.time_base <= (position - base.delay) * step:
-                heard.stream = track
-                out.mux_one(heard)
-                heard = next(waiting, None)
+            track.write_until((position - base.delay) * step)
             packet.stream = stream
             out.mux_one(packet)
-        while heard is not None:
-            heard.stream = track
-            out.mux_one(heard)
-            heard = next(waiting, None)
+        track.write_until(None)
+
+
+class _SoundTrack:
+    """Keeps sound level with the pictures: packets that exist, or samples to be encoded, or nothing."""
+
+    def __init__(self, out: Any, base: Base, sound: NDArray[np.float32] | None) -> None:
+        self._out = out
+        self._packets: Iterator[Any] = iter(())
+        self._stream: Any = None
+        if sound is not None:
+            self._stream = encode.audio_stream(out)
+            self._packets = self._encoded(sound)
+        elif base.audio_stream is not None and base.audio:
+            self._stream = out.add_stream_from_template(base.audio_stream)
+            self._packets = iter(base.audio)
+        self._next: Any = None
+        self._begun = False
+
+    def _encoded(self, sound: NDArray[np.float32]) -> Iterator[Any]:
+        for frame in encode.audio_frames(sound, 0):
+            yield from self._stream.encode(frame)
+        yield from self._stream.encode(None)
+
+    def write_until(self, time: Any) -> None:
+        """Write what is due before a time in seconds; None: all the rest."""
+        if not self._begun:
+            self._next, self._begun = next(self._packets, None), True
+        while self._next is not None and (time is None or self._next.dts * self._next.time_base <= time):
+            self._next.stream = self._stream
+            self._out.mux_one(self._next)
+            self._next = next(self._packets, None)
 
 
 def check(path: str, base: Base, starts: Sequence[int], *, decode: bool) -> None:
@@ -80,6 +99,7 @@ def check(path: str, base: Base, starts: Sequence[int], *, decode: bool) -> None
     Raises:
         SpliceError: something differs.
     """
+    found: Any
     with av.open(path) as found:
         stream = found.streams.video[0]
         packets = [packet for packet in found.demux(stream) if packet.dts is not None]

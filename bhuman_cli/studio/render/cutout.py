@@ -1,0 +1,206 @@
+"""Owns the presenter cut out of the footage: in a box, in a circle, or freed from green. Kept for all rows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import av.filter
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from bhuman_cli.studio.render import compose, pen
+from bhuman_cli.studio.render.base import Base
+from bhuman_cli.studio.template import Backdrop
+
+U8 = NDArray[np.uint8]
+ENGINE: Final = 1
+MARGIN: Final = 24
+"""Design pixels between the presenter and the frame's edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where the presenter stands in the finished picture, and what is cut from the footage; all even."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    crop: tuple[int, int, int, int]
+
+
+@dataclass(slots=True, eq=False)
+class Cutout:
+    """The cut-out pictures of some frames: premultiplied Y, U, V and alpha for luma and chroma, packed.
+
+    mask: the alpha where it is the same in every frame (box: None inside and out), else it is packed with each picture.
+    """
+
+    shape: Shape
+    first: int
+    pictures: NDArray[np.uint8]
+    mask: tuple[U8, U8] | None
+
+    def lay(self, number: int, planes: compose.Planes) -> None:
+        """Blend the presenter of a frame over a picture in place."""
+        width, height = self.shape.width, self.shape.height
+        packed = self.pictures[number - self.first]
+        colour = compose.split(packed, width, height)
+        masks = self.mask or self._masks(packed)
+        for index, (plane, mine) in enumerate(zip(planes, colour, strict=True)):
+            shift = 1 if index else 0
+            x, y = self.shape.x >> shift, self.shape.y >> shift
+            view = plane[y : y + mine.shape[0], x : x + mine.shape[1]]
+            mixed = view.astype(np.uint16) * masks[shift] + 128
+            mixed += mixed >> 8
+            mixed >>= 8
+            view[:] = mixed.astype(np.uint8) + mine
+
+    def _masks(self, packed: U8) -> tuple[U8, U8]:
+        width, height = self.shape.width, self.shape.height
+        luma = width * height
+        at = luma * 3 // 2
+        inverse = packed[at : at + luma].reshape(height, width)
+        return inverse, packed[at + luma : at + luma + luma // 4].reshape(height // 2, width // 2)
+
+
+def shape_of(backdrop: Backdrop, width: int, height: int, focus: float) -> Shape:
+    """Return where a presenter of this size and position stands. focus: where the person is in the footage, 0..1."""
+    unit = min(width, height) / 720
+    if backdrop.mode == "circle":
+        side = min(width, height) & ~1
+        left = min(max(0, round(focus * width - side / 2)), width - side) & ~1
+        crop = (left, (height - side) // 2 & ~1, side, side)
+        size = (_even(backdrop.scale * side), _even(backdrop.scale * side))
+    else:
+        crop = (0, 0, width, height)
+        size = (_even(backdrop.scale * width), _even(backdrop.scale * height))
+    margin = round(MARGIN * unit)
+    fits_x, fits_y = size[0] + 2 * margin <= width, size[1] + 2 * margin <= height
+    # A cut-out person stands on the frame's edge: floating above it, the cut at the waist shows.
+    below = 0 if backdrop.mode == "chroma" else margin
+    x = _along(backdrop.position, ("left", "right"), width - size[0], margin if fits_x else 0, margin if fits_x else 0)
+    y = _along(backdrop.position, ("top", "bottom"), height - size[1], margin if fits_y else 0, below if fits_y else 0)
+    return Shape(x & ~1, y & ~1, size[0], size[1], crop)
+
+
+def _along(position: str, ends: tuple[str, str], room: int, near: int, far: int) -> int:
+    if ends[0] in position:
+        return min(near, room)
+    return max(0, room - far) if ends[1] in position else room // 2
+
+
+def _even(length: float) -> int:
+    return max(2, round(length / 2) * 2)
+
+
+def load(base: Base, backdrop: Backdrop, span: tuple[int, int], focus: float) -> Cutout:
+    """Return the cut-outs of a span of frames, from their file beside the base or made now."""
+    shape = shape_of(backdrop, base.form.width, base.form.height, focus)
+    key = f"{ENGINE}|{backdrop.mode}|{shape}|{span}|{backdrop.colour}|{backdrop.similarity}|{backdrop.blend}"
+    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+    path = base.path.with_name(f"{base.path.stem}-cut-{name}.yuv")
+    luma = shape.width * shape.height
+    size = luma * 3 // 2 + (luma * 5 // 4 if backdrop.mode == "chroma" else 0)
+    if not path.is_file():
+        with FileLock(str(path.with_suffix(".lock"))):
+            if not path.is_file():
+                _store(path, _cut(base, backdrop, shape, span))
+    pictures = np.memmap(path, np.uint8, "r", shape=(span[1] - span[0], size))
+    return Cutout(shape, span[0], pictures, _mask(backdrop.mode, shape))
+
+
+def _store(path: Path, pictures: Iterator[U8]) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".cut-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for picture in pictures:
+                file.write(picture.tobytes())
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _mask(mode: str, shape: Shape) -> tuple[U8, U8] | None:
+    """Return 255 minus alpha, for luma and for chroma."""
+    if mode == "chroma":
+        return None
+    if mode == "basic":
+        return np.zeros((shape.height, shape.width), np.uint8), np.zeros(
+            (shape.height // 2, shape.width // 2), np.uint8
+        )
+    big = Image.new("L", (shape.width * 4, shape.height * 4))
+    ImageDraw.Draw(big).ellipse((4, 4, big.width - 5, big.height - 5), fill=255)
+    alpha = np.asarray(big.reduce(4))
+    return 255 - alpha, 255 - _half(alpha)
+
+
+def _half(plane: U8) -> U8:
+    wide = plane.astype(np.uint16)
+    return ((wide[0::2, 0::2] + wide[1::2, 0::2] + wide[0::2, 1::2] + wide[1::2, 1::2] + 2) >> 2).astype(np.uint8)
+
+
+def _cut(base: Base, backdrop: Backdrop, shape: Shape, span: tuple[int, int]) -> Iterator[U8]:
+    form = base.form
+    graph = av.filter.Graph()
+    source = graph.add(
+        "buffer",
+        f"video_size={form.width}x{form.height}:pix_fmt=yuv420p:time_base=1/30:pixel_aspect=1/1:colorspace=bt709:range=tv",
+    )
+    node = source
+    for name, arguments in _filters(backdrop, shape):
+        following = graph.add(name, arguments)
+        node.link_to(following)
+        node = following
+    sink = graph.add("buffersink")
+    node.link_to(sink)
+    graph.configure()
+    masks = _mask(backdrop.mode, shape)
+    for number, picture in enumerate(base.decoded(*span)):
+        frame = av.VideoFrame.from_numpy_buffer(picture.reshape(-1, form.width), "yuv420p")
+        frame.pts, frame.colorspace, frame.color_range = number, 1, 1
+        source.push(frame)
+        yield _pack(sink.pull(), masks)
+
+
+def _filters(backdrop: Backdrop, shape: Shape) -> list[tuple[str, str]]:
+    left, top, width, height = shape.crop
+    scale = ("scale", f"w={shape.width}:h={shape.height}:flags=area")
+    if backdrop.mode != "chroma":
+        return [("crop", f"w={width}:h={height}:x={left}:y={top}"), scale, ("format", "pix_fmts=yuv420p")]
+    red, green, blue = (int(backdrop.colour[at : at + 2], 16) for at in (0, 2, 4))
+    # Given as YUV: the filter would convert RGB by another standard than the footage has.
+    key = "".join(f"{part:02X}" for part in pen.yuv((red, green, blue)))
+    spill = "blue" if blue > green else "green"
+    return [
+        ("chromakey", f"color=0x{key}:yuv=1:similarity={backdrop.similarity}:blend={backdrop.blend}"),
+        ("scale", f"w={shape.width}:h={shape.height}:flags=area:in_color_matrix=bt709:in_range=limited"),
+        ("format", "pix_fmts=rgba"),
+        ("despill", f"type={spill}:mix=0.5"),
+        ("scale", "out_color_matrix=bt709:out_range=limited"),
+        ("format", "pix_fmts=yuva420p"),
+    ]
+
+
+def _pack(frame: Any, masks: tuple[U8, U8] | None) -> U8:
+    planes = [np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : p.width] for p in frame.planes]
+    own = masks
+    if own is None:
+        alpha = planes[3]
+        own = (255 - alpha, 255 - _half(alpha))
+    out = []
+    for index, plane in enumerate(planes[:3]):
+        alpha16 = 255 - own[1 if index else 0].astype(np.uint16)
+        out.append(((plane * alpha16 + 127) // 255).astype(np.uint8).reshape(-1))
+    if masks is None:
+        out += [own[0].reshape(-1), own[1].reshape(-1)]
+    return np.concatenate(out)

@@ -1,0 +1,333 @@
+"""Owns what a process keeps between rows of one template, and how a planned scene becomes a file and its stills."""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bhuman_cli.studio import presenter, scene
+from bhuman_cli.studio.render import asset, compose, cutout, encode, gif, source, splice, styles
+from bhuman_cli.studio.render import base as bases
+
+U8 = NDArray[np.uint8]
+PIECE_CACHE_BYTES: Final = 64 * 1024 * 1024
+THUMBNAIL_PX: Final = 640
+CHECK_EVERY: Final = 100
+"""Every file is read back; the first one of a process and one in this many are decoded as well."""
+
+FETCHERS: Final = 4
+
+
+class BackgroundFailure(Exception):
+    """A background can't be shown in this row; the message names it and the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stills:
+    """The finished pictures of a row, as file contents."""
+
+    gif: bytes
+    thumbnail: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Encoded:
+    """A piece as it is kept for the next row with the same content."""
+
+    packets: list[Any]
+    small: dict[int, U8]
+    poster: U8 | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Return what keeping it costs."""
+        kept: int = sum(packet.size for packet in self.packets)
+        kept += sum(picture.nbytes for picture in self.small.values())
+        return kept + (self.poster.nbytes if self.poster is not None else 0)
+
+
+Backings = Mapping[int, asset.Backing]
+"""Opened backgrounds by their number."""
+
+
+@dataclass(slots=True, eq=False)
+class Engine:
+    """One base with all that is made from it once: GIF parts, poster, cut-outs, encoded pieces."""
+
+    base: bases.Base
+    gif: gif.GifBase
+    poster: U8
+    cache_dir: Path
+    is_built_in: bool
+    rows: int = 0
+    _pieces: OrderedDict[Any, Encoded] = field(default_factory=OrderedDict)
+    _kept_bytes: int = 0
+    _stills: OrderedDict[Any, Stills] = field(default_factory=OrderedDict)
+    _cutouts: dict[Any, cutout.Cutout] = field(default_factory=dict)
+    _green: bases.Base | None = None
+
+    def backings(self, plan: scene.Scene, *, allow_private: bool) -> dict[int, asset.Backing]:
+        """Fetch and open all backgrounds of a row, several at a time.
+
+        Raises:
+            BackgroundFailure: one of them can't be shown.
+        """
+        if not plan.backdrops:
+            return {}
+
+        def opened(shown: scene.Shown) -> asset.Backing:
+            stage = asset.Stage(
+                form=self.base.form, frames=shown.last - shown.first, brightness=shown.backdrop.brightness
+            )
+            try:
+                return asset.load(shown, stage, self.cache_dir, allow_private=allow_private)
+            except asset.AssetFailure as problem:
+                raise _failure(shown, problem) from None
+
+        with ThreadPoolExecutor(FETCHERS) as pool:
+            found = pool.map(opened, plan.backdrops)
+            return {shown.number: backing for shown, backing in zip(plan.backdrops, found, strict=True)}
+
+    def film(self, plan: scene.Scene, backings: Backings, path: str) -> Stills:
+        """Write a row's video, and return its stills. Spliced where that is possible, else encoded in full.
+
+        Raises:
+            BackgroundFailure: a background could not be decoded.
+        """
+        keys = [_key(piece, backings) for piece in plan.pieces]
+        if self.base.splices and self.base.frames == plan.frames:
+            pieces = [self._piece(piece, key, backings) for piece, key in zip(plan.pieces, keys, strict=True)]
+            try:
+                self._splice(plan, pieces, backings, path)
+            except splice.SpliceError:
+                self._encode_whole(plan, backings, path)
+        else:
+            pieces = self._encode_whole(plan, backings, path)
+        self.rows += 1
+        return self._finish(plan, tuple(keys), pieces)
+
+    def _splice(self, plan: scene.Scene, pieces: Sequence[Encoded], backings: Backings, path: str) -> None:
+        video: list[Any] = []
+        at = 0
+        for piece, encoded in zip(plan.pieces, pieces, strict=True):
+            video += self.base.packets(at, piece.first)
+            video += encoded.packets
+            at = piece.last
+        video += self.base.packets(at, self.base.frames)
+        splice.write(path, self.base, video, self._mixed(plan, backings))
+        starts = [piece.first for piece in plan.pieces]
+        splice.check(path, self.base, starts, decode=self.rows % CHECK_EVERY == 0)
+
+    def _encode_whole(self, plan: scene.Scene, backings: Backings, path: str) -> list[Encoded]:
+        """Encode every picture of a row: the way that always works."""
+        sound = self._mixed(plan, backings)
+        if sound is None and self.base.audio_stream is not None:
+            sound = source.sound(self.base.path)
+        form = self.base.form
+        writer = encode.Writer(path, form, plan.marks, sound, threads=1)
+        made = [Encoded([], {}) for _ in plan.pieces]
+        for first, last, number in _stretches(plan, self.base.frames):
+            piece = plan.pieces[number] if number is not None else None
+            pictures = self._pictures(piece, backings) if piece else self.base.decoded(first, last)
+            paint = self._painter(piece, made[number]) if piece and number is not None else _leave
+            for at, picture in enumerate(pictures, first):
+                mine = picture.copy()
+                paint(at, mine)
+                writer.write(compose.frame(mine, form.width))
+        writer.close()
+        return made
+
+    def _piece(self, piece: scene.Piece, key: Any, backings: Backings) -> Encoded:
+        if key in self._pieces:
+            self._pieces.move_to_end(key)
+            return self._pieces[key]
+        done = Encoded([], {})
+        paint = self._painter(piece, done)
+        done.packets = splice.encode_piece(self.base, piece.first, self._pictures(piece, backings), paint)
+        self._keep(key, done)
+        return done
+
+    def _keep(self, key: Any, piece: Encoded) -> None:
+        """Keep a piece; the ones not used for longest go when there are too many bytes."""
+        self._pieces[key] = piece
+        self._kept_bytes += piece.size_bytes
+        while self._kept_bytes > PIECE_CACHE_BYTES and len(self._pieces) > 1:
+            _, old = self._pieces.popitem(last=False)
+            self._kept_bytes -= old.size_bytes
+
+    def _pictures(self, piece: scene.Piece, backings: Backings) -> Iterator[U8]:
+        shown = piece.shown
+        if shown is None:
+            return self.base.pictures(piece.first, piece.last)
+        return _guarded(shown, backings[shown.number].pictures(piece.first - shown.first, piece.last - shown.first))
+
+    def _painter(self, piece: scene.Piece, done: Encoded) -> splice.Painter:
+        """Return what draws a piece on its pictures, and keeps small copies for GIF and thumbnail on the way."""
+        form = self.base.form
+        lay = self._cutout(piece.shown).lay if piece.shown else None
+        captions = _captions(piece.captions, form)
+        wanted = gif.frames_needed(self.gif.numbers, piece.first, piece.last)
+        poster_at = poster_frame(piece.captions, piece.first, piece.last)
+        size = _poster_size(form)
+
+        def paint(number: int, picture: U8) -> None:
+            planes = compose.split(picture, form.width, form.height)
+            if lay is not None:
+                lay(number, planes)
+            captions(number, planes)
+            if number in wanted:
+                done.small[number] = gif.shrink(picture, form.width, form.height, self.gif.size)
+            if number == poster_at:
+                done.poster = gif.shrink(picture, form.width, form.height, size)
+
+        return paint
+
+    def _cutout(self, shown: scene.Shown) -> cutout.Cutout:
+        key = (shown.backdrop, shown.first, shown.last)
+        if key not in self._cutouts:
+            footage = self.base
+            if self.is_built_in and shown.backdrop.mode == "chroma":
+                self._green = self._green or bases.load(presenter.video(self.cache_dir, "green"))
+                footage = self._green
+            focus = presenter.FOCUS if self.is_built_in else 0.5
+            self._cutouts[key] = cutout.load(footage, shown.backdrop, (shown.first, shown.last), focus)
+        return self._cutouts[key]
+
+    def _mixed(self, plan: scene.Scene, backings: Backings) -> NDArray[np.float32] | None:
+        """Return the row's own sound track, or None where it is the base's."""
+        form = self.base.form
+        whole: NDArray[np.float32] | None = None
+        for shown in plan.backdrops:
+            if not shown.backdrop.audio:
+                continue
+            part = backings[shown.number].sound(float((shown.last - shown.first) / form.fps))
+            if part is None:
+                continue
+            if whole is None:
+                whole = _padded(source.sound(self.base.path), round(self.base.frames / form.fps * encode.AUDIO_RATE))
+            start = round(shown.first / form.fps * encode.AUDIO_RATE)
+            room = min(part.shape[1], whole.shape[1] - start)
+            whole[:, start : start + room] += part[:, :room]
+        return None if whole is None else np.clip(whole, -1, 1)
+
+    def _finish(self, plan: scene.Scene, key: Any, pieces: Sequence[Encoded]) -> Stills:
+        """Return GIF and thumbnail; rows with equal pieces have equal ones."""
+        if key not in self._stills:
+            small = {number: picture for piece in pieces for number, picture in piece.small.items()}
+            self._stills[key] = Stills(gif=self.gif.render(small), thumbnail=_jpeg(self._poster(plan, pieces)))
+            if len(self._stills) > 100:
+                self._stills.popitem(last=False)
+        return self._stills[key]
+
+    def _poster(self, plan: scene.Scene, pieces: Sequence[Encoded]) -> U8:
+        """Return the thumbnail's picture: of the piece where the first caption is, else of the first background."""
+        with_captions = [i for i, piece in enumerate(plan.pieces) if piece.captions]
+        for number in [*with_captions, *range(len(pieces))]:
+            poster: U8 | None = pieces[number].poster
+            if poster is not None:
+                return poster
+        return self.poster
+
+
+_engines: OrderedDict[tuple[str, tuple[int, ...]], Engine] = OrderedDict()
+_ENGINES_KEPT: Final = 3
+
+
+def engine(footage: Path, marks: tuple[int, ...], cache_dir: Path) -> Engine:
+    """Return this process's engine for a template's footage and key frames, made at first use.
+
+    Raises:
+        source.SourceError: the footage can't be decoded.
+    """
+    path = bases.prepare(footage, marks, cache_dir)
+    key = (str(path), marks if path != footage else ())
+    if key not in _engines:
+        loaded = bases.load(path)
+        first = next(loaded.decoded(min(loaded.frames - 1, int(loaded.form.fps)), loaded.frames))
+        form = loaded.form
+        poster = gif.shrink(first, form.width, form.height, _poster_size(form))
+        built_in = footage == presenter.path_of(cache_dir)
+        _engines[key] = Engine(loaded, gif.load(loaded), poster, cache_dir, built_in)
+        if len(_engines) > _ENGINES_KEPT:
+            _engines.popitem(last=False)
+    return _engines[key]
+
+
+def poster_frame(captions: Sequence[scene.Caption], first: int, last: int) -> int:
+    """Return the frame of a piece that makes the best still: a caption that begins here, grown but not yet going."""
+    inside = [caption for caption in captions if first <= caption.first]
+    return min(last - 1, (inside[0].first + inside[0].last) // 2) if inside else (first + last) // 2
+
+
+def _key(piece: scene.Piece, backings: Backings) -> Any:
+    return piece, backings[piece.shown.number].digest if piece.shown else ""
+
+
+def _captions(captions: Sequence[scene.Caption], form: encode.Format) -> Callable[[int, compose.Planes], None]:
+    frame = styles.Frame(form.width, form.height)
+    overlays = [(caption, compose.overlay(styles.patch(caption, frame))) for caption in captions]
+    fps = float(form.fps)
+
+    def lay(number: int, planes: compose.Planes) -> None:
+        for caption, item in overlays:
+            if caption.first <= number < caption.last:
+                opacity, rise = compose.presence(number, caption.first, caption.last, fps)
+                compose.blend(planes, item, opacity, rise)
+
+    return lay
+
+
+def _stretches(plan: scene.Scene, frames: int) -> Iterator[tuple[int, int, int | None]]:
+    """Yield the whole video as (first, last, number of the piece or None for the base's own frames)."""
+    at = 0
+    for number, piece in enumerate(plan.pieces):
+        last = min(piece.last, frames)
+        if at < piece.first:
+            yield at, min(piece.first, frames), None
+        if piece.first < last:
+            yield piece.first, last, number
+        at = piece.last
+    if at < frames:
+        yield at, frames, None
+
+
+def _leave(number: int, picture: U8) -> None:
+    """Draw nothing."""
+
+
+def _guarded(shown: scene.Shown, pictures: Iterator[U8]) -> Iterator[U8]:
+    try:
+        yield from pictures
+    except source.SourceError as problem:
+        raise _failure(shown, f"the asset {problem}") from None
+
+
+def _failure(shown: scene.Shown, reason: object) -> BackgroundFailure:
+    return BackgroundFailure(f"background {shown.number}{shown.backdrop.title}: {reason}")
+
+
+def _padded(sound: NDArray[np.float32] | None, length: int) -> NDArray[np.float32]:
+    out = np.zeros((2, length), np.float32)
+    if sound is not None:
+        out[:, : min(length, sound.shape[1])] = sound[:, :length]
+    return out
+
+
+def _poster_size(form: encode.Format) -> tuple[int, int]:
+    factor = min(1.0, THUMBNAIL_PX / max(form.width, form.height))
+    return round(form.width * factor / 2) * 2, round(form.height * factor / 2) * 2
+
+
+def _jpeg(picture: U8) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "JPEG", quality=86)
+    return out.getvalue()
