@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import ipaddress
 import sqlite3
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,6 +26,8 @@ PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
 
 TIMEOUT_S: Final = 10.0
 AT_ONCE: Final = 4
+MOST_UNDER_WAY: Final = 64
+IDLE_S: Final = 5.0
 
 
 class Sender:
@@ -31,6 +36,7 @@ class Sender:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._wake = asyncio.Event()
+        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="studio-callback")
 
     def wake(self) -> None:
@@ -41,21 +47,35 @@ class Sender:
         """Send until cancelled."""
         while True:
             self._wake.clear()
-            due = self._backend.store.owed(self._backend.now_s(), 100)
-            for event in ("completion", "whatsapp.ready"):
-                await asyncio.gather(*(self._handle(row) for row in due if row["event"] == event))
-            if due:
-                continue
+            any_order = any(fault.action == "reorder" for fault in self._backend.plan.faults)
+            room = MOST_UNDER_WAY - len(self._under_way)
+            # Those under way are still owed, so they are among the rows and must not take the room of others.
+            for owed in self._backend.store.owed(self._backend.now_s(), MOST_UNDER_WAY + room, any_order=any_order):
+                key = (owed["generation_id"], owed["event"])
+                if key not in self._under_way and len(self._under_way) < MOST_UNDER_WAY:
+                    task = asyncio.create_task(self._handle(owed))
+                    self._under_way[key] = task
+                    task.add_done_callback(functools.partial(self._done, key))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._pause_s())
 
     def close(self) -> None:
-        """Begin nothing new; what is under way ends by its own time limit."""
+        """Begin nothing new; what is under way ends by its own time limit, and is owed until it was taken."""
+        for task in list(self._under_way.values()):
+            task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _done(self, key: tuple[str, str], _: asyncio.Task[None]) -> None:
+        del self._under_way[key]
+        self._wake.set()
 
     def _pause_s(self) -> float:
         due = self._backend.store.next_due_s()
-        return 5.0 if due is None else min(max(due - self._backend.now_s(), 0.02), 5.0)
+        if due is None or len(self._under_way) >= MOST_UNDER_WAY:
+            return IDLE_S
+        wait = due - self._backend.now_s()
+        # What is due and under way wakes us when it is done.
+        return IDLE_S if wait <= 0 and self._under_way else min(max(wait, 0.02), IDLE_S)
 
     async def _handle(self, owed: sqlite3.Row) -> None:
         row = self._backend.store.generation(owed["generation_id"])
@@ -67,15 +87,17 @@ class Sender:
         met = self._backend.plan.meet("POST", "callback") if owed["attempts"] == 0 else ()
         if any(fault.action == "lost" for fault in met):
             self._settle(owed, "lost: rehearsed")
-            return
-        await self._deliver(owed, row, met)
+        else:
+            await self._deliver(owed, row, met)
 
-    async def _deliver(self, owed: sqlite3.Row, row: sqlite3.Row, met: Any) -> None:
+    async def _deliver(self, owed: sqlite3.Row, row: sqlite3.Row, met: Sequence[Fault]) -> None:
         shape, copies = "", 1
         for fault in met:
             match fault.action:
-                case "late" | "reorder":
-                    await asyncio.sleep(_pause_of(fault, row))
+                case "late":
+                    await asyncio.sleep(fault.number("seconds", 2))
+                case "reorder":
+                    await asyncio.sleep(_held_back_s(owed["event"], row["api_row_index"]))
                 case "forged":
                     await self._post(owed["url"], _forged(row, self._backend.links))
                 case "repeat":
@@ -109,17 +131,21 @@ def refusal(url: str, *, allow_remote: bool) -> str:
         return "not a URL"
     if parts.scheme not in {"http", "https"} or not host:
         return "not an http(s) URL"
-    loopback = host in LOOPBACK_HOSTS or host.startswith("127.")
-    if not loopback and not allow_remote:
+    if not allow_remote and not _is_loopback(host):
         return "not on this machine (the studio calls back further only with --allow-remote)"
     return ""
 
 
-def _pause_of(fault: Fault, row: sqlite3.Row) -> float:
-    if fault.action == "late":
-        return fault.number("seconds", 2)
-    # Earlier rows wait longer, so that later ones overtake them.
-    return max(0.6 - 0.1 * float(row["api_row_index"]), 0.0)
+def _is_loopback(host: str) -> bool:
+    # Names are not looked up: what they mean may change between the check and the call.
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host in LOOPBACK_HOSTS
+
+
+def _held_back_s(event: str, row_index: int) -> float:
+    """Return a delay that lets later rows overtake earlier ones, and whatsapp.ready its completion."""
+    return 0.0 if event == "whatsapp.ready" else max(0.6 - 0.1 * row_index, 0.1)
 
 
 def _forged(row: sqlite3.Row, links: records.Links) -> dict[str, Any]:

@@ -272,10 +272,15 @@ class StudioStore:
                 [(identifier, event, url, due_s) for identifier in identifiers for event in events],
             )
 
-    def owed(self, now_s: float, limit: int) -> list[sqlite3.Row]:
-        """Return callbacks that are due; a completion before its whatsapp.ready."""
+    def owed(self, now_s: float, limit: int, *, any_order: bool = False) -> list[sqlite3.Row]:
+        """Return callbacks that are due; a whatsapp.ready only after its completion is settled, unless any_order."""
+        after = (
+            "AND (event = 'completion' OR ? OR NOT EXISTS (SELECT 1 FROM callbacks earlier WHERE earlier.outcome = ''"
+            " AND earlier.generation_id = callbacks.generation_id AND earlier.event = 'completion'))"
+        )
         return self._db.execute(
-            "SELECT * FROM callbacks WHERE outcome = '' AND due_s <= ? ORDER BY due_s, rowid LIMIT ?", (now_s, limit)
+            f"SELECT * FROM callbacks WHERE outcome = '' AND due_s <= ? {after} ORDER BY due_s, rowid LIMIT ?",
+            (now_s, any_order, limit),
         ).fetchall()
 
     def next_due_s(self) -> float | None:

@@ -8,7 +8,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,15 @@ def studio_process(tmp_path: Path, *arguments: str) -> Iterator[StudioProcess]:
                     process.kill()
                     process.wait(10)
             process.stdout.close()
+
+
+def eventually(ready: Callable[[], Any], *, within_s: float = 20.0) -> Any:
+    """Return what `ready` gives as soon as that is true; look often, give up late."""
+    pause, end = threading.Event(), time.monotonic() + within_s
+    while not (found := ready()):
+        assert time.monotonic() < end, f"not within {within_s} s"
+        pause.wait(0.01)
+    return found
 
 
 def accepted(home: Path) -> list[dict[str, Any]]:
