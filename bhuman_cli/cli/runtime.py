@@ -184,7 +184,7 @@ def _signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
         del frame
         code = int(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED)
         if stop.is_pressed:
-            os._exit(code)
+            os._exit(int(ExitCode.IN_DOUBT) if stop.in_flight else code)
         stop.press(code)
         with contextlib.suppress(Exception):  # the screen may be half drawn; the button is pressed all the same
             say("stopping after the request in flight; press Ctrl-C again to leave at once")

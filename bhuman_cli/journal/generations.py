@@ -73,6 +73,18 @@ def waiting(journal: Journal, run: Run) -> list[Waiting]:
     ]  # fmt: skip
 
 
+def fronts(journal: Journal, run: Run) -> list[tuple[int, int]]:
+    """Return (chunk, furthest finished place) of the run's requests: where waiting goes on after a stop."""
+    return [
+        (found[0], found[1])
+        for found in journal.query(
+            "SELECT claim.chunk_id, max(claim.place) FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
+            " AND claim.chunk_id IS NOT NULL AND claim.ended_at IS NOT NULL GROUP BY claim.chunk_id",
+            (run.run_no,),
+        )
+    ]
+
+
 def chunk_facts(journal: Journal, chunk_id: int) -> list[ClaimFacts]:
     """Return what is known of every place of a chunk, in place order."""
     return [

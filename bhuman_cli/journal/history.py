@@ -20,6 +20,7 @@ class Listed:
     run: Run
     tally: dict[str, int]
     unsent: int
+    is_forgotten: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -63,7 +64,13 @@ def listing(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[Lis
 
 def _listed(journal: Journal, run: Run) -> Listed:
     unsent = generations.unsent(journal, run) if run.state == "confirmed" else 0
-    return Listed(run=run, tally=generations.tally(journal, run), unsent=unsent)
+    forgotten = journal.one("SELECT count(*) > 0 AND count(cells) = 0 FROM row WHERE run_no = ?", (run.run_no,))
+    return Listed(
+        run=run,
+        tally=generations.tally(journal, run),
+        unsent=unsent,
+        is_forgotten=bool(forgotten and forgotten[0]),
+    )
 
 
 def listed(journal: Journal, run: Run) -> Listed:
@@ -210,6 +217,23 @@ def forget_values(journal: Journal, run: Run) -> None:
             "UPDATE claim SET url = '', share_url = '', thumbnail = '', gif = '', whatsapp_video_url = '', message = ''"
             " WHERE run_no = ? AND ended_at IS NOT NULL AND status = 'failed'",
             (run.run_no,),
+        )
+
+
+def forget_payments(journal: Journal, run: Run) -> None:
+    """Remove a run with everything it knows of what was paid: a later render of its rows pays again."""
+    with journal.transaction():
+        values = (run.run_no,)
+        mine = "(SELECT claim_id FROM claim WHERE run_no = ?)"
+        journal.execute(f"UPDATE row SET claim_id = NULL, plan = NULL WHERE claim_id IN {mine}", values)
+        journal.execute(f"UPDATE claim SET replaced_by = NULL WHERE replaced_by IN {mine}", values)
+        journal.execute("DELETE FROM claim WHERE run_no = ?", values)
+        journal.execute("DELETE FROM answer WHERE chunk_id IN (SELECT chunk_id FROM chunk WHERE run_no = ?)", values)
+        journal.execute("UPDATE chunk SET parent_id = NULL WHERE run_no = ?", values)
+        journal.execute("DELETE FROM chunk WHERE run_no = ?", values)
+        journal.execute("DELETE FROM run WHERE run_no = ?", values)
+        journal.insert(
+            "INSERT INTO decision (at, run_id, what) VALUES (?, ?, 'forget-payments')", (journal.now(), run.run_id)
         )
 
 

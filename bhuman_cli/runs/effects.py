@@ -18,11 +18,15 @@ from bhuman_cli.ports import Clock
 
 
 class Stop:
-    """The stop button: pressed by a signal, looked at between requests. exit_code: 130 or 143 once pressed."""
+    """The stop button: pressed by a signal, looked at between requests. exit_code: 130 or 143 once pressed.
+
+    in_flight: a paid request is on its way, so that leaving at once leaves it in doubt.
+    """
 
     def __init__(self) -> None:
         self._pressed = threading.Event()
         self.exit_code = 0
+        self.in_flight = False
 
     def press(self, exit_code: int) -> None:
         """Ask the run to end after the request in flight."""

@@ -60,6 +60,8 @@ class Polling:
         self._schedule = Schedule(ScheduleOptions(interval_s=self.interval_s), self.effects.rng)
         now = self.effects.clock.monotonic_s()
         self.last_end_s = self.good_at_s = now
+        for chunk, place in generations.fronts(self.effects.journal, self.run):
+            self._schedule.seen_finished(chunk, place)
 
     @property
     def remaining(self) -> int:

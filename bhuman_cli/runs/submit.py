@@ -94,15 +94,19 @@ class Sending:
 
     def _send(self, chunk: Chunk) -> float:
         effects = self.effects
-        outcome = effects.service.post(
-            self.shape.route, chunk.body, lambda: chunks.begin_sending(effects.journal, chunk)
-        )
+
+        def begin() -> None:
+            chunks.begin_sending(effects.journal, chunk)
+            effects.stop.in_flight = True
+
+        outcome = effects.service.post(self.shape.route, chunk.body, begin)
         if isinstance(outcome, NotSent):
             return self._not_sent(outcome)
         self._connects = 0
         self.requests += 1
         answer = Answer(status=outcome.status, headers=dict(outcome.headers), body=outcome.body, error=outcome.error)
         keep(effects, chunk, outcome, answer)
+        effects.stop.in_flight = False
         known = frozenset(chunks.known_ids(effects.journal, judge.found_ids(answer.body)))
         verdict = judge.judge(answer, rows=chunk.rows, known=known)
         return self._apply(chunk, verdict)

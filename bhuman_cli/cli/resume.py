@@ -1,0 +1,235 @@
+"""Owns `bhuman resume`: continue stored runs without their files, and carry out what a person decides about doubts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bhuman_cli import credentials, domain, errors, settings
+from bhuman_cli.cli import finish, runtime
+from bhuman_cli.cli import options as opt
+from bhuman_cli.cli.console import Console
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import chunks, drafts, generations, history
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.ports import SystemClock
+from bhuman_cli.runs import lock, recovery
+
+_WORDS = ("resend", "abandon")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one `resume` was asked for. in_doubt: resend, abandon, or ""."""
+
+    console: Console
+    values: settings.Settings
+    home: settings.Home
+    in_doubt: str
+    accept_position: bool
+    is_all: bool
+    yes: bool
+
+
+def resume(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="The run to continue; the latest unfinished one if left out.")
+    ] = None,
+    *,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")
+    ] = False,
+    in_doubt: Annotated[
+        str | None,
+        typer.Option(
+            "--in-doubt", metavar="resend|abandon", help="Decide requests in doubt: pay again, or give the rows up."
+        ),
+    ] = None,
+    accept_position: Annotated[
+        bool,
+        typer.Option("--accept-position", help="Keep ids beside their rows although the service's record disagrees."),
+    ] = False,
+    yes: opt.Yes = None,
+    no_input: opt.NoInput = None,
+    wait: opt.Wait = None,
+    timeout: opt.Timeout = None,
+    poll_interval: opt.PollInterval = None,
+    rate: opt.Rate = None,
+    lock_wait: opt.LockWait = None,
+    profile: opt.Profile = None,
+    json: opt.Json = None,
+    progress: opt.Progress = None,
+    log_file: opt.LogFile = None,
+) -> int:
+    """Continue a run without its file: send what is unsent, wait, write the results.
+
+    Service, target and results file are those of the run. Nothing that may have been paid is sent again unless you say
+    `--in-doubt resend`.
+
+    **Examples**
+
+    `bhuman resume`   the latest unfinished run
+
+    `bhuman resume --all`   from cron
+
+    `bhuman resume r7f3a91c04e --in-doubt abandon`
+    """
+    flags = {
+        "wait": wait, "timeout": timeout, "poll_interval": poll_interval, "rate": rate, "lock_wait": lock_wait,
+        "json": json, "progress": progress, "log_file": log_file, "no_input": no_input,
+    }  # fmt: skip
+    if in_doubt is not None and in_doubt not in _WORDS:
+        raise errors.UsageError(
+            f"--in-doubt takes resend or abandon, not {in_doubt[:20]!r}", hint="bhuman resume --help"
+        )
+    if all_ and (run_id or in_doubt or accept_position):
+        raise errors.UsageError("--all continues every run; decide about doubts one run at a time", hint="bhuman runs")
+    values = settings.load(flags=flags, input_path=None, environ=os.environ, profile=profile)
+    wish = Wish(
+        console=Console(json_mode=bool(json), no_input=bool(no_input), log_file=values.get("log_file")),
+        values=values,
+        home=settings.home(os.environ),
+        in_doubt=in_doubt or "",
+        accept_position=accept_position,
+        is_all=all_,
+        yes=bool(yes),
+    )
+    with contextlib.closing(runtime.open_journal(wish.home)) as journal:
+        return _all(wish, journal) if all_ else _one(wish, journal, run_id)
+
+
+def _one(wish: Wish, journal: Journal, run_id: str | None) -> int:
+    if run_id is not None:
+        return _continue(wish, journal, drafts.find(journal, run_id))
+    unfinished = history.unfinished(journal)
+    if not unfinished:
+        wish.console.say("there is no unfinished run")
+        if wish.values.get("json"):
+            wish.console.out_json({"schema": finish.SCHEMA, "run_id": None, "exit_code": 0, "next": None})
+        return int(ExitCode.OK)
+    return _continue(wish, journal, unfinished[0])
+
+
+def _all(wish: Wish, journal: Journal) -> int:
+    codes: list[ExitCode] = []
+    for run in reversed(history.unfinished(journal)):
+        try:
+            codes.append(ExitCode(_continue(wish, journal, run)))
+        except errors.Refusal as refusal:
+            if refusal.code != "locked":
+                raise
+            wish.console.say(f"run {run.run_id} is skipped: {refusal.message}")
+        except errors.BhumanError as error:
+            wish.console.error(error)
+            codes.append(error.exit_code)
+        if codes and codes[-1] in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
+            return int(codes[-1])
+    if not codes:
+        wish.console.say("nothing was to be continued")
+    return int(errors.worst(codes))
+
+
+def _continue(wish: Wish, journal: Journal, run: Run) -> int:
+    """Continue one run under its target's lock."""
+    if run.state == "draft":
+        raise errors.UsageError(f"run {run.run_id} was never confirmed; nothing of it is sent", hint="bhuman runs")
+    is_local = run.target.service == domain.LOCAL_SERVICE
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(
+            lock.hold(
+                wish.home.state, run.target, clock=SystemClock(), wait_s=float(wish.values.get("lock_wait")),
+                on_wait=wish.console.say,
+            )
+        )  # fmt: skip
+        if is_local:
+            template = run.options.get("template")
+            link = stack.enter_context(runtime.local(wish.home, Path(template) if template else None, wish.console))
+        else:
+            found = credentials.find(os.environ, wish.home, wish.values.get("profile"), service=_service(wish, run))
+            link = stack.enter_context(runtime.remote(wish.values, wish.console, found))
+        recovery.reopen(journal, run.target_id, runtime.rescue_places(wish.home, Path(run.output_path)))
+        _decide(wish, journal, run)
+        run = drafts.find(journal, run.run_id)
+        if run.state == "superseded":
+            wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")
+        elif not wish.is_all:
+            drafts.release_sample(journal, run)
+        return finish.carry_out(_manner(wish, run, is_local=is_local), journal, run, link)
+
+
+def _service(wish: Wish, run: Run) -> str:
+    """Return the run's service, the same as the environment's.
+
+    Raises:
+        UsageError: the environment names another one.
+    """
+    named = settings.service_name(str(wish.values.get("base_url")))
+    if named != run.target.service:
+        raise errors.UsageError(
+            f"run {run.run_id} belongs to {run.target.service}, but {wish.values.source('base_url')} names {named}",
+            hint=f"BHUMAN_BASE_URL={run.options.get('base_url') or run.target.service} bhuman resume {run.run_id}",
+        )
+    return named
+
+
+def _manner(wish: Wish, run: Run, *, is_local: bool) -> finish.Manner:
+    values = wish.values
+    stored = run.options
+
+    def chosen(name: str) -> Any:
+        return values.get(name) if values.is_given(name) or stored.get(name) is None else stored.get(name)
+
+    interval = float(chosen("poll_interval"))
+    if is_local and not values.is_given("poll_interval") and stored.get("poll_interval") is None:
+        interval = runtime.LOCAL_INTERVAL_S
+    return finish.Manner(
+        console=wish.console,
+        home=wish.home,
+        is_json=bool(values.get("json")) and not wish.is_all,
+        progress=values.get("progress"),
+        waits=bool(values.get("wait")),
+        timeout_s=chosen("timeout"),
+        interval_s=interval,
+        chunk_size=int(stored.get("chunk_size") or 500),
+        submits=run.state == "confirmed",
+        asks=wish.console.is_interactive() and not wish.yes,
+        yes=wish.yes,
+    )
+
+
+def _decide(wish: Wish, journal: Journal, run: Run) -> None:
+    """Carry out what the person decided, each decision journaled."""
+    if wish.accept_position:
+        kept = chunks.settle_conflicts(journal, run, accept_position=True)
+        wish.console.say(f"{kept} rows keep the ids beside them")
+    if not wish.in_doubt:
+        return
+    doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state in {"in_doubt", "mapping"}]
+    rows = sum(_unbound(journal, chunk) for chunk in doubtful)
+    if wish.in_doubt == "resend":
+        question = f"{rows} rows may be paid twice. Send them again?"
+        if wish.console.is_interactive() and not wish.yes and not wish.console.confirm(question):
+            raise errors.Refusal("not confirmed; nothing was sent", code="not_confirmed")
+        wish.console.say(f"{rows} rows are sent again; they may be paid twice")
+    act: Callable[[chunks.Chunk], int] = (
+        (lambda chunk: chunks.free(journal, chunk, why="resend", run_id=run.run_id))
+        if wish.in_doubt == "resend"
+        else (lambda chunk: chunks.abandon(journal, chunk, run_id=run.run_id))
+    )
+    for chunk in doubtful:
+        if chunk.state == "mapping":
+            chunks.doubt(journal, chunk, chunk.reason)
+        act(replace(chunk, state=domain.ChunkState.IN_DOUBT))
+    if wish.in_doubt == "abandon":
+        chunks.settle_conflicts(journal, run, accept_position=False)
+
+
+def _unbound(journal: Journal, chunk: chunks.Chunk) -> int:
+    return sum(fact.generation_id is None for fact in generations.chunk_facts(journal, chunk.chunk_id))

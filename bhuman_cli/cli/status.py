@@ -1,0 +1,259 @@
+"""Owns `bhuman status`: one generation, campaign, instance or run, from the journal and the service."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from bhuman_cli import credentials, domain, durations, errors, ids
+from bhuman_cli.cli import runs, runtime, session
+from bhuman_cli.cli.console import Console
+from bhuman_cli.domain import Generation, Status, Target, TargetKind, short_id
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import drafts, generations, history
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.ports import SystemClock
+
+if TYPE_CHECKING:
+    from bhuman_cli.api.client import Client
+
+_RUN: Final = re.compile(r"r[0-9a-f]{10}")
+_KINDS: Final = ("generation", "campaign", "instance", "run")
+_MOST_PAGES: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What is known. lines: for people. document: for programs. notice: what could not be asked."""
+
+    lines: tuple[tuple[str, str], ...]
+    document: dict[str, Any]
+    code: ExitCode
+    notice: str = ""
+
+
+def status(
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="A run, generation, campaign or instance; app URLs may be pasted.")
+    ],
+    *,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="|".join(_KINDS), help="What the id is, if it can't be told.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again until it is finished.")] = False,
+    interval: Annotated[str, typer.Option("--interval", metavar="D", help="How often --watch looks.")] = "10s",
+    profile: session.ProfileOption = None,
+    json_output: session.JsonOption = False,
+) -> int:
+    """Show where something stands; the exit code is that of `bhuman render`.
+
+    **Examples**
+
+    `bhuman status r7f3a91c04e`
+
+    `bhuman status https://app.bhuman.ai/campaign/generatedVideos/UUID`
+
+    `bhuman status GENERATION_ID --watch`
+    """
+    if kind is not None and kind not in _KINDS:
+        raise errors.UsageError(f"--kind takes {', '.join(_KINDS)}", hint="bhuman status --help")
+    opened = session.start(profile=profile, json_mode=json_output)
+    every_s = durations.parse(interval)
+    clock = SystemClock()
+    last = ""
+    with contextlib.closing(runtime.open_journal(opened.home)) as journal:
+        while True:
+            report = _look(opened, journal, identifier, kind)
+            shown = str(report.document)
+            if shown != last:
+                last = shown
+                _say(opened.console, report, is_json=json_output)
+            if not watch or report.code is not ExitCode.NOT_FINISHED:
+                return int(report.code)
+            clock.sleep(every_s)
+
+
+def _say(console: Console, report: Report, *, is_json: bool) -> None:
+    if report.notice:
+        console.say(report.notice)
+    if is_json:
+        console.out_json(report.document)
+    else:
+        console.table(("", ""), report.lines)
+
+
+def _look(opened: session.Session, journal: Journal, identifier: str, kind: str | None) -> Report:
+    if kind == "run" or (kind is None and _RUN.fullmatch(identifier.strip())):
+        return _run(journal, identifier.strip())
+    parsed = ids.parse(identifier)
+    kind = kind or parsed.kind or _kind_in(journal, parsed.uuid)
+    try:
+        held = opened.found_credentials()
+    except errors.CredentialsError:
+        held = None
+    with opened.client(held) as client:
+        if kind in {None, "generation"}:
+            report = _generation(journal, client, parsed.uuid)
+            if report is not None:
+                return report
+        if kind == "generation":
+            raise errors.ApiError("neither the journal nor the service knows this generation", status=404)
+        targets = [TargetKind(kind)] if kind else [TargetKind.CAMPAIGN, TargetKind.INSTANCE]
+        return _target(opened, journal, client, targets, parsed.uuid, held)
+
+
+def _kind_in(journal: Journal, uuid: str) -> str | None:
+    if history.by_generation(journal, uuid) is not None:
+        return "generation"
+    return next((kind for kind in TargetKind if history.runs_of_target(journal, kind, uuid)), None)
+
+
+def _run(journal: Journal, run_id: str) -> Report:
+    listed = history.listed(journal, drafts.find(journal, run_id))
+    state = runs.state_of(listed)
+    tally = generations.tally(journal, listed.run, selected_only=True)
+    code = _code(tally, unsent=listed.unsent)
+    lines = [
+        ("run", listed.run.run_id),
+        ("file", listed.run.input_path),
+        ("results", listed.run.output_path),
+        (str(listed.run.target.kind), listed.run.target.api_id),
+        ("service", listed.run.target.service),
+        ("state", state + (f" by {listed.run.superseded_by}" if listed.run.superseded_by else "")),
+        *((status, str(count)) for status, count in sorted(listed.tally.items())),
+    ]
+    if listed.run.stopped:
+        lines.append(("stopped", listed.run.stopped))
+    if state == "unfinished":
+        lines.append(("next", f"bhuman resume {listed.run.run_id}"))
+    document = {"schema": "bhuman.status/1", "kind": "run", **runs.as_json(listed), "exit_code": int(code)}
+    return Report(lines=tuple(lines), document=document, code=code)
+
+
+def _code(tally: dict[str, int], *, unsent: int = 0) -> ExitCode:
+    codes = []
+    if tally.get(Status.IN_DOUBT):
+        codes.append(ExitCode.IN_DOUBT)
+    if unsent or any(tally.get(word) for word in tally if word not in _ENDS):
+        codes.append(ExitCode.NOT_FINISHED)
+    if any(tally.get(word) for word in (Status.FAILED, Status.REJECTED, Status.INVALID)):
+        codes.append(ExitCode.ROWS_FAILED)
+    return errors.worst(codes)
+
+
+_ENDS: Final = (
+    Status.SUCCEEDED, Status.FAILED, Status.REJECTED, Status.INVALID, Status.SKIPPED, Status.IN_DOUBT,
+)  # fmt: skip
+
+
+def _generation(journal: Journal, client: Client, uuid: str) -> Report | None:
+    known = history.by_generation(journal, uuid)
+    try:
+        record = client.generation(uuid)
+    except errors.BhumanError as error:
+        if known is None:
+            raise
+        return _from_journal(journal, known, uuid, f"the service could not be asked: {error.message}")
+    if record is None:
+        return _from_journal(journal, known, uuid, "the service does not know it") if known else None
+    lines = [(name, value) for name, value in _fields(record).items() if value]
+    if known is not None:
+        lines.append(("row", f"{known[1]} of run {known[0].run_id}"))
+    code = _code({record.status if record.is_final else "processing": 1})
+    document = {
+        "schema": "bhuman.status/1",
+        "kind": "generation",
+        **_fields(record),
+        "run_id": known[0].run_id if known else None,
+        "row_index": known[1] if known else None,
+        "exit_code": int(code),
+    }
+    return Report(lines=tuple(lines), document=document, code=code)
+
+
+def _fields(record: Generation) -> dict[str, str]:
+    names = ("id", "status", "share_url", "url", "thumbnail", "gif", "whatsapp_video_url", "message", "execution_name")
+    return {name: str(getattr(record, name)) for name in (*names, "generated_at")}
+
+
+def _from_journal(journal: Journal, known: tuple[drafts.Run, int], uuid: str, notice: str) -> Report:
+    run, row_index = known
+    row = next(item for item in generations.results(journal, run) if item.fields["row_index"] == str(row_index))
+    fields = {name: value for name, value in row.fields.items() if value}
+    code = _code({row.fields["status"]: 1})
+    document = {"schema": "bhuman.status/1", "kind": "generation", **row.fields, "run_id": run.run_id}
+    return Report(
+        lines=(*fields.items(), ("run", run.run_id)),
+        document={**document, "id": uuid, "exit_code": int(code)},
+        code=code,
+        notice=f"{notice}; this is what the journal knows",
+    )
+
+
+def _target(
+    opened: session.Session,
+    journal: Journal,
+    client: Client,
+    kinds: list[TargetKind],
+    uuid: str,
+    held: credentials.Credentials | None,
+) -> Report:
+    """Count a target's videos from its list where that is open, else from the journal, and say which."""
+    refused: errors.BhumanError | None = None
+    for kind in kinds:
+        target = Target(service=opened.service, kind=kind, api_id=uuid)
+        try:
+            if held is None:
+                raise errors.CredentialsError("there are no credentials to read its list with", hint="bhuman login")
+            return _counted(client, target)
+        except errors.BhumanError as error:
+            refused = refused or error
+    known = [item for kind in kinds for item in history.runs_of_target(journal, kind, uuid)]
+    if not known:
+        raise refused or errors.UsageError(f"nothing is known of {short_id(uuid)}", hint="bhuman runs")
+    tally: Counter[str] = Counter()
+    for item in known:
+        if item.run.state == "confirmed":
+            tally.update(item.tally)
+    why = f"its list can't be read ({refused.message})" if refused else "its list can't be read"
+    report = _summed(Target(service=known[0].run.target.service, kind=kinds[0], api_id=uuid), dict(tally), "journal")
+    return Report(
+        lines=report.lines,
+        document=report.document,
+        code=report.code,
+        notice=f"{why}; this is what the journal knows. A user token (BHUMAN_TOKEN) opens the list.",
+    )
+
+
+def _counted(client: Client, target: Target) -> Report:
+    tally: Counter[str] = Counter()
+    for page in range(_MOST_PAGES):
+        found = client.generations_page(target, page)
+        tally.update(record.status or "unknown" for record in found.generations)
+        if len(found.generations) + found.unreadable < 100:
+            break
+    return _summed(target, dict(tally), "service")
+
+
+def _summed(target: Target, tally: dict[str, int], source: str) -> Report:
+    code = _code(tally)
+    lines = [
+        (str(target.kind), target.api_id),
+        ("service", target.service if target.service != domain.LOCAL_SERVICE else "local studio"),
+        ("videos", str(sum(tally.values()))),
+        *((status, str(count)) for status, count in sorted(tally.items())),
+    ]
+    document = {
+        "schema": "bhuman.status/1",
+        "kind": str(target.kind),
+        "target": {f"{target.kind}_id": target.api_id},
+        "source": source,
+        "rows": {"total": sum(tally.values()), **tally},
+        "exit_code": int(code),
+    }
+    return Report(lines=tuple(lines), document=document, code=code)
