@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -12,6 +15,7 @@ import requests
 import requests.adapters
 import requests.utils
 import urllib3.exceptions
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from bhuman_cli.api.retry import Failure
 from bhuman_cli.ports import Clock
@@ -59,8 +63,9 @@ class NoAnswer(Exception):
 class Transport:
     """A connection pool that follows no redirects, keeps no cookies and reads no `.netrc`."""
 
-    def __init__(self, *, clock: Clock, pool_size: int, user_agent: str) -> None:
+    def __init__(self, *, clock: Clock, pool_size: int, user_agent: str, total_s: float = TOTAL_S) -> None:
         self._clock = clock
+        self._total_s = total_s
         self._session = requests.Session()
         # `trust_env` would let ~/.netrc replace the Authorization header; proxies are read below instead.
         self._session.trust_env = False
@@ -69,7 +74,7 @@ class Transport:
         self._session.headers.update(
             {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
         )
-        adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
+        adapter = _BoundedAdapter(pool_size, total_s)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -83,7 +88,7 @@ class Transport:
         Raises:
             NoAnswer: no connection, no complete answer within 30 s, or one over the limit.
         """
-        deadline = self._clock.monotonic_s() + TOTAL_S
+        deadline = self._clock.monotonic_s() + self._total_s
         try:
             response = self._session.request(
                 request.method,
@@ -91,7 +96,7 @@ class Transport:
                 params=list(request.query) or None,
                 data=request.body,
                 headers=dict(request.headers),
-                timeout=(CONNECT_S, TOTAL_S),
+                timeout=(CONNECT_S, self._total_s),
                 allow_redirects=False,
                 stream=True,
                 proxies=proxies_for(request.url),
@@ -115,12 +120,53 @@ class Transport:
             if size > limit_bytes:
                 raise NoAnswer(Failure.TOO_LARGE, f"the answer is larger than {limit_bytes // 2**20} MiB")
             if self._clock.monotonic_s() > deadline:
-                raise NoAnswer(Failure.READ, f"the answer was not complete after {TOTAL_S:.0f} s")
+                raise NoAnswer(Failure.READ, f"the answer was not complete after {self._total_s:.0f} s")
             pieces.append(piece)
         expected = response.headers.get("content-length", "")
         if response.raw.length_remaining:
             raise NoAnswer(Failure.READ, f"the answer ended after {size} of {expected[:20]} bytes")
         return b"".join(pieces)
+
+
+class _BoundedAdapter(requests.adapters.HTTPAdapter):
+    """An adapter whose connections wait for the header block no longer than allowed in all.
+
+    A time-out of `requests` is per read: a server that drips header lines would hold a thread for hours.
+    """
+
+    def __init__(self, pool_size: int, total_s: float) -> None:
+        self._kinds = {kind: _bounded(kind, total_s) for kind in (HTTPConnection, HTTPSConnection)}
+        super().__init__(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool for a request, its connections bounded."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = self._kinds.get(pool.ConnectionCls, pool.ConnectionCls)
+        return pool
+
+
+def _bounded(kind: type[HTTPConnection], total_s: float) -> type[Any]:
+    class Bounded(kind):  # type: ignore[valid-type, misc]
+        def getresponse(self) -> Any:
+            is_cut = threading.Event()
+            timer = threading.Timer(total_s, _cut, (self.sock, is_cut))
+            timer.daemon = True
+            timer.start()
+            try:
+                response = super().getresponse()
+            finally:
+                timer.cancel()
+            if is_cut.is_set():  # http.client takes a header block that just ends for a whole one
+                raise TimeoutError
+            return response
+
+    return Bounded
+
+
+def _cut(connection: Any, is_cut: threading.Event) -> None:
+    is_cut.set()
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def proxies_for(url: str) -> dict[str, str]:
@@ -152,8 +198,10 @@ def explained(error: Exception) -> NoAnswer:
         return NoAnswer(Failure.CONNECT, "the connection was refused or there is no route")
     if any(isinstance(link, _TIMED_OUT_CONNECTING) for link in chain):
         return NoAnswer(Failure.CONNECT, f"no connection within {CONNECT_S:.0f} s")
-    if any(isinstance(link, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError) for link in chain):
-        return NoAnswer(Failure.READ, f"no answer within {TOTAL_S:.0f} s")
+    if any(
+        isinstance(link, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError) for link in chain
+    ):
+        return NoAnswer(Failure.READ, "no complete answer in time")
     return NoAnswer(Failure.READ, "the connection broke before the answer was complete")
 
 

@@ -1,0 +1,350 @@
+"""The endpoints: what is asked, with which credentials, how often, and what the answers become."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+import responses
+from responses import matchers
+
+from bhuman_cli.api.client import Client
+from bhuman_cli.api.limiter import Limiter
+from bhuman_cli.credentials import Credentials
+from bhuman_cli.domain import Target, TargetKind
+from bhuman_cli.errors import ApiError, ExitCode, InDoubtError, ServiceDown
+from tests.support.clocks import HeldClock
+
+BASE = "https://studio.example"
+API = f"{BASE}/api/ai_studio"
+ID = "c10ee155-6202-4cec-9a40-dde536e2ab4e"
+BASIC = "Basic " + base64.b64encode(b"id:canary-secret").decode()
+BEARER = "Bearer canary-token"
+RECORD = {"id": ID, "status": "succeeded", "url": "https://a/v.mp4", "text": ["Alex"], "row_index": 0}
+CAMPAIGN = Target(service=BASE, kind=TargetKind.CAMPAIGN, api_id="c" * 8)
+INSTANCE = Target(service=BASE, kind=TargetKind.INSTANCE, api_id="i" * 8)
+
+Make = Callable[..., Client]
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+@pytest.fixture
+def notices() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def make(clock: HeldClock, notices: list[str]) -> Iterator[Make]:
+    made: list[Client] = []
+
+    def build(*, basic: bool = True, bearer: bool = False, base: str = BASE) -> Client:
+        held = Credentials(
+            basic=BASIC.removeprefix("Basic ") if basic else None,
+            bearer="canary-token" if bearer else None,
+            source="test",
+        )
+        pace = Limiter(clock, rate_per_s=None)
+        made.append(Client(base, held, clock=clock, limiter=pace, user_agent="test", on_notice=notices.append))
+        return made[-1]
+
+    yield build
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def http() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
+        yield mock
+
+
+def auth(value: str | None) -> Any:
+    def match(request: requests.PreparedRequest) -> tuple[bool, str]:
+        found = request.headers.get("Authorization")
+        return found == value, f"Authorization is {found}"
+
+    return match
+
+
+def query(**pairs: str) -> Any:
+    return matchers.query_param_matcher(pairs)
+
+
+def enveloped(result: Any) -> dict[str, Any]:
+    return {"code": 200, "result": result}
+
+
+def test_a_generation_is_asked_for_without_credentials(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/generated_video_by_id", json=enveloped(RECORD), match=[auth(None), query(id=ID)])
+    client = make()
+    found = client.generation(ID)
+    assert found is not None
+    assert (found.id, found.text, client.polls) == (ID, ("Alex",), 1)
+
+
+def test_basic_only_where_the_service_wants_it_and_then_at_once(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/generated_video_by_id", status=401, match=[auth(None)])
+    http.get(f"{API}/generated_video_by_id", json=RECORD, match=[auth(BASIC)])
+    client = make()
+    client.generation(ID)
+    client.generation(ID)
+    assert [call.request.headers.get("Authorization") for call in http.calls] == [None, BASIC, BASIC]
+    assert client.polls == 3
+
+
+def test_a_refused_key_is_exit_4(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/generated_video_by_id", status=401, json={"error": "who?"})
+    with pytest.raises(ApiError, match="generated_video_by_id: the service answered 401: who") as caught:
+        make().generation(ID)
+    assert (caught.value.exit_code, caught.value.hint) == (ExitCode.CREDENTIALS, "bhuman login")
+    assert len(http.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "payload"),
+    [
+        (404, {"error": "x"}),
+        (400, {"error": "x"}),
+        (410, {}),
+        (200, enveloped(None)),
+        (200, None),
+        (200, {"code": 404, "error": "x"}),
+    ],
+)
+def test_an_unknown_generation_is_none(make: Make, http: responses.RequestsMock, status: int, payload: Any) -> None:
+    http.get(f"{API}/generated_video_by_id", status=status, body=json.dumps(payload))
+    assert make().generation(ID) is None
+
+
+def test_an_answer_for_another_video_is_not_believed(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/generated_video_by_id", json=enveloped({**RECORD, "id": "0" * 36}))
+    with pytest.raises(ServiceDown, match="another video"):
+        make().generation(ID)
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "parameter"),
+    [
+        (CAMPAIGN, "generated_video_by_campaign_id", "campaign_id"),
+        (INSTANCE, "generated_video_by_video_instance_id", "video_instance_id"),
+    ],
+)
+def test_a_page_of_results(make: Make, http: responses.RequestsMock, target: Target, path: str, parameter: str) -> None:
+    http.get(
+        f"{API}/{path}",
+        json=enveloped({"total": 7, "videos": [RECORD]}),
+        match=[auth(BEARER), query(**{parameter: target.api_id, "page": "2", "size": "100"})],
+    )
+    page = make(bearer=True).generations_page(target, 2)
+    assert (page.total, [one.id for one in page.generations]) == (7, [ID])
+
+
+def test_a_list_tries_the_token_then_the_key(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/campaigns", status=401, match=[auth(BEARER)])
+    http.get(f"{API}/campaigns", json=enveloped({"total": 0, "campaigns": []}), match=[auth(BASIC)])
+    assert make(bearer=True).campaigns(0).total == 0
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_closed_list_says_which_key_opens_it(make: Make, http: responses.RequestsMock, status: int) -> None:
+    http.get(f"{API}/campaigns", status=status, json={"error": "no"})
+    with pytest.raises(ApiError) as caught:
+        make().campaigns(0)
+    assert (caught.value.status, caught.value.hint) == (status, "bhuman login --token")
+
+
+def test_campaigns_and_instances(make: Make, http: responses.RequestsMock) -> None:
+    http.get(
+        f"{API}/campaigns", json=enveloped({"total": 1, "campaigns": [{"id": "c"}]}), match=[query(page="1", size="50")]
+    )
+    http.get(
+        f"{API}/video_instances", json={"total": 1, "instances": [{"id": "i"}]}, match=[query(page="0", size="100")]
+    )
+    http.get(f"{API}/campaign", json=enveloped({"id": "c"}), match=[query(id="c")])
+    http.get(f"{API}/video_instance", json=enveloped([{"id": "i"}]), match=[query(id="i")])
+    http.get(f"{API}/campaign", status=404, match=[query(id="none")])
+    client = make()
+    assert client.campaigns(1, 50).items == ({"id": "c"},)
+    assert client.instances(0).items == ({"id": "i"},)
+    assert client.campaign("c") == {"id": "c"}
+    assert client.instance("i") == {"id": "i"}
+    assert client.campaign("none") is None
+
+
+def test_creating_and_changing(make: Make, http: responses.RequestsMock) -> None:
+    body = matchers.json_params_matcher
+    http.post(f"{API}/campaign", json=enveloped({"id": "new"}), match=[body({"name": "x"})])
+    http.put(f"{API}/video_instance", json=enveloped(None), match=[body({"id": "i", "name": "y"}), query(id="i")])
+    http.post(
+        f"{API}/webhook", json=enveloped({"id": "w"}), match=[body({"name": "n", "webhook": "https://h"}), auth(BASIC)]
+    )
+    http.post(
+        f"{API}/speakeasy_projects/import",
+        json=enveloped("instance-id"),
+        match=[body({"project_id": "p", "workspace_id": "w"}), auth(BASIC)],
+    )
+    http.post(f"{API}/videos_preview", json=enveloped({"x": 1}), match=[body({"a": 1})])
+    client = make()
+    assert client.create(TargetKind.CAMPAIGN, {"name": "x"}) == {"id": "new"}
+    assert client.update(TargetKind.INSTANCE, "i", {"name": "y"}) is None
+    assert client.create_webhook("n", "https://h") == {"id": "w"}
+    assert client.import_speakeasy("p", "w") == "instance-id"
+    assert client.videos_preview({"a": 1}) == {"x": 1}
+    assert client.polls == 0
+
+
+def test_webhooks_and_projects(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/webhook", json=enveloped([{"id": "w"}]))
+    http.get(f"{API}/speakeasy_projects", json=[{"id": "p"}])
+    client = make()
+    assert client.webhooks().items == ({"id": "w"},)
+    assert client.speakeasy_projects().items == ({"id": "p"},)
+
+
+def test_a_get_is_asked_three_times_and_then_given_up(
+    make: Make, http: responses.RequestsMock, clock: HeldClock
+) -> None:
+    http.get(f"{API}/webhook", status=503, json={"error": "busy"})
+    client = make()
+    with pytest.raises(ApiError, match="503: busy") as caught:
+        client.webhooks()
+    assert (client.polls, caught.value.exit_code) == (3, ExitCode.DOWN)
+    assert sum(clock.slept) <= 3.0
+
+
+def test_a_get_recovers(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/webhook", body=requests.ConnectionError("reset"))
+    http.get(f"{API}/webhook", status=502)
+    http.get(f"{API}/webhook", json=enveloped([]))
+    client = make()
+    assert client.webhooks().items == ()
+    assert client.polls == 3
+
+
+def test_retry_after_is_kept_and_said(
+    make: Make, http: responses.RequestsMock, clock: HeldClock, notices: list[str]
+) -> None:
+    http.get(f"{API}/webhook", status=429, headers={"Retry-After": "120"})
+    http.get(f"{API}/webhook", json=enveloped([]))
+    make().webhooks()
+    assert 120 <= sum(clock.slept) <= 121.1
+    assert notices == ["the service asked for a pause of 2 min"]
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_anything_but_a_get_is_sent_once(make: Make, http: responses.RequestsMock, status: int) -> None:
+    http.post(f"{API}/webhook", status=status, json={"error": "x"})
+    with pytest.raises(ApiError):
+        make().create_webhook("n", "https://h")
+    assert len(http.calls) == 1
+
+
+def test_a_change_without_an_answer_is_in_doubt(make: Make, http: responses.RequestsMock) -> None:
+    http.post(f"{API}/webhook", body=requests.ReadTimeout("x"))
+    with pytest.raises(InDoubtError, match="may have been carried out"):
+        make().create_webhook("n", "https://h")
+    assert len(http.calls) == 1
+
+
+def test_a_change_that_was_not_sent_is_not_in_doubt(make: Make, http: responses.RequestsMock) -> None:
+    http.post(f"{API}/webhook", body=requests.ConnectTimeout("x"))
+    with pytest.raises(ServiceDown, match="no connection within 5 s"):
+        make().create_webhook("n", "https://h")
+
+
+@pytest.mark.parametrize(
+    ("payload", "status"),
+    [
+        ({"code": 1001, "error": "credits"}, 1001),
+        ({"code": 200, "result": {"error": "credits"}}, 400),
+        ({"code": 0, "error": "x"}, 400),
+    ],
+)
+def test_a_failure_inside_200_is_a_failure(
+    make: Make, http: responses.RequestsMock, payload: dict[str, Any], status: int
+) -> None:
+    http.post(f"{API}/webhook", json=payload)
+    with pytest.raises(ApiError) as caught:
+        make().create_webhook("n", "https://h")
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("body", [b"<html>sign in</html>", b"", b"{"])
+def test_a_good_status_around_something_else_is_no_good_answer(
+    make: Make, http: responses.RequestsMock, body: bytes
+) -> None:
+    http.get(f"{API}/webhook", body=body)
+    with pytest.raises(ServiceDown):
+        make().webhooks()
+
+
+def test_a_redirect_is_named_and_not_followed(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/webhook", status=307, headers={"Location": "https://evil.example"})
+    with pytest.raises(ServiceDown, match="redirect"):
+        make().webhooks()
+    assert len(http.calls) == 1
+
+
+def test_a_server_that_repeats_the_key_does_not_reach_the_message(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/webhook", status=400, json={"error": f"bad {BASIC} canary-secret {BEARER}"})
+    with pytest.raises(ApiError) as caught:
+        make(bearer=True).webhooks()
+    assert "canary" not in json.dumps(caught.value.as_json())
+    assert BASIC.removeprefix("Basic ") not in caught.value.message
+
+
+def test_any_other_request(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{BASE}/other", status=418, body=b"tea", match=[query(a="1"), auth(BASIC)])
+    http.post(f"{BASE}/other", status=401, match=[auth(BASIC), matchers.json_params_matcher({"x": 1})])
+    http.delete(f"{BASE}/other", body=b"", match=[auth(BEARER)])
+    client = make(bearer=True)
+    answer = client.request("GET", "/other", query=(("a", "1"),))
+    assert (answer.status, answer.body) == (418, b"tea")
+    assert client.request("POST", "/other", body=b'{"x": 1}').status == 401, "not tried again with the token"
+    client.request("DELETE", "/other", auth=("bearer",))
+
+
+def test_probing_says_what_the_service_thinks(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/speakeasy_projects", status=403, json={"error": "no"}, match=[auth(BASIC)])
+    http.get(f"{API}/webhook", json=enveloped([]), match=[auth(BASIC)])
+    client = make()
+    assert client.probe("speakeasy_projects", "basic") == (403, "no")
+    assert client.probe("webhook", "basic") == (200, "")
+
+
+def test_a_client_without_credentials_asks_openly(clock: HeldClock, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/webhook", status=401, match=[auth(None)])
+    with (
+        Client(f"{BASE}/", None, clock=clock, limiter=Limiter(clock, rate_per_s=None), user_agent="t") as client,
+        pytest.raises(ApiError),
+    ):
+        client.webhooks()
+    assert client.base_url == BASE
+
+
+def test_many_threads_count_every_get(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/generated_video_by_id", json=enveloped(RECORD))
+    client = make()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: client.generation(ID), range(200)))
+    assert len(found) == 200
+    assert client.polls == 200
+
+
+def test_file_addresses_only_from_this_machine(make: Make, http: responses.RequestsMock) -> None:
+    record = {**RECORD, "url": "file:///v.mp4"}
+    http.get(f"{API}/generated_video_by_id", json=record)
+    http.get("http://127.0.0.1:1/api/ai_studio/generated_video_by_id", json=record)
+    real, local = make().generation(ID), make(base="http://127.0.0.1:1").generation(ID)
+    assert real is not None
+    assert local is not None
+    assert (real.url, local.url) == ("", "file:///v.mp4")
