@@ -74,7 +74,7 @@ def _load(shown: Shown, stage: Stage, cache_dir: Path, *, allow_private: bool) -
             return Page(_opened(shot), stage)
         return Still(card.draw(shown.asset), stage)
     if kind == "linkedin" and not _names_a_picture(shown.asset):
-        fetch.locate(shown.asset, allow_private=allow_private)
+        fetch.complete(shown.asset)
         return Still(card.draw(shown.asset, linkedin=True), stage)
     path = fetch.download(shown.asset, cache_dir, allow_private=allow_private)
     picture = _picture(path)

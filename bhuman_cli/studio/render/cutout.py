@@ -73,12 +73,16 @@ class Cutout:
         return inverse, packed[at + luma : at + luma + luma // 4].reshape(height // 2, width // 2)
 
 
-def shape_of(backdrop: Backdrop, width: int, height: int, focus: float) -> Shape:
-    """Return where a presenter of this size and position stands. focus: where the person is in the footage, 0..1."""
+def shape_of(backdrop: Backdrop, width: int, height: int, focus: float | None) -> Shape:
+    """Return where a presenter of this size and position stands.
+
+    focus: where in the footage's width the person is, 0..1, if that is known; else the middle is taken for a circle,
+        and nothing is cut off for chroma.
+    """
     unit = min(width, height) / 720
-    if backdrop.mode == "circle":
+    if backdrop.mode == "circle" or (backdrop.mode == "chroma" and focus is not None):
         side = min(width, height) & ~1
-        left = min(max(0, round(focus * width - side / 2)), width - side) & ~1
+        left = min(max(0, round((0.5 if focus is None else focus) * width - side / 2)), width - side) & ~1
         crop = (left, (height - side) // 2 & ~1, side, side)
         size = (_even(backdrop.scale * side), _even(backdrop.scale * side))
     else:
@@ -103,7 +107,7 @@ def _even(length: float) -> int:
     return max(2, round(length / 2) * 2)
 
 
-def load(base: Base, backdrop: Backdrop, span: tuple[int, int], focus: float) -> Cutout:
+def load(base: Base, backdrop: Backdrop, span: tuple[int, int], focus: float | None) -> Cutout:
     """Return the cut-outs of a span of frames, from their file beside the base or made now."""
     shape = shape_of(backdrop, base.form.width, base.form.height, focus)
     key = f"{ENGINE}|{backdrop.mode}|{shape}|{span}|{backdrop.colour}|{backdrop.similarity}|{backdrop.blend}"
@@ -182,6 +186,7 @@ def _filters(backdrop: Backdrop, shape: Shape) -> list[tuple[str, str]]:
     key = "".join(f"{part:02X}" for part in pen.yuv((red, green, blue)))
     spill = "blue" if blue > green else "green"
     return [
+        ("crop", f"w={width}:h={height}:x={left}:y={top}"),
         ("chromakey", f"color=0x{key}:yuv=1:similarity={backdrop.similarity}:blend={backdrop.blend}"),
         ("scale", f"w={shape.width}:h={shape.height}:flags=area:in_color_matrix=bt709:in_range=limited"),
         ("format", "pix_fmts=rgba"),

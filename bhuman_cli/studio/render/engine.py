@@ -198,7 +198,7 @@ class Engine:
             if self.is_built_in and shown.backdrop.mode == "chroma":
                 self._green = self._green or bases.load(presenter.video(self.cache_dir, "green"))
                 footage = self._green
-            focus = presenter.FOCUS if self.is_built_in else 0.5
+            focus = presenter.FOCUS if self.is_built_in else None
             self._cutouts[key] = cutout.load(footage, shown.backdrop, (shown.first, shown.last), focus)
         return self._cutouts[key]
 

@@ -44,25 +44,35 @@ class Place:
     ip: str
 
 
+def complete(address: str) -> urllib.parse.SplitResult:
+    """Take an address apart; without a scheme it is https. Looks nothing up.
+
+    Raises:
+        FetchError: not http(s), or no address at all.
+    """
+    url = address.strip()
+    try:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"https://{url}")
+        usable = parts.hostname and parts.port != 0 and not any(ord(letter) < 33 for letter in url)
+    except ValueError:
+        usable = None
+    scheme = url.split(":", 1)[0].lower()
+    if "://" in url and scheme not in {"http", "https"}:
+        raise FetchError(f"must be an http or https address, not {scheme[:20]}")
+    if not usable:
+        raise FetchError("is not a usable address")
+    return parts
+
+
 def locate(address: str, *, allow_private: bool) -> Place:
-    """Complete, check and look up an address. Without a scheme it is https.
+    """Complete, check and look up an address.
 
     Raises:
         FetchError: not http(s), unknown host, or a private address that is not allowed.
     """
-    url = address.strip()
-    if "://" not in url:
-        url = f"https://{url}"
-    try:
-        parts = urllib.parse.urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise FetchError("is not a usable address") from None
-    if parts.scheme not in {"http", "https"}:
-        raise FetchError(f"must be an http or https address, not {parts.scheme[:20]}")
-    if not parts.hostname:
-        raise FetchError("is not a usable address")
-    host = parts.hostname
+    parts = complete(address)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(host.encode("idna").decode(), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -72,7 +82,8 @@ def locate(address: str, *, allow_private: bool) -> Place:
         raise FetchError("is on a private or local address, which is not allowed")
     path = urllib.parse.quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = f"?{urllib.parse.quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
-    return Place(url=url, secure=parts.scheme == "https", host=host, port=port, path=path + query, ip=ips[0])
+    secure = parts.scheme == "https"
+    return Place(url=parts.geturl(), secure=secure, host=host, port=port, path=path + query, ip=ips[0])
 
 
 def _is_public(ip: str) -> bool:
