@@ -194,7 +194,7 @@ def _is_in_window(record: Generation, chunk: Chunk) -> bool:
 
 
 def _may_free(effects: Effects, run: Run, chunk: Chunk, listed: Listed) -> bool:
-    """Absence from the list is proof only if the list is complete, shows this run's other videos, and time has passed."""
+    """Absence is proof only if the list is complete, shows this run's other videos, and time has passed."""
     lost = datetime.fromisoformat(chunk.judged_at or chunk.sending_at)
     if not listed.is_complete or effects.clock.now() - lost < GRACE:
         return False
