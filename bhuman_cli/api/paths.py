@@ -33,13 +33,14 @@ def read(text: str, base_url: str) -> Address:
     """
     if not text.isprintable() or re.search(r"[ \\\\#]", text):
         raise UsageError("the path holds a space, a backslash, a fragment or a control character")
-    parts = urlsplit(_relative(text, base_url))
-    if parts.scheme or parts.netloc:
+    own = _relative(text, base_url)
+    parts = urlsplit(own)
+    if parts.scheme or parts.netloc or own.startswith("//"):
         raise UsageError("the path could be read as another host")
     path = parts.path if parts.path.startswith("/") else _below_prefix(parts.path)
     plain = _decoded(path)
     segments = [segment for segment in plain.split("/") if segment]
-    if any(segment in {".", ".."} for segment in segments) or plain.count("/") != path.count("/") or "//" in path:
+    if any(segment in {".", ".."} for segment in segments) or plain.count("/") != path.count("/") or "//" in plain:
         raise UsageError("the path holds dots or slashes that would be read differently on their way")
     below = "/".join(segments).lower()
     if _INGRESS in below:

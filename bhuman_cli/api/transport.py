@@ -157,6 +157,8 @@ def _bounded(kind: type[HTTPConnection], total_s: float) -> type[Any]:
             finally:
                 timer.cancel()
             if is_cut.is_set():  # http.client takes a header block that just ends for a whole one
+                response.close()
+                self.close()
                 raise TimeoutError
             return response
 
