@@ -87,6 +87,11 @@ def is_date(code: str) -> bool:
     return code.strip().lower() != "general" and bool(_DATE_LETTER.search(_NOT_SHOWN.sub("", code)))
 
 
+def matters(code: str) -> bool:
+    """Say whether a format can show a number as other than its plain text; dates are the reader's business."""
+    return code.strip().lower() not in _PLAIN and not is_date(code)
+
+
 def shows_otherwise(code: str, number: float) -> bool:
     """Say whether a sheet shows the number in another way than we do (percent, currency, decimals, thousands)."""
     if code.strip().lower() in _PLAIN:

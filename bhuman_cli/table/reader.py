@@ -120,6 +120,23 @@ def open_table(path: Path | None, options: ReadOptions) -> Table:
     return _open_text(held, kind, coding, options, notices)
 
 
+def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table | None:
+    """Return the table whose header is accepted; in a workbook it may stand in any sheet, below other lines.
+
+    Raises:
+        UsageError: no such file. InputError: it can't be read at all.
+    """
+    held = source.hold(path)
+    kind, _ = _kind(held)
+    if kind not in BOOK_KINDS.values():
+        table = open_table(path, ReadOptions())
+        return table if accepts(table.header) else None
+    for sheet, line, cells in workbooks.heads(held, kind):
+        if accepts(tuple(cell.strip() for cell in cells)):
+            return open_table(path, ReadOptions(sheet=sheet, header_row=line))
+    return None
+
+
 def _refuse(value: str | None, option: str, held: source.Source) -> None:
     if value is not None:
         raise UsageError(f"{option}: has no meaning for {held.name}")

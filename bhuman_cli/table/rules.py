@@ -10,7 +10,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from bhuman_cli import domain
-from bhuman_cli.table import mapping, sheetxml
+from bhuman_cli.table import mapping, marks
 
 Severity = Literal["error", "warning"]
 Finding = tuple[str, str, str, Severity]
@@ -36,7 +36,7 @@ MISSING: Final = frozenset(
         "<na>",
     ]
 )
-_ERROR_TEXTS: Final = frozenset(sheetxml.ERRORS)
+_ERROR_TEXTS: Final = frozenset(marks.ERRORS)
 TELLING: Final = frozenset(
     ["", *_ERROR_TEXTS, *(form for text in MISSING for form in (text, text.upper(), text.title(), text.capitalize()))]
 )

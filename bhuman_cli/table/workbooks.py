@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import archives, formats, records, sheetxml
+from bhuman_cli.table import archives, biff, formats, marks, odsxml, records, sheetxml
+from bhuman_cli.table.marks import Marks
 from bhuman_cli.table.source import Source
+
+_HEAD_ROWS: Final = 50
+_SCANS: Final = {"xlsx": sheetxml.scan, "ods": odsxml.scan, "xls": biff.scan}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,7 +26,7 @@ class Sheet:
     name: str
     grid: Any
     origin: int
-    marks: sheetxml.Marks
+    special: Marks
     notices: list[str]
     shown_otherwise: dict[int, str] = field(default_factory=dict)
 
@@ -37,29 +42,43 @@ def open_sheet(source: Source, wanted: str | None, kind: str) -> Sheet:
         archives.require_harmless(source)
     book = _opened(source)
     name, notices = _chosen(source, book, wanted)
-    marks = sheetxml.scan(source, name) if kind == "xlsx" else sheetxml.Marks(codes={})
+    special = _SCANS[kind](source, name)
     grid = _guarded(source, lambda: book.get_sheet_by_name(name))
     start = grid.start
-    if marks.hidden_rows:
-        notices.append(f"{source.name}: {marks.hidden_rows} hidden rows of sheet {name!r} are read like the others")
+    if special.hidden_rows:
+        notices.append(f"{source.name}: {special.hidden_rows} hidden rows of sheet {name!r} are read like the others")
     if kind != "ods" and grid.merged_cell_ranges:
         notices.append(f"{source.name}: merged cells: only the first cell of each has the value, the others are blank")
     origin = start[1] if start else 0
-    return Sheet(source=source, name=name, grid=grid, origin=origin, marks=marks, notices=notices)
+    return Sheet(source=source, name=name, grid=grid, origin=origin, special=special, notices=notices)
+
+
+def heads(source: Source, kind: str) -> Iterator[tuple[str, int, Sequence[str]]]:
+    """Yield (sheet, row number, texts) of the first rows of every sheet, without blank cells at their end."""
+    if kind != "xls":
+        archives.require_harmless(source)
+    for name in _guarded(source, lambda: _opened(source).sheet_names):
+        sheet = open_sheet(source, name, kind)
+        for line, cells, _ in itertools.islice(rows(sheet), _HEAD_ROWS):
+            kept = list(cells)
+            while kept and not kept[-1].strip():
+                kept.pop()
+            if kept:
+                yield name, line, kept
 
 
 def rows(sheet: Sheet) -> Iterator[records.Raw]:
     """Yield (sheet row, texts, flaws) for every row of the sheet from its first, blank ones included."""
-    marks, origin = sheet.marks, sheet.origin
-    keys, count, at = marks.keys, len(marks.keys), 0
+    special, origin = sheet.special, sheet.origin
+    keys, count, at = special.keys, len(special.keys), 0
     for row, values in enumerate(sheet.grid.iter_rows()):
         cells = [value if type(value) is str else _text(value) for value in values]
         flaws: Mapping[int, str] = records.NO_FLAWS
-        end = (row + 1) * sheetxml.MAX_COLUMNS
+        end = (row + 1) * marks.MAX_COLUMNS
         while at < count and keys[at] < end:
-            column = keys[at] % sheetxml.MAX_COLUMNS - origin
+            column = keys[at] % marks.MAX_COLUMNS - origin
             if 0 <= column < len(cells):
-                flaws = _apply(sheet, marks.marks[at], cells, values, column, flaws)
+                flaws = _apply(sheet, special.marks[at], cells, values, column, flaws)
             at += 1
         yield row + 1, cells, flaws
 
@@ -68,10 +87,10 @@ def _apply(
     sheet: Sheet, mark: int, cells: list[str], values: Sequence[Any], column: int, flaws: Mapping[int, str]
 ) -> Mapping[int, str]:
     if mark < 0:
-        return {**flaws, column: sheetxml.error_text(mark)}
+        return {**flaws, column: marks.rule(mark)}
     value = values[column]
     if isinstance(value, float | int) and not isinstance(value, bool):
-        code = sheet.marks.codes[mark]
+        code = sheet.special.codes[mark]
         padding = formats.padding(code)
         if padding is not None:
             cells[column] = padding.apply(float(value))

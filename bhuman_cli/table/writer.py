@@ -193,10 +193,13 @@ def recognise(path: Path) -> Recognised:
     if not path.exists() or (path.is_file() and not path.stat().st_size):
         return Recognised.ABSENT
     try:
-        table = reader.open_table(path, reader.ReadOptions())
+        return Recognised.FOREIGN if _found(path) is None else Recognised.OURS
     except BhumanError:
         return Recognised.FOREIGN
-    return Recognised.FOREIGN if own_columns(table.header) is None else Recognised.OURS
+
+
+def _found(path: Path) -> reader.Table | None:
+    return reader.find_table(path, lambda header: own_columns(header) is not None)
 
 
 def read_ids(path: Path) -> Iterator[KnownResult]:
@@ -206,9 +209,9 @@ def read_ids(path: Path) -> Iterator[KnownResult]:
         InputError: it can't be read.
         UsageError: there is none.
     """
-    table = reader.open_table(path, reader.ReadOptions())
-    width = own_columns(table.header)
-    if width is None:
+    table = _found(path)
+    width = own_columns(table.header) if table is not None else None
+    if table is None or width is None:
         return
     for _, _, cells, _ in table.records():
         fields = dict(zip(RESULT_COLUMNS, cells[width:], strict=True))

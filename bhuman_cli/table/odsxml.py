@@ -1,0 +1,117 @@
+"""Owns what calamine leaves out of an .ods sheet: error cells, zero-padding, repeated cells without end.
+
+An .ods file keeps what each cell showed beside its value, so no style needs to be followed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from xml.parsers import expat
+
+from bhuman_cli.table import archives, formats, marks
+from bhuman_cli.table.marks import Marks
+from bhuman_cli.table.source import Source
+
+_PADDED: Final = re.compile(r"[-( ]*0\d*(?:[-() ]+\d+)*|\d+(?:[-() ]+\d+)+")
+_ERROR: Final = re.compile(r"#[A-Z0-9/]+[!?]?|Err:\d+")
+
+
+def scan(source: Source, sheet: str) -> Marks:
+    """Read what is special about a sheet's cells.
+
+    Raises:
+        InputError: the sheet is larger than any table, or damaged.
+    """
+    walker = _Walker(sheet)
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = walker.start
+    parser.EndElementHandler = walker.end
+    parser.CharacterDataHandler = walker.text
+    try:
+        for piece in archives.pieces(source, "content.xml"):
+            parser.Parse(piece, False)
+            if walker.marks.last_row * max(walker.marks.last_column, 1) > marks.MAX_CELLS:
+                break
+    except (expat.ExpatError, ValueError):
+        raise archives.broken(source) from None
+    walker.marks.settle(source.name, sheet)
+    return walker.marks
+
+
+class _Walker:
+    """Follows rows and cells of one sheet; `table:` and `text:` are the prefixes every writer uses."""
+
+    def __init__(self, sheet: str) -> None:
+        self.marks = Marks()
+        self._sheet = sheet
+        self._is_inside = False
+        self._row = 0
+        self._row_repeat = 1
+        self._column = 0
+        self._cell: dict[str, str] = {}
+        self._shown: list[str] | None = None
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "table:table":
+            self._is_inside = attributes.get("table:name") == self._sheet
+        if not self._is_inside:
+            return
+        if name == "table:table-row":
+            self._row_repeat = _count(attributes, "table:number-rows-repeated")
+            self._column = 0
+            self.marks.hidden_rows += attributes.get("table:visibility") in {"collapse", "filter"}
+        elif name in {"table:table-cell", "table:covered-table-cell"}:
+            self._cell, self._shown = attributes, []
+
+    def text(self, data: str) -> None:
+        if self._shown is not None:
+            self._shown.append(data)
+
+    def end(self, name: str) -> None:
+        if not self._is_inside:
+            return
+        if name == "table:table":
+            self._is_inside = False
+        elif name == "table:table-row":
+            self._row += self._row_repeat
+        elif name in {"table:table-cell", "table:covered-table-cell"}:
+            self._note()
+            self._column += _count(self._cell, "table:number-columns-repeated")
+            self._shown = None
+
+    def _note(self) -> None:
+        shown = "".join(self._shown or [])
+        if not shown and not any(key.startswith("office:") for key in self._cell):
+            return
+        across = _count(self._cell, "table:number-columns-repeated")
+        last = self._row + self._row_repeat - 1, self._column + across - 1
+        self.marks.fill(*last, count=across * self._row_repeat)
+        mark = self._mark(shown)
+        # What repeats beyond a table's size is refused when the sheet is settled.
+        if mark is None or across * self._row_repeat > marks.MAX_ROWS:
+            return
+        for row in range(self._row, last[0] + 1):
+            for column in range(self._column, last[1] + 1):
+                self.marks.add(row, column, mark)
+
+    def _mark(self, shown: str) -> int | None:
+        kind = self._cell.get("office:value-type", "")
+        is_error = self._cell.get("calcext:value-type") == "error"
+        if is_error or ("table:formula" in self._cell and kind in {"string", ""} and _ERROR.fullmatch(shown)):
+            return marks.error(shown)
+        if kind not in {"float", "percentage", "currency"} or not shown:
+            return None
+        number = float(self._cell.get("office:value", "nan"))
+        plain = formats.plain(number)
+        if shown.strip() in {plain, plain.replace(".", ",")}:
+            return None
+        digits = "".join(filter(str.isdigit, shown))
+        if kind == "float" and number >= 0 and _PADDED.fullmatch(shown.strip()) and int(digits) == number:
+            return self.marks.code("".join("0" if sign.isdigit() else sign for sign in shown.strip()))
+        return self.marks.code("#,##0.00" if kind == "float" else "0.00%" if kind == "percentage" else "¤")
+
+
+def _count(attributes: dict[str, str], name: str) -> int:
+    text = attributes.get(name, "1")
+    return max(int(text), 1) if text.isdecimal() and len(text) < 10 else 1

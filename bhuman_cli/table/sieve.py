@@ -1,0 +1,65 @@
+"""Owns telling at the speed of C that rows hold nothing suspicious, so that only the others are looked at closely.
+
+A block of rows is asked as one: its texts joined, its cells flattened. Whoever passes here must pass `rules.judge`
+without a finding; the reverse is not promised. Pure.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from itertools import chain
+from typing import Final
+
+from bhuman_cli import domain
+from bhuman_cli.table import records, rules
+
+_LONG: Final = domain.MAX_ROW_BYTES // 12  # a character takes at most 12 bytes as JSON
+# Printable ASCII without the signs a placeholder begins with: one pass takes all of these away.
+_ASCII: Final = bytes(range(0x80))
+_PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b"{[<%"))
+_CELLS: Final = operator.itemgetter(2)
+_FLAWS: Final = operator.itemgetter(3)
+_SPACES: Final = operator.methodcaller("count", " ")
+_WORDS: Final = 3  # spaces in a name from which on it may be a sentence
+
+
+class Sieve:
+    """Passes blocks of records whose sent cells are plain texts.
+
+    positions: the sent columns, at least one. names: which of them promise a URL or a person's name.
+    width: the user's columns; a longer record (an earlier results file's) never passes.
+    """
+
+    def __init__(self, positions: Sequence[int], names: rules.Names, width: int) -> None:
+        self._positions = positions
+        self._names = names
+        self._width = width
+
+    def clean(self, block: Sequence[records.Record]) -> list[tuple[str, ...]] | None:
+        """Return the values of each row, or None if any of them needs a closer look."""
+        if len(block[0][2]) != self._width or any(map(_FLAWS, block)):
+            return None
+        columns = list(zip(*map(_CELLS, block), strict=True))
+        sent = [columns[position] for position in self._positions]
+        text = f"|{'|'.join(chain.from_iterable(sent))}|"
+        # Of what is printable only a space can be outer white space, so these say that nothing needs trimming.
+        if " |" in text or "| " in text or "||" in text or "*|" in text or len(text) > _LONG:
+            return None
+        if (rest := text.encode("utf-8", "surrogatepass").translate(None, _PLAIN)) and not _is_harmless(rest):
+            return None
+        if not rules.TELLING.isdisjoint(chain.from_iterable(sent)):
+            return None
+        for number in self._names.urls:
+            # Printable texts hold no line break, so one in front of each address counts the addresses.
+            if ("\n" + "\n".join(sent[number])).count("\nhttps://") != len(block):
+                return None
+        if any(max(map(_SPACES, sent[number])) >= _WORDS for number in self._names.people):
+            return None
+        return list(zip(*sent, strict=True))
+
+
+def _is_harmless(rest: bytes) -> bool:
+    """Say whether what plain ASCII left over is letters of other scripts, and no sign of anything else."""
+    text = rest.decode("utf-8", "surrogatepass")
+    return text.isprintable() and "\ufffd" not in text and rest.translate(None, _ASCII) == rest
