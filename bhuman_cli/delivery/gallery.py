@@ -18,6 +18,9 @@ import markupsafe
 from bhuman_cli import domain
 from bhuman_cli.delivery import links, mailmerge, media
 
+MARK: Final = '<meta name="generator" content="bhuman gallery">'
+"""Says near the page's beginning that it is ours, and may be replaced by a newer one."""
+
 EMBED_LIMIT_BYTES: Final = 48 * 1024**2
 """Browsers stop being quick with much larger pages."""
 
@@ -53,6 +56,7 @@ def render(page: Page) -> str:
     )  # fmt: skip
     return environment.get_template("gallery.html.j2").render(
         page=page,
+        mark=markupsafe.Markup(MARK),
         total=len(page.rows),
         counts=_ordered(counts),
         bars=_bars(page),

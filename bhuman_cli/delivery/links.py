@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote, urlsplit
 
-
-def web(text: str) -> str:
-    """Return the text as an http(s) link, blanks and quotes percent-encoded; "" if it is anything else."""
-    return _kept(text, {"http", "https"})
+_SCHEMES: Final = frozenset({"http", "https", "file"})
 
 
 def openable(text: str) -> str:
-    """Return the text as a link that a page on disk may offer: http(s), or a file of a local run; else ""."""
-    return _kept(text, {"http", "https", "file"})
+    """Return the text as a link: http(s), or a file of a local run; "" if it is anything else.
 
-
-def _kept(text: str, schemes: set[str]) -> str:
+    Blanks, quotes and whatever else could end an attribute are percent-encoded.
+    """
     text = text.strip()
     try:
         parts = urlsplit(text)
     except ValueError:
         return ""
     # urlsplit drops tabs and line breaks inside the scheme, as browsers do: so the text itself must start with it.
-    if parts.scheme not in schemes or not text.lower().startswith(f"{parts.scheme}:"):
+    if parts.scheme not in _SCHEMES or not text.lower().startswith(f"{parts.scheme}:"):
         return ""
     if parts.scheme != "file" and not parts.hostname:
         return ""

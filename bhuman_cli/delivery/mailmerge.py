@@ -34,19 +34,19 @@ _PLAIN: Final = '<a href="{page}">Watch the video</a>'
 def email_html(fields: Mapping[str, str]) -> str:
     """Return the row's e-mail snippet: its GIF (else its thumbnail) linked to its share page; "" without a link.
 
-    fields: the result columns. Without a picture it is a plain link.
+    fields: the result columns. Without a picture it is a plain link. A local run's `file:` links show what it will be.
     """
     page = video_link(fields)
     if not page:
         return ""
-    picture = links.web(fields.get("gif", "")) or links.web(fields.get("thumbnail", ""))
+    picture = links.openable(fields.get("gif", "")) or links.openable(fields.get("thumbnail", ""))
     form = _PICTURE if picture else _PLAIN
     return form.format(page=html.escape(page), picture=html.escape(picture))
 
 
 def video_link(fields: Mapping[str, str]) -> str:
     """Return the link for a recipient: the share page, else the file; "" if there is none that a mail may hold."""
-    return links.web(fields.get("share_url", "")) or links.web(fields.get("url", ""))
+    return links.openable(fields.get("share_url", "")) or links.openable(fields.get("url", ""))
 
 
 def cells(purpose: For, fields: Mapping[str, str]) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def test_a_hostile_link_stays_inside_its_attribute(url: str) -> None:
     assert [set(attributes) for _, attributes in tags] == [{"href"}, {"src", "alt", "width", "style"}, {"href"}]
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///tmp/x", "", "data:x"])
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "", "data:x", "/x"])
 def test_no_link_no_snippet(url: str) -> None:
     assert mailmerge.email_html({**GOOD, "share_url": url, "url": url}) == ""
 

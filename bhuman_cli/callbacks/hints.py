@@ -1,0 +1,29 @@
+"""Owns what a running `render` takes from the receiver's file: ids to ask about now. Reads only, and never fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bhuman_cli import errors
+from bhuman_cli.callbacks import store
+from bhuman_cli.domain import GenerationId
+
+
+class Hints:
+    """Each stored event's id once per event, in the order they came; the first call gives those from before, too."""
+
+    def __init__(self, state: Path) -> None:
+        self._store = store.EventStore.open(state / store.NAME, read_only=True)
+        self._position = 0
+
+    def __call__(self) -> list[GenerationId]:
+        """Return the ids that have news since the last call; none while the file can't be read: polling goes on."""
+        try:
+            self._position, found = self._store.hints(self._position)
+        except errors.JournalError:
+            return []
+        return [GenerationId(hint.generation_id) for hint in found]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._store.close()

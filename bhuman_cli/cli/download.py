@@ -1,0 +1,264 @@
+"""Owns `download`, and the fetching that `render --download` does at its end: parse, call, print."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bhuman_cli import domain, errors, settings
+from bhuman_cli.cli import delivered, runtime
+from bhuman_cli.cli import session as sessions
+from bhuman_cli.cli.console import Console
+from bhuman_cli.cli.delivered import Delivered, RunArgument
+from bhuman_cli.cli.session import JsonOption, ProfileOption, Session
+from bhuman_cli.delivery.media import FIELD, What
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.ports import SystemClock
+
+if TYPE_CHECKING:
+    from bhuman_cli.api.client import Client
+    from bhuman_cli.delivery import fetch
+
+SCHEMA = "bhuman.download/1"
+_SAY_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to fetch, and to where. template: "" for the usual names."""
+
+    folder: Path
+    whats: tuple[What, ...] = (What.VIDEO,)
+    template: str = ""
+    workers: int = 8
+    allow_private: bool = False
+
+
+def download(  # noqa: PLR0913 - one parameter is one option
+    run: RunArgument = None,
+    *,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", "-o", metavar="DIR", help="Folder for the files.", show_default="<results>.media"),
+    ] = None,
+    what: Annotated[
+        list[str] | None,
+        typer.Option("--what", metavar="KIND,…", help="video, gif, thumbnail or all.", show_default="video"),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="TEMPLATE", help="File names from row fields, as {row_index:04d}-{first_name}."),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Files at once.")] = 8,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Follow links into private networks as well.")
+    ] = False,
+    json_output: JsonOption = False,
+    profile: ProfileOption = None,
+) -> int:
+    """Fetch the videos, GIFs and thumbnails of a run; run it again and it fetches only what is missing.
+
+    **Examples**
+
+    `bhuman download`
+
+    `bhuman download campaign.csv --what all --to media --name '{row_index:04d}-{first_name}.mp4'`
+    """
+    session = sessions.start(profile=profile, json_mode=json_output)
+    found = delivered.find(session, run)
+    order = Order(
+        folder=to or found.media_folder, whats=_whats(what), template=name or "", workers=workers,
+        allow_private=allow_private,
+    )  # fmt: skip
+    with _client(session, found.run) as client:
+        return _fetch(found, order, client, session.console)
+
+
+def after_render(journal: Journal, run: Run, link: runtime.Link, folder: Path | None, console: Console) -> int:
+    """Fetch the videos of a run that has just ended into folder; returns the exit code `download` would have."""
+    found = Delivered(run=run, rows=list(generations.results(journal, run)))
+    return _fetch(found, Order(folder=folder or found.media_folder), link.client, console, prints=False)
+
+
+def _fetch(found: Delivered, order: Order, client: Client | None, console: Console, *, prints: bool = True) -> int:
+    from bhuman_cli.delivery import batch
+
+    choice = batch.Choice(whats=order.whats, template=order.template or _usual_name(found), workers=order.workers)
+    wanted = batch.jobs(found.header, found.rows, order.folder, choice)
+    kit = _kit(found.run, order, client)
+    progress = _Progress(console, len(wanted))
+    done = batch.run(wanted, order.folder, kit, order.workers, progress.note)
+    code = _exit_code(done)
+    _say(found, order, done, console)
+    if prints:
+        _print(found, order, done, code, console)
+    return int(code)
+
+
+def _kit(run: Run, order: Order, client: Client | None) -> fetch.Kit:
+    from bhuman_cli.delivery import addresses, fetch
+
+    is_local = run.target.service == domain.LOCAL_SERVICE
+    base_url = "" if is_local else run.target.service
+    return fetch.Kit(
+        policy=addresses.Policy(base_url=base_url, allow_private=order.allow_private),
+        clock=SystemClock(),
+        stop=threading.Event(),
+        refresh=_refresher(client),
+        probe=_decoder(),
+        file_root=settings.home(os.environ).studio / "media" if is_local else None,
+    )
+
+
+def _refresher(client: Client | None) -> Callable[[fetch.Job], str]:
+    """Return what asks the service for a job's link again."""
+
+    def refresh(job: fetch.Job) -> str:
+        if client is None:
+            return ""
+        try:
+            known = client.generation(job.generation_id)
+        except errors.BhumanError:
+            return ""
+        return str(getattr(known, FIELD[job.what])) if known is not None else ""
+
+    return refresh
+
+
+def _decoder() -> Callable[[Path, What], str]:
+    """Return what opens a video with the studio's decoder, where that extra is installed."""
+    try:
+        from bhuman_cli.studio.render import source
+    except ImportError:
+        return lambda _path, _what: ""
+
+    def probe(path: Path, what: What) -> str:
+        if what is not What.VIDEO:
+            return ""
+        try:
+            source.probe(path)
+        except source.SourceError as problem:
+            return f"the file {problem}"
+        return ""
+
+    return probe
+
+
+@contextlib.contextmanager
+def _client(session: Session, run: Run) -> Iterator[Client | None]:
+    """Connect to the run's own service for fresh links, which need no credentials; a local run needs none."""
+    if run.target.service == domain.LOCAL_SERVICE:
+        yield None
+        return
+    from bhuman_cli.api import client, limiter
+
+    url, clock = run.target.service, SystemClock()
+    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=session.values.get("rate"))
+    with client.Client(
+        url, None, clock=clock, limiter=pace, user_agent=sessions.user_agent(), on_notice=session.console.say
+    ) as found:
+        yield found
+
+
+class _Progress:
+    """Says now and then how far it is."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console, self._total, self._clock = console, total, SystemClock()
+        self._count, self._bytes, self._said_at = 0, 0, self._clock.monotonic_s()
+
+    def note(self, done: fetch.Done) -> None:
+        """Count one file."""
+        self._count += 1
+        self._bytes += done.size
+        now = self._clock.monotonic_s()
+        if now - self._said_at >= _SAY_EVERY_S:
+            self._said_at = now
+            self._console.say(f"{self._count:,} of {self._total:,} files, {_size(self._bytes)}")
+
+
+def _whats(given: Sequence[str] | None) -> tuple[What, ...]:
+    words = [word.strip().lower() for text in given or ["video"] for word in text.split(",") if word.strip()]
+    if "all" in words:
+        return tuple(What)
+    try:
+        return tuple(dict.fromkeys(What(word.removesuffix("s")) for word in words))
+    except ValueError:
+        raise errors.UsageError("--what: video, gif, thumbnail or all", hint="--what video,gif") from None
+
+
+def _usual_name(found: Delivered) -> str:
+    """Return `{row_index:04d}-{first variable}`, or the row number alone."""
+    named = next(
+        (name for name in found.run.spec.variables if name in found.header and not set(name) & set("{}!:")), ""
+    )
+    return "{row_index:04d}" + (f"-{{{named}}}" if named else "")
+
+
+def _exit_code(done: Sequence[fetch.Done]) -> ExitCode:
+    states = {str(result.state) for result in done}
+    if "left" in states:
+        return ExitCode.NOT_FINISHED
+    return ExitCode.ROWS_FAILED if "failed" in states else ExitCode.OK
+
+
+def _say(found: Delivered, order: Order, done: Sequence[fetch.Done], console: Console) -> None:
+    counts = Counter(str(result.state) for result in done)
+    words = {"fetched": "fetched", "kept": "there already", "failed": "failed", "left": "left"}
+    said = ", ".join(f"{counts[state]:,} {word}" for state, word in words.items() if counts[state])
+    console.say(
+        f"{len(done):,} files: {said or 'none'}, {_size(sum(result.size for result in done))} in {order.folder}"
+    )
+    by_reason: dict[str, list[int]] = {}
+    for result in done:
+        if result.reason:
+            by_reason.setdefault(f"{result.state}: {result.reason}", []).append(int(result.job.row_index or 0))
+    if by_reason:
+        from bhuman_cli.delivery import summary
+
+        for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:5]:
+            console.say(f"  {reason} · {summary.row_numbers(rows)}")
+        console.say(f"hint: bhuman download {found.run.run_id} --to {order.folder}")
+    if found.unfinished:
+        console.say(f"{found.unfinished:,} rows are not finished yet: bhuman resume {found.run.run_id}")
+
+
+def _print(found: Delivered, order: Order, done: Sequence[fetch.Done], code: ExitCode, console: Console) -> None:
+    if not console.json_mode:
+        console.out(str(order.folder))
+        return
+    counts = Counter(str(result.state) for result in done)
+    files: list[dict[str, Any]] = [
+        {
+            "row_index": int(result.job.row_index or 0), "what": str(result.job.what), "state": str(result.state),
+            "file": str(result.job.path), "bytes": result.size, "sha256": result.sha256, "reason": result.reason,
+        }
+        for result in done
+    ]  # fmt: skip
+    console.out_json(
+        {
+            "schema": SCHEMA,
+            "run_id": found.run.run_id,
+            "folder": str(order.folder),
+            "manifest": str(order.folder / "manifest.csv"),
+            "total": len(done),
+            **{state: counts[state] for state in ("fetched", "kept", "failed", "left")},
+            "files": files,
+            "exit_code": int(code),
+        }
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"

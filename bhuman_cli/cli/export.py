@@ -1,0 +1,169 @@
+"""Owns `export`: parse, choose rows and columns, let the table writer write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bhuman_cli import domain, errors
+from bhuman_cli.cli import delivered
+from bhuman_cli.cli import session as sessions
+from bhuman_cli.cli.delivered import Delivered, RunArgument
+from bhuman_cli.cli.session import JsonOption
+from bhuman_cli.delivery.mailmerge import COLUMNS, For
+from bhuman_cli.domain import ResultRow, Status
+
+if TYPE_CHECKING:
+    from bhuman_cli.table.writer import OutputStyle
+
+SCHEMA = "bhuman.export/1"
+
+
+def export(  # noqa: PLR0913 - one parameter is one option
+    run: RunArgument = None,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="File to write; .csv .tsv .xlsx .json .jsonl")
+    ],
+    purpose: Annotated[
+        For | None,
+        typer.Option("--for", help="Add an `email_html` cell: the GIF, linked to the video; gmail: a plain link, too."),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="NAME,…|all",
+            help="Only rows of these statuses.",
+            show_default="succeeded with --for, else all",
+        ),
+    ] = None,
+    media: Annotated[
+        Path | None,
+        typer.Option("--media", metavar="DIR", help="Add the paths of the files downloaded to this folder."),
+    ] = None,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is not a results file.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Write a run's results in another format, or ready for a mail merge.
+
+    **Examples**
+
+    `bhuman export -o campaign.xlsx`
+
+    `bhuman export campaign.csv --for mailmerge -o merge.csv`
+    """
+    from bhuman_cli.table import writer
+
+    session = sessions.start(json_mode=json_output)
+    found = delivered.find(session, run)
+    _require_writable(output, found, force=force)
+    extras = _extras(found, purpose, media)
+    header = _renamed(found.header, [name for name, _ in extras])
+    rows = _rows(found, extras, _statuses(only, purpose))
+    written = list(rows)
+    writer.write_results(output, header, written, _style(output, bom=bom))
+    session.console.say(f"{len(written):,} of {len(found.rows):,} rows written")
+    if purpose is not None and found.run.target.service == domain.LOCAL_SERVICE:
+        session.console.warn("these are links to this machine's files: they work here, not in a mail")
+    if json_output:
+        columns = [*header, *writer.result_header(header)]
+        session.console.out_json(
+            {
+                "schema": SCHEMA,
+                "run_id": found.run.run_id,
+                "output": str(output),
+                "rows": len(written),
+                "columns": columns,
+            }
+        )
+    else:
+        session.console.out(str(output))
+
+
+Extra = tuple[str, dict[str, str]]
+"""A column and its cell by row_index."""
+
+
+def _extras(found: Delivered, purpose: For | None, media: Path | None) -> list[Extra]:
+    from bhuman_cli.delivery import mailmerge
+
+    made: list[Extra] = []
+    if purpose is not None:
+        cells = {row.fields["row_index"]: mailmerge.cells(purpose, row.fields) for row in found.rows}
+        for place, name in enumerate(COLUMNS[purpose]):
+            made.append((name, {row_index: texts[place] for row_index, texts in cells.items()}))
+    if media is not None:
+        made += _paths(found, media)
+    return made
+
+
+def _paths(found: Delivered, folder: Path) -> list[Extra]:
+    from bhuman_cli.delivery import manifest
+    from bhuman_cli.delivery.media import What
+
+    entries = manifest.read(folder)
+    if not entries:
+        raise errors.UsageError(f"{folder}: nothing was downloaded there", hint=f"bhuman download --to {folder}")
+    made = []
+    for what in What:
+        here = {
+            row.fields["row_index"]: str((folder / entry.file).resolve())
+            for row in found.rows
+            if (entry := entries.get((row.fields["id"], str(what)))) and (folder / entry.file).is_file()
+        }
+        if here:
+            made.append((f"{what}_file", here))
+    return made
+
+
+def _rows(found: Delivered, extras: Sequence[Extra], statuses: set[str] | None) -> Iterator[ResultRow]:
+    for row in found.rows:
+        if statuses is None or row.fields["status"] in statuses:
+            more = tuple(cells.get(row.fields["row_index"], "") for _, cells in extras)
+            yield ResultRow(cells=(*row.cells, *more), fields=row.fields)
+
+
+def _statuses(only: str | None, purpose: For | None) -> set[str] | None:
+    if only is None:
+        return {Status.SUCCEEDED} if purpose is not None else None
+    words = {word.strip() for word in only.lower().split(",") if word.strip()}
+    unknown = words - set(Status) - {"all"}
+    if unknown or not words:
+        raise errors.UsageError(f"--status {only[:60]!r}: all, or some of {', '.join(Status)}")
+    return None if "all" in words else words
+
+
+def _renamed(header: Sequence[str], extra: Sequence[str]) -> list[str]:
+    """Return the header with our columns behind the user's; a name of theirs keeps it."""
+    names = list(header)
+    for name in extra:
+        ours = name
+        while ours in names or ours in domain.RESULT_COLUMNS:
+            ours = f"bhuman_{ours}"
+        names.append(ours)
+    return names
+
+
+def _style(output: Path, *, bom: bool) -> OutputStyle:
+    from bhuman_cli.table import writer
+
+    kind = writer.KINDS.get(output.suffix.lower())
+    if kind is None:
+        raise errors.UsageError(
+            f"-o {output}: the ending picks the format, and this is none", hint=f"-o {output.stem}.csv"
+        )
+    return writer.OutputStyle(kind=kind, delimiter="\t" if kind == "tsv" else ",", bom=bom and kind in {"csv", "tsv"})
+
+
+def _require_writable(output: Path, found: Delivered, *, force: bool) -> None:
+    from bhuman_cli.table import writer
+
+    if output.resolve() in {Path(found.run.input_path), Path(found.run.output_path)}:
+        raise errors.UsageError(f"{output} is the run's own input or results file; choose another name")
+    if not force and writer.recognise(output) is writer.Recognised.FOREIGN:
+        raise errors.UsageError(f"{output} is not a results file; it is left alone", hint="add --force to replace it")
