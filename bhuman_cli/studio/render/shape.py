@@ -6,7 +6,7 @@ import functools
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import uharfbuzz as hb
 from bidi import algorithm
@@ -16,6 +16,7 @@ from bhuman_cli.studio.render import fonts
 IGNORABLE: Final = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff\ufe0e\ufe0f\u061c") | {
     chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
+BRACKETS: Final = dict(zip("([{（［｛「『【〈《", ")]}）］｝」』】〉》", strict=True))
 _EMOJI_MODIFIERS: Final = range(0x1F3FB, 0x1F400)
 _REGIONAL: Final = range(0x1F1E6, 0x1F200)
 
@@ -85,6 +86,7 @@ def levels(text: str) -> list[int]:
     algorithm.get_embedding_levels(plain, storage)
     algorithm.explicit_embed_and_overrides(storage)
     algorithm.resolve_weak_types(storage)
+    _resolve_brackets(storage)
     algorithm.resolve_neutral_types(storage, False)
     algorithm.resolve_implicit_levels(storage, False)
     found = iter(storage["chars"])
@@ -94,6 +96,38 @@ def levels(text: str) -> list[int]:
         dropped = unicodedata.bidirectional(character) in algorithm.X9_REMOVED
         out.append((out[-1] if out else base) if dropped else int(next(found)["level"]))
     return out
+
+
+def _resolve_brackets(storage: dict[str, Any]) -> None:
+    """Give bracket pairs the direction of what they enclose (rule N0, which the implementation lacks)."""
+    for run in storage["runs"]:
+        letters = storage["chars"][run["start"] : run["start"] + run["length"]]
+        own = "R" if letters and letters[0]["level"] % 2 else "L"
+        for opening, closing in _pairs([letter["ch"] for letter in letters]):
+            inside = {_strong(letter["type"]) for letter in letters[opening + 1 : closing]} - {""}
+            if not inside:
+                continue
+            before = next((s for letter in reversed(letters[:opening]) if (s := _strong(letter["type"]))), run["sor"])
+            direction = own if own in inside or before == own else before
+            letters[opening]["type"] = letters[closing]["type"] = direction
+
+
+def _strong(kind: str) -> str:
+    return {"L": "L", "R": "R", "AL": "R", "EN": "R", "AN": "R"}.get(kind, "")
+
+
+def _pairs(characters: Sequence[str]) -> list[tuple[int, int]]:
+    waiting: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    for index, character in enumerate(characters):
+        if character in BRACKETS:
+            waiting.append(index)
+        elif character in BRACKETS.values():
+            match = next((at for at in reversed(waiting) if BRACKETS[characters[at]] == character), None)
+            if match is not None:
+                pairs.append((match, index))
+                del waiting[waiting.index(match) :]
+    return sorted(pairs)
 
 
 @functools.lru_cache(maxsize=4_096)

@@ -1,0 +1,140 @@
+"""Text as pictures: shaping and order without system libraries, fitting, and what no font covers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bhuman_cli.studio.render import fonts, shape, text
+
+WHITE = (255, 255, 255)
+WIDE = text.Box(width_px=2_000, size_px=40, smallest_px=20)
+
+
+def drawn(value: str, box: text.Box = WIDE) -> np.ndarray:
+    return text.draw(text.fit(value, box), WHITE)
+
+
+def glyphs(value: str) -> list[int]:
+    return [placed.glyph for placed in shape.line(value, "bold", shape.base_level(value)).glyphs]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Zoë Łódź", "Nguyễn Thị Ánh", "محمد عبد الله", "שלמה כהן", "अभिषेक क्षत्रिय", "สมชาย ใจดี", "শ্রীকান্ত", "தமிழ்ச்செல்வி",
+     "Ольга", "Γιώργος", "İğdır ß", "O’Connor – “x” €"],
+)  # fmt: skip
+def test_the_shipped_fonts_cover_what_names_need(value: str) -> None:
+    assert text.uncovered(value) == ""
+    assert drawn(value)[..., 3].any()
+
+
+def test_characters_nobody_covers_are_named_once_and_leave_no_boxes() -> None:
+    assert text.uncovered("A\U000e0041\ue000B\ue000") == "\U000e0041\ue000"
+    assert glyphs("A\ue000B") == glyphs("AB")
+    assert 0 not in glyphs("A\ue000B")
+
+
+def test_invisible_characters_are_not_reported() -> None:
+    assert text.uncovered("a\u200db\u200c\u200f\ufe0f \n\t\u202ac\u202c\u2066d\u2069") == ""
+
+
+def test_arabic_letters_join() -> None:
+    alone = {glyphs(letter)[0] for letter in "محمد"}
+    assert not alone & set(glyphs("محمد")[1:]), "inner letters must have joined forms"
+
+
+def test_devanagari_vowel_signs_move_before_their_consonant_and_conjuncts_form() -> None:
+    assert len(glyphs("क्ष")) < 3, "three characters, one conjunct"
+    consonant = glyphs("क")[0]
+    assert glyphs("कि")[1] == consonant, "the sign i is written before its consonant"
+
+
+def test_hebrew_runs_from_right_to_left() -> None:
+    assert glyphs("אב") == [glyphs("ב")[0], glyphs("א")[0]]
+
+
+def test_mixed_text_keeps_numbers_and_latin_readable_inside_arabic() -> None:
+    line = shape.line("שלום 123 Bob", "bold", 1).glyphs
+    found = [placed.glyph for placed in line]
+    digits, bob = glyphs("123"), glyphs("Bob")
+    assert "".join(map(chr, digits)) in "".join(map(chr, found))
+    assert "".join(map(chr, bob)) in "".join(map(chr, found))
+    assert found[: len(bob)] == bob, "what comes last in a right-to-left line stands leftmost"
+
+
+def test_brackets_follow_what_they_enclose() -> None:
+    value = "Hi אבג (דה)!"
+    found = shape.line(value, "bold", shape.base_level(value)).glyphs
+    opening, closing = glyphs("(")[0], glyphs(")")[0]
+    latin = fonts.faces("bold")[0]
+    brackets = [placed for placed in found if placed.face is latin and placed.glyph in {opening, closing}]
+    assert [placed.glyph for placed in brackets] == [opening, closing]
+    between = [placed for placed in found if brackets[0].x < placed.x < brackets[1].x]
+    assert len(between) == 2
+
+
+def test_marks_do_not_widen_a_line() -> None:
+    assert shape.line("e\u0301", "bold", 0).width == pytest.approx(shape.line("é", "bold", 0).width)
+
+
+def test_clusters_keep_joined_emoji_and_flags_together() -> None:
+    assert shape.clusters("👩‍💻a👍🏽🇧🇷🇵🇱e\u0301") == ["👩‍💻", "a", "👍🏽", "🇧🇷", "🇵🇱", "e\u0301"]
+
+
+def test_a_long_value_shrinks_first() -> None:
+    block = text.fit("A longer name than fits", text.Box(width_px=300, size_px=40, smallest_px=20))
+    assert len(block.lines) == 1
+    assert 20 <= block.size_px < 40
+    assert block.width_px <= 300
+
+
+def test_then_it_wraps_and_then_it_ends_in_an_ellipsis() -> None:
+    box = text.Box(width_px=300, size_px=40, smallest_px=24, lines=2)
+    block = text.fit("one two three four five six seven", box)
+    assert len(block.lines) == 2
+    assert block.width_px <= 300
+    cut = text.fit("word " * 200, box)
+    assert len(cut.lines) == 2
+    assert cut.size_px == 24
+    assert cut.lines[-1].glyphs[-1].glyph == glyphs("…")[-1]
+    assert cut.width_px <= 301
+
+
+def test_a_word_without_spaces_is_broken_rather_than_lost() -> None:
+    block = text.fit("https://example.com/" + "x" * 40, text.Box(width_px=300, size_px=40, smallest_px=20, lines=4))
+    assert block.width_px <= 301
+    assert sum(len(line.glyphs) for line in block.lines) == 60
+
+
+def test_line_breaks_in_a_value_become_spaces() -> None:
+    assert np.array_equal(drawn("a\nb"), drawn("a b"))
+
+
+def test_nothing_draws_outside_its_picture_or_fails_for_odd_values() -> None:
+    for value in ("", " ", "\u0301", "\u202e", "🇧", "a" * 5_000, "\u0e33" * 30, "ﷺ" * 20):
+        assert drawn(value, text.Box(width_px=400, size_px=40, smallest_px=20, lines=2)).shape[2] == 4
+
+
+def test_arabic_is_shaped_without_pillows_text_engine_or_fribidi() -> None:
+    """The picture must come out the same where neither libraqm nor libfribidi can be loaded."""
+    program = (
+        "import sys, hashlib; sys.modules['PIL._imagingft'] = None; sys.modules['PIL.ImageFont'] = None;"
+        "from bhuman_cli.studio.render import text;"
+        "box = text.Box(width_px=900, size_px=40, smallest_px=20);"
+        "a = text.draw(text.fit('محمد अभिषेक สมชาย', box), (255, 255, 255));"
+        "print(hashlib.sha256(a.tobytes()).hexdigest())"
+    )
+    import hashlib
+
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    here = drawn("محمد अभिषेक สมชาย", text.Box(width_px=900, size_px=40, smallest_px=20))
+    assert found.stdout.strip() == hashlib.sha256(here.tobytes()).hexdigest()
+
+
+def test_the_licence_travels_with_the_fonts() -> None:
+    assert "SIL OPEN FONT LICENSE" in (fonts.HERE / "OFL.txt").read_text("utf-8")
+    assert sum(path.stat().st_size for path in fonts.HERE.glob("*.ttf")) < 1_400_000
