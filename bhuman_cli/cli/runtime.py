@@ -103,6 +103,11 @@ def local(home: settings.Home, template: Path | None, console: Console) -> Itera
             )
 
 
+def require_studio() -> None:
+    """Refuse in one sentence where the extra `studio` is not installed."""
+    _studio()
+
+
 def _studio() -> dict[str, Any]:
     try:
         import av  # noqa: F401, TID251 - only asked whether it is there
