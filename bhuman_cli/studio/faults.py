@@ -155,14 +155,10 @@ class Plan:
     def meet_render(self, row: int, text: Sequence[str]) -> Fault | None:
         """Count a render, and return the fault that it gets, if any."""
         with self._lock:
-            for index, fault in enumerate(self._faults):
-                where = dict(fault.where)
-                fits = ("row" not in where or where["row"] == str(row)) and (
-                    "text" not in where or where["text"] in text
-                )
-                if fault.path == "render" and fits and self._due(index):
-                    return fault
-        return None
+            due = [
+                fault for index, fault in enumerate(self._faults) if _fits_render(fault, row, text) and self._due(index)
+            ]
+        return due[0] if due else None
 
     def _due(self, index: int) -> bool:
         fault = self._faults[index]
@@ -173,6 +169,12 @@ class Plan:
             self._done[index] += 1
             return True
         return False
+
+
+def _fits_render(fault: Fault, row: int, text: Sequence[str]) -> bool:
+    where = dict(fault.where)
+    fits = where.get("row", str(row)) == str(row) and ("text" not in where or where["text"] in text)
+    return fault.path == "render" and fits
 
 
 def _action(words: Sequence[str]) -> tuple[str, dict[str, str]]:
