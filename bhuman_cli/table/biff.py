@@ -30,26 +30,30 @@ _NUMBER, _RK, _MULRK, _BOOLERR, _FORMULA, _ROW = 0x203, 0x27E, 0xBD, 0x205, 0x06
 _LABELS: Final = frozenset({0x204, 0xFD, 0xD6})
 
 
-def scan(source: Source, sheet: str) -> Marks:
-    """Read what is special about a sheet's cells; nothing where the file is older than BIFF8.
+def scan(source: Source) -> dict[str, Marks]:
+    """Read what is special about the cells of every sheet, before calamine unfolds them all.
+
+    Nothing is found where the file is older than BIFF8.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: the file is damaged, or a sheet larger than any table.
     """
     if source.size > MAX_BYTES:
         raise InputError(f"{source.name}: an .xls file of more than {MAX_BYTES >> 20} MiB", hint="save it as .xlsx")
     with source.open() as stream:
         data = stream.read()
-    found = Marks()
+    found: dict[str, Marks] = {}
     try:
         stream_bytes = _Container(data).stream("Workbook")
         if stream_bytes and struct.unpack_from("<H", stream_bytes, 4)[0] == 0x600:
-            start = _globals(stream_bytes, sheet, found)
-            if start:
-                _sheet(stream_bytes, start, found)
+            codes, places = _globals(stream_bytes)
+            for sheet, start in places.items():
+                found[sheet] = Marks(codes=codes)
+                _sheet(stream_bytes, start, found[sheet])
     except (struct.error, IndexError, UnicodeDecodeError):
         raise archives.broken(source) from None
-    found.settle(source.name, sheet)
+    for sheet, special in found.items():
+        special.settle(source.name, sheet)
     return found
 
 
@@ -129,25 +133,23 @@ def _records(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
         at += 4 + length
 
 
-def _globals(data: bytes, sheet: str, found: Marks) -> int:
-    """Fill in the formats that matter; return where the sheet begins, 0 if it is not there."""
-    start, formats_by_id, styles = 0, dict(formats.BUILT_IN), 0
-    wanted: dict[int, int] = {}
+def _globals(data: bytes) -> tuple[dict[int, str], dict[str, int]]:
+    """Return the formats that matter by style, and where each sheet begins."""
+    places: dict[str, int] = {}
+    formats_by_id, styles, wanted = dict(formats.BUILT_IN), 0, dict[int, int]()
     for kind, body in _records(data, 0):
         if kind == _EOF:
             break
-        if kind == _BOUNDSHEET and _text(body[7:], body[6]) == sheet:
-            start = struct.unpack_from("<I", body)[0]
+        if kind == _BOUNDSHEET:
+            places[_text(body[7:], body[6])] = struct.unpack_from("<I", body)[0]
         elif kind == _FORMAT:
             number, length = struct.unpack_from("<HH", body)
             formats_by_id[number] = _text(body[4:], length)
         elif kind == _XF:
             wanted[styles] = struct.unpack_from("<H", body, 2)[0]
             styles += 1
-    for style, number in wanted.items():
-        if formats.matters(code := formats_by_id.get(number, "")):
-            found.codes[style] = code
-    return start
+    by_style = {style: formats_by_id.get(number, "") for style, number in wanted.items()}
+    return {style: code for style, code in by_style.items() if formats.matters(code)}, places
 
 
 def _text(body: bytes, length: int) -> str:

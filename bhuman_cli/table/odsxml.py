@@ -17,13 +17,13 @@ _PADDED: Final = re.compile(r"[-( ]*0\d*(?:[-() ]+\d+)*|\d+(?:[-() ]+\d+)+")
 _ERROR: Final = re.compile(r"#[A-Z0-9/]+[!?]?|Err:\d+")
 
 
-def scan(source: Source, sheet: str) -> Marks:
-    """Read what is special about a sheet's cells.
+def scan(source: Source) -> dict[str, Marks]:
+    """Read what is special about the cells of every sheet, before calamine unfolds them all.
 
     Raises:
-        InputError: the sheet is larger than any table, or damaged.
+        InputError: a sheet is larger than any table, or damaged.
     """
-    walker = _Walker(sheet)
+    walker = _Walker()
     parser = expat.ParserCreate()
     parser.StartElementHandler = walker.start
     parser.EndElementHandler = walker.end
@@ -31,21 +31,19 @@ def scan(source: Source, sheet: str) -> Marks:
     try:
         for piece in archives.pieces(source, "content.xml"):
             parser.Parse(piece, False)
-            if walker.marks.last_row * max(walker.marks.last_column, 1) > marks.MAX_CELLS:
-                break
     except (expat.ExpatError, ValueError):
         raise archives.broken(source) from None
-    walker.marks.settle(source.name, sheet)
-    return walker.marks
+    for sheet, found in walker.sheets.items():
+        found.settle(source.name, sheet)
+    return walker.sheets
 
 
 class _Walker:
-    """Follows rows and cells of one sheet; `table:` and `text:` are the prefixes every writer uses."""
+    """Follows the rows and cells of each sheet; `table:` and `text:` are the prefixes every writer uses."""
 
-    def __init__(self, sheet: str) -> None:
-        self.marks = Marks()
-        self._sheet = sheet
-        self._is_inside = False
+    def __init__(self) -> None:
+        self.sheets: dict[str, Marks] = {}
+        self._marks = Marks()
         self._row = 0
         self._row_repeat = 1
         self._column = 0
@@ -54,13 +52,12 @@ class _Walker:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table:table":
-            self._is_inside = attributes.get("table:name") == self._sheet
-        if not self._is_inside:
-            return
-        if name == "table:table-row":
+            self._marks = self.sheets.setdefault(attributes.get("table:name", ""), Marks())
+            self._row = 0
+        elif name == "table:table-row":
             self._row_repeat = _count(attributes, "table:number-rows-repeated")
             self._column = 0
-            self.marks.hidden_rows += attributes.get("table:visibility") in {"collapse", "filter"}
+            self._marks.hidden_rows += attributes.get("table:visibility") in {"collapse", "filter"}
         elif name in {"table:table-cell", "table:covered-table-cell"}:
             self._cell, self._shown = attributes, []
 
@@ -69,11 +66,7 @@ class _Walker:
             self._shown.append(data)
 
     def end(self, name: str) -> None:
-        if not self._is_inside:
-            return
-        if name == "table:table":
-            self._is_inside = False
-        elif name == "table:table-row":
+        if name == "table:table-row":
             self._row += self._row_repeat
         elif name in {"table:table-cell", "table:covered-table-cell"}:
             self._note()
@@ -86,14 +79,14 @@ class _Walker:
             return
         across = _count(self._cell, "table:number-columns-repeated")
         last = self._row + self._row_repeat - 1, self._column + across - 1
-        self.marks.fill(*last, count=across * self._row_repeat)
+        self._marks.fill(*last, count=across * self._row_repeat)
         mark = self._mark(shown)
         # What repeats beyond a table's size is refused when the sheet is settled.
         if mark is None or across * self._row_repeat > marks.MAX_ROWS:
             return
         for row in range(self._row, last[0] + 1):
             for column in range(self._column, last[1] + 1):
-                self.marks.add(row, column, mark)
+                self._marks.add(row, column, mark)
 
     def _mark(self, shown: str) -> int | None:
         kind = self._cell.get("office:value-type", "")
@@ -108,8 +101,8 @@ class _Walker:
             return None
         digits = "".join(filter(str.isdigit, shown))
         if kind == "float" and number >= 0 and _PADDED.fullmatch(shown.strip()) and int(digits) == number:
-            return self.marks.code("".join("0" if sign.isdigit() else sign for sign in shown.strip()))
-        return self.marks.code("#,##0.00" if kind == "float" else "0.00%" if kind == "percentage" else "¤")
+            return self._marks.code("".join("0" if sign.isdigit() else sign for sign in shown.strip()))
+        return self._marks.code("#,##0.00" if kind == "float" else "0.00%" if kind == "percentage" else "¤")
 
 
 def _count(attributes: dict[str, str], name: str) -> int:

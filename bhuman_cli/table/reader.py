@@ -147,7 +147,8 @@ def _kind(held: source.Source) -> tuple[str, list[str]]:
     head = held.head
     named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(held.suffix)
     if head.startswith(archives.ZIP_MAGIC):
-        found = "ods" if b"opendocument.spreadsheet" in head[:200] else "xlsx"
+        is_ods = b"opendocument.spreadsheet" in head[:200] or (named == "ods" and b"[Content_Types]" not in head[:200])
+        found = "ods" if is_ods else "xlsx"
     elif head.startswith(archives.OLE_MAGIC):
         found = "xls"
     else:

@@ -15,7 +15,6 @@ from bhuman_cli.table.marks import Marks
 from bhuman_cli.table.source import Source
 
 _HEAD_ROWS: Final = 50
-_SCANS: Final = {"xlsx": sheetxml.scan, "ods": odsxml.scan, "xls": biff.scan}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,33 +37,32 @@ def open_sheet(source: Source, wanted: str | None, kind: str) -> Sheet:
         UsageError: no such sheet.
         InputError: the workbook is broken, protected or explosive.
     """
-    if kind in {"xlsx", "ods"}:
-        archives.require_harmless(source)
+    special = _guarded_scan(source, kind)
     book = _opened(source)
     name, notices = _chosen(source, book, wanted)
-    special = _SCANS[kind](source, name)
+    special = {name: sheetxml.scan(source, name)} if kind == "xlsx" else special
+    marked = special.get(name, Marks())
     grid = _guarded(source, lambda: book.get_sheet_by_name(name))
-    start = grid.start
-    if special.hidden_rows:
-        notices.append(f"{source.name}: {special.hidden_rows} hidden rows of sheet {name!r} are read like the others")
+    if marked.hidden_rows:
+        rows = "1 hidden row" if marked.hidden_rows == 1 else f"{marked.hidden_rows} hidden rows"
+        notices.append(f"{source.name}: {rows} of sheet {name!r}, read like the others")
     if kind != "ods" and grid.merged_cell_ranges:
         notices.append(f"{source.name}: merged cells: only the first cell of each has the value, the others are blank")
-    origin = start[1] if start else 0
-    return Sheet(source=source, name=name, grid=grid, origin=origin, special=special, notices=notices)
+    origin = grid.start[1] if grid.start else 0
+    return Sheet(source=source, name=name, grid=grid, origin=origin, special=marked, notices=notices)
 
 
 def heads(source: Source, kind: str) -> Iterator[tuple[str, int, Sequence[str]]]:
     """Yield (sheet, row number, texts) of the first rows of every sheet, without blank cells at their end."""
-    if kind != "xls":
-        archives.require_harmless(source)
-    for name in _guarded(source, lambda: _opened(source).sheet_names):
-        sheet = open_sheet(source, name, kind)
+    _guarded_scan(source, kind)
+    for each in _tables(_opened(source)):
+        sheet = open_sheet(source, each.name, kind)
         for line, cells, _ in itertools.islice(rows(sheet), _HEAD_ROWS):
             kept = list(cells)
             while kept and not kept[-1].strip():
                 kept.pop()
             if kept:
-                yield name, line, kept
+                yield sheet.name, line, kept
 
 
 def rows(sheet: Sheet) -> Iterator[records.Raw]:
@@ -128,6 +126,14 @@ def _rounded(moment: dt.datetime) -> dt.datetime:
         return moment.replace(microsecond=0)
 
 
+def _guarded_scan(source: Source, kind: str) -> dict[str, Marks]:
+    """Look at everything calamine would unfold on opening; .xlsx sheets are unfolded one by one, and looked at then."""
+    if kind == "xls":
+        return {} if _is_encrypted(source) else biff.scan(source)
+    archives.require_harmless(source)
+    return odsxml.scan(source) if kind == "ods" else {}
+
+
 def _opened(source: Source) -> Any:
     if _is_encrypted(source):
         raise archives.locked(source)
@@ -158,9 +164,9 @@ def _is_encrypted(source: Source) -> bool:
 
 
 def _chosen(source: Source, book: Any, wanted: str | None) -> tuple[str, list[str]]:
-    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+    from python_calamine import SheetVisibleEnum
 
-    tables = [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
+    tables = _tables(book)
     names = [each.name for each in tables]
     visible = [each.name for each in tables if each.visible == SheetVisibleEnum.Visible]
     if wanted is None:
@@ -177,6 +183,12 @@ def _chosen(source: Source, book: Any, wanted: str | None) -> tuple[str, list[st
     raise UsageError(
         f"--sheet {wanted}: {source.name} has no such sheet, only {_listed(names)}", hint=f"--sheet {meant!r}"
     )
+
+
+def _tables(book: Any) -> list[Any]:
+    from python_calamine import SheetTypeEnum
+
+    return [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
 
 
 def _listed(names: Sequence[str], without: str = "") -> str:
