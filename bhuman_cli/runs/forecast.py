@@ -1,0 +1,120 @@
+"""Owns the belief about how far the service has come in one queue, learned from answers. Pure: no I/O, no clock.
+
+It must not know which ids are asked; `runs.frontier` decides that from the forecast.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Final
+
+MISSES_PER_VIDEO: Final = 0.5
+"""What a video may cost beside the request that brings its URL, in a queue that keeps its order."""
+
+MOST_MISSES: Final = 1.2
+"""The same in a queue that is served very loosely in order."""
+
+LIKELY_AGAIN: Final = 0.6
+NARROWEST: Final = 0.2
+LEARN_MIDDLE: Final = 0.3
+LEARN_SPREAD: Final = 0.05
+LEARN_AGAIN: Final = 0.1
+BACK_OFF: Final = 1.5
+PASSES_REMEMBERED: Final = 13
+
+
+class Forecast:
+    """What is believed of one queue.
+
+    progress: finished videos seen, plus the finish rate times the time since one was last seen. An id at a place is
+    finished with a probability that grows with `progress - place`: a logistic curve with a middle and a spread, both
+    learned from first asks. How long to wait after a miss is learned from second asks.
+    """
+
+    def __init__(self, *, now: float, floor_s: float, longest_s: float) -> None:
+        self._floor_s, self._longest_s = floor_s, longest_s
+        self.hits = 0
+        self._hit_at = now
+        self._marks: deque[tuple[float, int]] = deque([(now, 0)], maxlen=PASSES_REMEMBERED)
+        self._middle, self._spread = 0.0, 1.0
+        self._again_s = floor_s
+        self._recent: deque[bool] = deque(maxlen=20)
+
+    def shift(self, places: int) -> None:
+        """Move the curve: what is known beforehand of where the front stands."""
+        self._middle += places
+
+    def finished_one(self, now: float) -> None:
+        """Count a finished video, however it was noticed."""
+        self.hits += 1
+        self._hit_at = now
+
+    def mark(self, now: float) -> None:
+        """Remember how many were finished at the end of a pass; the rate is taken over the last dozen that saw any."""
+        if self.hits > self._marks[-1][1]:
+            self._marks.append((now, self.hits))
+
+    def forget_rate(self, now: float) -> None:
+        """Start measuring the rate anew: what was just seen finished during an absence."""
+        self._marks.clear()
+        self._marks.append((now, self.hits))
+
+    def rate(self, now: float) -> float:
+        """Return finished videos a second."""
+        since, hits = self._marks[0]
+        return (self.hits - hits) / max(now - since, self._floor_s / 2)
+
+    def quiet_s(self, now: float) -> float:
+        """Return the seconds since a finished video was last seen."""
+        return now - self._hit_at
+
+    def usual_gap_s(self, now: float) -> float:
+        """Return the mean time between two finished videos; infinite as long as there were none."""
+        rate = self.rate(now)
+        return 1 / rate if rate else math.inf
+
+    def _progress(self, now: float) -> float:
+        return self.hits + self.rate(now) * (now - self._hit_at)
+
+    def misses_per_video(self, now: float) -> float:
+        """Return how many misses a video may cost: more where the order is loose, or notices would come very late."""
+        spread_s = self._spread * self.usual_gap_s(now)
+        loose = spread_s / (6 * self._floor_s) if spread_s < math.inf else 1.0
+        return max(MISSES_PER_VIDEO, min(MOST_MISSES, MISSES_PER_VIDEO * loose))
+
+    def _lead(self, now: float) -> float:
+        return self._middle - self._spread * math.log(self.misses_per_video(now))
+
+    def likely(self, place: int, now: float) -> bool:
+        """Say whether a first ask at this place is worth a request."""
+        return self._progress(now) - place >= self._lead(now)
+
+    def likely_at(self, place: int, now: float) -> float:
+        """Return when a first ask at this place becomes worth a request; infinite at a standstill."""
+        rate = self.rate(now)
+        missing = place + self._lead(now) - self.hits
+        return self._hit_at + missing / rate if rate else math.inf
+
+    def learn_first(self, place: int, now: float, *, hit: bool) -> None:
+        """Move the curve after the first ask of an id (one step of logistic regression, in units of the spread)."""
+        self._recent.append(hit)
+        z = max(-3.0, min(3.0, (self._progress(now) - place - self._middle) / self._spread))
+        error = hit - 1 / (1 + math.exp(-z))
+        self._middle -= LEARN_MIDDLE * self._spread * error
+        widest = max(1.0, 2 * self._again_s * self.rate(now))
+        self._spread = max(NARROWEST, min(widest, self._spread * math.exp(-LEARN_SPREAD * error * z)))
+
+    def fits(self, elsewhere: float = 0.0) -> bool:
+        """Say whether recent first asks hit as often as they should, and more often than asks `elsewhere`."""
+        asks, hits = len(self._recent), sum(self._recent)
+        return asks < 6 or hits == asks or hits >= max(0.35, elsewhere + 0.1) * asks
+
+    def learn_again(self, *, hit: bool) -> None:
+        """Move the waiting time after a second ask, so that LIKELY_AGAIN of them hit."""
+        again_s = self._again_s * math.exp(LEARN_AGAIN * (LIKELY_AGAIN - hit))
+        self._again_s = max(self._floor_s, min(self._longest_s, again_s))
+
+    def wait_s(self, misses: int, longest_s: float) -> float:
+        """Return how long to leave an id alone after so many misses."""
+        return max(self._floor_s, min(longest_s, self._again_s * BACK_OFF ** min(misses - 1, 20)))
