@@ -107,15 +107,29 @@ def scratch(folder: Path, clock: ports.Clock) -> Journal:
     path = folder / FILE_NAME
     if path.is_file():
         with _as_journal_error(path):
-            connection.execute("ATTACH ? AS disk", (path.resolve().as_uri() + "?mode=ro",))
-            version = connection.execute("PRAGMA disk.user_version").fetchone()[0]
-            if version != schema.VERSION:
-                raise _version_error(path, version)
-            connection.execute("PRAGMA foreign_keys=OFF")
-            for table in _POOL_TABLES:
-                connection.execute(f"INSERT INTO main.{table} SELECT * FROM disk.{table}")
-            connection.execute("DETACH disk")
+            try:
+                _copy_payments(connection, path, "ro")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
+                    raise
+                # Its writer was killed inside a commit: SQLite must undo that half first, as any next run would.
+                _copy_payments(connection, path, "rw")
     return Journal(connection, None, clock)
+
+
+def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> None:
+    connection.execute("ATTACH ? AS disk", (f"{path.resolve().as_uri()}?mode={mode}",))
+    try:
+        if not _is_ours(connection, path, "disk"):
+            return  # its maker was killed before it made the tables: nothing is known
+        version = connection.execute("PRAGMA disk.user_version").fetchone()[0]
+        if version != schema.VERSION:
+            raise _version_error(path, version)
+        connection.execute("PRAGMA foreign_keys=OFF")
+        for table in _POOL_TABLES:
+            connection.execute(f"INSERT INTO main.{table} SELECT * FROM disk.{table}")
+    finally:
+        connection.execute("DETACH disk")
 
 
 def _connect(database: str) -> sqlite3.Connection:
@@ -145,10 +159,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _settle_version(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if empty:
+    if not _is_ours(connection, path, "main"):
         try:
             _create(connection)
         except sqlite3.OperationalError:  # another process made it between the look and the lock
@@ -156,14 +167,26 @@ def _settle_version(connection: sqlite3.Connection, path: Path) -> None:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
                 raise
         return
-    if application != schema.APPLICATION_ID:
-        raise errors.JournalError(
-            f"{path} is not a bhuman journal; it is left alone", hint="set BHUMAN_HOME to another folder"
-        )
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > schema.VERSION:
         raise _version_error(path, version)
     for step in range(version, schema.VERSION):
         connection.executescript(f"BEGIN IMMEDIATE; {schema.MIGRATIONS[step]}; PRAGMA user_version={step + 1}; COMMIT;")
+
+
+def _is_ours(connection: sqlite3.Connection, path: Path, name: str) -> bool:
+    """Say whether the file is a journal; False where it is still empty.
+
+    Raises:
+        JournalError: it is another program's.
+    """
+    if connection.execute(f"SELECT count(*) FROM {name}.sqlite_master").fetchone()[0] == 0:
+        return False
+    if connection.execute(f"PRAGMA {name}.application_id").fetchone()[0] != schema.APPLICATION_ID:
+        raise errors.JournalError(
+            f"{path} is not a bhuman journal; it is left alone", hint="set BHUMAN_HOME to another folder"
+        )
+    return True
 
 
 def _version_error(path: Path, version: int) -> errors.JournalError:
