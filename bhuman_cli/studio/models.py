@@ -10,7 +10,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
 
-Text = Annotated[str, StringConstraints(max_length=1_000_000)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=8_000)]
 
@@ -42,10 +41,10 @@ class BackgroundIn(Model):
 class OrderedRows(Model):
     """What campaign, zapier and try_sample share: names of variables, and rows of values in that order."""
 
-    variables: list[Text]
-    names: list[list[Text]]
+    variables: list[str]
+    names: list[list[str]]
     callback_url: str | None = None
-    assets: list[list[Text | None]] | None = None
+    assets: list[list[str | None]] | None = None
     backgrounds: list[BackgroundIn] | None = None
     enable_lipsync: bool | None = None
     generation_mode: str | None = None
@@ -67,7 +66,7 @@ class PabblyRequest(Model):
     """POST pipeline/pabbly: one video, variables by name."""
 
     campaign_id: UUID
-    variables: dict[Text, Text]
+    variables: dict[str, str]
     callback_url: str | None = None
     generation_mode: str | None = None
 
@@ -76,8 +75,8 @@ class LeadrRequest(Model):
     """POST pipeline/leadr. Not documented: the ordered shape and the object shape are both taken."""
 
     campaign_id: UUID
-    variables: list[Text] | dict[Text, Text]
-    names: list[list[Text]] | None = None
+    variables: list[str] | dict[str, str]
+    names: list[list[str]] | None = None
     callback_url: str | None = None
     generation_mode: str | None = None
 
@@ -87,8 +86,8 @@ class PreviewRequest(Model):
 
     campaign_id: UUID | None = None
     video_instance_id: UUID | None = None
-    variables: list[Text] | dict[Text, Text] | None = None
-    names: list[list[Text]] | None = None
+    variables: list[str] | dict[str, str] | None = None
+    names: list[list[str]] | None = None
     callback_url: str | None = None
 
 
@@ -108,8 +107,8 @@ class InstanceIn(Model):
     id: UUID | None = None
     name: Name | None = None
     folder_id: UUID | None = None
-    greetings: Text | None = None
-    use_case: Text | None = None
+    greetings: str | None = None
+    use_case: str | None = None
 
 
 class ImportRequest(Model):
@@ -131,7 +130,7 @@ class WorkerReport(Model):
 
     id: UUID
     status: Annotated[str, StringConstraints(pattern="^(succeeded|failed)$")]
-    message: Text = ""
+    message: str = ""
 
 
 class Video(Model):

@@ -31,6 +31,7 @@ def responses(success: type[BaseModel], *codes: int) -> Spec:
         401: "missing or wrong credentials",
         403: "not a worker",
         404: "not found",
+        413: "the body is too large",
     }
     refusals: Spec = {code: {"model": models.Problem, "description": told[code]} for code in codes}
     shape: Spec = {422: {"model": models.ShapeProblem, "description": "the body or query can't be read"}}
@@ -39,7 +40,7 @@ def responses(success: type[BaseModel], *codes: int) -> Spec:
 
 def takes(model: type[BaseModel]) -> dict[str, Any]:
     """Return what OpenAPI says of a route's body; the body itself is read by body()."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 

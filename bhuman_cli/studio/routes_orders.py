@@ -21,7 +21,7 @@ TOKEN_HEADER = "x-worker-token"
 
 @router.post(
     "/pipeline/campaign",
-    responses=replies.responses(models.Ids, 400, 401),
+    responses=replies.responses(models.Ids, 400, 401, 413),
     openapi_extra=replies.takes(models.CampaignRequest),
 )
 async def campaign(request: Request) -> Response:
@@ -31,7 +31,7 @@ async def campaign(request: Request) -> Response:
 
 @router.post(
     "/pipeline/zapier",
-    responses=replies.responses(models.Ids, 400, 401),
+    responses=replies.responses(models.Ids, 400, 401, 413),
     openapi_extra=replies.takes(models.CampaignRequest),
 )
 async def zapier(request: Request) -> Response:
@@ -47,7 +47,7 @@ async def _ordered_campaign(request: Request, route: str) -> Response:
 
 @router.post(
     "/try_sample",
-    responses=replies.responses(models.Ids, 400, 401),
+    responses=replies.responses(models.Ids, 400, 401, 413),
     openapi_extra=replies.takes(models.SampleRequest),
 )
 async def try_sample(request: Request) -> Response:
@@ -59,7 +59,7 @@ async def try_sample(request: Request) -> Response:
 
 @router.post(
     "/pipeline/pabbly",
-    responses=replies.responses(models.Ids, 400, 401),
+    responses=replies.responses(models.Ids, 400, 401, 413),
     openapi_extra=replies.takes(models.PabblyRequest),
 )
 async def pabbly(request: Request) -> Response:
@@ -72,7 +72,7 @@ async def pabbly(request: Request) -> Response:
 
 @router.post(
     "/pipeline/leadr",
-    responses=replies.responses(models.Ids, 400, 401),
+    responses=replies.responses(models.Ids, 400, 401, 413),
     openapi_extra=replies.takes(models.LeadrRequest),
 )
 async def leadr(request: Request) -> Response:
@@ -94,7 +94,7 @@ async def leadr(request: Request) -> Response:
 
 @router.post(
     "/videos_preview",
-    responses=replies.responses(models.Thing, 400, 401),
+    responses=replies.responses(models.Thing, 400, 401, 413),
     openapi_extra=replies.takes(models.PreviewRequest),
 )
 async def videos_preview(request: Request) -> Response:
@@ -119,7 +119,7 @@ async def videos_preview(request: Request) -> Response:
 
 @router.post(
     "/pipeline/webhook",
-    responses=replies.responses(models.Thing, 403, 404),
+    responses=replies.responses(models.Thing, 403, 404, 413),
     openapi_extra=replies.takes(models.WorkerReport),
 )
 async def worker_report(request: Request) -> Response:

@@ -47,11 +47,11 @@ async def campaign(request: Request, id: UUID) -> Response:
 
 
 _CAMPAIGN: dict[str, Any] = {
-    "responses": replies.responses(models.CampaignAnswer, 400, 401, 404),
+    "responses": replies.responses(models.CampaignAnswer, 400, 401, 404, 413),
     "openapi_extra": replies.takes(models.CampaignIn),
 }
 _INSTANCE: dict[str, Any] = {
-    "responses": replies.responses(models.InstanceAnswer, 400, 401, 404),
+    "responses": replies.responses(models.InstanceAnswer, 400, 401, 404, 413),
     "openapi_extra": replies.takes(models.InstanceIn),
 }
 
@@ -117,7 +117,7 @@ async def projects(request: Request) -> Response:
 
 @router.post(
     "/speakeasy_projects/import",
-    responses=replies.responses(models.Thing, 400, 401),
+    responses=replies.responses(models.Thing, 400, 401, 413),
     openapi_extra=replies.takes(models.ImportRequest),
 )
 async def import_project(request: Request) -> Response:
@@ -134,7 +134,9 @@ async def webhooks(request: Request) -> Response:
     return replies.ok(replies.enter(request, Door.EITHER).targets.list("webhook"))
 
 
-@router.post("/webhook", responses=replies.responses(models.Thing, 401), openapi_extra=replies.takes(models.WebhookIn))
+@router.post(
+    "/webhook", responses=replies.responses(models.Thing, 401, 413), openapi_extra=replies.takes(models.WebhookIn)
+)
 async def create_webhook(request: Request) -> Response:
     """Save a webhook: it is used where an order names no callback URL."""
     payload = await replies.body(request, models.WebhookIn)
