@@ -24,6 +24,13 @@ class Hints:
             return []
         return [GenerationId(hint.generation_id) for hint in found]
 
+    def for_token(self, token: str) -> list[GenerationId]:
+        """Return the ids that came for one attempt's token; none while the file can't be read."""
+        try:
+            return [GenerationId(hint.generation_id) for hint in self._store.for_token(token)]
+        except errors.JournalError:
+            return []
+
     def close(self) -> None:
         """Close the file."""
         self._store.close()

@@ -168,7 +168,9 @@ def can_draw() -> bool:
 
 def drawing() -> Any:
     """Return rich's console on stderr, for what is drawn again and again."""
-    return _rich(stderr=True)
+    from rich.console import Console as RichConsole
+
+    return RichConsole(stderr=True, highlight=False, emoji=False, markup=False)
 
 
 def _rich(*, stderr: bool) -> Any:

@@ -54,9 +54,7 @@ def carry_out(manner: Manner, journal: Journal, run: Run, link: runtime.Link) ->
 
 
 def _driven(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> Outcome:
-    places = runtime.rescue_places(manner.home, Path(run.output_path))
-    show = "none" if manner.progress == "none" else manner.progress
-    with runtime.effects(journal, link, run, manner.console, show=show, places=places) as effects:
+    with runtime.effects(journal, link, run, manner.console, show=manner.progress, home=manner.home) as effects:
         drive = Drive(
             run=run,
             shape=shape_of(run),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bhuman_cli import credentials, domain, errors, settings
 from bhuman_cli.cli import progress, session
 from bhuman_cli.cli.console import Console
+from bhuman_cli.domain import GenerationId
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.drafts import Run
@@ -147,7 +148,7 @@ def rescue_places(home: settings.Home, output: Path | None) -> list[Path]:
 
 @contextlib.contextmanager
 def effects(
-    journal: Journal, link: Link, run: Run, console: Console, *, show: str, places: list[Path]
+    journal: Journal, link: Link, run: Run, console: Console, *, show: str, home: settings.Home
 ) -> Iterator[Effects]:
     """Put together what a run needs from outside; signals press its stop button inside the block."""
     from concurrent.futures import ThreadPoolExecutor
@@ -164,7 +165,9 @@ def effects(
         tally=generations.tally(journal, run), chunks=generations.per_chunk(journal, run)
     )
     clock = SystemClock()
+    places = rescue_places(home, Path(run.output_path))
     with (
+        _callbacks(home) as (hints, by_token),
         progress.choose(show, console, look, clock) as reporter,
         ThreadPoolExecutor(in_flight, thread_name_prefix="bhuman-ask") as pool,
         _signals(stop, reporter.notice),
@@ -177,8 +180,24 @@ def effects(
             reporter=reporter,
             pool=pool,
             in_flight=in_flight,
+            hints=hints,
+            callbacks=by_token,
             rescue=lambda chunk, came: recovery.rescue(chunk, came, places),
         )
+
+
+@contextlib.contextmanager
+def _callbacks(
+    home: settings.Home,
+) -> Iterator[tuple[Callable[[], list[GenerationId]], Callable[[str], list[GenerationId]]]]:
+    """Read what `bhuman listen` stores, where it ever ran."""
+    from bhuman_cli.callbacks import hints, store
+
+    if not (home.state / store.NAME).is_file():
+        yield list, lambda _: []
+        return
+    with contextlib.closing(hints.Hints(home.state)) as found:
+        yield found, found.for_token
 
 
 @contextlib.contextmanager

@@ -85,6 +85,11 @@ def _no_hints() -> list[GenerationId]:
     return []
 
 
+def _no_callbacks(token: str) -> list[GenerationId]:
+    del token
+    return []
+
+
 def _no_rescue(chunk: Chunk, came: Came) -> str:
     del chunk, came
     return ""
@@ -95,7 +100,8 @@ class Effects:
     """Everything a run needs from outside.
 
     pool: asks the service about several generations at once; None: one after the other.
-    hints: generations that a callback says have news, each once. rescue: keeps an answer outside the journal.
+    hints: generations that a callback says have news, each once. callbacks: those that came for an attempt's token.
+    rescue: keeps an answer outside the journal.
     """
 
     journal: Journal
@@ -107,4 +113,5 @@ class Effects:
     pool: Executor | None = None
     in_flight: int = 4
     hints: Callable[[], list[GenerationId]] = _no_hints
+    callbacks: Callable[[str], list[GenerationId]] = _no_callbacks
     rescue: Callable[[Chunk, Came], str] = _no_rescue

@@ -129,12 +129,13 @@ def read_list(effects: Effects) -> Listed | None:
 def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:
     """Settle what evidence can settle on the run's target; return the chunks that stay in doubt.
 
-    Looks at stored answers first, then at the list where it is open. A chunk is freed only by a complete list that
-    holds the run's other chunks, after the grace time.
+    Looks at stored answers and callbacks first, then at the list where it is open. A chunk is freed only by a complete
+    list that holds the run's other chunks, after the grace time.
     """
     journal = effects.journal
     for chunk in chunks.unsettled(journal, run.target_id):
         _settle_by_answer(effects, run, chunk)
+        _settle_by_callbacks(effects, run, chunk)
     doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
     if doubtful:
         listed = read_list(effects)
@@ -152,6 +153,15 @@ def _settle_by_answer(effects: Effects, run: Run, chunk: Chunk) -> None:
     fresh = [item for item in ids if item not in known]
     if fresh:
         map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
+
+
+def _settle_by_callbacks(effects: Effects, run: Run, chunk: Chunk) -> None:
+    """A callback that came for this attempt's own token names a video of this very request."""
+    ids = effects.callbacks(chunk.token)
+    known = chunks.known_ids(effects.journal, ids)
+    fresh = [item for item in ids if item not in known]
+    if fresh and chunks.get(effects.journal, chunk.chunk_id).state != "accepted":
+        map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from callbacks")
 
 
 def _settle_by_list(effects: Effects, run: Run, doubtful: Sequence[Chunk], listed: Listed) -> None:
