@@ -1,0 +1,33 @@
+"""Draws the README's pictures from the real code: `python -m tests.support.pictures`. Not run by the suite."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from bhuman_cli.cli import progress
+
+FOLDER = Path(__file__).parents[2] / ".github" / "images"
+
+
+def draw_progress(path: Path) -> None:
+    """Write the progress table of an imagined campaign of 2,000 rows as SVG."""
+    look = progress.Look(
+        tally={"succeeded": 812, "processing": 20, "queued": 648, "pending": 500, "failed": 3, "skipped": 17},
+        chunks=[(1, 500, 500), (2, 312, 500), (3, 3, 483)],
+    )
+    console = Console(record=True, width=84, file=io.StringIO(), force_terminal=True)
+    console.print("$ bhuman render campaign.csv")
+    console.print("plan: 1,983 new, 0 reused rows in 4 requests", highlight=False)
+    console.print(progress.drawn(look, rate=31.4, left="37 min"))
+    svg = console.export_svg(title="bhuman render")
+    # The fonts would be fetched from somewhere; a reader's own monospace font does as well.
+    path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.S), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    draw_progress(FOLDER / "progress.svg")
