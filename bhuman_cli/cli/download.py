@@ -242,7 +242,7 @@ def _print(found: Delivered, order: Order, done: Sequence[fetch.Done], code: Exi
     files: list[dict[str, Any]] = [
         {
             "row_index": int(result.job.row_index or 0), "what": str(result.job.what), "state": str(result.state),
-            "file": str(result.job.path), "bytes": result.size, "sha256": result.sha256, "reason": result.reason,
+            "file": str(result.job.path), "bytes": result.size, "reason": result.reason,
         }
         for result in done
     ]  # fmt: skip

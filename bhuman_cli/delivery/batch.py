@@ -100,7 +100,7 @@ class _Book:
         entry = self._entries.get((job.generation_id, str(job.what)))
         if entry is not None and (entry.file, entry.bytes) == (job.path.name, job.path.stat().st_size):
             if not media.problem(job.path, job.what):
-                return fetch.Done(job=job, state=fetch.State.KEPT, size=entry.bytes, sha256=entry.sha256)
+                return fetch.Done(job=job, state=fetch.State.KEPT, size=entry.bytes)
         elif job.path.name not in self._keys:
             job.path.replace(job.path.with_name(f"{job.path.name}.bak"))
         return None
@@ -109,9 +109,8 @@ class _Book:
         """Write one line; several threads call this."""
         job = done.job
         entry = manifest.Entry(
-            row_index=job.row_index, id=job.generation_id, what=str(job.what), file=job.path.name, bytes=done.size,
-            sha256=done.sha256,
-        )  # fmt: skip
+            row_index=job.row_index, id=job.generation_id, what=str(job.what), file=job.path.name, bytes=done.size
+        )
         with self._lock:
             manifest.append(self._folder, entry)
             # A file belongs to one generation: the row that had this name before was rendered again.

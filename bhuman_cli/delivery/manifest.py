@@ -13,7 +13,7 @@ from typing import Final
 from bhuman_cli import errors
 
 NAME: Final = "manifest.csv"
-COLUMNS: Final = ("row_index", "id", "what", "file", "bytes", "sha256")
+COLUMNS: Final = ("row_index", "id", "what", "file", "bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,6 @@ class Entry:
     what: str
     file: str
     bytes: int
-    sha256: str
 
     @property
     def key(self) -> tuple[str, str]:
@@ -84,7 +83,7 @@ def _line(entry: Entry | None) -> str:
 def _entry(line: list[str]) -> Entry | None:
     if len(line) != len(COLUMNS) or not line[4].isdecimal() or Path(line[3]).name != line[3]:
         return None
-    return Entry(row_index=line[0], id=line[1], what=line[2], file=line[3], bytes=int(line[4]), sha256=line[5])
+    return Entry(row_index=line[0], id=line[1], what=line[2], file=line[3], bytes=int(line[4]))
 
 
 def _number(row_index: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -109,9 +108,3 @@ def _boxes_problem(path: Path, size: int) -> str:
                 return "the mp4 file is cut off"
             place += length
     return "" if b"moov" in kinds else "the mp4 file has no index"
-
-
-def sync(path: Path) -> None:
-    """Put the file's bytes on the disk before its name says that it is whole."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
