@@ -53,14 +53,19 @@ def test_commits_are_synced_without_a_write_ahead_log(tmp_path: Path) -> None:
 
 def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     with contextlib.closing(ledger.opened(tmp_path)) as journal:
-        with pytest.raises(errors.JournalError, match="no such table"), journal.transaction():
-            journal.insert("INSERT INTO decision (at, run_id, what) VALUES ('t', 'r', 'w')")
-            journal.execute("UPDATE nothing SET a = 1")
+        with pytest.raises(errors.JournalError, match="no such table"):
+            _write_and_fail(journal)
         assert journal.one("SELECT 1 FROM decision") is None
         with journal.transaction():  # and the next one is not inside the failed one
             journal.insert("INSERT INTO decision (at, run_id, what) VALUES ('t', 'r', 'w')")
     with contextlib.closing(ledger.opened(tmp_path)) as again:
         assert [found["what"] for found in again.query("SELECT what FROM decision")] == ["w"]
+
+
+def _write_and_fail(journal: store.Journal) -> None:
+    with journal.transaction():
+        journal.insert("INSERT INTO decision (at, run_id, what) VALUES ('t', 'r', 'w')")
+        journal.execute("UPDATE missing SET a = 1")
 
 
 def test_a_newer_journal_is_refused_with_the_way_out(tmp_path: Path) -> None:
