@@ -7,7 +7,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bhuman_cli import __version__
+from bhuman_cli import __version__, settings
 
 
 def keep(error: BaseException) -> Path | None:
@@ -15,8 +15,6 @@ def keep(error: BaseException) -> Path | None:
 
     Returns the file, or None where it can't be written.
     """
-    from bhuman_cli import settings
-
     lines = [f"bhuman {__version__}"]
     seen: BaseException | None = error
     while seen is not None:
