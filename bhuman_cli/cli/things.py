@@ -55,6 +55,7 @@ def build(noun: Noun) -> typer.Typer:
     """Return the command group of one of the two nouns."""
     app = typer.Typer(
         no_args_is_help=True,
+        rich_markup_mode="markdown",
         help=f"List, show, create and update {_many(noun)}.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )

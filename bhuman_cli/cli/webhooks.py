@@ -13,6 +13,7 @@ from bhuman_cli.cli.session import JsonOption, ProfileOption
 
 app = typer.Typer(
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     help="List and create saved webhooks, which are told about finished videos.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

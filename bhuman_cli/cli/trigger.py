@@ -1,0 +1,120 @@
+"""Owns the command lines of `trigger campaign|zapier|pabbly|leadr|sample`. The work is in cli.triggering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from bhuman_cli.cli import options as opt
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Send one request in an integration's payload shape.\n\nWhat was paid before is shown, not paid again.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Values = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="VARIABLE=VALUE", help="A variable and its value, in the order to send; repeatable."),
+]
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="FILE", help="The whole payload as JSON instead; `-` reads stdin.")
+]
+Waits = Annotated[bool | None, typer.Option("--wait/--no-wait", help="Wait for the videos.", show_default="no-wait")]
+Shape = Annotated[
+    str | None,
+    typer.Option(
+        "--shape",
+        metavar="ordered|object",
+        help="How `variables` are sent, where the integration takes both.",
+        show_default="the integration's first",
+    ),
+]
+
+
+def _add(name: str, about: str, *examples: str) -> None:
+    @app.command(name, help=_help(about, examples))
+    def send(  # noqa: PLR0913 - one parameter is one option
+        *,
+        campaign: opt.Campaign = None,
+        set_: Values = None,
+        data: Data = None,
+        shape: Shape = None,
+        callback_url: opt.CallbackUrl = None,
+        generation_mode: opt.GenerationMode = None,
+        wait: Waits = None,
+        timeout: opt.Timeout = None,
+        yes: opt.Yes = None,
+        no_input: opt.NoInput = None,
+        retry_failed: opt.RetryFailed = None,
+        again: opt.Again = None,
+        lock_wait: opt.LockWait = None,
+        json: opt.Json = None,
+        profile: opt.Profile = None,
+    ) -> int:
+        return _run(name, locals())
+
+
+def _help(about: str, examples: tuple[str, ...]) -> str:
+    shown = "\n\n".join(f"`bhuman trigger {example}`" for example in examples)
+    return f"{about}\n\n**Examples**\n\n{shown}"
+
+
+_add(
+    "campaign",
+    "POST pipeline/campaign: ordered variables, up to 2,000 rows with `--data`.",
+    "campaign -c CAMPAIGN_ID --set first_name=Alex --set company=ExampleCo",
+    "campaign --data payload.json --wait",
+)
+_add(
+    "zapier",
+    "POST pipeline/zapier: the ordered shape, as the Zapier app sends it.",
+    "zapier -c CAMPAIGN_ID --set first_name=Erada --set company=BrushandChemistry",
+)
+_add(
+    "pabbly",
+    "POST pipeline/pabbly: variables as an object, one video a request.",
+    "pabbly -c CAMPAIGN_ID --set first_name=Alex --set company=ExampleCo",
+)
+_add(
+    "leadr",
+    "POST pipeline/leadr. BHuman documents neither body nor answer: what is sent here is unverified. Fields of your"
+    " own: `bhuman api POST pipeline/leadr --data FILE`.",
+    "leadr -c CAMPAIGN_ID --set first_name=Alex --shape object",
+)
+
+
+@app.command("sample")
+def sample(  # noqa: PLR0913 - one parameter is one option
+    *,
+    instance: opt.Instance = None,
+    set_: Values = None,
+    data: Data = None,
+    callback_url: opt.CallbackUrl = None,
+    generation_mode: opt.GenerationMode = None,
+    wait: Waits = None,
+    timeout: opt.Timeout = None,
+    yes: opt.Yes = None,
+    no_input: opt.NoInput = None,
+    retry_failed: opt.RetryFailed = None,
+    again: opt.Again = None,
+    lock_wait: opt.LockWait = None,
+    json: opt.Json = None,
+    profile: opt.Profile = None,
+) -> int:
+    """POST try_sample: a video instance instead of a campaign.
+
+    **Examples**
+
+    `bhuman trigger sample -i INSTANCE_ID --set first_name=Alex --wait`
+    """
+    return _run("sample", locals())
+
+
+def _run(name: str, given: Mapping[str, Any]) -> int:
+    from bhuman_cli.cli import triggering
+
+    return triggering.run(name, given)
