@@ -118,6 +118,8 @@ class _Container:
 
     @staticmethod
     def _directory(data: bytes) -> Iterator[tuple[str, tuple[int, int]]]:
+        if len(data) % 128:
+            raise IndexError  # calamine would end in a panic
         for at in range(0, len(data) - 127, 128):
             length = struct.unpack_from("<H", data, at + 64)[0]
             name = data[at : at + max(min(length, 64) - 2, 0)].decode("utf-16-le", "replace")

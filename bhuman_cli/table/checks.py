@@ -5,13 +5,15 @@ Also reads background files. Never holds a cell's value.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -83,8 +85,9 @@ class ProblemLog:
         self.warnings = 0
         self.file_errors = 0
         self._groups: dict[tuple[str, str, str], Group] = {}
-        self._spill: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - lives as long as the log
-        self._writer = csv.writer(self._spill)
+        # Opened with the first problem: most runs have none.
+        self._spill: IO[str] | None = None
+        self._close: Callable[[], object] = lambda: None
 
     def add(self, problem: Problem) -> None:
         """Record one problem."""
@@ -109,19 +112,35 @@ class ProblemLog:
         if len(group.lines) < EXAMPLES and problem.row_index is not None and problem.line is not None:
             group.rows.append(problem.row_index)
             group.lines.append(problem.line)
-        self._writer.writerow(
+        csv.writer(self._file()).writerow(
             (problem.row_index, problem.line, problem.column, problem.rule, problem.hint, problem.severity)
         )
+
+    def _file(self) -> IO[str]:
+        if self._spill is None:
+            self._spill = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed with the log
+            self._close = weakref.finalize(self, self._spill.close)
+        return self._spill
+
+    @contextlib.contextmanager
+    def _rewound(self) -> Iterator[IO[str]]:
+        spill = self._file()
+        spill.flush()
+        spill.seek(0)
+        try:
+            yield spill
+        finally:
+            spill.seek(0, os.SEEK_END)
 
     def __len__(self) -> int:
         return self.errors + self.warnings
 
     def __iter__(self) -> Iterator[Problem]:
         """Yield every problem in the order found."""
-        self._spill.flush()
-        self._spill.seek(0)
-        try:
-            for row_index, line, column, rule, hint, severity in csv.reader(self._spill):
+        if not len(self):
+            return
+        with self._rewound() as spill:
+            for row_index, line, column, rule, hint, severity in csv.reader(spill):
                 yield Problem(
                     row_index=int(row_index) if row_index else None,
                     line=int(line) if line else None,
@@ -130,8 +149,6 @@ class ProblemLog:
                     hint=hint,
                     severity="warning" if severity == "warning" else "error",
                 )
-        finally:
-            self._spill.seek(0, os.SEEK_END)
 
     def grouped(self) -> list[Group]:
         """Return equal problems as one each, errors first, the most frequent first."""
@@ -149,19 +166,14 @@ class ProblemLog:
 
     def write_csv(self, path: Path) -> None:
         """Write every problem, atomically; the file of an earlier run is replaced."""
-        with atomic.replacing(path) as stream:
-            stream.write(b",".join(name.encode() for name in PROBLEM_COLUMNS) + b"\r\n")
-            self._spill.flush()
-            self._spill.seek(0)
-            try:
-                while piece := self._spill.read(1 << 16):
-                    stream.write(piece.encode())
-            finally:
-                self._spill.seek(0, os.SEEK_END)
+        with atomic.replacing(path) as stream, self._rewound() as spill:
+            stream.write(",".join(PROBLEM_COLUMNS).encode() + b"\r\n")
+            while piece := spill.read(1 << 16):
+                stream.write(piece.encode())
 
     def close(self) -> None:
-        """Give the temporary file back."""
-        self._spill.close()
+        """Give the temporary file back; counts and groups stay."""
+        self._close()
 
 
 def callback_problem(url: str, *, loopback_base: bool) -> Problem | None:
