@@ -112,7 +112,8 @@ def read_file(path: Path) -> tuple[Fault, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: can't be read as a file of faults: {error}", hint="bhuman studio faults") from None
+        why = getattr(error, "strerror", None) or "not text in UTF-8"
+        raise UsageError(f"--faults {path}: can't be read: {why}", hint="bhuman studio faults") from None
     return tuple(parse(line) for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 

@@ -272,7 +272,7 @@ def test_records_that_say_less_or_otherwise(studio: RunningStudio, fault: str, f
     ids = order(studio, ("ann", "bob")).json()["result"]
     studio.faults.replace([f"GET *: {fault}"])
     assert [record(studio, identifier).get(field, "absent") for identifier in ids] == expected
-    query = {"campaign_id": studio.campaign_id, "page": 0, "size": 10}
+    query: dict[str, Any] = {"campaign_id": studio.campaign_id, "page": 0, "size": 10}
     listed = requests.get(
         studio.api("generated_video_by_campaign_id"), params=query, headers=studio.bearing, timeout=10
     ).json()["result"]["videos"]

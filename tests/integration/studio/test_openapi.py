@@ -13,6 +13,7 @@ import requests
 import schemathesis
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from tests.support.studio import running_studio
@@ -65,7 +66,7 @@ def test_nothing_generated_is_a_server_error_and_every_answer_fits_the_schema(tm
     with running_studio(tmp_path) as studio, requests.Session() as session:
         session.auth = (studio.key_id, studio.secret)
         schema = schemathesis.openapi.from_url(f"{studio.base_url}/swagger-ui/openapi.json")
-        operations = [result.ok() for result in schema.get_all_operations()]
+        operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
         assert len(operations) >= len(DOCUMENTED)
         for operation in operations:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
