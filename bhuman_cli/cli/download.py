@@ -116,7 +116,7 @@ def _kit(run: Run, order: Order, client: Client | None) -> fetch.Kit:
         clock=SystemClock(),
         stop=threading.Event(),
         refresh=_refresher(client),
-        probe=_decoder(),
+        probe=decoder(),
         file_root=settings.home(os.environ).studio / "media" if is_local else None,
     )
 
@@ -136,7 +136,7 @@ def _refresher(client: Client | None) -> Callable[[fetch.Job], str]:
     return refresh
 
 
-def _decoder() -> Callable[[Path, What], str]:
+def decoder() -> Callable[[Path, What], str]:
     """Return what opens a video with the studio's decoder, where that extra is installed."""
     try:
         from bhuman_cli.studio.render import source

@@ -24,6 +24,7 @@ FILE_S: Final = 900.0
 """One file may take this long in all; `requests` only bounds the wait for each read."""
 
 _BLOCK: Final = 256 * 1024
+_LONGEST_WAIT_S: Final = 30.0
 _RESERVE_BYTES: Final = 64 * 1024**2
 _DEAD: Final = {401, 403, 404, 410}
 _PASSING: Final = {408, 425, 429}
@@ -91,7 +92,11 @@ class Kit:
 
 
 class _Passing(Exception):
-    """Worth another attempt."""
+    """Worth another attempt, after as many seconds as the server asked for."""
+
+    def __init__(self, reason: str, after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
 
 
 class _Dead(Exception):
@@ -121,7 +126,7 @@ def one(job: Job, kit: Kit, opener: connect.Opener) -> Done:
             attempt += 1
             if attempt >= ATTEMPTS or kit.stop.is_set():
                 return _failed(job, _said(problem))
-            kit.clock.sleep(random.uniform(0, min(8.0, 0.25 * 2**attempt)))
+            kit.clock.sleep(getattr(problem, "after_s", 0.0) + random.uniform(0, 0.1 * 4**attempt / 2))
         except addresses.Refused as refused:
             return _failed(job, f"the link was not followed: {refused}")
         except _Stopped as stopped:
@@ -164,12 +169,17 @@ def _opened(url: str, kit: Kit, opener: connect.Opener) -> Iterator[tuple[Iterat
         if answer.status_code in _DEAD:
             raise _Dead(f"the link is dead (HTTP {answer.status_code})")
         if answer.status_code in _PASSING or answer.status_code >= 500:
-            raise _Passing(f"the server answered {answer.status_code}")
+            raise _Passing(f"the server answered {answer.status_code}", _asked_wait_s(answer))
         if answer.status_code != 200:
             raise addresses.Refused(f"the server answered {answer.status_code}")
         plain = answer.headers.get("Content-Encoding", "identity").lower() == "identity"
         length = answer.headers.get("Content-Length", "")
         yield connect.blocks(answer, _BLOCK), int(length) if plain and length.isascii() and length.isdigit() else None
+
+
+def _asked_wait_s(answer: requests.Response) -> float:
+    asked = answer.headers.get("Retry-After", "")
+    return min(float(asked), _LONGEST_WAIT_S) if asked.isascii() and asked.isdigit() else 0.0
 
 
 def _local_file(url: str, root: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -23,13 +24,18 @@ class Answer:
 
 @dataclass(slots=True)
 class MediaServer:
-    """answers: per path, used up in order, the last one again and again. asked: how often each path was."""
+    """answers: per path, used up in order, the last one again and again. asked: how often each path was.
+
+    hold_after: from so many requests on, answers wait for `gate`; `held` says that one does.
+    """
 
     base_url: str = ""
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
     hosts: list[str] = field(default_factory=list)
     seen: list[dict[str, str]] = field(default_factory=list)
+    hold_after: int = 10**9
+    held: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
 
     def put(self, path: str, *answers: Answer) -> str:
@@ -38,12 +44,15 @@ class MediaServer:
 
     def next(self, path: str) -> Answer:
         self.asked[path] += 1
+        if self.asked.total() > self.hold_after:
+            self.held.set()
+            self.gate.wait(30)
         queue = self.answers.get(path, [Answer(status=404)])
         return queue.pop(0) if len(queue) > 1 else queue[0]
 
 
 @contextmanager
-def running() -> Iterator[MediaServer]:
+def running(port: int = 0) -> Iterator[MediaServer]:
     state = MediaServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,7 +61,8 @@ def running() -> Iterator[MediaServer]:
         def do_GET(self) -> None:
             state.hosts.append(self.headers.get("Host", ""))
             state.seen.append(dict(self.headers))
-            answer = state.next(self.path.split("?")[0])
+            path, _, query = self.path.partition("?")
+            answer = state.next(path if path in state.answers else f"{path}?{query}")
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -67,13 +77,15 @@ def running() -> Iterator[MediaServer]:
             if "Content-Length" not in answer.headers:
                 self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
-            self.wfile.write(answer.body[: answer.cut])
+            with contextlib.suppress(OSError):
+                self.wfile.write(answer.body[: answer.cut])
             self.close_connection = answer.cut is not None
 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    ThreadingHTTPServer.request_queue_size = 128
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     state.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -105,6 +105,17 @@ def test_a_damaged_file_is_fetched_again(server: MediaServer, kit: fetch.Kit, tm
     assert _get(rows, tmp_path, kit)[0].state == "fetched"
 
 
+def test_a_server_that_asks_for_time_gets_it(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+    clock = StillClock()
+    busy = [Answer(status=429, headers={"Retry-After": wait}) for wait in ("7", "9999", "soon")]
+    (done,) = _get([_row(0, server.put("/a.mp4", *busy, GOOD))], tmp_path, replace(kit, clock=clock))
+    assert done.state == "fetched"
+    first, second, third = clock.slept
+    assert 7 <= first < 8
+    assert 30 <= second < 31
+    assert third < 4
+
+
 GOOD = Answer(media_files.mp4())
 
 
