@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from bhuman_cli.errors import UsageError
+from bhuman_cli.errors import InputError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,8 @@ def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
     """Decide what is sent.
 
     Raises:
-        UsageError: an option names no column, or two columns would be one variable.
+        UsageError: an option names no column, or makes two columns one variable.
+        InputError: two columns of the file are one known variable.
     """
     notices: list[str] = []
     assets = tuple(_column(header, name, "--asset") for name in wishes.assets)
@@ -72,7 +73,7 @@ def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
     sets = _pairs(wishes.sets, "--set")
     sent = _sent(header, wishes, renamed, assets, sets)
     names = _named(header, sent, renamed, wishes, notices)
-    _require_one_column_each(header, names, sets)
+    _require_one_column_each(header, names, sets, lambda variable: variable in renamed.values())
     variables = (*names.values(), *sets)
     if header and not variables:
         raise UsageError("no column is left to send", hint=f"--only {header[0]}")
@@ -193,14 +194,15 @@ def _named(
     return found
 
 
-def _require_one_column_each(header: Sequence[str], names: Mapping[int, str], sets: Mapping[str, str]) -> None:
+def _require_one_column_each(
+    header: Sequence[str], names: Mapping[int, str], sets: Mapping[str, str], is_told: Callable[[str], bool]
+) -> None:
     first: dict[str, int] = {}
     for position, variable in names.items():
         if variable in first:
             one, other = header[first[variable]], header[position]
-            raise UsageError(
-                f"variable {variable}: two columns for it, {one!r} and {other!r}", hint=f"--exclude {other!r}"
-            )
+            said = f"variable {variable}: two columns for it, {one!r} and {other!r}"
+            raise (UsageError if is_told(variable) else InputError)(said, hint=f"--exclude {other!r}")
         if variable in sets:
             raise UsageError(
                 f"variable {variable}: both column {header[position]!r} and --set",

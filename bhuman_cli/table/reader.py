@@ -91,8 +91,10 @@ class Table:
             yield SourceRow(row_index=row_index, line=line, cells=cells, flaws=flaws)
 
 
-def open_table(path: Path | None, options: ReadOptions) -> Table:
+def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = False) -> Table:
     """Read header and format of a file, or of stdin for None; the rows come when they are asked for.
+
+    allow_empty: a file without a single byte is a table without columns and rows.
 
     Raises:
         UsageError: no such file, a folder, or an option that does not fit.
@@ -101,6 +103,16 @@ def open_table(path: Path | None, options: ReadOptions) -> Table:
     if options.header_row is not None and options.header_row < 1:
         raise UsageError("--header-row: the first line is 1", hint="--header-row 1")
     held = source.hold(path)
+    if not held.size and allow_empty:
+        return Table(
+            name=held.name,
+            header=(),
+            raw_header=(),
+            header_line=0,
+            sha256=held.sha256,
+            kind="csv",
+            blocks=lambda: iter(()),
+        )
     if not held.size:
         raise InputError(f"{held.name}: the file is empty, not even a header", hint="was the export broken?")
     kind, notices = _kind(held)

@@ -62,19 +62,25 @@ EDGES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What the rules need to know of the columns. urls, people: numbers of the variables named so."""
+    """What the rules need to know of the columns.
+
+    columns: what people find in their file, one per variable. urls, people: numbers of the variables named so.
+    alike: every variable and header, folded, to know a placeholder by.
+    """
 
     variables: tuple[str, ...]
+    columns: tuple[str, ...]
     urls: tuple[int, ...]
     people: tuple[int, ...]
     alike: frozenset[str] = field(default_factory=frozenset)
 
 
-def names(variables: Sequence[str], header: Sequence[str]) -> Names:
-    """Sort the variables by what their names promise."""
+def names(variables: Sequence[str], header: Sequence[str], columns: Sequence[str] | None = None) -> Names:
+    """Sort the variables by what their names promise. columns: of the variables, where they are called otherwise."""
     folded = [mapping.alike(variable) for variable in variables]
     return Names(
         variables=tuple(variables),
+        columns=tuple(variables if columns is None else columns),
         urls=tuple(number for number, name in enumerate(folded) if name.endswith(("url", "link"))),
         people=tuple(number for number, name in enumerate(folded) if name.endswith("name")),
         alike=frozenset(mapping.alike(name) for name in (*variables, *header)),
@@ -87,18 +93,18 @@ def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mappin
     raw: the cells as read; values: what would be sent. flaws: variable number → rule of its cell.
     """
     found: list[Finding] = []
-    for number, variable in enumerate(known.variables):
+    for number, (variable, column) in enumerate(zip(known.variables, known.columns, strict=True)):
         if number in flaws:
             hint = "open the workbook in the spreadsheet program, mend the cell, save"
-            found.append((variable, flaws[number], hint, "error"))
+            found.append((column, flaws[number], hint, "error"))
             continue
         text = values[number]
         if not text:
             rule = "empty, but every variable needs a value"
-            found.append((variable, rule, f"--default {_quoted(variable)}=VALUE", "error"))
+            found.append((column, rule, f"--default {_quoted(variable)}=VALUE", "error"))
             continue
-        found.extend((variable, *each) for each in _errors(known, raw[number], text))
-        found.extend((variable, *each) for each in _warnings(known, number, text))
+        found.extend((column, *each) for each in _errors(known, raw[number], text))
+        found.extend((column, *each) for each in _warnings(known, number, text))
     size = len(json.dumps([*values])) if sum(map(len, values)) * 12 > domain.MAX_ROW_BYTES else 0
     if size > domain.MAX_ROW_BYTES:
         found.append(("", "the row is over 5 MiB, but a request holds no more", "shorten the longest cell", "error"))

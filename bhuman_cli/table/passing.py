@@ -1,0 +1,168 @@
+"""Owns the pass over the rows: trims, fills defaults in, judges, finds equal ones. Sends nothing and keeps no row."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Final
+
+from bhuman_cli import domain
+from bhuman_cli.table import mapping, records, rules, selection, sieve
+
+MAX_DISTINCT: Final = 1_000_000
+"""Rows remembered to find equal ones, some 100 bytes each; beyond them only repetitions of these are found."""
+
+
+class Pass:
+    """One pass over the rows. A clean row takes a few C calls; anything suspicious is looked at closely."""
+
+    def __init__(
+        self,
+        header: Sequence[str],
+        plan: mapping.ColumnPlan,
+        names: rules.Names,
+        chosen: selection.Selection,
+        report: Callable[[int | None, int | None, rules.Finding], bool],
+        *,
+        has_backgrounds: bool,
+    ) -> None:
+        self._header = header
+        self._plan = plan
+        self._names = names
+        self._chosen = chosen
+        self._report = report
+        self._width = len(header)
+        self._pick = _picker(plan.positions)
+        can_sieve = plan.positions and chosen.is_all and not plan.assets
+        self._sieve = sieve.Sieve(plan.positions, names, len(header)) if can_sieve else None
+        self._has_backgrounds = has_backgrounds
+        self._seen: dict[int, int] = {}
+        self.taken = 0
+
+    def run(self, blocks: Iterator[list[records.Record]]) -> Iterator[domain.Row]:
+        """Yield a row for each record: blocks that pass the sieve as they are, others row by row."""
+        for block in blocks:
+            if passed := self._passed(block):
+                yield from map(_fresh, block, passed)
+                continue
+            for record in block:
+                one = self._passed((record,))
+                yield _fresh(record, one[0]) if one else self._judged(*record)
+
+    def _passed(self, block: Sequence[records.Record]) -> list[tuple[str, ...]] | None:
+        """Return the values of a block whose rows are plain and like no other row, else None."""
+        values = self._sieve.clean(block) if self._sieve else None
+        if values is None:
+            return None
+        if constants := self._plan.constants:
+            values = [row + constants for row in values]
+        keys = set(map(hash, values))
+        if len(keys) < len(block) or not self._seen.keys().isdisjoint(keys):
+            return None
+        if len(self._seen) < MAX_DISTINCT:
+            self._seen.update(zip(map(hash, values), map(_LINE, block), strict=True))
+        return values
+
+    def _judged(self, row_index: int, line: int, cells: tuple[str, ...], flaws: Mapping[int, str]) -> domain.Row:
+        plan = self._plan
+        cells = cells[: self._width]
+        is_blank = not flaws and not any(map(str.strip, cells))
+        chosen = self._chosen.has(row_index, self.taken)
+        if is_blank:
+            return domain.Row(
+                row_index=row_index, line=line, cells=cells, state=domain.RowState.SKIPPED, selected=chosen
+            )
+        raw = self._pick(cells)
+        values = [text.strip(rules.EDGES) for text in raw]
+        used = [number for number, value in plan.defaults.items() if not values[number]]
+        for number in used:
+            values[number] = plan.defaults[number]
+        message = f"default used for {', '.join(plan.variables[number] for number in used)}" if used else ""
+        columns = [self._header[position] for position in plan.assets]
+        wrong, assets = rules.judge_assets(columns, [cells[position] for position in plan.assets])
+        ready = domain.Row(
+            row_index=row_index,
+            line=line,
+            cells=cells,
+            values=(*values, *plan.constants),
+            assets=assets if self._has_backgrounds else (),
+            selected=chosen,
+            message=message,
+        )
+        if not chosen:
+            return ready
+        self.taken += 1
+        return self._checked(ready, raw, wrong, flaws)
+
+    def _checked(
+        self, row: domain.Row, raw: Sequence[str], wrong: list[rules.Finding], flaws: Mapping[int, str]
+    ) -> domain.Row:
+        plan = self._plan
+        mine = {number: flaws[position] for number, position in enumerate(plan.positions) if position in flaws}
+        found = rules.judge(self._names, raw, row.values[: len(raw)], mine) + wrong
+        found += [
+            (self._header[position], flaws[position], "mend the cell", "error")
+            for position in plan.assets
+            if position in flaws
+        ]
+        stopping = [finding for finding in found if self._report(row.row_index, row.line, finding)]
+        if not stopping and (repeated := self._repeated(row)) and self._report(row.row_index, row.line, repeated):
+            stopping = [repeated]
+        if not stopping:
+            return row
+        said = "; ".join(f"{column}: {rule}" if column else rule for column, rule, _, _ in stopping)
+        return domain.Row(
+            row_index=row.row_index,
+            line=row.line,
+            cells=row.cells,
+            state=domain.RowState.INVALID,
+            message=said,
+        )
+
+    def _repeated(self, row: domain.Row) -> rules.Finding | None:
+        key = hash(row.values + row.assets)
+        first = self._seen.get(key)
+        if first is None:
+            if len(self._seen) < MAX_DISTINCT:
+                self._seen[key] = row.line
+            return None
+        hint = f"the same as line {first}; both are rendered and paid for, unless one is removed"
+        return "", "the same values as an earlier row", hint, "warning"
+
+
+def _picker(positions: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """Return what takes the sent cells out of a row, always as a tuple."""
+    if len(positions) > 1:
+        return operator.itemgetter(*positions)
+    if positions:
+        only = positions[0]
+        return lambda cells: (cells[only],)
+    return lambda _: ()
+
+
+def _setters() -> tuple[Callable[[domain.Row, object], None], ...]:
+    return tuple(getattr(domain.Row, name).__set__ for name in ("row_index", "line", "cells", "values"))
+
+
+_LINE: Final = operator.itemgetter(1)
+_new: Final = object.__new__
+_set_index, _set_line, _set_cells, _set_values = _setters()
+_REST: Final = tuple(
+    (getattr(domain.Row, each.name).__set__, each.default)
+    for each in fields(domain.Row)
+    if each.name not in {"row_index", "line", "cells", "values"}
+)
+
+
+def _fresh(record: records.Record, values: tuple[str, ...]) -> domain.Row:
+    """Make a pending row at a third of the constructor's cost, which is the largest of a clean row's costs."""
+    row = _new(domain.Row)
+    row_index, line, cells, _ = record
+    _set_index(row, row_index)
+    _set_line(row, line)
+    _set_cells(row, cells)
+    _set_values(row, values)
+    for put, default in _REST:
+        put(row, default)
+    return row
