@@ -9,6 +9,7 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from bhuman_cli import domain, errors
@@ -178,7 +179,8 @@ def _row_values(run_no: int, item: DraftRow) -> tuple[Any, ...]:
     return (
         run_no, row.row_index, row.line, str(row.state), int(row.selected),
         item.identity if pending else None, item.text_key if pending else None,
-        row.message, _dump(row.cells), _dump((row.values, row.assets)) if pending else None,
+        row.message, _dump_texts(row.cells),
+        f"[{_dump_texts(row.values)},{_dump_texts(row.assets)}]" if pending else None,
     )  # fmt: skip
 
 
@@ -298,6 +300,11 @@ def confirm(journal: Journal, run: Run) -> Run:
             (run.run_id, run.target_id, run.input_path, run.run_no),
         )
     return find(journal, run.run_id)
+
+
+def _dump_texts(texts: Iterable[str]) -> str:
+    """Return a JSON list of texts: the same bytes as `_dump`, several times faster for a million rows."""
+    return f"[{','.join(map(encode_basestring_ascii, texts))}]"
 
 
 def _dump(value: Any) -> str:

@@ -6,10 +6,12 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from bhuman_cli.domain import RenderSpec
 
-_SIZE_BYTES = 16  # 2^64 rows before two different ones are likely to meet
+_SIZE_BYTES: Final = 16  # 2^64 rows before two different ones are likely to meet
+_BORDER: Final = "\x1f"
 
 
 def of_spec(spec: RenderSpec) -> Callable[[Sequence[str], Sequence[str]], bytes]:
@@ -31,8 +33,9 @@ def of_spec(spec: RenderSpec) -> Callable[[Sequence[str], Sequence[str]], bytes]
 
     def identity(values: Sequence[str], assets: Sequence[str]) -> bytes:
         digest = start.copy()
-        digest.update(_packed([plain(values[at]) for at in order]))
-        digest.update(_packed([plain(asset) for asset in assets]))
+        digest.update(_packed([values[at] for at in order]))
+        if assets:
+            digest.update(b";" + _packed(assets))
         return digest.digest()
 
     return identity
@@ -40,7 +43,7 @@ def of_spec(spec: RenderSpec) -> Callable[[Sequence[str], Sequence[str]], bytes]
 
 def text_key(values: Sequence[str]) -> bytes:
     """Return what the service's `text` for these values hashes to: NFC, trimmed, in the order sent."""
-    return hashlib.blake2b(_packed([plain(value) for value in values]), digest_size=_SIZE_BYTES).digest()
+    return hashlib.blake2b(_packed(values), digest_size=_SIZE_BYTES).digest()
 
 
 def plain(text: str) -> str:
@@ -49,6 +52,10 @@ def plain(text: str) -> str:
 
 
 def _packed(texts: Sequence[str]) -> bytes:
-    # Lengths go first, so that no value can pretend to be the border between two.
-    parts = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return b"".join([b"%d:%b" % (len(part), part) for part in parts]) + b";"
+    """Return bytes that differ whenever the texts do, by value or by number."""
+    joined = _BORDER.join(map(str.strip, texts) if _BORDER.join(texts).isascii() else map(plain, texts))
+    if joined.count(_BORDER) == len(texts) - 1:
+        return b"%d:" % len(texts) + joined.encode("utf-8", "surrogatepass")
+    # A text holds the border itself: lengths go first, so that none can pretend to be two.
+    parts = [plain(text).encode("utf-8", "surrogatepass") for text in texts]
+    return b"=" + b"".join(b"%d:%b" % (len(part), part) for part in parts)
