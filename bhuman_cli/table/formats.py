@@ -63,13 +63,13 @@ class Padding:
 def padding(code: str) -> Padding | None:
     """Return how a format pads with zeros, or None if it doesn't."""
     positive = code.split(";", maxsplit=1)[0]
-    whole, dot, decimals = positive.partition(".")
-    if dot and set(decimals) - {"0"}:
-        return None
     parts: list[int | str] = []
-    at = 0
-    while at < len(whole):
-        match = _TOKEN.match(whole, at)
+    at = decimals = 0
+    while at < len(positive):
+        if positive[at] == "." and set(positive[at + 1 :]) == {"0"}:
+            decimals = len(positive) - at - 1
+            break
+        match = _TOKEN.match(positive, at)
         if match is None:
             return None
         escaped, quoted, zeros, sign = match.groups()
@@ -79,7 +79,7 @@ def padding(code: str) -> Padding | None:
             parts.append(text)
         at = match.end()
     count = sum(part for part in parts if isinstance(part, int))
-    return Padding(parts=tuple(parts), decimals=len(decimals)) if count > 1 else None
+    return Padding(parts=tuple(parts), decimals=decimals) if count > 1 else None
 
 
 def is_date(code: str) -> bool:

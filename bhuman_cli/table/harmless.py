@@ -24,7 +24,7 @@ MAX_CHARS: Final = 32_000
 
 def text(given: str) -> str:
     """Return text that starts no formula, moves no cursor, opens no tag and stays on one line."""
-    if given.isascii() and given.isprintable() and "<" not in given and not given.startswith(_FORMULA):
+    if given.isascii() and given.isprintable() and "<" not in given and not given.startswith((" ", *_FORMULA)):
         return given[:MAX_CHARS]
     plain = _CONTROL.sub("", _BREAK.sub(" ", _ESCAPE.sub("", given))).strip()
     plain = plain.replace("<", "‹").replace(">", "›")[:MAX_CHARS]

@@ -130,8 +130,9 @@ def _no_column(option: str, name: str, names: Sequence[str], what: str = "column
     guess = meant(name, names)
     listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     said = f"; did you mean {guess!r}?" if guess else f"; there are: {listed}"
+    spaced = option if option.endswith("=") else f"{option} "
     prefix = name if option in {"--only", "--exclude", "--asset"} else ""
-    return UsageError(f"{option} {name}: no such {what}{said}", hint=f"{option} {guess!r}" if guess and prefix else "")
+    return UsageError(f"{spaced}{name}: no such {what}{said}", hint=f"{option} {guess!r}" if guess and prefix else "")
 
 
 def _renamed(header: Sequence[str], maps: Sequence[str], assets: Sequence[int]) -> dict[int, str]:
