@@ -31,6 +31,14 @@ class Hints:
         except errors.JournalError:
             return []
 
+    def for_token(self, token: str) -> list[GenerationId]:
+        """Return the ids whose callbacks came on one chunk attempt's URL, each once: who else would know that URL."""
+        try:
+            found = self._store.for_token(token)
+        except errors.JournalError:
+            return []
+        return [GenerationId(identifier) for identifier in dict.fromkeys(hint.generation_id for hint in found)]
+
     def close(self) -> None:
         """Close the file."""
         self._store.close()

@@ -29,10 +29,11 @@ RunArgument = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """A run and its results as they are known now."""
+    """A run and its results as they are known now. seconds: how long its videos took, where that is known."""
 
     run: Run
     rows: Sequence[domain.ResultRow]
+    seconds: Sequence[float] = ()
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -69,7 +70,8 @@ def find(session: Session, text: str | None) -> Delivered:
     """
     with contextlib.closing(runtime.open_journal(session.home)) as journal:
         run = _latest(journal) if text is None else _named(journal, text.strip())
-        return Delivered(run=run, rows=list(generations.results(journal, run)))
+        rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
+        return Delivered(run=run, rows=rows, seconds=seconds)
 
 
 def _latest(journal: Journal) -> Run:

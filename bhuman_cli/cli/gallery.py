@@ -70,7 +70,7 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
     files = _embedded(found, session.console) if embed else _downloaded(found, media or found.media_folder, path)
     page = pages.Page(
         title=Path(found.run.input_path).name, subtitle=_subtitle(found), header=found.header, labels=labels,
-        rows=found.rows, files=files,
+        rows=found.rows, files=files, seconds=found.seconds,
     )  # fmt: skip
     _write(path, pages.render(page))
     if json_output:

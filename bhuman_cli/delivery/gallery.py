@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, Final
 
@@ -127,13 +127,14 @@ def _bars(page: Page) -> _Chart | None:
     if len(page.seconds) > 1:
         low, high = min(page.seconds), max(page.seconds)
         return _Chart(
-            title="render time", first=_spoken(low), last=_spoken(high), heights=_heights(page.seconds, low, high)
+            title="time to render", first=_spoken(low), last=_spoken(high), heights=_heights(page.seconds, low, high)
         )
     moments = sorted(filter(None, (_moment(row.fields.get("generated_at", "")) for row in page.rows)))
     if len(moments) < 2:
         return None
     values = [moment.timestamp() for moment in moments]
-    shape = "%H:%M" if moments[0].date() == moments[-1].date() else "%d %b %H:%M"
+    span = moments[-1] - moments[0]
+    shape = "%H:%M:%S" if span < timedelta(minutes=5) else "%H:%M" if span < timedelta(hours=20) else "%d %b %H:%M"
     return _Chart(
         title="finished (UTC)", first=moments[0].strftime(shape), last=moments[-1].strftime(shape),
         heights=_heights(values, values[0], values[-1]),

@@ -267,3 +267,15 @@ def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, 
             (run.run_no, limit),
         )
     ]
+
+
+def seconds(journal: Journal, run: Run) -> list[float]:
+    """Return how long each finished video took from its acceptance to its last update, where both are known."""
+    return [
+        float(found[0])
+        for found in journal.query(
+            "SELECT (julianday(generated_at) - julianday(accepted_at)) * 86400 AS seconds FROM row"
+            " JOIN claim USING (claim_id) WHERE row.run_no = ? AND claim.url <> '' AND seconds >= 0",
+            (run.run_no,),
+        )
+    ]

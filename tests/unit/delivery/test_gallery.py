@@ -96,7 +96,7 @@ def test_counts_and_the_chart_are_there_without_any_script() -> None:
     html = gallery.render(page(rows))
     assert re.findall(r'data-filter="(\w*)"', html) == ["", "succeeded", "failed", "odd"]
     assert "finished (UTC)" in html
-    assert "render time" in gallery.render(page(rows, seconds=[10.0, 130.0]))
+    assert "time to render" in gallery.render(page(rows, seconds=[10.0, 130.0]))
     assert 'class="chart"' not in gallery.render(page([row(0)]))
 
 

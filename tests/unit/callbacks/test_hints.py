@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from bhuman_cli.callbacks.hints import Hints
+from bhuman_cli.callbacks.store import NAME, EventStore
+from tests.unit.callbacks.test_store import event
+
+
+def test_each_event_is_a_hint_once(tmp_path: Path) -> None:
+    hints = Hints(tmp_path)
+    assert hints() == []
+    with EventStore.open(tmp_path / NAME) as store:
+        store.add([event(0), event(1)])
+        assert hints() == ["id-0", "id-1"]
+        assert hints() == []
+        store.add([event(0, sha256=b"other"), event(0)])
+        assert hints() == ["id-0"]
+    hints.close()
+
+
+def test_a_token_names_the_videos_of_its_request(tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / NAME) as store:
+        store.add([event(0, token="a"), event(0, token="a", sha256=b"x"), event(1, token="b"), event(2, token="a")])
+    hints = Hints(tmp_path)
+    assert hints.for_token("a") == ["id-0", "id-2"]
+    assert hints.for_token("") == []
+    hints.close()
+
+
+def test_a_damaged_file_never_stops_a_run(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"not a database at all, but long enough" * 40)
+    hints = Hints(tmp_path)
+    assert hints() == []
+    assert hints.for_token("a") == []
+    hints.close()
