@@ -25,13 +25,6 @@ class Hints:
         return [GenerationId(hint.generation_id) for hint in found]
 
     def for_token(self, token: str) -> list[GenerationId]:
-        """Return the ids that came for one attempt's token; none while the file can't be read."""
-        try:
-            return [GenerationId(hint.generation_id) for hint in self._store.for_token(token)]
-        except errors.JournalError:
-            return []
-
-    def for_token(self, token: str) -> list[GenerationId]:
         """Return the ids whose callbacks came on one chunk attempt's URL, each once: who else would know that URL."""
         try:
             found = self._store.for_token(token)
