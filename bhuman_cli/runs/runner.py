@@ -145,6 +145,7 @@ class _Carrying:
                 send_at_s = now + self.sending.step()
                 if self.drive.waits and self.sending.requests > requests:
                     self.polling.take()
+                    poll_at_s = now  # it may have been "never", while nothing was left to wait for
             if self._is_done():
                 return
             now = effects.clock.monotonic_s()
