@@ -29,8 +29,8 @@ from bhuman_cli.runs.runner import Prepared
 SCHEMA: Final = "bhuman.trigger/1"
 _COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")
 _FOLDER: Final = "triggers"
-_SHARED: Final = ("campaign", "instance", "callback_url", "generation_mode", "timeout", "yes", "no_input",
-                  "retry_failed", "again", "lock_wait", "json")  # fmt: skip
+_SHARED: Final = ("campaign", "instance", "callback_url", "generation_mode", "timeout", "poll_interval", "yes",
+                  "no_input", "retry_failed", "again", "lock_wait", "json")  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
