@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bhuman_cli import errors, settings
+from bhuman_cli.cli import studio_template
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.config import StudioConfig
@@ -21,6 +22,8 @@ app = typer.Typer(
     help="Run AI Studio's API on this machine, really rendering.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(studio_template.app, name="template")
 
 INSTALL = "pip install 'bhuman[studio]'"
 
@@ -75,6 +78,12 @@ def serve(  # noqa: PLR0913 - one parameter per option
     ] = None,
     any_target: Annotated[bool, typer.Option("--any-target", help="Take every campaign and instance id.")] = False,
     home: HomeOption = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            "--executor", metavar="dask://HOST:PORT", help="Render on a Dask cluster.", show_default="processes here"
+        ),
+    ] = None,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Assets may lie on this machine or its network.")
     ] = False,
@@ -92,7 +101,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
 
     `bhuman studio serve --port 0 --render instant --fault 'POST pipeline/campaign#2: drop-after-acceptance'`
     """
-    _need_extra()
+    _need_extra(rendering=render != "instant")
     from bhuman_cli.studio import faults
     from bhuman_cli.studio.config import StudioConfig
 
@@ -113,6 +122,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
         template=template,
         allow_remote=allow_remote,
         allow_private=allow_private,
+        executor=executor,
     )
     return _serve(config)
 
@@ -145,12 +155,15 @@ def _serve(config: StudioConfig) -> int:
     return 0
 
 
-def _need_extra() -> None:
+def _need_extra(*, rendering: bool) -> None:
     from importlib.util import find_spec
 
-    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
+    needed = ["fastapi", "uvicorn", *(["av", "numpy", "PIL", "uharfbuzz", "freetype", "bidi"] if rendering else [])]
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
-        raise errors.UsageError(f"the local studio needs {' and '.join(missing)}", hint=INSTALL)
+        raise errors.UsageError(
+            f"the local studio needs the extra `studio` ({', '.join(missing)} missing)", hint=INSTALL
+        )
 
 
 def _home(given: Path | None) -> Path:

@@ -45,7 +45,7 @@ def create_app(
     base_url: where it will be reached; result URLs begin with it.
 
     Raises:
-        TemplateError: the template can't be used.
+        UsageError: the template can't be used.
     """
     clock = clock or ports.SystemClock()
     store = StudioStore.open(config.home)

@@ -78,6 +78,7 @@ class StudioConfig:
     template: a template file for the first campaign; None is the built-in presenter.
     allow_remote: bind to, and call back, addresses beyond this machine.
     allow_private: assets may lie on this machine or its network.
+    executor: `dask://host:port` of a cluster that renders instead of processes here.
     """
 
     home: Path
@@ -96,6 +97,7 @@ class StudioConfig:
     template: Path | None = None
     allow_remote: bool = False
     allow_private: bool = False
+    executor: str | None = None
     pace: Advance = field(init=False)
 
     def __post_init__(self) -> None:

@@ -139,7 +139,9 @@ class Dispatcher:
         if self._pool is None:
             from bhuman_cli.studio.render import workers
 
-            self._pool = workers.RenderPool(self._workers, self._backend.config.home / "cache")
+            self._pool = workers.RenderPool(
+                self._workers, self._backend.config.home / "cache", self._backend.config.executor
+            )
         return self._pool
 
     def _job(self, row: sqlite3.Row) -> RenderJob:

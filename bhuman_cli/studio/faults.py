@@ -63,8 +63,13 @@ class Fault:
 
     def meets(self, method: str, path: str) -> bool:
         """Say whether the fault is meant for this kind of request."""
+        api = path.startswith(PREFIX)
         name = path.removeprefix(PREFIX).strip("/")
-        return self.method in {"", method} and fnmatchcase(name, self.path)
+        if self.path in {"callback", "render"} or path in {"callback", "render"}:
+            return self.path == path
+        # `*` is every endpoint; pages and media must be called by name.
+        fits = fnmatchcase(name, self.path) and (api or not self.path.startswith("*"))
+        return fits and self.method in {"", method}
 
 
 def parse(text: str) -> Fault:

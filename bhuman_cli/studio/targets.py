@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bhuman_cli import ports
+from bhuman_cli.errors import UsageError
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID, PROJECT_IDS, WORKSPACE_ID, StudioConfig
 from bhuman_cli.studio.rules import Unusable
 from bhuman_cli.studio.store import StudioStore
@@ -191,5 +192,8 @@ def _template_variables(path: Path | None) -> tuple[tuple[str, ...], bool]:
         return (), True
     from bhuman_cli.studio import template
 
-    loaded = template.load(path)
+    try:
+        loaded = template.load(path)
+    except template.TemplateError as error:
+        raise UsageError(error.message, hint=f"bhuman studio template check {path}") from None
     return tuple(loaded.variables), bool(loaded.accepts_any)

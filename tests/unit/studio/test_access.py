@@ -1,0 +1,45 @@
+"""Who may enter by which door."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from bhuman_cli.studio.access import Door, may_enter
+from bhuman_cli.studio.config import StudioConfig
+
+
+def basic(pair: str) -> str:
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("access", "authorization", "doors"),
+    [
+        ("strict", basic("local:local"), {Door.BASIC, Door.EITHER}),
+        ("open", basic("local:local"), {Door.BASIC, Door.EITHER, Door.LIST}),
+        ("strict", "Bearer local", {Door.LIST, Door.EITHER}),
+        ("open", "bearer  local ", {Door.LIST, Door.EITHER}),
+        ("open", basic("local:other"), set()),
+        ("open", basic("local"), set()),
+        ("open", "Bearer other", set()),
+        ("open", "Bearer ", set()),
+        ("open", "Basic !!!", set()),
+        ("open", "Basic \xff\xfe", set()),
+        ("open", "Bearer \u20ac", set()),
+        ("open", "Digest local", set()),
+        ("open", "", set()),
+        ("open", None, set()),
+    ],
+)
+def test_doors(tmp_path: Path, access: str, authorization: str | None, doors: set[Door]) -> None:
+    config = StudioConfig(home=tmp_path, access="open" if access == "open" else "strict")
+    assert {door for door in Door if may_enter(config, door, authorization)} == doors
+
+
+def test_secrets_may_hold_colons(tmp_path: Path) -> None:
+    config = StudioConfig(home=tmp_path, keys=(("id", "a:b:c"),))
+    assert may_enter(config, Door.BASIC, basic("id:a:b:c"))
+    assert not may_enter(config, Door.BASIC, basic("id:a:b"))

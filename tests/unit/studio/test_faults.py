@@ -1,0 +1,128 @@
+"""The grammar of faults, and which request a fault meets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bhuman_cli.errors import UsageError
+from bhuman_cli.studio import catalogue, faults, manual
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "POST pipeline/campaign#2: drop-after-acceptance",
+            faults.Fault(
+                method="POST",
+                path="pipeline/campaign",
+                action="drop",
+                first=2,
+                last=2,
+                options=(("after-acceptance", "yes"),),
+            ),
+        ),
+        (
+            "GET /api/ai_studio/generated_video_by_id: 429 retry-after=1 times=3",
+            faults.Fault(
+                method="GET",
+                path="generated_video_by_id",
+                action="status",
+                times=3,
+                options=(("code", "429"), ("retry-after", "1")),
+            ),
+        ),
+        ("*#3+: slow", faults.Fault(path="*", action="slow", first=3)),
+        ("callback#2-4: lost", faults.Fault(path="callback", action="lost", first=2, last=4)),
+        (
+            'render row=3 text="Zoë B": fail message="no face: none"',
+            faults.Fault(
+                path="render",
+                action="fail",
+                where=(("row", "3"), ("text", "Zoë B")),
+                options=(("message", "no face: none"),),
+            ),
+        ),
+    ],
+)
+def test_faults_that_are_read(text: str, expected: faults.Fault) -> None:
+    assert faults.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "POST",
+        "POST pipeline/campaign",
+        "POST pipeline/campaign:",
+        ": 429",
+        "GET *: explode",
+        "GET *: late seconds=1",
+        "callback: 429",
+        "GET *: 429 retry-after=soon",
+        "GET *: 429 shape=round",
+        "GET *: 42",
+        "GET *: 999",
+        "GET *: slow times=1.5",
+        "GET * row=1: slow",
+        "render colour=red: fail",
+        'render: fail message="unclosed',
+        "GET *#x: slow",
+    ],
+)
+def test_faults_that_are_not(text: str) -> None:
+    with pytest.raises(UsageError, match="--fault") as caught:
+        faults.parse(text)
+    assert caught.value.hint == "bhuman studio faults"
+
+
+def test_every_example_of_the_manual_is_in_the_grammar() -> None:
+    examples = [action.example for action in catalogue.ACTIONS if action.example]
+    assert len(examples) > 15
+    for example in examples:
+        faults.parse(example)
+        assert example in manual.text()
+
+
+def test_every_action_is_in_the_manual_and_can_be_written_down() -> None:
+    text = manual.text()
+    for action in catalogue.ACTIONS:
+        path = action.where if action.where != "request" else "*"
+        word = "418" if action.name == "status" else action.name
+        assert faults.parse(f"{path}: {word}").action == action.name
+        assert f"\n  {'NNN' if action.name == 'status' else action.name}" in text
+
+
+def test_counting_is_per_fault() -> None:
+    plan = faults.Plan(["POST a#2: slow", "POST *#1: empty-body", "GET a: html times=1"])
+    met = [[fault.action for fault in plan.meet("POST", f"{faults.PREFIX}a")] for _ in range(3)]
+    assert met == [["empty-body"], ["slow"], []]
+    assert [len(plan.meet("GET", f"{faults.PREFIX}a")) for _ in range(2)] == [1, 0]
+    plan.clear()
+    assert not plan.meet("POST", f"{faults.PREFIX}a")
+
+
+def test_a_star_means_the_api_only() -> None:
+    plan = faults.Plan(["*: 503"])
+    assert plan.meet("GET", "/api/ai_studio/campaigns")
+    assert not plan.meet("GET", "/")
+    assert not plan.meet("GET", "/media/x/video.mp4")
+    assert not plan.meet("POST", "callback")
+
+
+def test_media_can_be_broken_by_name() -> None:
+    plan = faults.Plan(["GET media/*/video.mp4: 403"])
+    assert plan.meet("GET", "/media/x/video.mp4")
+    assert not plan.meet("GET", "/media/x/thumbnail.jpg")
+
+
+def test_a_file_of_faults(tmp_path: Path) -> None:
+    path = tmp_path / "faults.txt"
+    path.write_text("# comment\n\nGET *: slow\ncallback: lost\n")
+    assert [fault.action for fault in faults.read_file(path)] == ["slow", "lost"]
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="UTF-8"):
+        faults.read_file(path)

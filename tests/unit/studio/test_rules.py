@@ -1,0 +1,82 @@
+"""What makes a well-formed order unusable, and what is completed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bhuman_cli.studio import rules
+
+
+def segment(start: float, end: float, kind: str = "link", mode: str = "basic") -> dict[str, Any]:
+    return {"start": start, "end": end, "kind": kind, "config": {"mode": mode}}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: rules.check_rows([], [[]]),
+        lambda: rules.check_rows(["a", " "], [["x", "y"]]),
+        lambda: rules.check_rows(["a", "a"], [["x", "y"]]),
+        lambda: rules.check_rows(["a"], []),
+        lambda: rules.check_rows(["a"], [["x"]] * 2_001),
+        lambda: rules.check_rows(["a"], [["x"], ["y", "z"]]),
+        lambda: rules.check_known(["a"], ["b"], accepts_any=False),
+        lambda: rules.check_known(["a", "b"], ["a"], accepts_any=False),
+        lambda: rules.check_known(["a"], ["a", "b"], accepts_any=False),
+        lambda: rules.mode("half_script"),
+        lambda: rules.check_segments([segment(3, 3)]),
+        lambda: rules.check_segments([segment(-1, 3)]),
+        lambda: rules.check_segments([segment(3, 1)]),
+        lambda: rules.check_segments([segment(0, 3), segment(2.9, 5)]),
+        lambda: rules.check_segments([segment(4, -1), segment(9, 12)]),
+        lambda: rules.check_segments([segment(0, 1, kind="upload")]),
+        lambda: rules.check_segments([segment(0, 1, mode="square")]),
+    ],
+)
+def test_unusable(check: Callable[[], None]) -> None:
+    with pytest.raises(rules.Unusable):
+        check()
+
+
+def test_usable() -> None:
+    rules.check_rows(["a", "b"], [["x", ""]] * 2_000)
+    rules.check_known(["anything"], [], accepts_any=True)
+    rules.check_segments([segment(3, -1), segment(0, 3)])
+    assert [rules.mode(given) for given in (None, "", " ", "full_script")] == ["keep_original"] * 3 + ["full_script"]
+
+
+@pytest.mark.parametrize(
+    ("given", "completed"),
+    [
+        (None, ""),
+        ("  ", ""),
+        ("example.com/a.png", "https://example.com/a.png"),
+        ("localhost:8000/a.png", "https://localhost:8000/a.png"),
+        ("HTTP://Example.com/a", "HTTP://Example.com/a"),
+        (" https://example.com/a ", "https://example.com/a"),
+    ],
+)
+def test_assets_are_completed(given: str | None, completed: str) -> None:
+    assert rules.complete_assets([[given]], rows=1, backgrounds=1) == [(completed,)]
+
+
+@pytest.mark.parametrize(
+    "given", ["ftp://example.com/a", "file:///etc/passwd", "javascript:alert(1)", "https://", "data:text/html,x"]
+)
+def test_other_schemes_are_refused(given: str) -> None:
+    with pytest.raises(rules.Unusable, match="only http"):
+        rules.complete_assets([[given]], rows=1, backgrounds=1)
+
+
+def test_without_backgrounds_there_are_no_assets() -> None:
+    assert rules.complete_assets(None, rows=2, backgrounds=0) == [(), ()]
+    assert rules.complete_assets([], rows=2, backgrounds=0) == [(), ()]
+
+
+@pytest.mark.parametrize(("assets", "backgrounds"), [(None, 1), ([["a"]], 1), ([["a"], []], 1), ([["a"], ["b"]], 0)])
+def test_sizes_that_do_not_line_up(assets: Any, backgrounds: int) -> None:
+    with pytest.raises(rules.Unusable, match="assets"):
+        rules.complete_assets(assets, rows=2, backgrounds=backgrounds)

@@ -1,0 +1,101 @@
+"""The queue on disk: what is committed together, what happens once, what a second process sees."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bhuman_cli.studio import store as stores
+from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[stores.StudioStore]:
+    with contextlib.closing(stores.StudioStore.open(tmp_path / "home")) as opened:
+        yield opened
+
+
+def batch(*, callback_url: str = "", whatsapp: bool = False) -> Batch:
+    return Batch(
+        request_no=1,
+        route="campaign",
+        target_kind="campaign",
+        target_id="c",
+        variables=["a"],
+        backgrounds=[],
+        options={},
+        callback_url=callback_url,
+        whatsapp=whatsapp,
+        template=None,
+    )
+
+
+def accept(store: stores.StudioStore, *rows: NewRow, callback_url: str = "", whatsapp: bool = False) -> bool:
+    what = batch(callback_url=callback_url, whatsapp=whatsapp)
+    return store.accept(what, rows, now_s=0.0, now="2026-01-01T00:00:00Z", due_s=0.0)
+
+
+def row(identifier: str, state: str = "queued") -> NewRow:
+    return NewRow(id=identifier, text=[identifier], assets=[], state=state)
+
+
+def test_a_request_is_accepted_whole_or_not_at_all(store: stores.StudioStore) -> None:
+    store.keep_setting("credits_left", "5")
+    with pytest.raises(sqlite3.IntegrityError):
+        accept(store, row("one"), row("one"))
+    assert store.accepted() == []
+    assert store.setting("credits_left") == "5"
+    assert accept(store, row("one"), row("two"))
+    assert not accept(store, *(row(f"more-{number}") for number in range(4)))
+    assert store.setting("credits_left") == "3"
+    assert len(store.accepted()) == 2
+
+
+def test_only_one_owner_gets_a_row(store: stores.StudioStore, tmp_path: Path) -> None:
+    accept(store, row("one"), row("two"), row("three"))
+    with contextlib.closing(stores.StudioStore.open(tmp_path / "home")) as other:
+        mine = [taken["id"] for taken in store.claim("me", 2)]
+        yours = [taken["id"] for taken in other.claim("you", 2)]
+    assert (mine, yours) == (["one", "two"], ["three"])
+    assert sorted(store.owners()) == ["me", "you"]
+
+
+def test_an_end_is_recorded_once(store: stores.StudioStore) -> None:
+    accept(store, row("one"), callback_url="http://127.0.0.1/")
+    assert store.finish("one", End(state="succeeded"), now="n", due_s=1.0)
+    assert not store.finish("one", End(state="failed", message="late"), now="n", due_s=1.0)
+    assert not store.finish("unknown", End(state="failed"), now="n", due_s=1.0)
+    assert [found["state"] for found in store.accepted()] == ["succeeded"]
+    assert len(store.callbacks()) == 1
+
+
+def test_whatsapp_waits_for_its_completion(store: stores.StudioStore) -> None:
+    accept(store, row("one", "succeeded"), callback_url="http://127.0.0.1/", whatsapp=True)
+    assert [owed["event"] for owed in store.owed(9, 10)] == ["completion"]
+    assert [owed["event"] for owed in store.owed(9, 10, any_order=True)] == ["completion", "whatsapp.ready"]
+    store.callback_outcome("one", "completion", "delivered", due_s=0)
+    assert [owed["event"] for owed in store.owed(9, 10)] == ["whatsapp.ready"]
+
+
+def test_a_failed_render_has_no_whatsapp(store: stores.StudioStore) -> None:
+    accept(store, row("one"), callback_url="http://127.0.0.1/", whatsapp=True)
+    store.finish("one", End(state="failed"), now="n", due_s=0.0)
+    assert [owed["event"] for owed in store.callbacks()] == ["completion"]
+
+
+def test_the_log_forgets_what_is_too_old(store: stores.StudioStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "LOGGED_REQUESTS", 2)
+    for number in range(1, 5):
+        entry = LogEntry(no=number, method="GET", path="/", query="", status=200, fault="", body=None, at="n")
+        store.log([entry])
+    assert [entry["no"] for entry in store.requests()] == [3, 4]
+
+
+def test_request_numbers_are_never_given_twice(store: stores.StudioStore, tmp_path: Path) -> None:
+    with contextlib.closing(stores.StudioStore.open(tmp_path / "home")) as other:
+        starts = [store.reserve_numbers(10), other.reserve_numbers(10), store.reserve_numbers(10)]
+    assert starts == [1, 11, 21]
