@@ -29,7 +29,7 @@ MAPPED_LIMIT_BYTES: Final = 400 * 1024 * 1024
 class Base:
     """A base in memory, one per process and template. Packets are kept in decode order.
 
-    splices: whether pieces encoded apart fit in; if not, rows are encoded in full.
+    keys: the frames with key frames. splices: whether pieces encoded apart fit in; if not, rows are encoded in full.
     """
 
     path: Path
@@ -40,6 +40,7 @@ class Base:
     container: Any
     tick: int
     delay: int
+    keys: frozenset[int]
     splices: bool
 
     @property
@@ -183,5 +184,6 @@ def load(path: Path) -> Base:
         container=container,
         tick=tick,
         delay=-video[0].dts // tick,
+        keys=frozenset(packet.pts // tick for packet in video if packet.is_keyframe),
         splices=regular and headers == bytes(stream.codec_context.extradata),
     )

@@ -104,7 +104,7 @@ class Engine:
             BackgroundFailure: a background could not be decoded.
         """
         keys = [_key(piece, backings) for piece in plan.pieces]
-        if self.base.splices and self.base.frames == plan.frames:
+        if self._splices(plan):
             pieces = [self._piece(piece, key, backings) for piece, key in zip(plan.pieces, keys, strict=True)]
             try:
                 self._splice(plan, pieces, backings, path)
@@ -114,6 +114,11 @@ class Engine:
             pieces = self._encode_whole(plan, backings, path)
         self.rows += 1
         return self._finish(plan, tuple(keys), pieces)
+
+    def _splices(self, plan: scene.Scene) -> bool:
+        edges = {edge for piece in plan.pieces for edge in (piece.first, piece.last)}
+        fits = self.base.frames == plan.frames and edges <= self.base.keys | {plan.frames}
+        return self.base.splices and fits
 
     def _splice(self, plan: scene.Scene, pieces: Sequence[Encoded], backings: Backings, path: str) -> None:
         video: list[Any] = []

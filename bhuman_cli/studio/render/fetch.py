@@ -174,6 +174,7 @@ def _answered(address: str, *, allow_private: bool) -> Iterator[tuple[Place, htt
             yield place, answer
             return
         finally:
+            answer.close()
             connection.close()
     raise FetchError("redirects too often")
 

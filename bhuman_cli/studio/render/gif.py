@@ -266,7 +266,7 @@ def _compress(index: Small) -> bytes:
 
 def _taken_apart(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    image.save(out, "GIF", optimize=False)
+    image.save(out, "GIF", optimize=False, interlace=False)
     data = out.getvalue()
     at = data.rindex(b"," + b"\0\0\0\0" + _le(image.width) + _le(image.height))
     start = at + 10 + (3 << ((data[at + 9] & 7) + 1) if data[at + 9] & 0x80 else 0)

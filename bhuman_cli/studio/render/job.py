@@ -80,8 +80,12 @@ def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
     used = _template(job.template)
     footage = used.video or presenter.video(cache_dir)
     backdrops = template.backgrounds(job.backgrounds) if job.backgrounds else used.backdrops
-    plan = scene.lay_out(used, _reel(used), job.values, job.assets, backdrops)
+    reel = _reel(used)
+    plan = scene.lay_out(used, reel, job.values, job.assets, backdrops)
     engine = engines.engine(footage, plan.marks, cache_dir)
+    if engine.base.frames != plan.frames:  # a damaged file gives fewer pictures than it promised
+        reel = scene.Reel(fps=reel.fps, frames=engine.base.frames)
+        plan = scene.lay_out(used, reel, job.values, job.assets, backdrops)
     out = Path(job.out_dir)
     out.mkdir(parents=True, exist_ok=True)
     backings = engine.backings(plan, allow_private=bool(job.options.get("allow_private")))

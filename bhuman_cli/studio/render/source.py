@@ -129,11 +129,20 @@ def _shown_size(frame: Any, stream: Any) -> tuple[int, int]:
 
 
 def _duration(container: Any, stream: Any) -> float:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    if container.duration:
-        return float(container.duration / av.time_base)
-    return 0.0
+    """Return the length of the pictures, from the packets: headers of variable-rate files are often wrong."""
+    start, end, longest = None, None, 0
+    container.seek(0)
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                start = packet.pts if start is None else min(start, packet.pts)
+                end = packet.pts if end is None else max(end, packet.pts)
+                longest = packet.duration or longest
+    except READ_ERRORS:
+        pass  # a file that breaks off is as long as it got
+    if start is None or end is None:
+        return 0.0
+    return float((end - start + longest) * stream.time_base)
 
 
 def pictures(path: Path, form: encode.Format, *, limit_s: float = LONGEST_S, fit: str = "stretch") -> Iterator[Any]:
