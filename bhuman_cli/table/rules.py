@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,30 +17,18 @@ Severity = Literal["error", "warning"]
 Finding = tuple[str, str, str, Severity]
 """Column, rule, hint, severity. Never the cell's value."""
 
+_MISSING_WORDS: Final = (
+    *("n/a", "n.a.", "na", "nan", "<na>", "null", "nil", "none", "undefined", "unknown", "tbd"),
+    *("-", "--", "?"),
+)
 MISSING: Final = frozenset(
-    [
-        "#n/a",
-        "n/a",
-        "n.a.",
-        "na",
-        "nan",
-        "null",
-        "nil",
-        "none",
-        "undefined",
-        "unknown",
-        "tbd",
-        "-",
-        "--",
-        "?",
-        "nul",
-        "<na>",
-    ]
+    "".join(letters)
+    for word in _MISSING_WORDS
+    for letters in itertools.product(*({letter, letter.upper()} for letter in word))
 )
+"""What stands for nothing, in every mixture of cases, so that looking up needs no folding."""
 _ERROR_TEXTS: Final = frozenset(marks.ERRORS)
-TELLING: Final = frozenset(
-    ["", *_ERROR_TEXTS, *(form for text in MISSING for form in (text, text.upper(), text.title(), text.capitalize()))]
-)
+TELLING: Final = frozenset(["", *_ERROR_TEXTS, *MISSING])
 """Whole cells that need a second look. In one set, so that a clean row costs one hash per cell."""
 
 _PLACEHOLDER: Final = re.compile(
@@ -50,7 +39,13 @@ _PLACEHOLDER: Final = re.compile(
 _SINGLE: Final = re.compile(r"\{\s*(\w[\w .]*?)\s*\}|\[\s*(\w[\w .]*?)\s*\]|<\s*(\w[\w .]*?)\s*>|%\s*(\w[\w .]*?)\s*%")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _BREAK: Final = re.compile(r"[\r\n\x85\u2028\u2029]")
-_SENTENCE: Final = re.compile(r"[.!?]\s+\w+\s+\w|[.!?]$")
+# Small words that stand inside names; any other word that begins small is a sentence's.
+_PARTICLES: Final = frozenset(
+    [
+        *("da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "i", "la", "le", "les"),
+        *("of", "the", "and", "und", "van", "von", "vom", "zu", "zum", "zur", "y", "al", "bin", "ben", "abu", "ter"),
+    ]
+)
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 _HOST_PORT: Final = re.compile(r"^[\w.\-]+:\d{1,5}(?:[/?#]|$)")
 EDGES: Final = (
@@ -164,7 +159,7 @@ def _errors(known: Names, raw: str, text: str) -> list[tuple[str, str, Severity]
 
 def _warnings(known: Names, number: int, text: str) -> list[tuple[str, str, Severity]]:
     found: list[tuple[str, str, Severity]] = []
-    if text.lower() in MISSING:
+    if text in MISSING:
         found.append(("looks like missing data", "leave the cell blank and give --default", "warning"))
     if _BREAK.search(text):
         found.append(("holds a line break", "one line per value", "warning"))
@@ -182,6 +177,9 @@ def _warnings(known: Names, number: int, text: str) -> list[tuple[str, str, Seve
 
 
 def is_sentence(text: str) -> bool:
-    """Say whether a name is more than a name: many words, or an end as sentences have it."""
-    words = len(text.split())
-    return words >= 7 or (words >= 4 and bool(_SENTENCE.search(text)))
+    """Say whether a name is more than a name: many words, or several that begin small as a sentence's do."""
+    words = text.split()
+    if len(words) < 4:
+        return False
+    small = sum(word[0].islower() and word.strip(".,!?") not in _PARTICLES for word in words)
+    return len(words) >= 7 or (small >= 2 and (len(words) >= 5 or text[-1] in ".!?"))

@@ -1,0 +1,91 @@
+"""The quick way and the careful way through the checks agree."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bhuman_cli.table import mapping, passing, records, rules, selection, sieve
+
+HEADER = ("first_name", "company", "cta_url")
+WORDS = st.sampled_from(
+    [
+        *(
+            "Ann",
+            "Acme",
+            "https://x.io",
+            "N/A",
+            "NaN",
+            "nUlL",
+            "",
+            " ",
+            "|",
+            "a|b",
+            "*|F|*",
+            "{{x}}",
+            "[a]",
+            "<company>",
+        ),
+        *(
+            "Please call me Ann.",
+            "Maria da Silva Neto",
+            "é",
+            "李雷",
+            "\u200b",
+            "�",
+            "http://x",
+            "x\ny",
+            "\x07",
+            "%%a%%",
+        ),
+    ]
+)
+CELLS = st.one_of(WORDS, st.text(max_size=8), st.builds("{} {}".format, WORDS, WORDS))
+ROWS = st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6)
+
+
+def block(rows: list[tuple[str, str, str]]) -> list[records.Record]:
+    return [(number, number + 2, cells, records.NO_FLAWS) for number, cells in enumerate(rows)]
+
+
+@settings(max_examples=400)
+@given(ROWS)
+@example([("Ann", "Acme", "https://x.io")])
+def test_who_passes_the_sieve_has_no_finding(rows: list[tuple[str, str, str]]) -> None:
+    names = rules.names(HEADER, HEADER)
+    passed = sieve.Sieve((0, 1, 2), names, 3).clean(block(rows))
+    if passed is None:
+        return
+    for values, cells in zip(passed, rows, strict=True):
+        assert values == tuple(cell.strip(rules.EDGES) for cell in cells)
+        assert rules.judge(names, cells, values, records.NO_FLAWS) == []
+
+
+def test_the_sieve_lets_ordinary_rows_of_many_scripts_pass() -> None:
+    rows = [
+        ("Zoë", "Käse & Söhne", "https://x.io"),
+        ("李雷", "北京烤鸭", "https://y.io"),
+        ("Ann", "A/B", "https://z.io"),
+    ]
+    assert sieve.Sieve((0, 1, 2), rules.names(HEADER, HEADER), 3).clean(block(rows)) == rows
+
+
+@settings(max_examples=200)
+@given(ROWS)
+def test_blocks_change_nothing(rows: list[tuple[str, str, str]]) -> None:
+    plan = mapping.plan(HEADER, mapping.Wishes(exclude=["company"]))
+    names = rules.names(plan.variables, HEADER)
+
+    def run(blocks: list[list[records.Record]]) -> tuple[list[object], list[object]]:
+        told: list[object] = []
+
+        def report(row_index: int | None, line: int | None, finding: rules.Finding) -> bool:
+            told.append((row_index, line, finding))
+            return finding[3] == "error"
+
+        chosen = selection.Selection()
+        one = passing.Pass(HEADER, plan, names, chosen, report, has_backgrounds=False)
+        return list(one.run(iter(blocks))), told
+
+    whole = block(rows)
+    assert run([whole]) == run([[record] for record in whole])
