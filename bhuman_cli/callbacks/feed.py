@@ -57,8 +57,9 @@ class Feed:
         while found := self._store.since(self._position):
             known = self._known([event.generation_id for _, event in found])
             for position, event in found:
+                told = self._told(event, is_known=event.generation_id in known)
                 self._position = position
-                yield self._told(event, is_known=event.generation_id in known)
+                yield told
 
     def _told(self, event: Event, *, is_known: bool) -> News:
         said = [events.generation_in(stored.body) for stored in self._store.of(event.generation_id)]

@@ -133,8 +133,10 @@ def _telling(
             while True:
                 stored.wait()
                 stored.clear()
-                for item in source.news():
-                    _print(session, _confirmed(client, item) if client else item)
+                # What can't be read now is read with the next event: it is stored, and this thread has to live on.
+                with contextlib.suppress(errors.JournalError):
+                    for item in source.news():
+                        _print(session, _confirmed(client, item) if client else item)
                 if ended.is_set():
                     return
 

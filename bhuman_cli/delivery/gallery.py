@@ -92,6 +92,7 @@ def _card(row: domain.ResultRow, places: Sequence[int], files: Mapping[tuple[str
         "v": here[media.What.VIDEO] or links.openable(fields.get("url", "")),
         "g": here[media.What.GIF] or links.openable(fields.get("gif", "")),
         "t": here[media.What.THUMBNAIL] or links.openable(fields.get("thumbnail", "")),
+        "w": links.openable(fields.get("whatsapp_video_url", "")),
         "c": mailmerge.video_link(fields),
         "e": mailmerge.email_html(fields),
         "d": fields.get("generated_at", ""),

@@ -129,6 +129,7 @@
     const acts = make("div", "acts");
     if (card.p) acts.append(link("Open page", card.p, card.r));
     if (card.v) acts.append(link("Video file", card.v, card.r));
+    if (card.w) acts.append(link("WhatsApp file", card.w, card.r));
     if (card.c) acts.append(copier("Link", card.c, card.r));
     if (card.e) acts.append(copier("E-mail snippet", card.e, card.r));
     if (acts.childElementCount) body.append(acts);

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bhuman_cli.callbacks import address
-from tests.support import listener
+from tests.support import listener, media_server
+from tests.support.media_server import Answer
 
 
 def test_events_are_told_with_the_state_they_lead_to(tmp_path: Path) -> None:
@@ -85,6 +86,18 @@ def test_a_person_can_try_the_address_in_a_browser(tmp_path: Path) -> None:
     with listener.running(tmp_path) as running, urllib.request.urlopen(running.callback_url, timeout=10) as answer:
         assert answer.read() == b"bhuman listen is here\n"
         assert "Server" not in answer.headers
+
+
+def test_confirming_asks_the_service_and_not_the_callback(tmp_path: Path) -> None:
+    with media_server.running() as server:
+        record = {"id": "00000001-6202-4cec-9a40-dde536e2ab4e", "status": "processing"}
+        answer = Answer(json.dumps({"code": 200, "result": record}).encode())
+        server.put(f"/api/ai_studio/generated_video_by_id?id={record['id']}", answer)
+        with listener.running(tmp_path, "--confirm", base_url=server.base_url) as running:
+            assert running.send(running.request(listener.event(1))) == 200
+            assert running.process.stdout is not None
+            found = json.loads(running.process.stdout.readline())
+    assert (found["status"], found["confirmed"]) == ("succeeded", "processing")
 
 
 def test_files_are_private(tmp_path: Path) -> None:

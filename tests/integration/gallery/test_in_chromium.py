@@ -208,6 +208,18 @@ def test_link_and_snippet_are_copied(browser: chromium.Browser, tmp_path: Path) 
     assert browser.js("toast.textContent") == "E-mail snippet copied"
 
 
+def test_a_video_plays_in_the_page_and_escape_ends_it(browser: chromium.Browser, tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_bytes(media_files.mp4())
+    browser.open(write(tmp_path, [row(0, ("<b>Zoë</b>",), url=(tmp_path / "v.mp4").as_uri())], ["name"]))
+    browser.js("document.querySelector('button.frame').focus()")
+    browser.key("Enter")
+    assert browser.js("player.open && document.querySelector('video').src.slice(-5)") == "v.mp4"
+    assert browser.js("playing.textContent") == "Row 0: <b>Zoë</b>"
+    browser.key("Escape")
+    assert not browser.js("player.open || document.querySelector('video').hasAttribute('src')")
+    assert browser.js("document.activeElement.className") == "frame"
+
+
 def test_print_shows_every_row_and_no_buttons(browser: chromium.Browser, tmp_path: Path) -> None:
     browser.open(big(tmp_path, 200))
     browser.js("dispatchEvent(new Event('beforeprint'))")

@@ -66,8 +66,10 @@ def test_an_unknown_status_is_text_too() -> None:
             "\x01javascript:alert(1)", "//host/x", "/x", "http:", "https://", "ht\ntps://h/", "about:blank", "blob:http://h/x"],
 )  # fmt: skip
 def test_only_three_schemes_become_links(url: str) -> None:
-    (card,) = cards(gallery.render(page([row(0, share_url=url, url=url, gif=url, thumbnail=url)])))
-    assert not {"p", "v", "g", "t", "c", "e"} & card.keys()
+    (card,) = cards(
+        gallery.render(page([row(0, share_url=url, url=url, gif=url, thumbnail=url, whatsapp_video_url=url)]))
+    )
+    assert not {"p", "v", "g", "t", "w", "c", "e"} & card.keys()
 
 
 def test_links_keep_what_they_say_and_lose_what_could_break_out() -> None:
