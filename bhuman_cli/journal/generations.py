@@ -57,18 +57,26 @@ class ClaimFacts:
     status: str
 
 
-def waiting(journal: Journal, run: Run) -> list[Waiting]:
-    """Return the run's generations whose end is not known, oldest chunk first, in request order."""
+def waiting(journal: Journal, run: Run, *, after: int = 0) -> list[Waiting]:
+    """Return the run's generations whose end is not known, oldest chunk first, in request order.
+
+    after: only claims that the run itself made after this one, found without reading all its rows.
+    """
+    source = (
+        "claim JOIN row ON row.run_no = claim.run_no AND row.row_index = claim.row_index"
+        " WHERE claim.claim_id > :after AND claim.run_no = :run AND row.claim_id = claim.claim_id"
+        if after
+        else "row JOIN claim USING (claim_id) WHERE row.run_no = :run"
+    )
     return [
         Waiting(
             claim_id=found["claim_id"], chunk_id=found["chunk_id"] or 0, place=found["place"],
             generation_id=GenerationId(found["generation_id"]), row_index=found["row_index"],
         )
         for found in journal.query(
-            "SELECT claim.claim_id, claim.chunk_id, claim.place, claim.generation_id, row.row_index FROM row"
-            " JOIN claim USING (claim_id) WHERE row.run_no = ? AND claim.generation_id IS NOT NULL"
-            " AND claim.ended_at IS NULL ORDER BY claim.chunk_id, claim.place",
-            (run.run_no,),
+            f"SELECT claim.claim_id, claim.chunk_id, claim.place, claim.generation_id, row.row_index FROM {source}"
+            " AND claim.generation_id IS NOT NULL AND claim.ended_at IS NULL ORDER BY claim.chunk_id, claim.place",
+            {"run": run.run_no, "after": after},
         )
     ]  # fmt: skip
 

@@ -158,6 +158,19 @@ def last_output_sha256(journal: Journal, output_path: str) -> str:
     return str(found[0]) if found else ""
 
 
+def sample_statuses(journal: Journal, run: Run, size: int) -> list[str]:
+    """Return the statuses of the first `size` valid rows: those that a sample renders."""
+    return [
+        found[0]
+        for found in journal.query(
+            f"SELECT {generations.STATUS} FROM row LEFT JOIN claim USING (claim_id)"
+            " LEFT JOIN chunk ON chunk.chunk_id = claim.chunk_id WHERE row.run_no = ? AND row.selected = 1"
+            " AND row.state IN ('pending', 'rejected') ORDER BY row.row_index LIMIT ?",
+            (run.run_no, size),
+        )
+    ]
+
+
 def stop(journal: Journal, run: Run, reason: str) -> None:
     """Remember why submitting ended early; "" when it goes on."""
     with journal.transaction():

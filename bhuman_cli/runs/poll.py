@@ -5,8 +5,7 @@ What is learnt is written in batches; losing one costs a GET, never money.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,10 +19,8 @@ from bhuman_cli.journal.generations import Waiting
 from bhuman_cli.runs.effects import Effects
 from bhuman_cli.runs.learn import Learning
 from bhuman_cli.runs.schedule import Schedule, ScheduleOptions
+from bhuman_cli.runs.sweep import Sweep
 
-PAGE_SIZE: Final = 100
-_CHEAPER: Final = 2  # a page of the list is worth it when it stands for at least so many single questions
-_IDLE_SWEEPS: Final = 5  # sweeps that show nothing new before single questions are asked again
 _LATENCY_S: Final = 0.2  # how long to wait for answers in flight before looking at the stop button again
 
 Answered = tuple[int, Generation | None, Exception | None]
@@ -45,17 +42,16 @@ class Polling:
     good_at_s: float = 0.0
     refused: str = ""
     _schedule: Schedule = field(init=False)
+    _newest: int = 0
     _waiting: dict[int, Waiting] = field(default_factory=dict)
     _by_id: dict[str, int] = field(default_factory=dict)
     _learning: Learning = field(init=False)
     _flying: dict[Future[Answered], int] = field(default_factory=dict)
-    _list_open: bool | None = None
-    _list_pages: int = 1
-    _sweep_at_s: float = 0.0
-    _idle_sweeps: int = 0
+    _sweep: Sweep = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with an empty schedule; `take` fills it."""
+        self._sweep = Sweep(effects=self.effects, interval_s=self.interval_s)
         self._learning = Learning(run=self.run, effects=self.effects)
         self._schedule = Schedule(ScheduleOptions(interval_s=self.interval_s), self.effects.rng)
         now = self.effects.clock.monotonic_s()
@@ -68,12 +64,13 @@ class Polling:
         """Return how many generations are not finished."""
         return len(self._waiting)
 
-    def take(self) -> None:
-        """Take over the run's unfinished generations from the journal, new ones included."""
+    def take(self, *, anew: bool = True) -> None:
+        """Take over the run's unfinished generations from the journal; not anew: only those accepted since."""
         now = self.effects.clock.monotonic_s()
         if not self._waiting:
             self.last_end_s = now
-        for item in generations.waiting(self.effects.journal, self.run):
+        for item in generations.waiting(self.effects.journal, self.run, after=0 if anew else self._newest):
+            self._newest = max(self._newest, item.claim_id)
             known = self._waiting.get(item.claim_id)
             if known is not None and known.generation_id == item.generation_id:
                 continue
@@ -92,10 +89,8 @@ class Polling:
             claim = self._by_id.get(generation_id)
             if claim is not None:
                 self._schedule.hint(claim, now)
-        if self._uses_list():
-            if now >= self._sweep_at_s:
-                self._sweep()
-            return self._sweep_at_s
+        if not self._flying and self._sweep.is_cheaper(len(self._waiting)):
+            return self._ask_list()
         self._ask_due()
         for notice in self._schedule.notices():
             effects.reporter.notice(notice)
@@ -163,60 +158,18 @@ class Polling:
                 self._schedule.drop(claim)
             self._forget(ended)
 
-    # The list.
-
-    def _uses_list(self) -> bool:
-        if self._list_open is False or self._idle_sweeps >= _IDLE_SWEEPS or not self._waiting or self._flying:
-            return False
-        if self._list_open is None:
-            self._probe()
-        return bool(self._list_open) and len(self._waiting) > _CHEAPER * self._list_pages
-
-    def _probe(self) -> None:
-        """Ask once a run whether the list is open to these credentials; a refusal closes it silently."""
-        if len(self._waiting) <= _CHEAPER:
-            return
-        try:
-            page = self.effects.service.page(0)
-        except (errors.BhumanError, WireError):
-            self._list_open = False
-            return
-        self._list_open = True
-        total = page.total if page.total is not None else len(page.generations)
-        self._list_pages = max(1, math.ceil(total / PAGE_SIZE), math.ceil(len(self._waiting) / PAGE_SIZE))
-        self._sweep_at_s = self.effects.clock.monotonic_s() + self.interval_s
-
-    def _sweep(self) -> None:
-        """Read the whole list once, keeping what it says page by page."""
-        effects = self.effects
-        before = self.ended
-        page = 0
-        try:
-            while not effects.stop.is_pressed:
-                found = effects.service.page(page)
-                self.good_at_s = effects.clock.monotonic_s()
-                self._keep_listed(found.generations)
-                page += 1
-                if len(found.generations) + found.unreadable < PAGE_SIZE or not self._waiting:
-                    break
-                effects.reporter.update()
-        except errors.ApiError as error:
-            self._list_open = error.status not in {401, 403}
-        except (errors.ServiceDown, WireError):
-            pass
-        self._list_pages = max(page, 1)
-        self._idle_sweeps = 0 if self.ended > before else self._idle_sweeps + 1
-        # A long list is read as rarely as the front is looked at when nothing moves.
-        pause = self.interval_s if self._list_pages <= 5 else 6 * self.interval_s
-        self._sweep_at_s = effects.clock.monotonic_s() + (pause if self.ended == before else self.interval_s)
-
-    def _keep_listed(self, records: Iterable[Generation]) -> None:
-        known = [(self._by_id[item.id], item) for item in records if item.id in self._by_id]
-        if known:
-            ended = self._write(known)
+    def _ask_list(self) -> float:
+        """Read some of the list; return when to go on."""
+        records = [item for item in self._sweep.step(len(self._waiting)) if item.id in self._by_id]
+        self.good_at_s = max(self.good_at_s, self._sweep.good_at_s)
+        if records:
+            ended = self._write([(self._by_id[item.id], item) for item in records])
             for claim in ended:
                 self._schedule.drop(claim)
+            if ended:
+                self._sweep.note_news()
             self._forget(ended)
+        return self._sweep.due_s
 
     def _write(self, records: Sequence[tuple[int, Generation]]) -> set[int]:
         """Keep records; return the claims that are finished now, others of the same requests included."""

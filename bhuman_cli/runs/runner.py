@@ -144,7 +144,7 @@ class _Carrying:
                 requests = self.sending.requests
                 send_at_s = now + self.sending.step()
                 if self.drive.waits and self.sending.requests > requests:
-                    self.polling.take()
+                    self.polling.take(anew=False)
                     poll_at_s = now  # it may have been "never", while nothing was left to wait for
             if self._is_done():
                 return
@@ -155,7 +155,9 @@ class _Carrying:
             self._checkpoint()
             if self.sending.ending is None and send_at_s <= effects.clock.monotonic_s():
                 continue
-            self._rest(min(poll_at_s, send_at_s if self.sending.ending is None else float("inf")))
+            may_poll = self.drive.waits and self.polling.remaining > 0  # else its time is long past: no reason to spin
+            may_send = self.sending.ending is None
+            self._rest(min(poll_at_s if may_poll else float("inf"), send_at_s if may_send else float("inf")))
 
     def _rest(self, until_s: float) -> None:
         now = self.effects.clock.monotonic_s()
