@@ -43,6 +43,10 @@ class Console:
         """Say whether a person can be asked: stdin and stderr are terminals and nobody said otherwise."""
         return not self.no_input and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
 
+    def is_watched(self) -> bool:
+        """Say whether somebody sees stderr as it is written."""
+        return _is_terminal(sys.stderr)
+
     def out(self, text: str) -> None:
         """Print one line of data to stdout; a reader that went away is not an error."""
         _write(sys.stdout, text)

@@ -13,7 +13,6 @@ from bhuman_cli import credentials, domain, errors, ids, settings
 from bhuman_cli.cli import adopting, finish, intakes, problems, runtime, spend
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import RenderSpec, Target, TargetKind
-from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import drafts
 from bhuman_cli.journal.drafts import NewRun
 from bhuman_cli.journal.store import Journal
@@ -68,6 +67,8 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         environ=os.environ,
         profile=given.get("profile"),
     )
+    if console.is_watched():
+        console.say(f"reading {'standard input' if source is None else source.name}")
     if values.project_file is not None:
         console.say(f"settings from {values.project_file}")
     console = Console(
@@ -166,15 +167,15 @@ def _dry(job: Job) -> int:
         problems.say(job.intake.problems, job.console)
         written = problems.write(job.intake.problems, job.source, job.console)
         spend.show(plan, job.console)
-        code = ExitCode.OK
-        if _is_stopped_by_problems(job):
-            code = ExitCode.INPUT
-        elif any(found.code == "over_max_rows" for found in _refusals(job, prepared, 0)):
-            code = ExitCode.REFUSED
-        finish.dry(job.console, journal, prepared.run, plan, code, is_json=bool(job.get("json")))
         if written is not None:
             job.console.say(f"problems: {written}")
-    return int(code)
+        problem: errors.BhumanError | None = None
+        if _is_stopped_by_problems(job):
+            problem = problems.refusal(job.intake, written)
+        else:
+            refusals = _refusals(job, prepared, 0)
+            problem = next((found for found in refusals if found.code == "over_max_rows"), None)
+        return finish.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
 
 
 def _is_stopped_by_problems(job: Job) -> bool:

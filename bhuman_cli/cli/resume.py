@@ -43,9 +43,7 @@ def resume(
         str | None, typer.Argument(metavar="[RUN]", help="The run to continue; the latest unfinished one if left out.")
     ] = None,
     *,
-    all_: Annotated[
-        bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")
-    ] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")] = False,
     in_doubt: Annotated[
         str | None,
         typer.Option(
@@ -152,8 +150,9 @@ def _continue(wish: Wish, journal: Journal, run: Run) -> int:
             template = run.options.get("template")
             link = stack.enter_context(runtime.local(wish.home, Path(template) if template else None, wish.console))
         else:
-            found = credentials.find(os.environ, wish.home, wish.values.get("profile"), service=_service(wish, run))
-            link = stack.enter_context(runtime.remote(wish.values, wish.console, found))
+            service = _service(wish, run)
+            found = credentials.find(os.environ, wish.home, wish.values.get("profile"), service=service)
+            link = stack.enter_context(runtime.remote(_at_home(wish.values, run), wish.console, found))
         recovery.reopen(journal, run.target_id, runtime.rescue_places(wish.home, Path(run.output_path)))
         _decide(wish, journal, run)
         run = drafts.find(journal, run.run_id)
@@ -170,13 +169,21 @@ def _service(wish: Wish, run: Run) -> str:
     Raises:
         UsageError: the environment names another one.
     """
-    named = settings.service_name(str(wish.values.get("base_url")))
+    named = settings.service_name(str(_at_home(wish.values, run).get("base_url")))
     if named != run.target.service:
         raise errors.UsageError(
             f"run {run.run_id} belongs to {run.target.service}, but {wish.values.source('base_url')} names {named}",
             hint=f"BHUMAN_BASE_URL={run.options.get('base_url') or run.target.service} bhuman resume {run.run_id}",
         )
     return named
+
+
+def _at_home(values: settings.Settings, run: Run) -> settings.Settings:
+    """Return the settings with the run's own service, unless the environment names one."""
+    if values.is_given("base_url") or not run.options.get("base_url"):
+        return values
+    own = settings.Setting(value=run.options["base_url"], source=f"run {run.run_id}")
+    return replace(values, values={**values.values, "base_url": own})
 
 
 def _manner(wish: Wish, run: Run, *, is_local: bool) -> finish.Manner:

@@ -75,6 +75,9 @@ def runs(
 def delete(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.")],
     *,
+    forget_values: Annotated[
+        bool, typer.Option("--forget-values", help="What is done anyway: forget values, links and raw answers.")
+    ] = True,
     forget_payments: Annotated[
         bool,
         typer.Option(
@@ -87,6 +90,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> int:
     """Remove a run's values, links and raw answers; what was paid stays known, so that nothing is paid again."""
+    del forget_values
     console = Console()
     with contextlib.closing(runtime.open_journal(settings.home(os.environ))) as journal:
         run = drafts.find(journal, run_id)

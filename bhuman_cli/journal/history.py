@@ -226,9 +226,14 @@ def forget_values(journal: Journal, run: Run) -> None:
             "DELETE FROM answer WHERE chunk_id IN (SELECT chunk_id FROM chunk WHERE run_no = ?)", (run.run_no,)
         )
         journal.execute("UPDATE chunk SET body = NULL WHERE run_no = ?", (run.run_no,))
+        # A succeeded one is asked about again by the next run that shows it, and so gets its links back.
         journal.execute(
-            "UPDATE claim SET url = '', share_url = '', thumbnail = '', gif = '', whatsapp_video_url = '', message = ''"
-            " WHERE run_no = ? AND ended_at IS NOT NULL AND status = 'failed'",
+            "UPDATE claim SET url = '', share_url = '', thumbnail = '', gif = '', whatsapp_video_url = '', message = '',"
+            " ended_at = CASE WHEN status = 'succeeded' THEN NULL ELSE ended_at END WHERE run_no = ?",
+            (run.run_no,),
+        )
+        journal.execute(
+            "UPDATE run SET state = 'superseded', superseded_by = coalesce(superseded_by, 'forgotten') WHERE run_no = ?",
             (run.run_no,),
         )
 
