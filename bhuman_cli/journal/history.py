@@ -228,12 +228,13 @@ def forget_values(journal: Journal, run: Run) -> None:
         journal.execute("UPDATE chunk SET body = NULL WHERE run_no = ?", (run.run_no,))
         # A succeeded one is asked about again by the next run that shows it, and so gets its links back.
         journal.execute(
-            "UPDATE claim SET url = '', share_url = '', thumbnail = '', gif = '', whatsapp_video_url = '', message = '',"
-            " ended_at = CASE WHEN status = 'succeeded' THEN NULL ELSE ended_at END WHERE run_no = ?",
+            "UPDATE claim SET url = '', share_url = '', thumbnail = '', gif = '', whatsapp_video_url = '',"
+            " message = '', ended_at = CASE WHEN status = 'succeeded' THEN NULL ELSE ended_at END WHERE run_no = ?",
             (run.run_no,),
         )
         journal.execute(
-            "UPDATE run SET state = 'superseded', superseded_by = coalesce(superseded_by, 'forgotten') WHERE run_no = ?",
+            "UPDATE run SET state = 'superseded', superseded_by = coalesce(superseded_by, 'forgotten')"
+            " WHERE run_no = ?",
             (run.run_no,),
         )
 
