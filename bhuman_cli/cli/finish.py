@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import settings
+from bhuman_cli import errors, settings
 from bhuman_cli.cli import runtime, spend
 from bhuman_cli.cli.console import Console
 from bhuman_cli.delivery import summary
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import drafts, generations
+from bhuman_cli.journal import drafts, generations, history
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
+from bhuman_cli.runs import outcome as outcomes
 from bhuman_cli.runs import runner
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
@@ -82,14 +83,14 @@ def shape_of(run: Run) -> Shape:
 def _after_sample(manner: Manner, journal: Journal, run: Run, link: runtime.Link, outcome: Outcome) -> Outcome:
     """Show the sample, then go on, ask, or leave the rest for `resume`."""
     _show_sample(manner, journal, run)
-    sampled = [outcome.selected.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.IN_DOUBT)]
-    is_good = not any(sampled) and not outcome.unsent and outcome.selected.get(Status.SUCCEEDED, 0) > 0
+    statuses = history.sample_statuses(journal, run, manner.sample or 0)
+    is_good = bool(statuses) and all(status == Status.SUCCEEDED for status in statuses)
     if manner.asks:
         if not manner.console.confirm(f"Submit the other {outcome.held_back:,} rows?"):
             drafts.decline_sample(journal, run)
             return replace(outcome, held_back=0, declined=True)
     elif not (manner.yes and is_good):
-        return outcome
+        return replace(outcome, sample_failed=manner.yes)
     drafts.release_sample(journal, run)
     rest = _driven(manner, journal, run, link)
     return replace(
@@ -134,6 +135,9 @@ def _say(manner: Manner, journal: Journal, run: Run, outcome: Outcome) -> None:
         doubts.explain(journal, run, manner.console)
     if manner.is_json:
         manner.console.out_json(document(run, outcome))
+        stopped = outcomes.as_error(outcome)
+        if stopped is not None:
+            manner.console.error(stopped)
     else:
         manner.console.out(run.output_path)
 
@@ -150,10 +154,15 @@ def document(run: Run, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def dry(console: Console, journal: Journal, run: Run, plan: spend.Plan, code: ExitCode, *, is_json: bool) -> None:
-    """Say what a dry run found."""
+def dry(
+    console: Console, journal: Journal, run: Run, plan: spend.Plan, problem: errors.BhumanError | None, *, is_json: bool
+) -> int:
+    """Say what a dry run found, and what a real one would stop at; return the exit code."""
+    code = problem.exit_code if problem is not None else ExitCode.OK
     if not is_json:
-        return
+        if problem is not None:
+            console.error(problem)
+        return int(code)
     tally = generations.tally(journal, run)
     waiting = ("queued", "preparing", "processing", "pending")
     rows = {"total": sum(tally.values())}
@@ -174,6 +183,9 @@ def dry(console: Console, journal: Journal, run: Run, plan: spend.Plan, code: Ex
             "plan": plan.as_json(),
         }
     )
+    if problem is not None:
+        console.error(problem)
+    return int(code)
 
 
 def _download(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> None:

@@ -39,7 +39,7 @@ class Outcome:
     held_back: rows waiting for a word after a sample. ending, reason: why sending ended.
     unanswered: the service gave no good answer in the last minute of waiting. refused: it refuses to be asked.
     stopped: 130 or 143 after a signal, else 0. audit: videos in the target that nobody asked for.
-    declined: a person saw the sample and said no.
+    declined: a person saw the sample and said no. sample_failed: the rest was to follow only a sample that succeeds.
     """
 
     run_id: str
@@ -61,6 +61,7 @@ class Outcome:
     doubts: int = 0
     audit: int = 0
     declined: bool = False
+    sample_failed: bool = False
 
     @property
     def open_rows(self) -> int:
@@ -73,18 +74,20 @@ class Outcome:
         codes: list[ExitCode] = []
         if self.selected.get(Status.IN_DOUBT, 0) or self.doubts:
             codes.append(ExitCode.IN_DOUBT)
-        if self.declined:
-            codes.append(ExitCode.REFUSED)
         if self.stopped:
             return ExitCode.IN_DOUBT if codes else ExitCode(self.stopped)
+        if self.declined:
+            codes.append(ExitCode.REFUSED)
         if self.ending in _ENDING_CODES and (self.unsent or self.ending in {Ending.DOUBT, Ending.SUPERSEDED}):
             codes.append(_ENDING_CODES[self.ending])
         if self.waited and self.open_rows:
             codes.append(ExitCode.NOT_FINISHED)
             codes += [ExitCode.DOWN] if self.unanswered else []
             codes += [ExitCode.CREDENTIALS] if self.refused else []
-        if self.unsent or self.held_back:
+        if self.unsent or (self.held_back and not self.sample_failed):
             codes.append(ExitCode.NOT_FINISHED)
+        if self.sample_failed:
+            codes.append(ExitCode.ROWS_FAILED)
         if any(self.selected.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.INVALID)):
             codes.append(ExitCode.ROWS_FAILED)
         return errors.worst(codes)
@@ -117,3 +120,29 @@ class Outcome:
             "exit_code": int(self.exit_code),
             "next": self.next_command,
         }
+
+
+def as_error(outcome: Outcome) -> errors.BhumanError | None:
+    """Return the end of a run as programs read it from stderr; None for exit 0."""
+    code = outcome.exit_code
+    if code is ExitCode.OK:
+        return None
+    if code is ExitCode.REFUSED:
+        word = "not_confirmed" if outcome.declined else "locked"
+        return errors.Refusal(outcome.reason or "the rows after the sample were not confirmed", code=word)
+    kind, word, said = _SAID.get(code, (errors.BhumanError, "stopped", "stopped by a signal; nothing is lost"))
+    reason = outcome.refused or outcome.reason
+    shows_reason = bool(reason) and code is not ExitCode.ROWS_FAILED
+    hint = "bhuman login" if code is ExitCode.CREDENTIALS else outcome.next_command or ""
+    found = kind(f"{said}: {reason}" if shows_reason else said, hint=hint, code=word)
+    found.exit_code = code
+    return found
+
+
+_SAID: Final[Mapping[ExitCode, tuple[type[errors.BhumanError], str, str]]] = {
+    ExitCode.IN_DOUBT: (errors.InDoubtError, "in_doubt", "a request may have been accepted; a person decides"),
+    ExitCode.DOWN: (errors.ServiceDown, "service_down", "the service could not be reached"),
+    ExitCode.CREDENTIALS: (errors.CredentialsError, "credentials", "the credentials were refused"),
+    ExitCode.NOT_FINISHED: (errors.NotFinished, "not_finished", "rows are still unsent or not finished"),
+    ExitCode.ROWS_FAILED: (errors.BhumanError, "rows_failed", "some rows failed, were rejected or left out"),
+}
