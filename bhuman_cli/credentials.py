@@ -17,6 +17,7 @@ MASK: Final = "••••"
 
 _PAIRS: Final = (("BHUMAN_API_KEY_ID", "BHUMAN_API_KEY_SECRET"), ("BHUMAN_CLIENT_ID", "BHUMAN_CLIENT_SECRET"))
 VARIABLES: Final = (*_PAIRS[0], *_PAIRS[1], "BHUMAN_BASIC_AUTH", "BHUMAN_TOKEN")
+_SHORTEST_IN_BODIES: Final = 8
 _SHORTEST_MASKED: Final = 6  # the local studio's secret is the word "local"
 
 
@@ -125,6 +126,17 @@ def mask(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text
+
+
+def mask_bytes(data: bytes, secrets: Sequence[str]) -> bytes:
+    """Return an answer's body with every secret in it replaced, so that a service's echo of them is stored nowhere.
+
+    Short secrets are left alone: a word such as `result` could be the answer's own.
+    """
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_IN_BODIES:
+            data = data.replace(secret.encode("utf-8"), MASK.encode("utf-8"))
+    return data
 
 
 def shown_id(held: Credentials) -> str:

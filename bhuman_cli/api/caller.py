@@ -63,6 +63,7 @@ class Caller:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.polls = 0
+        self.secrets = credentials.secrets if credentials is not None else []
         self._credentials = credentials
         self._clock = clock
         self._limiter = limiter
@@ -131,7 +132,12 @@ class Caller:
                 return failed
         if answer.status < 400:
             self._limiter.good()
-        return answer
+        return self._without_secrets(answer)
+
+    def _without_secrets(self, answer: Answer) -> Answer:
+        """A service may repeat what it was sent: not into messages, results or logs."""
+        headers = {name: secrets.mask(value, self.secrets) for name, value in answer.headers.items()}
+        return Answer(status=answer.status, headers=headers, body=secrets.mask_bytes(answer.body, self.secrets))
 
     def _outcome(self, came: Answer | NoAnswer) -> retry.Outcome:
         if isinstance(came, NoAnswer):
@@ -182,9 +188,7 @@ class Caller:
             status = envelope.code if envelope.code and envelope.code != 200 else 400
         if 300 <= status < 400:
             raise ServiceDown(f"{name}: the service answered with a redirect ({status}), which is never followed")
-        # A service may say what it was sent: not where a log could keep it.
-        known = self._credentials.secrets if self._credentials else []
-        detail = secrets.mask(wire.server_message(answer.body), known)
+        detail = secrets.mask(wire.server_message(answer.body), self.secrets)
         words = f": {detail}" if detail else ""
         raise ApiError(
             f"{name}: the service answered {status}{words}", status=status, detail=detail, hint=self._hint(call, status)

@@ -57,6 +57,11 @@ class Client:
         """Return how many GETs were sent so far, each attempt counted."""
         return self._caller.polls
 
+    @property
+    def secrets(self) -> list[str]:
+        """Return what must not be stored or shown of an answer that repeats it."""
+        return self._caller.secrets
+
     def __enter__(self) -> Client:
         """Return the client; its connections are closed at the end of the block."""
         return self

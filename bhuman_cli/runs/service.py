@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bhuman_cli import credentials
 from bhuman_cli.api import paid
 from bhuman_cli.api.client import Client
 from bhuman_cli.api.paid import Came, NotSent, PaidRequest
@@ -31,7 +32,14 @@ class ApiService:
         request = PaidRequest(
             url=self.client.base_url + route, body=body, headers={"Authorization": self.authorization}
         )
-        return paid.post_once(request, before_first_byte, self.user_agent)
+        came = paid.post_once(request, before_first_byte, self.user_agent)
+        return came if isinstance(came, NotSent) else self._without_secrets(came)
+
+    def _without_secrets(self, came: Came) -> Came:
+        """A service may repeat the key it was sent: not into the journal."""
+        secrets = self.client.secrets
+        headers = {name: credentials.mask(value, secrets) for name, value in came.headers.items()}
+        return replace(came, headers=headers, body=credentials.mask_bytes(came.body, secrets))
 
     def generation(self, generation_id: str) -> Generation | None:
         """Return one record; None if the service knows none."""
