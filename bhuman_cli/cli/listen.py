@@ -80,8 +80,9 @@ def _serve(session: Session, store: EventStore, *, host: str, port: int, outside
         shown = f"[{host}]" if ":" in host else host
         place = address.Address(base_url=outside or f"http://{shown}:{server.port}", secret=key)
         address.save(state, place)
-        _say_where(session, place, host=shown, port=server.port, is_public=bool(outside))
         with _signals(server.stop) as pressed, _telling(session, state, store, stored, confirm=confirm):
+            # Only now: whoever reads the address may already post, or end us.
+            _say_where(session, place, host=shown, port=server.port, is_public=bool(outside))
             server.serve()
     finally:
         group.close()

@@ -70,6 +70,11 @@ def settled(expression: str) -> str:
     )
 
 
+def soon(condition: str) -> str:
+    """Wait, frame by frame, until something holds."""
+    return f"new Promise(done => {{ const look = () => {condition} ? done() : requestAnimationFrame(look); look(); }})"
+
+
 def typed(text: str) -> str:
     return f"q.value = {text!r}; q.dispatchEvent(new Event('input'))"
 
@@ -216,7 +221,7 @@ def test_a_video_plays_in_the_page_and_escape_ends_it(browser: chromium.Browser,
     assert browser.js("player.open && document.querySelector('video').src.slice(-5)") == "v.mp4"
     assert browser.js("playing.textContent") == "Row 0: <b>Zoë</b>"
     browser.key("Escape")
-    assert not browser.js("player.open || document.querySelector('video').hasAttribute('src')")
+    browser.js(soon("!player.open && !document.querySelector('video').hasAttribute('src')"))
     assert browser.js("document.activeElement.className") == "frame"
 
 
