@@ -80,7 +80,7 @@ class Outcome:
             codes.append(ExitCode.REFUSED)
         if self.ending in _ENDING_CODES and (self.unsent or self.ending in {Ending.DOUBT, Ending.SUPERSEDED}):
             codes.append(_ENDING_CODES[self.ending])
-        if self.waited and self.open_rows:
+        if self.waited and self.open_rows > (self.held_back if self.sample_failed else 0):
             codes.append(ExitCode.NOT_FINISHED)
             codes += [ExitCode.DOWN] if self.unanswered else []
             codes += [ExitCode.CREDENTIALS] if self.refused else []
