@@ -1,10 +1,10 @@
-"""Owns `callbacks.sqlite3`: every event that was answered with 2xx, as it came. Append-only; decides nothing."""
+"""Owns `callbacks.sqlite3`: every event that was answered with 2xx, as it came. Appended to, forgotten on request."""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -99,6 +99,24 @@ class EventStore:
                 raise _unusable(self._path, problem) from problem
         return new
 
+    def forget(self, ids: Iterable[str]) -> int:
+        """Remove the events of these generations, links and all, when the user wants a run forgotten; count them.
+
+        Raises:
+            JournalError: nothing was removed.
+        """
+        with self._lock:
+            connection = self._connect()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                gone = [connection.execute("DELETE FROM event WHERE generation_id = ?", (one,)).rowcount for one in ids]
+                connection.execute("COMMIT")
+            except sqlite3.Error as problem:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise _unusable(self._path, problem) from problem
+        return sum(gone)
+
     def hints(self, after: int) -> tuple[int, list[Hint]]:
         """Return the events stored after a position, oldest first, and the position to go on from."""
         found = self._select("position > ? ORDER BY position LIMIT 10000", after)
@@ -160,7 +178,7 @@ def _connection(path: Path, *, read_only: bool) -> sqlite3.Connection:
         connection.close()
         raise sqlite3.DatabaseError("another program's file")
     # As for the journal: not WAL, whose reset bug is in the SQLite of many Pythons; EXTRA syncs the folder, too.
-    connection.executescript("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;")
+    connection.executescript("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;")
     connection.executescript(f"PRAGMA application_id = {_APPLICATION_ID}; {_TABLES}")
     return connection
 

@@ -55,6 +55,18 @@ def test_another_process_reads_hints_while_events_arrive(tmp_path: Path) -> None
                 reader.add([event(3)])
 
 
+def test_forgetting_leaves_no_trace_in_the_file(tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / "c") as store:
+        store.add([event(0, body=b"https://secret.example/0"), event(0, kind="k"), event(1, body=b"https://kept/1")])
+        assert store.forget(["id-0", "id-9"]) == 2
+        assert [stored.generation_id for _, stored in store.since(0)] == ["id-1"]
+        assert store.add([event(2)]) == [True]
+        assert store.since(3)[0][0] == 4, "a position is never used twice, so a reader misses nothing"
+    content = (tmp_path / "c").read_bytes()
+    assert b"secret.example" not in content
+    assert b"https://kept/1" in content
+
+
 def test_nothing_of_a_group_that_fails_is_stored(tmp_path: Path) -> None:
     with EventStore.open(tmp_path / "c") as store:
         with pytest.raises(errors.JournalError):
