@@ -283,7 +283,7 @@ def _settings_of(job: Job) -> finish.Manner:
         interval_s=float(interval),
         chunk_size=job.chunk_size,
         sample=job.get("sample"),
-        asks=job.asks,
-        yes=bool(job.get("yes")) or job.is_local,
+        asks=job.console.is_interactive() and not job.get("yes"),
+        yes=bool(job.get("yes")),
         download=job.get("download"),
     )

@@ -59,13 +59,13 @@ def show(plan: Plan, console: Console) -> None:
 
 
 def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: bool) -> None:
-    """Ask about each refusal where a person can be asked; raise the first one elsewhere.
+    """Ask about each refusal where a person can be asked; raise the first one elsewhere. A cap is never asked about.
 
     Raises:
         Refusal: nobody could be asked, or the answer was no.
     """
     for refusal in refusals:
-        if not asks:
+        if not asks or refusal.code == "over_max_rows":
             raise refusal
         if not console.confirm(f"{refusal.message}. Go on?"):
             raise errors.Refusal(f"not confirmed: {refusal.message}", hint=refusal.hint, code=refusal.code)
