@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Final
 
-from bhuman_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from openpyxl.cell.cell import Cell
-    from openpyxl.worksheet.worksheet import Worksheet
+from bhuman_cli.errors import BhumanError, UsageError
+from bhuman_cli.table import reader, sheetxml, source, workbook_patch
 
 MAX_SHEET_ROWS: Final = 1_048_576
 MAX_CELL_CHARS: Final = 32_767
@@ -67,51 +65,49 @@ def write_plain(stream: IO[bytes], columns: Sequence[str], ours: Sequence[str], 
                     sheet.write_string(number, column, text)
 
 
-def write_into(stream: IO[bytes], place: Place, width: int, ours: Sequence[str], lines: Iterable[Line]) -> None:
-    """Write the user's workbook with our columns right of the table; other sheets, styles and widths stay.
+def write_into(stream: IO[bytes], place: Place, width: int, ours: Sequence[str], lines: Sequence[Line]) -> bool:
+    """Write the user's workbook with our columns right of the table; everything else in it stays.
 
-    width: the table's own columns. Formulas of the table are replaced by the values they showed, because this
-    library would drop those and leave the cells empty until a spreadsheet program opens them.
+    width: the table's own columns. Returns False, with nothing usable written, where the workbook is gone, can't be
+    changed, or its rows are no longer those of the results: a link must never land beside another person.
     """
-    import openpyxl
-    from openpyxl import styles, utils
-
-    book = openpyxl.load_workbook(place.source, rich_text=True)
-    shown = openpyxl.load_workbook(place.source, data_only=True)
-    sheet, values = book[place.sheet], shown[place.sheet]
-    start = place.first_column + width + 1
-    for number, name in enumerate(ours):
-        cell = sheet.cell(place.header_line, start + number)
-        _put(cell, name)
-        cell.font = styles.Font(bold=True)
-        width_of = sheet.column_dimensions[utils.get_column_letter(start + number)]
-        width_of.width = max(width_of.width, min(max(len(name) + 2, 12), 40))
-    for row_index, _, texts in lines:
-        row = place.header_line + 1 + row_index
-        for number, text in enumerate(texts):
-            cell = sheet.cell(row, start + number)
-            _put(cell, text)
-            cell.hyperlink = None
-            if _is_linked(ours[number]) and row_index < MAX_LINKED_ROWS and _is_link(text):
-                cell.hyperlink = text
-                cell.style = "Hyperlink"
-    _freeze_values(sheet, values)
-    if sheet.freeze_panes is None:
-        sheet.freeze_panes = f"A{place.header_line + 1}"
-    book.save(stream)
+    if not _still_holds(place, width, lines):
+        return False
+    held = source.hold(place.source)
+    links = [number for number, name in enumerate(ours) if _is_linked(name)]
+    patch = workbook_patch.Patch(
+        part=sheetxml.sheet_part(held, place.sheet),
+        header_row=place.header_line,
+        names=ours,
+        start=place.first_column + width,
+        rows={place.header_line + 1 + row_index: texts for row_index, _, texts in lines},
+        links=links,
+    )
+    clickable = {texts[number]: _is_link(texts[number]) for _, _, texts in lines for number in links}
+    try:
+        with held.open() as original:
+            workbook_patch.apply(original, stream, patch, is_link=clickable)
+    except (workbook_patch.CannotPatchError, zipfile.BadZipFile, KeyError):
+        return False
+    return True
 
 
-def _freeze_values(sheet: Worksheet, values: Worksheet) -> None:
-    for cells in sheet.iter_rows():
-        for cell in cells:
-            if cell.data_type == "f":
-                cell.value = values[cell.coordinate].value
+def _still_holds(place: Place, width: int, lines: Sequence[Line]) -> bool:
+    options = reader.ReadOptions(sheet=place.sheet, header_row=place.header_line)
+    try:
+        table = reader.open_table(place.source, options)
+        rows = [cells[:width] for _, _, cells, _ in table.records()]
+    except BhumanError:
+        return False
+    return (
+        table.kind == "xlsx"
+        and [tuple(cells) for _, cells, _ in lines] == rows[: len(lines)]
+        and _are_blank(rows[len(lines) :])
+    )
 
 
-def _put(cell: Cell | Any, text: str) -> None:
-    cell.value = text or None
-    if text:
-        cell.data_type = "s"  # else a text that begins with "=" would be a formula
+def _are_blank(rows: Sequence[Sequence[str]]) -> bool:
+    return not any(any(map(str.strip, cells)) for cells in rows)
 
 
 def _is_linked(name: str) -> bool:

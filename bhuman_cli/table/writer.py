@@ -88,11 +88,14 @@ def output_style(path: Path, table: reader.Table, source: Path | None, *, bom: b
     )
 
 
-def style_notice(style: OutputStyle, row_count: int) -> str:
+def style_notice(style: OutputStyle, table: reader.Table, row_count: int) -> str:
     """Return what must be said when a workbook's other sheets and styles can't be kept, "" otherwise."""
-    if style.source is None or row_count <= MAX_STYLED_ROWS:
+    if style.kind != "xlsx" or table.kind not in reader.BOOK_KINDS.values():
         return ""
-    return f"more than {MAX_STYLED_ROWS:,} rows: a plain workbook is written, without the input's sheets and styles"
+    if style.source is not None and row_count <= MAX_STYLED_ROWS:
+        return ""
+    why = f"more than {MAX_STYLED_ROWS:,} rows" if style.source is not None else "the input is not an .xlsx file"
+    return f"{why}: the results are a new workbook, without the input's other sheets and styles"
 
 
 def result_header(columns: Sequence[str]) -> list[str]:
@@ -185,7 +188,10 @@ def _write_workbook(
     place = workbook_writer.Place(
         source=style.source, sheet=style.sheet, header_line=style.header_line, first_column=style.first_column
     )
-    workbook_writer.write_into(stream, place, len(columns), ours, first)
+    if not workbook_writer.write_into(stream, place, len(columns), ours, first):
+        stream.seek(0)
+        stream.truncate()
+        workbook_writer.write_plain(stream, columns, ours, first)
 
 
 def recognise(path: Path) -> Recognised:
