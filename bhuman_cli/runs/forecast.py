@@ -7,21 +7,38 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 from typing import Final
 
-MISSES_PER_VIDEO: Final = 0.5
+MISSES_PER_VIDEO: Final = 0.55
 """What a video may cost beside the request that brings its URL, in a queue that keeps its order."""
 
 MOST_MISSES: Final = 1.2
 """The same in a queue that is served very loosely in order."""
 
 LIKELY_AGAIN: Final = 0.6
+LEAN: Final = 0.7
+RICH: Final = 1.5
 NARROWEST: Final = 0.2
 LEARN_MIDDLE: Final = 0.3
 LEARN_SPREAD: Final = 0.05
 LEARN_AGAIN: Final = 0.1
 BACK_OFF: Final = 1.5
 PASSES_REMEMBERED: Final = 13
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The times a queue lives by, in seconds.
+
+    floor_s: shortest time between two passes, and between two asks of one id. ceiling_s: longest time between passes.
+    longest_s: longest time between two asks of one id. stuck_s: an id this late is named.
+    """
+
+    floor_s: float
+    ceiling_s: float
+    longest_s: float
+    stuck_s: float
 
 
 class Forecast:
@@ -32,13 +49,14 @@ class Forecast:
     learned from first asks. How long to wait after a miss is learned from second asks.
     """
 
-    def __init__(self, *, now: float, floor_s: float, longest_s: float) -> None:
-        self._floor_s, self._longest_s = floor_s, longest_s
+    def __init__(self, pace: Pace, *, now: float) -> None:
+        self._pace = pace
         self.hits = 0
         self._hit_at = now
         self._marks: deque[tuple[float, int]] = deque([(now, 0)], maxlen=PASSES_REMEMBERED)
         self._middle, self._spread = 0.0, 1.0
-        self._again_s = floor_s
+        self._again_s = pace.floor_s
+        self._boldness = 1.0
         self._recent: deque[bool] = deque(maxlen=20)
 
     def shift(self, places: int) -> None:
@@ -63,7 +81,7 @@ class Forecast:
     def rate(self, now: float) -> float:
         """Return finished videos a second."""
         since, hits = self._marks[0]
-        return (self.hits - hits) / max(now - since, self._floor_s / 2)
+        return (self.hits - hits) / max(now - since, self._pace.floor_s / 2)
 
     def quiet_s(self, now: float) -> float:
         """Return the seconds since a finished video was last seen."""
@@ -77,23 +95,26 @@ class Forecast:
     def _progress(self, now: float) -> float:
         return self.hits + self.rate(now) * (now - self._hit_at)
 
-    def misses_per_video(self, now: float) -> float:
+    def misses_per_video(self) -> float:
         """Return how many misses a video may cost: more where the order is loose, or notices would come very late."""
-        spread_s = self._spread * self.usual_gap_s(now)
-        loose = spread_s / (6 * self._floor_s) if spread_s < math.inf else 1.0
+        loose = self._again_s / (self._pace.ceiling_s)
         return max(MISSES_PER_VIDEO, min(MOST_MISSES, MISSES_PER_VIDEO * loose))
 
-    def _lead(self, now: float) -> float:
-        return self._middle - self._spread * math.log(self.misses_per_video(now))
+    def be_bold(self, fullness: float) -> None:
+        """Ask the earlier, the fuller the purse is (0 to 1): what is saved is spent on earlier notices."""
+        self._boldness = LEAN + (RICH - LEAN) * fullness
+
+    def _lead(self) -> float:
+        return self._middle - self._spread * math.log(self.misses_per_video() * self._boldness)
 
     def likely(self, place: int, now: float) -> bool:
         """Say whether a first ask at this place is worth a request."""
-        return self._progress(now) - place >= self._lead(now)
+        return self._progress(now) - place >= self._lead()
 
     def likely_at(self, place: int, now: float) -> float:
         """Return when a first ask at this place becomes worth a request; infinite at a standstill."""
         rate = self.rate(now)
-        missing = place + self._lead(now) - self.hits
+        missing = place + self._lead() - self.hits
         return self._hit_at + missing / rate if rate else math.inf
 
     def learn_first(self, place: int, now: float, *, hit: bool) -> None:
@@ -113,8 +134,8 @@ class Forecast:
     def learn_again(self, *, hit: bool) -> None:
         """Move the waiting time after a second ask, so that LIKELY_AGAIN of them hit."""
         again_s = self._again_s * math.exp(LEARN_AGAIN * (LIKELY_AGAIN - hit))
-        self._again_s = max(self._floor_s, min(self._longest_s, again_s))
+        self._again_s = max(self._pace.floor_s, min(self._pace.longest_s, again_s))
 
     def wait_s(self, misses: int, longest_s: float) -> float:
         """Return how long to leave an id alone after so many misses."""
-        return max(self._floor_s, min(longest_s, self._again_s * BACK_OFF ** min(misses - 1, 20)))
+        return max(self._pace.floor_s, min(longest_s, self._again_s * BACK_OFF ** min(misses - 1, 20)))

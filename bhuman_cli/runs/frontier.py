@@ -7,61 +7,33 @@ Videos are served roughly in submission order. A line asks in passes, and in eac
     a peek       when nothing finishes for long: one id just ahead of the front
     an audit     ids far ahead; several hits mean that the queue is not first in, first out
 
-A purse keeps misses a share of the videos: each costs a token, and tokens grow with the finish rate.
+`runs.purse` keeps misses a share of the videos, `runs.forecast` says which ids are probably finished.
 It must not know of requests or rows; `runs.schedule` does.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 import random
-from dataclasses import dataclass
 from typing import Final
 
-from bhuman_cli.runs import audits, forecast
-
-GRANT: Final = 20.0
-GRANT_SHARE: Final = 0.03
-MOST_GRANT: Final = 60.0
-"""The purse at the start, and the most it holds: 20 misses and 3 % of the ids, 60 at most."""
-
-RESERVE: Final = 0.4
-"""Tokens set aside for every request in flight: about so many will miss."""
+from bhuman_cli.runs import audits, forecast, overtaking, purse
+from bhuman_cli.runs.forecast import Pace
+from bhuman_cli.runs.late import Late, LateIds
 
 COLD_HITS: Final = 8
 """Below so many hits the rate means nothing yet: a hit just moves on to the next id."""
 
-STREAK: Final = 4
+STREAK: Final = 2
 """So many first asks in a row that hit say that progress is further than believed: go on until a miss."""
+
+THRIFT: Final = 0.7
+"""What a queue in strict order spends of the usual misses: there a miss says as much of the ids behind it."""
 
 PEEK_PLACES: Final = 16
 CYCLE: Final = 0.67
 """Out of order, every id is asked in turn, each 0.67 x sqrt(outstanding) intervals: with equal chances for all, the
 square root costs the fewest requests for a mean notice (an eighth fewer than a constant rate)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """The times a line lives by, in seconds.
-
-    floor_s: shortest time between two passes, and between two asks of one id. ceiling_s: longest time between passes.
-    longest_s: longest time between two asks of one id. stuck_s: an id this late is named.
-    """
-
-    floor_s: float
-    ceiling_s: float
-    longest_s: float
-    stuck_s: float
-
-
-@dataclass(slots=True, kw_only=True)
-class Late:
-    """An id that was asked and had not finished."""
-
-    misses: int = 0
-    due: float = 0.0
-    since: float | None = None
 
 
 class Line:
@@ -71,16 +43,17 @@ class Line:
         self._pace, self._rng = pace, rng
         self._keys: list[int] = []
         self._place: dict[int, int] = {}
-        self._late: dict[int, Late] = {}
-        self._heap: list[tuple[float, int]] = []
+        self._late = LateIds()
         self._cursor = 0
         self._furthest = -1
-        self._forecast = forecast.Forecast(now=now, floor_s=pace.floor_s, longest_s=pace.longest_s)
+        self._forecast = forecast.Forecast(pace, now=now)
         self._resumed = resumed
         self._sweeping = True
         self._streak = 0
+        self._front_missed = False
         self._patience = 1
-        self._tokens, self._tokens_at, self._granted = 0.0, now, 0.0
+        self._order = overtaking.Overtaking()
+        self._purse = purse.Purse(now=now, ceiling_s=pace.ceiling_s)
         self._flying: dict[int, str] = {}
         self.in_pass = False
         self._pass_at = now
@@ -100,29 +73,23 @@ class Line:
         for key in keys:
             self._place[key] = len(self._keys)
             self._keys.append(key)
-        granted = min(MOST_GRANT, GRANT + GRANT_SHARE * len(self._keys))
-        self._tokens, self._granted = self._tokens + granted - self._granted, granted
+        self._purse.grant(len(self._keys))
 
     def take_late(self, keys: list[int], now: float) -> None:
         """Note which ids stand behind a place already seen finished: they are late, and due now."""
         for key in keys:
             self._furthest = max(self._furthest, self._place[key])
-            self._keep(key, Late(due=now))
+            self._late.keep(key, Late(), now)
         self._forecast.shift(-len(keys))
 
     def wake_late(self, now: float) -> None:
         """Ask the late ids again soon: the service was away and is back."""
-        for key, late in list(self._late.items()):
+        for key, late in self._late.items():
             if key not in self._flying:
                 late.misses = min(late.misses, 1)
                 due = now + self._rng.random() * self._forecast.wait_s(1, self._pace.ceiling_s)
                 if due < late.due:
-                    late.due = due
-                    self._keep(key, late)
-
-    def _keep(self, key: int, late: Late) -> None:
-        self._late[key] = late
-        heapq.heappush(self._heap, (late.due, key))
+                    self._late.keep(key, late, due)
 
     # Picking.
 
@@ -133,7 +100,7 @@ class Line:
             return None
         if self.few or not self.in_order:
             self.in_pass = False
-            return self._fly(self._ripe_late(now), "late")
+            return self._fly(self._late.pop_due(now, self._flying), "late")
         if not self.in_pass:
             if now < self._next_pass:
                 return None
@@ -144,16 +111,17 @@ class Line:
         return key
 
     def _begin(self, now: float) -> None:
-        self.in_pass, self._pass_at, self._asks, self._streak = True, now, 0, 0
+        self.in_pass, self._pass_at, self._asks, self._streak, self._front_missed = True, now, 0, 0, False
         self._sweeping = self._quiet(now) or self._forecast.hits < COLD_HITS
-        self._tokens = min(self._granted, self._tokens + self._earned(now) * (now - self._tokens_at))
-        self._tokens_at = now
-        self._patience = 1 + int(3 * max(0.0, self._tokens / self._granted))
+        self._purse.earn(now, self._income(now))
+        self._patience = 1 + int(3 * self._purse.fullness)
+        self._forecast.be_bold(self._purse.fullness)
         unproven = not self.dormant and self._audits.unproven(len(self._keys), self._cursor)
         self._to_audit = self._audits.wanted(doubtful=self._doubtful) if unproven else 0
 
-    def _earned(self, now: float) -> float:
-        return self._forecast.misses_per_video(now) * self._forecast.rate(now) + 0.5 / self._pace.ceiling_s
+    def _income(self, now: float) -> float:
+        thrift = THRIFT if self._order.strict else 1.0
+        return thrift * self._forecast.misses_per_video() * self._forecast.rate(now)
 
     def _quiet(self, now: float) -> bool:
         gap_s = min(self._forecast.usual_gap_s(now), self._pace.ceiling_s)
@@ -165,11 +133,15 @@ class Line:
         return unproven and self._audits.doubtful(self._forecast, quiet=self._quiet(self._pass_at))
 
     def _pick_in_order(self, now: float) -> int | None:
-        if self._tokens - RESERVE * len(self._flying) > 0 or not self._asks:
-            for key, why in ((self._ripe_late(now), "late"), (self._ripe_front(now), "front")):
-                if key is not None:
-                    return self._fly(key, why)
-        patience_s = 0.8 * self._pace.ceiling_s if self._tokens < self._granted / 2 else 0.0
+        if self._purse.affords(len(self._flying)):
+            key, why = self._ripest(now, late_first=True)
+        elif not self._asks:  # the purse is empty: one ask a pass, late and front ids by turns
+            key, why = self._ripest(now, late_first=self._dry % 2 == 0 or not self._quiet(now))
+        else:
+            key, why = None, ""
+        if key is not None:
+            return self._fly(key, why)
+        patience_s = 0.8 * self._pace.ceiling_s if self._purse.fullness < 0.5 else 0.0
         if not self._asks and not self.dormant and now - self._asked_at > patience_s:
             key = self._near()
             if key is not None:
@@ -179,6 +151,13 @@ class Line:
             return self._fly(self._far(), "audit")
         return None
 
+    def _ripest(self, now: float, *, late_first: bool) -> tuple[int | None, str]:
+        front = self._ripe_front(now) if not late_first else None
+        if front is not None:
+            return front, "front"
+        late = self._late.pop_due(now, self._flying)
+        return (late, "late") if late is not None else (self._ripe_front(now), "front")
+
     def _fly(self, key: int | None, why: str) -> int | None:
         if key is not None:
             self._flying[key] = why
@@ -187,17 +166,10 @@ class Line:
                 self._asked_at = self._pass_at
         return key
 
-    def _ripe_late(self, now: float) -> int | None:
-        while self._heap and self._heap[0][0] <= now:
-            due, key = heapq.heappop(self._heap)
-            if self._current(due, key):
-                return key
-        return None
-
     def _ripe_front(self, now: float) -> int | None:
         while self._cursor < len(self._keys) and not self._fresh(self._cursor):
             self._cursor += 1
-        if self._cursor == len(self._keys):
+        if self._cursor == len(self._keys) or (self._order.strict and self._front_missed):
             return None
         likely = self._forecast.likely(self._cursor, now) or self._moves_on()
         return self._keys[self._cursor] if likely else None
@@ -236,8 +208,8 @@ class Line:
         floor, ceiling = self._pace.floor_s, self._pace.ceiling_s
         if self._forecast.hits and self._doubtful:
             ceiling = 2 * floor
-        affordable = self._pass_at + max(0.0, (1 - self._tokens) / self._earned(now))
-        ripe = self._heap[0][0] if self._heap else math.inf
+        affordable = self._pass_at + self._purse.wait_s(self._income(now))
+        ripe = self._late.next_due(self._flying)
         if self._cursor < len(self._keys):
             ripe = min(ripe, self._forecast.likely_at(self._cursor, now))
         return max(floor, min(ceiling, max(ripe, affordable) - self._pass_at))
@@ -248,10 +220,11 @@ class Line:
         """Take an id out: an answer, a list or a callback says that it is finished."""
         why = self._flying.pop(key, "")
         place = self._place.pop(key)
-        late = self._late.pop(key, None)
+        late = self._late.remove(key)
         self.stuck.discard(key)
         if why in {"front", "peek"}:
             self._streak += 1
+            self._front_missed = False
             self._sweeping = self._sweeping or why == "peek"
             self._forecast.learn_first(place, now, hit=True)
         elif why == "late" and late and late.misses == 1:
@@ -261,8 +234,11 @@ class Line:
         if self._quiet(now):
             self.wake_late(now)
         self._forecast.finished_one(now)
-        if why != "audit":
-            self._furthest = max(self._furthest, place)
+        if late and late.overtaken and why == "late":
+            self._order.learn(hit=True)
+        if why != "audit" and place > self._furthest:
+            self._furthest = place
+            self._overtake(now)
 
     def missed(self, key: int, now: float) -> None:
         """Learn from an id that was asked and is not finished."""
@@ -276,19 +252,33 @@ class Line:
                 self._first_missed(place, now, moving=why == "front")
             case "late" if late.misses == 1:
                 self._forecast.learn_again(hit=False)
-        self._tokens -= why != "audit"
+        if why != "audit":
+            self._purse.pay()
         if why in {"peek", "audit"} and place > self._cursor and self.in_order:
             return  # it is asked again when the front comes to it
+        if late.overtaken and why == "late":
+            self._order.learn(hit=False)
+            late.overtaken = False
+        if not late.misses and place > self._furthest:
+            self._order.watch(place, key)
         late.misses += 1
-        late.due = now + self._wait_s(late.misses)
-        self._keep(key, late)
+        self._late.keep(key, late, now + self._wait_s(late.misses))
         if place < self._furthest:
             late.since = now if late.since is None else late.since
             if now - late.since >= self._pace.stuck_s:
                 self.stuck.add(key)
 
+    def _overtake(self, now: float) -> None:
+        for key in self._order.passed(self._furthest):
+            late = self._late.get(key)
+            if late is not None:
+                late.overtaken = True
+                if self._order.strict and key not in self._flying:
+                    self._late.keep(key, late, min(late.due, now))
+
     def _first_missed(self, place: int, now: float, *, moving: bool) -> None:
         self._patience -= 1
+        self._front_missed = True
         self._sweeping = self._sweeping and moving and self._patience > 0
         self._streak = self._streak // 2 if self._sweeping else 0
         if not self._quiet(now):  # a service that stands still says nothing about the order
@@ -297,9 +287,7 @@ class Line:
     def lost(self, key: int, due: float) -> None:
         """Put an id back whose request failed: nothing was learned."""
         self._flying.pop(key, None)
-        late = self._late.get(key) or Late()
-        late.due = due
-        self._keep(key, late)
+        self._late.keep(key, self._late.get(key) or Late(), due)
 
     def taken(self, key: int) -> None:
         """Note that an id is being asked for another reason than this line's own."""
@@ -333,7 +321,7 @@ class Line:
     def _spread_out(self, start: float, width_s: float) -> None:
         for place in range(self._cursor, len(self._keys)):
             if self._fresh(place):
-                self._keep(self._keys[place], Late(due=start + self._rng.random() * width_s))
+                self._late.keep(self._keys[place], Late(), start + self._rng.random() * width_s)
 
     # Time.
 
@@ -353,9 +341,4 @@ class Line:
             return math.inf
         if self.in_order and not self.few:
             return self._pass_at if self.in_pass else self._next_pass
-        while self._heap and not self._current(*self._heap[0]):
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else math.inf
-
-    def _current(self, due: float, key: int) -> bool:
-        return key in self._late and self._late[key].due == due and key not in self._flying
+        return self._late.next_due(self._flying)

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from bhuman_cli.runs import frontier
+from bhuman_cli.runs import forecast, frontier
 
 SMALL_CHUNK: Final = 100
 """A chunk with fewer ids than this joins the queue before it: on its own it would be asked like a run of a few rows."""
@@ -29,9 +29,9 @@ class ScheduleOptions:
     stuck_s: float = 1800.0
 
     @property
-    def pace(self) -> frontier.Pace:
+    def pace(self) -> forecast.Pace:
         """Return the times a queue lives by: a pass at least every 6 intervals, an id at least every 30."""
-        return frontier.Pace(
+        return forecast.Pace(
             floor_s=self.interval_s,
             ceiling_s=6 * self.interval_s,
             longest_s=30 * self.interval_s,
