@@ -147,11 +147,12 @@ def _serve(config: StudioConfig) -> int:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
 
-    server = serving.build(config, bound, on_ready=ready, signals=True)
-    for line in serving.banner(config, url):
-        sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-    server.run(sockets=[bound])
+    with bound:
+        server = serving.build(config, bound, on_ready=ready, signals=True)
+        for line in serving.banner(config, url):
+            sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+        server.run(sockets=[bound])
     return 0
 
 

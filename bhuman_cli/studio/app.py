@@ -49,7 +49,11 @@ def create_app(
     """
     clock = clock or ports.SystemClock()
     store = StudioStore.open(config.home)
-    backend = Backend(config, store, clock, base_url)
+    try:
+        backend = Backend(config, store, clock, base_url)
+    except BaseException:
+        store.close()
+        raise
     log = RequestLog(store)
     app = FastAPI(
         title="BHuman AI Studio (local)",

@@ -74,10 +74,8 @@ def enter(request: Request, door: access.Door) -> Backend:
     """
     backend: Backend = request.app.state.backend
     if not access.may_enter(backend.config, door, request.headers.get("authorization")):
-        refused = answers.refusal(401, "missing or invalid authorization")
-        raise Refused(
-            answers.Answer(status=401, body=refused.body, headers=(("www-authenticate", 'Basic realm="local studio"'),))
-        )
+        # No WWW-Authenticate: with it, a browser asks for a password over Swagger UI's own dialog.
+        raise Refused(answers.refusal(401, "missing or invalid authorization"))
     return backend
 
 

@@ -71,6 +71,12 @@ async def media(request: Request, identifier: UUID, name: str) -> Response:
     return FileResponse(folder / name, media_type=MEDIA_TYPES[name], headers=headers)
 
 
+@router.get("/favicon.ico")
+async def icon() -> Response:
+    """Serve the pages' icon."""
+    return FileResponse(Path(__file__).parent / "pages" / "icon.svg", media_type="image/svg+xml")
+
+
 @router.get("/swagger-ui")
 async def swagger_without_slash() -> Response:
     """Lead to the page, whose files are named relative to it."""
