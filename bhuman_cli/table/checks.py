@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
-from bhuman_cli import domain
+from bhuman_cli import domain, settings
 from bhuman_cli.errors import UsageError
 from bhuman_cli.table import atomic, rules
 
@@ -181,15 +181,14 @@ def callback_problem(url: str, *, loopback_base: bool) -> Problem | None:
     rule = "not an https:// address"
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
         _ = parts.port
     except ValueError:
-        parts, host = urlsplit(""), ""
-    loopback = host in {"localhost", "::1"} or host.startswith("127.")
-    if host and not any(sign.isspace() for sign in url):
-        if parts.scheme.lower() == "https" or (parts.scheme.lower() == "http" and loopback and loopback_base):
+        parts = urlsplit("")
+    if parts.hostname and not any(sign.isspace() for sign in url):
+        is_loopback = parts.scheme.lower() == "http" and settings.is_loopback(url)
+        if parts.scheme.lower() == "https" or (is_loopback and loopback_base):
             return None
-        if parts.scheme.lower() == "http" and loopback:
+        if is_loopback:
             rule = "a loopback http:// address, which only a service on this machine can reach"
     return Problem(
         row_index=None, line=None, column="", rule=f"--callback-url: {rule}", hint="--callback-url https://…"
@@ -209,16 +208,14 @@ def load_backgrounds(path: Path) -> tuple[domain.Background, ...]:
 
 
 def overlap_problems(backgrounds: Sequence[domain.Background]) -> list[Problem]:
-    """Return a problem for each pair of neighbours that are on screen at the same time."""
-    ends = [
+    """Return a problem for each pair that is on screen at the same time."""
+    spans = [
         (each.start, math.inf if each.end == -1 else each.end, number) for number, each in enumerate(backgrounds, 1)
     ]
-    ends.sort()
     found: list[Problem] = []
-    for (_, end, number), (start, _, other) in itertools.pairwise(ends):
-        if start < end:
-            one, two = sorted((number, other))
-            rule = f"backgrounds {one} and {two} overlap in time"
+    for (start, end, number), (other_start, other_end, other) in itertools.combinations(spans, 2):
+        if start < other_end and other_start < end:
+            rule = f"backgrounds {number} and {other} overlap in time"
             found.append(Problem(row_index=None, line=None, column="", rule=rule, hint="change start or end"))
     return found
 

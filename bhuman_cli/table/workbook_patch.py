@@ -6,13 +6,13 @@ checkpoint. Knows XML text and column letters, nothing of rows' meaning.
 
 from __future__ import annotations
 
+import html
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final
 from xml.parsers import expat
-from xml.sax import saxutils
 
 _RELATIONS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -91,7 +91,7 @@ def _relations(before: str, linked: Sequence[tuple[str, str]]) -> str:
     before = re.sub(rf'<Relationship\b[^>]*\bId="{_OUR_ID}\d+"[^>]*/>', "", before)
     before = re.sub(r"<Relationships\b([^>]*)/>", r"<Relationships\1></Relationships>", before)
     ours = "".join(
-        f'<Relationship Id="{_OUR_ID}{number}" Type="{_RELATIONS}/hyperlink" Target={saxutils.quoteattr(url)} '
+        f'<Relationship Id="{_OUR_ID}{number}" Type="{_RELATIONS}/hyperlink" Target="{html.escape(url)}" '
         'TargetMode="External"/>'
         for number, (_, url) in enumerate(linked)
     )
@@ -173,7 +173,7 @@ class _Sheet:
             place = f"{_letters(patch.start + number)}{row}"
             if row != patch.header_row and number in patch.links and self._is_link.get(text):
                 patch.linked.append((place, text))
-            content = saxutils.escape(_ESCAPE_LIKE.sub("_x005F_", text))
+            content = html.escape(_ESCAPE_LIKE.sub("_x005F_", text), quote=False)
             found.append(
                 f'<{prefix}c r="{place}"{f" {style}" if style else ""} t="inlineStr"><{prefix}is>'
                 f'<{prefix}t xml:space="preserve">{content}</{prefix}t></{prefix}is></{prefix}c>'
