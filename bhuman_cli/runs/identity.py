@@ -6,7 +6,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from bhuman_cli.domain import RenderSpec
 
@@ -23,7 +23,7 @@ def of_spec(spec: RenderSpec) -> Callable[[Sequence[str], Sequence[str]], bytes]
     rest = json.dumps(
         [
             [plain(spec.variables[at]) for at in order],
-            [background.as_json() for background in spec.backgrounds],
+            [_whole(background.as_json()) for background in spec.backgrounds],
             spec.generation_mode,
             spec.lipsync,
         ],
@@ -49,6 +49,15 @@ def text_key(values: Sequence[str]) -> bytes:
 def plain(text: str) -> str:
     """Return text in NFC without outer white space."""
     return text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()
+
+
+def _whole(value: Any) -> Any:
+    """Write 3.0 as 3 all the way down: a number's spelling in the file buys no other video."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _packed(texts: Sequence[str]) -> bytes:

@@ -12,6 +12,7 @@ from bhuman_cli.domain import RenderSpec, Target, TargetKind
 from bhuman_cli.journal.chunks import Candidate
 
 MAX_BYTES: Final = 5 * 1024 * 1024
+_FRAME_BYTES: Final = 64 * 1024  # variables, backgrounds and addresses, beside the rows
 
 PATHS: Final = {
     TargetKind.CAMPAIGN: "/api/ai_studio/pipeline/campaign",
@@ -53,15 +54,15 @@ def pick(candidates: Iterable[Candidate], max_rows: int) -> list[Candidate]:
         if assets_of.setdefault(row.text_key, row.assets) != row.assets:
             continue
         size += row_bytes(row.values, row.assets)
-        if picked and size > MAX_BYTES:
+        if picked and size > MAX_BYTES - _FRAME_BYTES:
             break
         picked.append(row)
     return picked
 
 
 def row_bytes(values: Sequence[str], assets: Sequence[str]) -> int:
-    """Return about how many bytes a row takes in a request."""
-    return sum(len(text.encode("utf-8", "surrogatepass")) + 4 for text in (*values, *assets))
+    """Return the bytes a row takes in a request, as JSON: quotes, line breaks and backslashes count twice."""
+    return sum(len(_json(list(texts))) + 1 for texts in (values, assets))
 
 
 def freeze(shape: Shape, rows: Sequence[Candidate], token: str) -> bytes:
@@ -81,7 +82,11 @@ def freeze(shape: Shape, rows: Sequence[Candidate], token: str) -> bytes:
         body["backgrounds"] = [background.as_json() for background in spec.backgrounds]
     if spec.lipsync is not None:
         body["enable_lipsync"] = spec.lipsync
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _json(body)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 _TARGET_FIELD: Final = {TargetKind.CAMPAIGN: "campaign_id", TargetKind.INSTANCE: "video_instance_id"}

@@ -99,7 +99,7 @@ def test_the_ending_of_the_output_picks_the_format(desk: Desk, service: PlainSer
         assert sheet is not None
         cells = [[str(cell.value or "") for cell in row] for row in sheet.iter_rows()]
         row = dict(zip(cells[0], cells[1], strict=True))
-        link = next(cell for cell in sheet[2] if sheet.cell(1, cell.column).value == "share_url")
+        link = next(cell for cell in sheet[2] if sheet.cell(1, cell.column or 0).value == "share_url")
         assert link.hyperlink is not None
     elif ending == "json":
         row = json.loads(path.read_text())[0]
