@@ -29,6 +29,7 @@ MODULES = (
     "download",
     "gallery",
     "render_rows",
+    "render_speed",
 )
 
 
