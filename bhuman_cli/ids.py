@@ -46,7 +46,7 @@ def parse(text: str) -> ParsedId:
         raise UsageError("the id is too long to be one", hint=_HINT)
     found = _bare(trimmed, None) or _from_url(trimmed)
     if found is None:
-        raise UsageError(f"{_shown(trimmed)} is not an id: expected a UUID or a BHuman app URL", hint=_HINT)
+        raise UsageError(f"{_shown(trimmed)} is not an id: expected a UUID or an address of the BHuman app", hint=_HINT)
     return found
 
 
@@ -55,9 +55,7 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-_HINT: Final = (
-    "open the campaign in the BHuman app and paste its address: https://app.bhuman.ai/campaign/generatedVideos/…"
-)
+_HINT: Final = "bhuman campaigns list"
 
 
 def _bare(text: str, kind: str | None) -> ParsedId | None:

@@ -242,7 +242,7 @@ def _print_whoami(session: Session, held: Credentials, checks: list[Check]) -> N
     rows += [[names[check.kind], f"{check.verdict}{_after(check)}"] for check in checks]
     if not held.bearer:
         rows.append(["user token", "none: lists of campaigns, instances and results may stay closed"])
-    session.console.table(["", ""], rows)
+    session.console.table(["what", "value"], rows)
 
 
 def _after(check: Check) -> str:

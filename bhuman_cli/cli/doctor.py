@@ -26,7 +26,7 @@ _SECRET_URLS: Final = frozenset({"callback_url"})
 def doctor(
     *,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A table: its project file is looked at, too.")
+        Path | None, typer.Argument(metavar="FILE", help="A table: its project file is looked at, too.")
     ] = None,
     contract: Annotated[
         bool, typer.Option("--contract", help="Compare the service's OpenAPI document with what bhuman sends.")

@@ -15,13 +15,13 @@ from bhuman_cli.cli.session import JsonOption, ProfileOption, Session
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
 
-_COLUMNS = ("id", "name", "status", "created_at")
+_COLUMNS = ("id", "name", "status")
 
 
 def import_speakeasy(
     *,
     project_id: Annotated[
-        str | None, typer.Argument(metavar="[PROJECT_ID]", help="The Speakeasy project; without it, choose or list.")
+        str | None, typer.Argument(metavar="PROJECT_ID", help="The Speakeasy project; without it, choose or list.")
     ] = None,
     workspace_id: Annotated[
         str | None, typer.Option("--workspace-id", metavar="ID", help="The workspace to import into.")

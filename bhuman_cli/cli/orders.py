@@ -187,8 +187,7 @@ def _target(integration: Integration, body: Mapping[str, Any], wishes: Wishes) -
     named = _text(body, integration.id_field)
     found = {ids.parse(text).uuid for text in (named, wishes.api_id) if text}
     if not found:
-        option = "-c" if integration.kind is TargetKind.CAMPAIGN else "-i"
-        raise UsageError(f"no {integration.id_field} is given", hint=f"bhuman trigger {integration.name} {option} ID …")
+        raise UsageError(f"no {integration.id_field} is given", hint=f"bhuman trigger {integration.name} --help")
     if len(found) > 1:
         raise UsageError(f"--data names another {integration.id_field} than the command line")
     return found.pop()
@@ -216,7 +215,7 @@ def _matrix(
     if wishes.pairs:
         names, rows = [name for name, _ in wishes.pairs], [[value for _, value in wishes.pairs]]
     elif "variables" not in body:
-        raise UsageError("there is nothing to say", hint=f"bhuman trigger {integration.name} --set first_name=Alex …")
+        raise UsageError("give the values with --set or --data", hint=f"bhuman trigger {integration.name} --help")
     elif is_object:
         if "names" in body:
             raise UsageError("`names` goes with a list of variables, not with an object")

@@ -34,14 +34,14 @@ CAMPAIGN: Final = Noun(
     one="campaign",
     many="campaigns",
     key=ids.CAMPAIGN,
-    columns=("id", "name", "video_instance_id", "updated_at"),
+    columns=("id", "name", "updated_at"),
 )
 INSTANCE: Final = Noun(
     kind=TargetKind.INSTANCE,
     one="video instance",
     many="instances",
     key=ids.INSTANCE,
-    columns=("id", "name", "video_distance_status", "updated_at"),
+    columns=("id", "name", "updated_at"),
 )
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The id, or its address in the BHuman app.")]
@@ -153,7 +153,7 @@ def read_id(text: str, noun: Noun) -> str:
     """
     found = ids.parse(text)
     if found.kind not in {None, noun.key}:
-        raise errors.UsageError(f"this is the address of a {found.kind}, not of a {noun.one}")
+        raise errors.UsageError(f"this is the address of another thing (kind: {found.kind}), not of a {noun.one}")
     return found.uuid
 
 

@@ -35,7 +35,7 @@ def list_(*, json_output: JsonOption = False, profile: ProfileOption = None) -> 
             {"schema": "bhuman.webhooks/1", "total": found.total, "webhooks": [dict(item) for item in found.items]}
         )
         return
-    things.print_items(session.console, ("id", "name", "webhook", "url", "created_at"), found.items)
+    things.print_items(session.console, ("id", "name", "webhook", "url"), found.items)
     if not found.items:
         session.console.say("there are no saved webhooks")
 
