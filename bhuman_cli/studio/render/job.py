@@ -88,6 +88,8 @@ def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
         plan = scene.lay_out(used, reel, job.values, job.assets, backdrops)
     out = Path(job.out_dir)
     out.mkdir(parents=True, exist_ok=True)
+    for left in out.glob(".*-????????.*"):  # of a process that was ended in the middle
+        left.unlink(missing_ok=True)
     backings = engine.backings(plan, allow_private=bool(job.options.get("allow_private")))
     with _finished(out / "video.mp4") as temporary:
         stills = engine.film(plan, backings, temporary)

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bhuman_cli.studio.render.job import RenderedMedia, RenderFailure, RenderJob
 
+STOPPED: Final = "the studio was stopped before this video was rendered"
 MOST_ATTEMPTS: Final = 2
 """A worker that dies is a failed attempt, not a lost row; twice is the row's own fault."""
 
@@ -39,6 +41,19 @@ def _run(job: RenderJob, cache_dir: str) -> RenderedMedia:
     return rendering.render(job, Path(cache_dir))
 
 
+class _Context(SpawnContext):
+    """Starts processes as `spawn` does, and remembers them: before Python 3.14 an executor can't end its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[SpawnProcess] = []
+
+    def Process(self, *arguments: Any, **named: Any) -> SpawnProcess:  # type: ignore[override]
+        process = SpawnProcess(*arguments, **named)
+        self.started = [*(old for old in self.started if old.is_alive()), process]
+        return process
+
+
 class RenderPool:
     """Renders jobs in processes of its own, or on an executor that is already there.
 
@@ -50,6 +65,7 @@ class RenderPool:
         self._lock = threading.Lock()
         self._executor: Executor | None = None
         self._closed = False
+        self._context = _Context()
 
     def submit(self, job: RenderJob) -> Future[RenderedMedia]:
         """Queue a job; its future ends with media or a RenderFailure. Tried again once if a worker dies."""
@@ -58,18 +74,22 @@ class RenderPool:
         return outer
 
     def close(self) -> None:
-        """End the workers; jobs that have not begun are cancelled."""
+        """End the workers at once; jobs that are not done fail, their unfinished files have temporary names."""
         with self._lock:
             self._closed = True
             executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=True, cancel_futures=True)
+        if executor is None:
+            return
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in self._context.started:
+            process.terminate()
+        executor.shutdown(wait=True)
 
     def _attempt(self, job: RenderJob, outer: Future[RenderedMedia], number: int) -> None:
         try:
             with self._lock:
                 if self._closed:
-                    raise RenderFailure("the studio was stopped before this video was rendered")
+                    raise RenderFailure(STOPPED)
                 executor = self._executor or self._build()
                 self._executor = executor
                 with _sigint_blocked():
@@ -78,7 +98,7 @@ class RenderPool:
             self._broke(executor, job, outer, number)
             return
         except RenderFailure as problem:
-            outer.set_exception(problem)
+            _fail(outer, problem)
             return
         inner.add_done_callback(lambda done: self._settle(done, executor, job, outer, number))
 
@@ -86,27 +106,30 @@ class RenderPool:
         self, done: Future[RenderedMedia], executor: Executor, job: RenderJob, outer: Future[RenderedMedia], number: int
     ) -> None:
         if done.cancelled():
-            outer.set_exception(RenderFailure("the studio was stopped before this video was rendered"))
+            _fail(outer, RenderFailure(STOPPED))
             return
         problem = done.exception()
         if problem is None:
-            outer.set_result(done.result())
+            if outer.set_running_or_notify_cancel():
+                outer.set_result(done.result())
         elif isinstance(problem, RenderFailure):
-            outer.set_exception(problem)
+            _fail(outer, problem)
         elif isinstance(problem, BrokenProcessPool):
             self._broke(executor, job, outer, number)
         else:
-            outer.set_exception(
-                RenderFailure(f"rendering stopped on an unexpected {type(problem).__name__}: {problem}")
-            )
+            _fail(outer, RenderFailure(f"rendering stopped on an unexpected {type(problem).__name__}: {problem}"))
 
     def _broke(self, executor: Executor, job: RenderJob, outer: Future[RenderedMedia], number: int) -> None:
         """Put a new pool in the place of the broken one, and try the job again in it."""
         with self._lock:
             if self._executor is executor:
                 self._executor = None
+            closed = self._closed
+        if closed:
+            _fail(outer, RenderFailure(STOPPED))
+            return
         if number >= MOST_ATTEMPTS:
-            outer.set_exception(RenderFailure("the rendering process died twice on this row (out of memory?)"))
+            _fail(outer, RenderFailure("the rendering process died twice on this row (out of memory?)"))
             return
         # Not in this thread: it is the broken pool's own, and holds its locks.
         threading.Thread(target=self._attempt, args=(job, outer, number + 1), daemon=True).start()
@@ -116,7 +139,13 @@ class RenderPool:
             from bhuman_cli.studio.render import cluster
 
             return cluster.executor(self._address)
-        return ProcessPoolExecutor(self._workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+        return ProcessPoolExecutor(self._workers, mp_context=self._context, initializer=_start)
+
+
+def _fail(outer: Future[RenderedMedia], problem: RenderFailure) -> None:
+    """End a job with its failure, unless whoever sent it has given it up."""
+    if outer.set_running_or_notify_cancel():
+        outer.set_exception(problem)
 
 
 @contextmanager
