@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
@@ -61,21 +62,23 @@ class Policy:
                 return []
             raise
         if not self.allow_private:
-            home = self._at_home()
+            home = _home(self.base_url, self.resolve)
             for address in map(_parsed, found):
                 if not (is_public(address) or address in home or (address.is_loopback and _any_loopback(home))):
                     raise Refused("it leads to a private address (--allow-private permits that)")
         return found
 
-    def _at_home(self) -> set[Address]:
-        host = urlsplit(self.base_url).hostname
-        if not host:
-            return set()
-        try:
-            found = {_parsed(address) for address in self.resolve(host, 0)}
-        except Unreachable:
-            return set()
-        return {address for address in found if not is_public(address)}
+
+@functools.lru_cache(maxsize=8)
+def _home(base_url: str, resolve: Resolve) -> frozenset[Address]:
+    """Return the private addresses of the service in use, asked for once."""
+    host = urlsplit(base_url).hostname
+    if not host:
+        return frozenset()
+    try:
+        return frozenset(address for address in map(_parsed, resolve(host, 0)) if not is_public(address))
+    except Unreachable:
+        return frozenset()
 
 
 def split(url: str) -> SplitResult:
@@ -113,5 +116,5 @@ def _parsed(address: str) -> Address:
     return mapped or parsed
 
 
-def _any_loopback(addresses: set[Address]) -> bool:
+def _any_loopback(addresses: frozenset[Address]) -> bool:
     return any(address.is_loopback for address in addresses)

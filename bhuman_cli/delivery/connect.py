@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -29,13 +28,9 @@ class Opener:
 
     def __init__(self, policy: addresses.Policy) -> None:
         self._policy = policy
-        self._pinned = _PinnedAdapter()
-        self._session = requests.Session()
-        self._session.trust_env = False
-        # Media need none, and a batch would carry them along.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, self._pinned)
+        self._adapter = _PinnedAdapter()
+        self._bundle = _bundle()
+        self._proxies: dict[tuple[str, str], dict[str, str]] = {}
 
     @contextmanager
     def get(self, url: str) -> Iterator[requests.Response]:
@@ -65,27 +60,33 @@ class Opener:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._adapter.close()
 
     def _send(self, url: str) -> requests.Response:
-        proxies = {scheme: proxy for scheme, proxy in get_environ_proxies(url).items() if scheme in _proxied(url)}
+        proxies = self._proxies_for(url)
         # A proxy resolves the name itself: what is seen from here is checked, more is not possible.
         found = self._policy.checked(url, by_proxy=bool(proxies))
-        request = self._session.prepare_request(requests.Request("GET", url, headers=_HEADERS))
+        # No session: it would keep cookies and read netrc, and costs as much as a small file.
+        request = requests.Request("GET", url, headers=_HEADERS).prepare()
         request.headers["Host"] = urlsplit(str(request.url)).netloc
-        options: dict[str, Any] = {"proxies": proxies, "verify": _bundle(), "timeout": (CONNECT_S, READ_S)}
+        options: dict[str, Any] = {"proxies": proxies, "verify": self._bundle, "timeout": (CONNECT_S, READ_S)}
         for place, address in enumerate([""] if proxies else found):
-            self._pinned.address = address
+            self._adapter.address = address
             try:
-                return self._session.send(request, stream=True, allow_redirects=False, **options)
+                return self._adapter.send(request, stream=True, **options)
             except requests.ConnectionError:
                 if proxies or place == len(found) - 1:
                     raise
         raise addresses.Unreachable("the host's name has no address")
 
-
-def _proxied(url: str) -> set[str]:
-    return {"all", addresses.split(url).scheme}
+    def _proxies_for(self, url: str) -> dict[str, str]:
+        """Return the environment's proxies for this link; read once for each host."""
+        parts = addresses.split(url)
+        key = (parts.scheme, parts.netloc)
+        if key not in self._proxies:
+            known = get_environ_proxies(url)
+            self._proxies[key] = {scheme: proxy for scheme, proxy in known.items() if scheme in {"all", parts.scheme}}
+        return self._proxies[key]
 
 
 def _bundle() -> str | bool:

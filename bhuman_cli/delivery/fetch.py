@@ -23,7 +23,7 @@ ATTEMPTS: Final = 4
 FILE_S: Final = 900.0
 """One file may take this long in all; `requests` only bounds the wait for each read."""
 
-_BLOCK: Final = 256 * 1024
+_BLOCK: Final = 1024 * 1024
 _LONGEST_WAIT_S: Final = 30.0
 _RESERVE_BYTES: Final = 64 * 1024**2
 _DEAD: Final = {401, 403, 404, 410}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from urllib.parse import urlsplit
 
 
@@ -42,17 +43,20 @@ def ending(what: What, url: str) -> str:
 
 def problem(path: Path, what: What) -> str:
     """Say why the file is not a whole media file of that kind; "" if it is."""
-    size = path.stat().st_size
-    if size == 0:
-        return "the file is empty"
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-        file.seek(max(0, size - _HEAD))
-        tail = file.read()
-    kind = _sniffed(head)
-    if kind not in _ACCEPTED[what]:
-        return f"not a {what}: the bytes are {kind or 'of no known media type'}"
-    return _truncated(path, kind, size, tail)
+    with path.open("rb", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size == 0:
+            return "the file is empty"
+        head = _read(file, 0)
+        kind = _sniffed(head)
+        if kind not in _ACCEPTED[what]:
+            return f"not a {what}: the bytes are {kind or 'of no known media type'}"
+        return _truncated(file, kind, size, head)
+
+
+def _read(file: IO[bytes], place: int) -> bytes:
+    file.seek(place)
+    return file.read(_HEAD)
 
 
 _ACCEPTED: Final = {
@@ -76,35 +80,33 @@ def _sniffed(head: bytes) -> str:
     return "a web page" if head.lstrip()[:1] in {b"<", b"{"} else ""
 
 
-def _truncated(path: Path, kind: str, size: int, tail: bytes) -> str:
+def _truncated(file: IO[bytes], kind: str, size: int, head: bytes) -> str:
     """Find a missing end where the format shows it, because a length header can be wrong or absent."""
-    ends = {"gif": (b"\x3b",), "jpeg": (b"\xff\xd9",), "png": (b"IEND\xaeB`\x82",)}
+    ends = {"gif": b"\x3b", "jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
     if kind == "mp4":
-        return _boxes_problem(path, size)
+        return _boxes_problem(file, size)
     # Some encoders pad the end with zeros; a cut file does not end in the right bytes before them either.
-    if kind in ends and not tail.rstrip(b"\x00").endswith(ends[kind]):
+    if kind in ends and not _read(file, max(0, size - _HEAD)).rstrip(b"\x00").endswith(ends[kind]):
         return f"the {kind} file is cut off"
-    if kind == "webp" and size < int.from_bytes(path.read_bytes()[4:8], "little") + 8:
+    if kind == "webp" and size < int.from_bytes(head[4:8], "little") + 8:
         return "the webp file is cut off"
     return ""
 
 
-def _boxes_problem(path: Path, size: int) -> str:
+def _boxes_problem(file: IO[bytes], size: int) -> str:
     """Walk an MP4's top-level boxes: they fill the file exactly and one of them is the index (`moov`)."""
     place, kinds = 0, set()
-    with path.open("rb") as file:
-        while place < size:
-            file.seek(place)
-            header = file.read(16)
-            if len(header) < _BOX_HEADER:
-                return "the mp4 file is cut off"
-            length = int.from_bytes(header[:4], "big")
-            kinds.add(header[4:8])
-            if length == 1 and len(header) == 16:
-                length = int.from_bytes(header[8:16], "big")
-            elif length == 0:
-                length = size - place
-            if length < _BOX_HEADER or place + length > size:
-                return "the mp4 file is cut off"
-            place += length
+    while place < size:
+        header = _read(file, place)
+        if len(header) < _BOX_HEADER:
+            return "the mp4 file is cut off"
+        length = int.from_bytes(header[:4], "big")
+        kinds.add(header[4:8])
+        if length == 1 and len(header) == _HEAD:
+            length = int.from_bytes(header[8:], "big")
+        elif length == 0:
+            length = size - place
+        if length < _BOX_HEADER or place + length > size:
+            return "the mp4 file is cut off"
+        place += length
     return "" if b"moov" in kinds else "the mp4 file has no index"
