@@ -171,7 +171,10 @@ def ended(journal: Journal, claim_ids: Iterable[int]) -> set[int]:
 
 
 def tally(journal: Journal, run: Run, *, selected_only: bool = False) -> dict[str, int]:
-    """Count the run's rows by status."""
+    """Count the run's rows by status; of a run whose rows were dropped, as they were counted then."""
+    dropped = journal.one("SELECT tally FROM run WHERE run_no = ? AND tally IS NOT NULL", (run.run_no,))
+    if dropped is not None:
+        return dict(json.loads(dropped[0]))
     where = " AND row.selected = 1" if selected_only else ""
     return {
         found[0]: found[1]

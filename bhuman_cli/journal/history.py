@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from bhuman_cli import domain
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.journal import drafts, generations
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
+
+KEPT_RUNS: Final = 3
+"""Superseded runs of a file whose rows are kept, so that `export` and `gallery` can look back a little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +241,31 @@ def forget_values(journal: Journal, run: Run) -> None:
             " WHERE run_no = ?",
             (run.run_no,),
         )
+
+
+def drop_old_rows(journal: Journal, run: Run, *, keep: int = KEPT_RUNS) -> int:
+    """Drop the rows of long superseded, finished runs of the same file, so that a daily job's journal stays small.
+
+    What was paid is in the claims and stays; the runs stay listed with their counts. Returns how many lost their rows.
+    """
+    old = [
+        drafts.read_run(found)
+        for found in journal.query(
+            "SELECT * FROM run JOIN target USING (target_id) WHERE target_id = ? AND input_path = ?"
+            " AND state = 'superseded' AND tally IS NULL ORDER BY run_no DESC LIMIT -1 OFFSET ?",
+            (run.target_id, run.input_path, keep),
+        )
+    ]
+    dropped = 0
+    for item in old:
+        counts = generations.tally(journal, item)
+        if any(counts.get(status) for status in ("queued", "preparing", "processing", "in_doubt")):
+            continue
+        with journal.transaction():
+            journal.execute("UPDATE run SET tally = ? WHERE run_no = ?", (json.dumps(counts), item.run_no))
+            journal.execute("DELETE FROM row WHERE run_no = ?", (item.run_no,))
+        dropped += 1
+    return dropped
 
 
 def forget_payments(journal: Journal, run: Run) -> None:

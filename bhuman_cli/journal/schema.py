@@ -36,7 +36,8 @@ CREATE TABLE run (
   created_at    TEXT NOT NULL,
   confirmed_at  TEXT,
   stopped       TEXT NOT NULL DEFAULT '',  -- why submitting ended early, '' if it did not
-  superseded_by TEXT
+  superseded_by TEXT,
+  tally         TEXT                  -- JSON: rows by status, once the rows themselves were dropped
 ) STRICT;
 CREATE INDEX run_by_input ON run (target_id, input_path);
 

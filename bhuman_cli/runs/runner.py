@@ -91,6 +91,7 @@ def confirm(journal: Journal, prepared: Prepared) -> Run:
     """Make the draft a run; from now on it may cost money."""
     run = drafts.confirm(journal, prepared.run)
     chunks.release_planned(journal, run.target_id)
+    history.drop_old_rows(journal, run)
     return run
 
 
