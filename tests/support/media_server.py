@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class MediaServer:
 
 
 @contextmanager
-def running(port: int = 0) -> Iterator[MediaServer]:
+def running(port: int = 0, certificate: Path | None = None) -> Iterator[MediaServer]:
     state = MediaServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -86,6 +88,10 @@ def running(port: int = 0) -> Iterator[MediaServer]:
 
     ThreadingHTTPServer.request_queue_size = 128
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     state.base_url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

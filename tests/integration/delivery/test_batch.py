@@ -210,6 +210,25 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     assert server.hosts == [f"media.invalid:{port}"]
 
 
+def test_a_pinned_address_still_has_to_prove_its_name(
+    kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = Path(__file__).parents[2] / "data" / "delivery" / "media.invalid.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    policy = addresses.Policy(allow_private=True, resolve=lambda host, port: ["127.0.0.1"])
+    with media_server.running(certificate=certificate) as secure:
+        port = secure.base_url.rsplit(":", maxsplit=1)[1]
+        secure.put("/v.mp4", GOOD)
+        rows = [_row(0, f"https://media.invalid:{port}/v.mp4"), _row(1, f"https://other.invalid:{port}/v.mp4")]
+        named, impostor = _get(rows, tmp_path, replace(kit, policy=policy))
+        assert (named.state, impostor.state) == ("fetched", "failed")
+        assert secure.asked["/v.mp4"] == 1
+        down = secure.put("/down.mp4", Answer(status=302, headers={"Location": "http://media.invalid/v.mp4"}))
+        (downgraded,) = _get([_row(2, down.replace("http://127.0.0.1", "https://media.invalid"))], tmp_path / "b",
+                             replace(kit, policy=policy))  # fmt: skip
+    assert "from https to http" in downgraded.reason
+
+
 def test_no_credentials_and_no_cookies_travel(
     server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
