@@ -214,5 +214,3 @@ def _watched(kind: type[HTTPConnection], attempt: _Attempt) -> type[Any]:
             attempt.connected(self)
 
     return Watched
-
-
