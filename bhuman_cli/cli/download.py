@@ -67,7 +67,9 @@ def download(  # noqa: PLR0913 - one parameter is one option
     json_output: JsonOption = False,
     profile: ProfileOption = None,
 ) -> int:
-    """Fetch the videos, GIFs and thumbnails of a run; run it again and it fetches only what is missing.
+    """Fetch the videos, GIFs and thumbnails of a run.
+
+    Each file is checked before it gets its name. Run it again and it fetches only what is missing.
 
     **Examples**
 

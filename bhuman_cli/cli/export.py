@@ -49,7 +49,7 @@ def export(  # noqa: PLR0913 - one parameter is one option
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is not a results file.")] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Write a run's results in another format, or ready for a mail merge.
+    """Write a run's results in another shape, or for a mail merge.
 
     **Examples**
 

@@ -52,7 +52,9 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is not a gallery.")] = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Write one HTML page that shows a whole run: search, filter, GIFs, links to copy. Works from disk.
+    """Write one HTML page that shows a whole run.
+
+    Search, filter, GIFs, links and e-mail snippets to copy; it works from disk, without a network.
 
     **Examples**
 

@@ -46,10 +46,10 @@ def listen(
     ] = False,
     profile: ProfileOption = None,
 ) -> int:
-    """Receive completion callbacks, so that `render` and `resume` learn of finished videos at once.
+    """Receive completion callbacks.
 
-    The first line on stdout is the callback URL; its path is a secret. Events are stored before they are answered, and
-    a running `render` uses them as hints to ask the service. Stop with Ctrl-C.
+    The first line on stdout is the callback URL for `render --callback-url`; its path is a secret. Events are stored
+    before they are answered; a running `render` hears of them at once and asks the service. Stop with Ctrl-C.
 
     **Examples**
 
