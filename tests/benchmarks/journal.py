@@ -1,0 +1,170 @@
+"""What the journal costs for 100,000 rows, beside bare SQLite: `python -m tests.benchmarks.journal [--rows N]`.
+
+Each figure is the median of several runs, each on a new file in the same folder as the bare one. Commits are counted
+for small and for full requests: what a chunk costs in syncs must not depend on how many rows it has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+import json
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from bhuman_cli import domain, ports
+from bhuman_cli.domain import GenerationId
+from bhuman_cli.journal import chunks, drafts, store
+from tests.benchmarks import report
+
+ROWS: Final = 100_000
+RUNS: Final = 3
+LIMIT_S: Final = 3.0
+VARIABLES: Final = ("first_name", "company", "cta_url")
+
+
+def draft_rows(count: int) -> list[drafts.DraftRow]:
+    """Return checked rows, all different, as the planner hands them over."""
+    made = []
+    for number in range(count):
+        values = (f"Ada {number}", "Lovelace, Byron & Co", f"https://example.com/{number}")
+        digest = hashlib.blake2b(json.dumps(values).encode(), digest_size=16).digest()
+        row = domain.Row(row_index=number, line=number + 2, cells=(*values, f"p{number}@example.com"), values=values)
+        made.append(drafts.DraftRow(row=row, identity=digest, text_key=digest))
+    return made
+
+
+def new_run(folder: Path) -> drafts.NewRun:
+    """Return a run on a local target."""
+    return drafts.NewRun(
+        target=domain.Target(service="local", kind=domain.TargetKind.CAMPAIGN, api_id=str(uuid.UUID(int=7))),
+        input_path=str(folder / "campaign.csv"),
+        input_sha256="0" * 64,
+        output_path=str(folder / "campaign.results.csv"),
+        columns=(*VARIABLES, "email"),
+        spec=domain.RenderSpec(variables=VARIABLES),
+    )
+
+
+def record_plan(journal: store.Journal, folder: Path, rows: Iterable[drafts.DraftRow]) -> drafts.Run:
+    """Record a draft with its rows, match it with what is paid, confirm it."""
+    run = drafts.start(journal, new_run(folder))
+    drafts.add_rows(journal, run, rows)
+    drafts.match(journal, run)
+    return drafts.confirm(journal, run)
+
+
+def next_chunk(journal: store.Journal, run: drafts.Run, size: int) -> chunks.Chunk | None:
+    """Claim the next rows and freeze their request."""
+
+    def pick(candidates: Iterable[chunks.Candidate]) -> list[chunks.Candidate]:
+        return list(itertools.islice(candidates, size))
+
+    def freeze(rows: Sequence[chunks.Candidate], token: str) -> bytes:
+        return json.dumps({"names": [row.values for row in rows], "callback_url": token}).encode()
+
+    return chunks.plan(journal, run, pick, freeze)
+
+
+def record_ids(journal: store.Journal, chunk: chunks.Chunk) -> None:
+    """Send a chunk, keep the raw answer, bind the ids: all that is written around one POST."""
+    chunks.begin_sending(journal, chunk)
+    ids = [GenerationId(str(uuid.uuid4())) for _ in range(chunk.rows)]
+    body = json.dumps({"code": 200, "result": ids}).encode()
+    chunks.record_answer(journal, chunk, chunks.Answer(status=200, headers={}, body=body))
+    chunks.accept(journal, chunk, ids)
+
+
+def measure(rows: list[drafts.DraftRow], size: int) -> dict[str, float]:
+    """Return the seconds of each part, on a new journal."""
+    with tempfile.TemporaryDirectory(prefix="journal-") as name:
+        folder = Path(name)
+        journal = store.open_journal(folder, ports.SystemClock())
+        began = time.perf_counter()
+        run = record_plan(journal, folder, rows)
+        planned = time.perf_counter()
+        claims_s = ids_s = 0.0
+        while True:
+            start = time.perf_counter()
+            chunk = next_chunk(journal, run, size)
+            claimed = time.perf_counter()
+            claims_s += claimed - start
+            if chunk is None:
+                break
+            record_ids(journal, chunk)
+            ids_s += time.perf_counter() - claimed
+        journal.close()
+        return {"plan": planned - began, "claims": claims_s, "ids": ids_s, "bare": bare(folder, rows)}
+
+
+def bare(folder: Path, rows: list[drafts.DraftRow]) -> float:
+    """Return the seconds that the least needs: one table, one key, the same texts, one synced commit."""
+    began = time.perf_counter()
+    connection = sqlite3.connect(folder / "bare.sqlite3", isolation_level=None)
+    connection.execute("PRAGMA synchronous=EXTRA")
+    connection.execute("CREATE TABLE row (row_index INTEGER PRIMARY KEY, identity BLOB, cells TEXT, payload TEXT)")
+    connection.execute("BEGIN")
+    connection.executemany(
+        "INSERT INTO row VALUES (?, ?, ?, ?)",
+        ((item.row.row_index, item.identity, json.dumps(item.row.cells), json.dumps(item.row.values)) for item in rows),
+    )
+    connection.execute("COMMIT")
+    connection.close()
+    return time.perf_counter() - began
+
+
+def commits_a_chunk(size: int) -> float:
+    """Count the commits of one chunk's life, from claiming its rows to its ids."""
+    with tempfile.TemporaryDirectory(prefix="journal-") as name:
+        journal = store.open_journal(Path(name), ports.SystemClock())
+        run = record_plan(journal, Path(name), draft_rows(size))
+        commits: list[str] = []
+        journal._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        chunk = next_chunk(journal, run, size)
+        assert chunk is not None
+        record_ids(journal, chunk)
+        journal.close()
+        return float(len(commits))
+
+
+def median_of(make: Callable[[], dict[str, float]], runs: int) -> dict[str, float]:
+    """Return the median of each figure."""
+    made = [make() for _ in range(runs)]
+    return {name: statistics.median(one[name] for one in made) for name in made[0]}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; return 1 if a figure is beyond its limit."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.journal")
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    options = parser.parse_args(arguments)
+    rows = draft_rows(options.rows)
+    took = median_of(lambda: measure(rows, domain.MAX_ROWS_PER_REQUEST), options.runs)
+    small, full = commits_a_chunk(20), commits_a_chunk(domain.MAX_ROWS_PER_REQUEST)
+    figures = [
+        ["the plan: draft, rows, match, confirm", report.Figure(name="plan", value=took["plan"], limit=LIMIT_S)],
+        ["the requests: claims and frozen bodies", report.Figure(name="claims", value=took["claims"])],
+        ["the ids: sending, raw answers, binding", report.Figure(name="ids", value=took["ids"], limit=LIMIT_S)],
+        ["bare SQLite: the same texts in one table", report.Figure(name="bare", value=took["bare"])],
+    ]
+    headers = [f"{options.rows:,} rows, {domain.MAX_ROWS_PER_REQUEST:,} a request", "s, median"]
+    report.show("journal", "Journal", headers, figures)
+    counted: list[list[object]] = [
+        ["20 rows", report.Figure(name="commits", value=small)],
+        [f"{domain.MAX_ROWS_PER_REQUEST:,} rows", report.Figure(name="commits", value=full, limit=small)],
+    ]
+    report.show("journal", "Commits", ["one request of", "commits"], counted)
+    return int(report.missed([*figures, *counted]) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
