@@ -7,13 +7,15 @@ one beside it), `none` (nothing to go by), `foreign` (another campaign's).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bhuman_cli.domain import Binding, Generation, GenerationId
 from bhuman_cli.journal.generations import ClaimFacts
 from bhuman_cli.runs import identity
+
+_NEITHER: Final = -(10**9)  # a base that no index has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +55,14 @@ def decide(facts: Sequence[ClaimFacts]) -> dict[int, Binding]:
     - `own` is confirmed; `other` and `foreign` are conflicts.
     - `odd`: a conflict if any record of the request equals its row (then this one is somebody else's); once all were
       seen and none does, the service formats `text` its own way and the record speaks by its index, or not at all.
-    - `index:<n>`: confirmed where n is the place, or the place + 1 throughout; a conflict where it differs from what
-      the request's others agree on.
+    - `index:<n>`: confirmed where n is the place, or the place + 1 throughout; else a conflict.
     - `none`: the position stands.
     """
     words = {fact.claim_id: fact.seen for fact in facts if fact.generation_id is not None}
     bound = [fact for fact in facts if fact.generation_id is not None]
     speaks_text = any(word in {"own", "other"} for word in words.values())
     all_seen = all(words.values())
-    base = _index_base(bound, all_seen=all_seen)
+    base = _index_base(bound, rows=1 + max((fact.place for fact in facts), default=0), all_seen=all_seen)
     decided: dict[int, Binding] = {}
     for fact in bound:
         binding = _binding(fact, speaks_text=speaks_text, all_seen=all_seen, base=base)
@@ -102,22 +103,32 @@ def _by_index(place: int, index: int, base: int | None) -> Binding | None:
     return Binding.CONFIRMED if index - place == base else Binding.CONFLICT
 
 
-def _index_base(facts: Sequence[ClaimFacts], *, all_seen: bool) -> int | None:
+def _index_base(facts: Sequence[ClaimFacts], *, rows: int, all_seen: bool) -> int | None:
     """Return what to subtract from a record's index to get a place: 0, or 1 where the service counts from one.
 
-    None while that is open. A single record off by one proves nothing until the others are seen, unless it points
-    past the end of the request.
+    An index 0 is certain proof of the one, an index `rows` of the other. Without either, all must agree, and more than
+    one must have spoken: two exchanged ids look like one that is counted from one. None while that is open; _NEITHER
+    where the records contradict each other, so that every index is a conflict.
     """
     indexes = {fact.place: _index_of(fact.seen) for fact in facts}
     given = {place: index for place, index in indexes.items() if index is not None}
     if not given:
         return None
-    shifts = Counter(index - place for place, index in given.items())
-    if shifts[0] > shifts[1]:
+    base = _certain_base(set(given.values()), rows)
+    if base is not None:
+        return base
+    shifts = {index - place for place, index in given.items()}
+    if shifts == {0} and (all_seen or len(given) > 1):
         return 0
-    if shifts[1] > shifts[0] and (all_seen or max(given.values()) == len(facts)):
-        return 1
-    return 0 if all_seen else None
+    if not all_seen:
+        return None
+    return 1 if shifts == {1} and len(given) > 1 else _NEITHER
+
+
+def _certain_base(indexes: set[int], rows: int) -> int | None:
+    if 0 in indexes and rows in indexes:
+        return _NEITHER
+    return 0 if 0 in indexes else 1 if rows in indexes else None
 
 
 def _index_of(word: str) -> int | None:
@@ -125,10 +136,11 @@ def _index_of(word: str) -> int | None:
     return int(index) if kind in {"index", "odd"} and index else None
 
 
-def match(facts: Sequence[ClaimFacts], records: Iterable[Record]) -> dict[int, GenerationId]:
+def match(facts: Sequence[ClaimFacts], records: Iterable[Record], *, rows: int) -> dict[int, GenerationId]:
     """Bind ids to places by what their records say, never by their order; what proves nothing stays unbound.
 
-    Among rows with equal values any is right. Without `text`, indexes bind only where their base is certain.
+    facts: the places to fill. rows: how many the request had. Among rows with equal values any is right. Without
+    `text`, indexes bind only where their base is certain.
     """
     distinct = {record.generation_id: record for record in records}
     places: dict[bytes, list[int]] = {}
@@ -141,18 +153,17 @@ def match(facts: Sequence[ClaimFacts], records: Iterable[Record]) -> dict[int, G
             pairs[waiting.pop(0)] = record.generation_id
     if any(record.text_key is not None for record in distinct.values()):
         return pairs
-    return _match_by_index([fact.place for fact in facts], distinct)
+    return _match_by_index([fact.place for fact in facts], distinct, rows)
 
 
-def _match_by_index(places: Sequence[int], records: Mapping[GenerationId, Record]) -> dict[int, GenerationId]:
+def _match_by_index(
+    places: Sequence[int], records: Mapping[GenerationId, Record], rows: int
+) -> dict[int, GenerationId]:
     indexes = {record.api_row_index: key for key, record in records.items() if record.api_row_index is not None}
     if len(indexes) != len(records) or not indexes:
         return {}
-    if 0 in indexes:
-        base = 0
-    elif len(places) in indexes:
-        base = 1
-    else:
+    base = _certain_base(set(indexes), rows)
+    if base is None:
         return {}
     return {index - base: key for index, key in indexes.items() if index - base in places}
 

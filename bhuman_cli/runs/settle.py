@@ -68,7 +68,7 @@ def map_chunk(effects: Effects, run: Run, chunk: Chunk, ids: Sequence[Generation
         return 0
     pairs = {fact.place: fact.generation_id for fact in facts if fact.generation_id is not None}
     unbound = [fact for fact in facts if fact.generation_id is None]
-    pairs |= reconcile.match(unbound, map(reconcile.read, records))
+    pairs |= reconcile.match(unbound, map(reconcile.read, records), rows=chunk.rows)
     _bind(effects, chunk, pairs, records, reason)
     return len(pairs)
 
@@ -98,7 +98,7 @@ def rebind(effects: Effects, run: Run, chunk_id: int) -> bool:
     known = [record for record in records if record is not None and not is_foreign(record, run.target)]
     if len(known) != len(facts) or any(record.text is None for record in known):
         return False
-    pairs = reconcile.match(facts, map(reconcile.read, known))
+    pairs = reconcile.match(facts, map(reconcile.read, known), rows=len(facts))
     if len(pairs) != len(facts):
         return False
     chunk = chunks.get(journal, chunk_id)

@@ -228,3 +228,17 @@ def test_chunks_that_were_added_out_of_order_are_asked_in_the_order_of_their_pla
     near = [key for key in front if key < 1_200]
     assert near == sorted(near)
     assert near[0] == 1_000
+
+
+def test_after_a_list_finished_most_the_rest_is_asked_as_if_it_had_been_asked_one_by_one() -> None:
+    schedule = make(1_000)
+    for key in range(700):
+        schedule.drop(key, 10.0 + key)
+    now, polls = 710.0, 0
+    while now < 730.0:
+        keys = schedule.due(now, 4)
+        polls += len(keys)
+        for key in keys:
+            schedule.answered(key, now, finished=False)
+        now = now + 0.1 if keys else max(now + 0.1, schedule.wake_at(now))
+    assert polls <= 60
