@@ -50,7 +50,9 @@ def download(  # noqa: PLR0913 - one parameter is one option
     *,
     to: Annotated[
         Path | None,
-        typer.Option("--to", "-o", metavar="DIR", help="Folder for the files.", show_default="<results>.media"),
+        typer.Option(
+            "--to", "--output", "-o", metavar="DIR", help="Folder for the files.", show_default="<results>.media"
+        ),
     ] = None,
     what: Annotated[
         list[str] | None,

@@ -26,8 +26,15 @@ def export(  # noqa: PLR0913 - one parameter is one option
     run: RunArgument = None,
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PATH", help="File to write; .csv .tsv .xlsx .json .jsonl")
-    ],
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="File to write; .csv .tsv .xlsx .json .jsonl",
+            show_default="with --for: <results>.mailmerge.csv",
+        ),
+    ] = None,
     purpose: Annotated[
         For | None,
         typer.Option("--for", help="Add an `email_html` cell: the GIF, linked to the video; gmail: a plain link, too."),
@@ -55,12 +62,13 @@ def export(  # noqa: PLR0913 - one parameter is one option
 
     `bhuman export -o campaign.xlsx`
 
-    `bhuman export campaign.csv --for mailmerge -o merge.csv`
+    `bhuman export campaign.csv --for mailmerge`
     """
     from bhuman_cli.table import writer
 
     session = sessions.start(json_mode=json_output)
     found = delivered.find(session, run)
+    output = output or _usual_output(found, purpose)
     _require_writable(output, found, force=force)
     extras = _extras(found, purpose, media)
     header = _renamed(found.header, [name for name, _ in extras])
@@ -83,6 +91,12 @@ def export(  # noqa: PLR0913 - one parameter is one option
         )
     else:
         session.console.out(str(output))
+
+
+def _usual_output(found: Delivered, purpose: For | None) -> Path:
+    if purpose is None:
+        raise errors.UsageError("-o is missing: the file to write", hint=f"bhuman export -o {found.stem}.xlsx")
+    return found.output.with_name(f"{found.stem}.{purpose}.csv")
 
 
 Extra = tuple[str, dict[str, str]]

@@ -166,6 +166,14 @@ def test_a_workbook_has_links_and_only_texts(
     assert [row[1] for row in again[1:]] == [f"0{n}" for n in range(8)]
 
 
+def test_a_mail_merge_has_a_name_of_its_own(rendered: Rendered, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "export", rendered.table, "--for", "mailmerge")
+    assert (code, out.strip()) == (0, str(rendered.folder / "people.mailmerge.csv"))
+    code, _, err = run(capsys, "export", rendered.table)
+    assert code == 2
+    assert "bhuman export -o people.xlsx" in err
+
+
 def test_export_leaves_other_files_alone(
     rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
