@@ -96,8 +96,8 @@ class Client:
             if error.status in {400, 404, 410}:
                 return None
             raise
-        found = wire.read_one_generation(answer.body, allow_file=self._allow_file)
-        if found is not None and found.id != generation_id.lower():
+        found = wire.read_one_generation(answer.body, asked_id=generation_id, allow_file=self._allow_file)
+        if found is not None and found.id.lower() != generation_id.lower():
             raise wire.WireError("the service answered for another video than the one asked for")
         return found
 

@@ -130,8 +130,10 @@ def read_generation(record: Any, *, allow_file: bool = False) -> Generation:
     )
 
 
-def read_one_generation(payload: bytes | Any, *, allow_file: bool = False) -> Generation | None:
+def read_one_generation(payload: bytes | Any, *, asked_id: str = "", allow_file: bool = False) -> Generation | None:
     """Read an answer that holds one record, enveloped or bare, alone or in a list; None where the service has none.
+
+    asked_id: what was asked for, which a record without an id is about.
 
     Raises:
         WireError: it holds something else.
@@ -139,7 +141,11 @@ def read_one_generation(payload: bytes | Any, *, allow_file: bool = False) -> Ge
     result = read_envelope(payload).result
     if isinstance(result, list):
         result = result[0] if result else None
-    return None if result in (None, {}, "") else read_generation(result, allow_file=allow_file)
+    if result in (None, {}, ""):
+        return None
+    if asked_id and isinstance(result, Mapping) and "status" in result and result.get("id") is None:
+        result = {**result, "id": asked_id}
+    return read_generation(result, allow_file=allow_file)
 
 
 def read_generation_list(payload: bytes | Any, *, allow_file: bool = False) -> Page:

@@ -180,9 +180,11 @@ def _entered_token(session: Session) -> Credentials:
 
 
 def _stdin_lines() -> list[str]:
-    # GNU base64 wraps long pairs: lines without a colon that are together one pair are handled by joining below.
-    text = sys.stdin.read(_MAX_STDIN)
+    # Bytes that are no UTF-8 become characters that no key may have; PowerShell puts a byte order mark first.
+    raw = sys.stdin.buffer.read(_MAX_STDIN) if sys.stdin is not None else b""
+    text = raw.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # GNU base64 wraps a long pair after 76 characters.
     joined = "".join(lines)
     return [joined] if len(lines) > 1 and len(lines[0]) == 76 and _is_encoded_pair(joined) else lines
 

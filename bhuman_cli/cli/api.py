@@ -172,10 +172,14 @@ def _print(session: Session, answer: Answer, secrets: Sequence[str], *, include:
         for name, value in answer.headers.items():
             session.console.out(harmless(credentials.mask(f"{name}: {value}", secrets)))
         session.console.out("")
-    text = credentials.mask(answer.body.decode("utf-8", "replace"), secrets)
     if not sys.stdout.isatty():
-        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+        # Bytes as they came: the pipe's encoding is nobody's business here.
+        end = b"" if answer.body.endswith(b"\n") or not answer.body else b"\n"
+        sys.stdout.flush()
+        sys.stdout.buffer.write(credentials.mask_bytes(answer.body, secrets) + end)
+        sys.stdout.buffer.flush()
         return
+    text = credentials.mask(answer.body.decode("utf-8", "replace"), secrets)
     try:
         session.console.out_json(json.loads(text))
     except (ValueError, RecursionError):

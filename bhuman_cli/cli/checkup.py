@@ -107,6 +107,18 @@ def keys(session: Session, *, may_ask: bool) -> Iterator[Finding]:
             yield Finding(check=name, verdict=WARN, detail=f"could not be checked ({check.detail})")
 
 
+def kept(home: settings.Home) -> Iterator[Finding]:
+    """List what `bhuman login` kept, without looking into a keyring, and who could read the file."""
+    path = home.config / keychain.FILE_NAME
+    try:
+        for profile, service, place in keychain.profiles(home):
+            yield Finding(check="profile", verdict=OK, detail=f"{profile} for {service}, in the {place}")
+    except errors.CredentialsError as error:
+        yield _failed("profile", error)
+    if os.name == "posix" and path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield Finding(check="profile", verdict=WARN, detail=f"{path} can be read by others", hint=f"chmod 600 {path}")
+
+
 def keyring() -> Finding:
     """Say where `bhuman login` would keep a key."""
     try:

@@ -95,7 +95,9 @@ def _checks(opened: Session | None, *, offline: bool) -> list[Finding]:
         is_up = bool(reached) and all(finding.verdict != checkup.FAIL for finding in reached)
         findings += checkup.keys(opened, may_ask=is_up)
     with contextlib.suppress(errors.UsageError):  # no home folder: said as a setting
-        findings += checkup.state_folder(settings.home(os.environ), clock)
+        home = settings.home(os.environ)
+        findings += checkup.kept(home)
+        findings += checkup.state_folder(home, clock)
     findings.append(checkup.keyring())
     findings += checkup.parts()
     return findings

@@ -104,7 +104,7 @@ def read_body(source: str) -> bytes:
     """
     try:
         if source == "-":
-            body = sys.stdin.buffer.read(_MAX_BODY_BYTES + 1)
+            body = sys.stdin.buffer.read(_MAX_BODY_BYTES + 1) if sys.stdin is not None else b""
         else:
             with Path(source).open("rb") as stream:
                 body = stream.read(_MAX_BODY_BYTES + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID, PROJECT_IDS
 from tests.cli.account.conftest import Here, Watch, written
 from tests.support.desk import Desk
+from tests.support.servers import byte_server, reply
 from tests.support.studio import RunningStudio
 
 NO_KEYS: dict[str, Any] = {"BHUMAN_CLIENT_ID": None, "BHUMAN_CLIENT_SECRET": None, "BHUMAN_TOKEN": None}
@@ -36,6 +38,25 @@ def test_log_in_use_it_and_log_out(here: Here, desk: Desk, studio: RunningStudio
 def test_a_key_in_any_of_three_forms(here: Here, stdin: str) -> None:
     assert here("login", stdin=stdin, **NO_KEYS).code == 0
     assert here("whoami", "--json", **NO_KEYS).document["credentials"] == [{"kind": "basic", "verdict": "works"}]
+
+
+def test_a_long_wrapped_pair_and_a_byte_order_mark(here: Here) -> None:
+    pair = base64.b64encode(b"local:" + b"x" * 90).decode()
+    ended = here("login", stdin=f"{pair[:76]}\n{pair[76:]}\n", **NO_KEYS)
+    assert "refused these credentials" in ended.err, "read as one pair, and a wrong one"
+    assert here("login", stdin="\ufefflocal\nlocal\n", **NO_KEYS).code == 0
+
+
+def test_bytes_that_are_no_text_are_no_key(desk: Desk) -> None:
+    ended = desk.run("login", stdin=b"local\n\xff\xfe\n", env=NO_KEYS)
+    assert ended.code == 4
+    assert "a character that no key has" in ended.err
+
+
+def test_an_answer_passes_a_pipe_of_any_encoding_unchanged(desk: Desk) -> None:
+    with byte_server(reply('{"name": "Zoë 日本"}'.encode())) as server:
+        ended = desk.run("api", "GET", "x", env={"BHUMAN_BASE_URL": server.url, "PYTHONIOENCODING": "ascii"})
+    assert (ended.code, ended.out) == (0, '{"name": "Zoë 日本"}\n')
 
 
 def test_a_refused_key_is_not_kept(here: Here, desk: Desk) -> None:

@@ -100,6 +100,17 @@ def test_hints_are_for_people_and_never_doctor_itself(here: Here) -> None:
     assert "bhuman doctor" not in ended.err
 
 
+def test_what_login_kept_is_listed_without_its_secret(here: Here, desk: Desk, studio: RunningStudio) -> None:
+    here("login", "--file", "--profile", "work", stdin="local\nlocal\n", **NO_KEYS)
+    (desk.home / "credentials.json").chmod(0o644)
+    ended = here("doctor", "--offline", "--json")
+    found = [one for one in ended.document["findings"] if one["check"] == "profile"]
+    assert found[0]["detail"] == f"work for {studio.base_url}, in the file"
+    assert found[1]["hint"] == f"chmod 600 {desk.home / 'credentials.json'}"
+    (desk.home / "credentials.json").write_text("{")
+    assert here("doctor", "--offline").code == 4
+
+
 def findings(folder: Path) -> list[checkup.Finding]:
     home = settings.Home(config=folder, state=folder, studio=folder / "studio")
     return list(checkup.state_folder(home, SystemClock()))

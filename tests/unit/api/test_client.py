@@ -125,6 +125,13 @@ def test_an_unknown_generation_is_none(make: Make, http: responses.RequestsMock,
     assert make().generation(ID) is None
 
 
+def test_a_record_without_its_id_is_about_the_one_asked_for(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/generated_video_by_id", json=enveloped({"status": "queued"}))
+    found = make().generation(ID)
+    assert found is not None
+    assert (found.id, found.status) == (ID, "queued")
+
+
 def test_an_answer_for_another_video_is_not_believed(make: Make, http: responses.RequestsMock) -> None:
     http.get(f"{API}/generated_video_by_id", json=enveloped({**RECORD, "id": "0" * 36}))
     with pytest.raises(ServiceDown, match="another video"):
