@@ -3,7 +3,10 @@ from __future__ import annotations
 import csv
 import html
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +76,26 @@ def test_a_run_is_found_by_id_its_start_its_table_or_its_results(
     assert len(set(found)) == 1
     for number, text in enumerate([found[0], found[0][:5]]):
         assert run(capsys, "export", text, "-o", tmp_path / f"id{number}.csv")[0] == 0
+
+
+def test_the_shell_completes_run_ids(rendered: Rendered, tmp_path: Path) -> None:
+    environ = {
+        "PATH": os.environ["PATH"], "BHUMAN_HOME": str(rendered.home), "_BHUMAN_COMPLETE": "complete_bash",
+        "COMP_WORDS": "bhuman download r", "COMP_CWORD": "2",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "bhuman_cli"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert re.fullmatch(r"r[0-9a-f]{10}\n?", done.stdout)
+    empty = subprocess.run(
+        command,
+        env={**environ, "BHUMAN_HOME": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert empty.stdout.strip() == ""
+    assert not (tmp_path / "none").exists()
 
 
 def test_the_gallery_shows_the_run_and_uses_what_was_downloaded(

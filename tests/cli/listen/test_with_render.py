@@ -1,0 +1,44 @@
+"""`render` and `listen` as two processes and a studio that calls back: the whole way of a hint."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bhuman_cli.studio.config import CAMPAIGN_ID
+from tests.support import listener, studio
+
+
+def test_every_request_has_a_callback_url_of_its_own_and_its_videos_come_back_on_it(tmp_path: Path) -> None:
+    table = tmp_path / "people.csv"
+    table.write_text("first_name\n" + "".join(f"Person {n}\n" for n in range(30)))
+    home = tmp_path / "home"
+    with studio.running_studio(tmp_path, advance="seconds:1") as service, listener.running(home) as receiver:
+        environ = {
+            "PATH": os.environ["PATH"], "BHUMAN_BASE_URL": service.base_url, "BHUMAN_HOME": str(home),
+            "BHUMAN_API_KEY_ID": "local", "BHUMAN_API_KEY_SECRET": "local", "BHUMAN_CAMPAIGN_ID": CAMPAIGN_ID,
+        }  # fmt: skip
+        words = ["render", str(table), "--callback-url", receiver.callback_url, "--poll-interval", "1s",
+                 "--chunk-size", "20", "--json", "--progress", "none"]  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "bhuman_cli", *words],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+        with receiver.store() as store:
+            hints = store.hints(0)[1]
+        sent = [entry["body"]["callback_url"] for entry in service.requests() if entry["method"] == "POST"]
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["rows"]["succeeded"] == 30
+    with (tmp_path / "people.results.csv").open(newline="", encoding="utf-8") as file:
+        assert {line["id"] for line in csv.DictReader(file)} == {hint.generation_id for hint in hints}
+    assert len({hint.token for hint in hints}) == 2, "each request has an attempt token of its own"
+    assert sorted(sent) == sorted({f"{receiver.callback_url}/{hint.token}" for hint in hints})
