@@ -40,6 +40,16 @@ def locked(source: Source) -> InputError:
     )
 
 
+def is_open_document(source: Source) -> bool:
+    """Say whether an archive is an OpenDocument; one that can't be opened is not."""
+    try:
+        with source.open() as stream, zipfile.ZipFile(stream) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+    return "content.xml" in names and "[Content_Types].xml" not in names
+
+
 def require_harmless(source: Source) -> None:
     """Refuse an archive that is broken, encrypted, or would fill the memory. Reads every part once.
 

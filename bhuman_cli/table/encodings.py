@@ -23,7 +23,11 @@ _PLAUSIBLE: Final = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
     *("cp932", "gb18030", "big5", "cp949", "koi8_r", "mac_roman", "cp850", "cp437"),
 ]
+# Icelandic letters without Icelandic vowels are Turkish ones; Portuguese or French ones alone are Hungarian or Baltic.
+_RARE_UNLESS: Final = ((set("ÐÞðþÝý"), set("áéíóúæÁÉÍÓÚÆ")), (set("õûÕÛ"), set("ãçêàâèñôîÃÇÊÀ")))
 _SAMPLE_BYTES: Final = 64 << 10
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_ASCII_LETTER: Final = re.compile(r"[A-Za-z]")
 _HIGH: Final = re.compile(rb"[\x80-\xff]")
 # In a Western text these stand between or around words, never inside one.
 _ODD_INSIDE_WORD: Final = re.compile(
@@ -122,15 +126,17 @@ def _telling_bytes(source: Source) -> bytes:
 
 
 def _western(sample: bytes) -> str:
-    """Return cp1252 when the text makes sense in it: few accented letters, no symbols inside words."""
+    """Return cp1252 when the text makes sense in it: no symbols inside words, few words of accented letters alone."""
     if not _decodable(sample, "cp1252"):
         return ""
     text = sample.decode("cp1252")
-    letters = [letter for letter in text if letter.isalpha()]
-    accented = sum(letter > "\x7f" for letter in letters)
-    if accented > len(letters) * 0.25 or _ODD_INSIDE_WORD.search(text):
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    foreign = sum(len(word) > 1 and not _ASCII_LETTER.search(word) for word in words)
+    if foreign > len(words) * 0.3 or _ODD_INSIDE_WORD.search(text):
         return ""
-    return "cp1252"
+    letters = set(text)
+    is_elsewhere = any(letters & rare and not letters & usual for rare, usual in _RARE_UNLESS)
+    return "" if is_elsewhere else "cp1252"
 
 
 def _decodable(sample: bytes, codec: str) -> bool:

@@ -159,8 +159,7 @@ def _kind(held: source.Source) -> tuple[str, list[str]]:
     head = held.head
     named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(held.suffix)
     if head.startswith(archives.ZIP_MAGIC):
-        is_ods = b"opendocument.spreadsheet" in head[:200] or (named == "ods" and b"[Content_Types]" not in head[:200])
-        found = "ods" if is_ods else "xlsx"
+        found = "ods" if archives.is_open_document(held) else "xlsx"
     elif head.startswith(archives.OLE_MAGIC):
         found = "xls"
     else:
@@ -243,7 +242,7 @@ def _open_book(held: source.Source, kind: str, options: ReadOptions, notices: li
         first_column=sheet.origin,
         notices=notices,
         unapplied=sheet.shown_otherwise,
-        blocks=lambda: _numbered(held, itertools.islice(start(), 1, None), len(header)),
+        blocks=lambda: _numbered(held, itertools.islice(start(), 1, None), len(header), is_sheet=True),
     )
 
 
@@ -264,8 +263,10 @@ def _open_json(held: source.Source, kind: str, coding: encodings.TextCoding, not
     )
 
 
-def _numbered(held: source.Source, found: Iterator[records.Raw], width: int) -> Iterator[list[records.Record]]:
-    return records.in_blocks(records.Numbering(held.name, width).take(found))
+def _numbered(
+    held: source.Source, found: Iterator[records.Raw], width: int, *, is_sheet: bool = False
+) -> Iterator[list[records.Record]]:
+    return records.in_blocks(records.Numbering(held.name, width, is_sheet=is_sheet).take(found))
 
 
 def _is_blank(row: records.Raw) -> bool:

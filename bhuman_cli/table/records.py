@@ -56,9 +56,10 @@ def header_of(name: str, cells: Sequence[str], line: int) -> tuple[str, ...]:
 class Numbering:
     """Numbers the rows of one table: keeps blank ones that have a row after them, drops those at the end."""
 
-    def __init__(self, name: str, width: int) -> None:
+    def __init__(self, name: str, width: int, *, is_sheet: bool = False) -> None:
         self._name = name
         self._width = width
+        self._is_sheet = is_sheet
         self._next = 0
         self._blanks = _Blanks(width)
 
@@ -83,10 +84,26 @@ class Numbering:
                 self._blanks.keep(row_index, line, cells)
                 continue
             if len(cells) != self._width:
-                cells = _straight(self._name, line, cells, self._width)  # noqa: PLW2901 - without its blank end
+                cells = self._straight(line, cells)  # noqa: PLW2901 - without its blank end
             if self._blanks.lines:
                 yield from self._blanks.release()
             yield row_index, line, tuple(cells), flaws
+
+    def _straight(self, line: int, cells: Sequence[str]) -> Sequence[str]:
+        width = self._width
+        if len(cells) > width and not any(map(str.strip, cells[width:])):
+            return cells[:width]
+        place = f"{self._name}: {'row' if self._is_sheet else 'line'} {line}"
+        columns = "1 column" if width == 1 else f"{width} columns"
+        if self._is_sheet:
+            hint = "name every column, or --header-row N, when the header stands further down"
+            raise InputError(f"{place} has a value to the right of the header's {columns}", hint=hint)
+        found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        if width == 1:
+            hint = "--header-row N, when the header stands further down; --delimiter, when it was guessed wrong"
+        else:
+            hint = "put quotes around a value that holds the delimiter; --delimiter, when it was guessed wrong"
+        raise InputError(f"{place} has {found}, but the header has {columns}", hint=hint)
 
 
 def in_blocks(found: Iterator[Record]) -> Iterator[list[Record]]:
@@ -117,15 +134,3 @@ class _Blanks:
             yield row_index, line, self._spaces.get(row_index, self._empty), NO_FLAWS
         self.lines = array("q")
         self._spaces = {}
-
-
-def _straight(name: str, line: int, cells: Sequence[str], width: int) -> Sequence[str]:
-    if len(cells) > width and not any(map(str.strip, cells[width:])):
-        return cells[:width]
-    if width == 1:
-        hint = "--header-row N, when the header stands further down; --delimiter, when it was guessed wrong"
-    else:
-        hint = "put quotes around a value that holds the delimiter; --delimiter, when it was guessed wrong"
-    columns = "1 column" if width == 1 else f"{width} columns"
-    found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-    raise InputError(f"{name}: line {line} has {found}, but the header has {columns}", hint=hint)

@@ -69,6 +69,8 @@ def hold(source: Path | None) -> Source:
         InputError: it can't be read.
     """
     if source is None:
+        if sys.stdin is None:
+            raise InputError("stdin: is closed", hint="bhuman render FILE")
         return _spooled(sys.stdin.buffer, name="stdin", suffix="")
     try:
         if source.is_dir():

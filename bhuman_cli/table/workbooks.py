@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -139,7 +140,8 @@ def _opened(source: Source) -> Any:
         raise archives.locked(source)
     from python_calamine import CalamineWorkbook
 
-    return _guarded(source, lambda: CalamineWorkbook.from_path(str(source.path)))
+    # Given a path, calamine believes its ending; given bytes, what they are.
+    return _guarded(source, lambda: CalamineWorkbook.from_filelike(io.BytesIO(source.path.read_bytes())))
 
 
 def _guarded(source: Source, call: Any) -> Any:

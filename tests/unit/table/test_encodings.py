@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bhuman_cli.errors import InputError
+from bhuman_cli.table import encodings, source
+
+
+def detect(tmp_path: Path, data: bytes, wanted: str | None = None) -> encodings.TextCoding:
+    path = tmp_path / "people.csv"
+    path.write_bytes(data)
+    return encodings.detect(source.hold(path), wanted)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "name,company\nJosé,Acme\n"),
+        ("cp1252", "name,company\nJürgen Müller,Bäckerei Weiß\n"),
+        ("cp1252", "name,city\nFrançois,Besançon\nHélène,Orléans\n"),
+        ("cp1252", "name,price\nAnn,5 €\n"),
+        ("cp1252", "name,company\nZoë,Smith’s “Best” Café\n"),
+        ("cp1252", "n,c\nÅse Bjørn,Ærø Smørrebrød\n"),
+        ("cp1252", "name\nÑ\n"),
+        ("cp1252", "name,city\nJoão Simões,São Paulo\n"),
+        ("cp1252", "name\nGuðrún Þórðardóttir\n"),
+        ("cp1250", "name,company\nŁukasz,Żółć\nŚwiętosława,Gdańsk\n"),
+        ("cp1250", "name,city\nJiří Dvořák,Plzeň\nŽofie Šťastná,Děčín\n"),
+        ("cp1250", "name\nKovács Őrség\nTűzoltó Győző\n"),
+        ("cp1251", "name\nСергей Петров\nОльга Смирнова\n"),
+        ("cp1253", "name,city\nΓιώργος Παπαδόπουλος,Αθήνα\nΜαρία,Θεσσαλονίκη\n"),
+        ("cp1254", "name,city\nŞükrü Yılmaz,İzmir\nGülşen Çağlar,Muğla\nIşıl Öztürk,Ağrı\n"),
+        ("gb18030", "name,company\n王小明,北京科技有限公司\n李雷,上海贸易公司\n"),
+        ("big5", "name,company\n王小明,台北科技公司\n陳美玲,高雄貿易公司\n"),
+        ("cp949", "name,company\n김철수,서울상사\n이영희,부산무역\n"),
+    ],
+)
+def test_what_windows_writes_is_guessed_and_said(tmp_path: Path, encoding: str, text: str) -> None:
+    found = detect(tmp_path, text.encode(encoding))
+    assert text.encode(encoding).decode(found.codec) == text
+    assert f"read as {found.name}, which is a guess" in found.notice
+
+
+def test_the_guess_looks_beyond_the_first_lines(tmp_path: Path) -> None:
+    found = detect(tmp_path, b"name,city\n" + b"Ann,Rome\n" * 50_000 + "Иван,Москва\nОльга,Казань\n".encode("cp1251"))
+    assert found.codec == "cp1251"
+
+
+def test_utf8_is_never_guessed_as_something_else(tmp_path: Path) -> None:
+    data = ("name\n" + "a" * ((1 << 20) - 6) + "é\n").encode()  # the letter lies across two pieces of the file
+    assert detect(tmp_path, data) == encodings.TextCoding(codec="utf-8", name="utf-8", had_bom=False)
+
+
+def test_utf16_without_a_mark_needs_to_look_like_it(tmp_path: Path) -> None:
+    assert detect(tmp_path, "name,company\nAnn,Acme\n".encode("utf-16-be")).codec == "utf-16-be"
+    with pytest.raises(InputError, match="line 2 holds a NUL byte; this is not a text table"):
+        detect(tmp_path, b"name\n\0\0\0\0binary")
+    with pytest.raises(InputError, match="line 2 holds a NUL byte, so it is not cp1252"):
+        detect(tmp_path, b"name\nA\0nn", "cp1252")
+
+
+def test_a_mark_is_not_part_of_the_text_even_when_the_encoding_is_told(tmp_path: Path) -> None:
+    for data, wanted in ((b"\xef\xbb\xbfname\n", "utf8"), ("\ufeffname\n".encode("utf-16-le"), "utf-16")):
+        found = detect(tmp_path, data, wanted)
+        assert (data.decode(found.codec), found.had_bom, found.notice) == ("name\n", True, "")

@@ -1,0 +1,180 @@
+"""What the corpus can't hold: missing files, streams, hostile archives, sizes."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.table import archives, delimited, marks, reader, source
+
+DATA = Path(__file__).parents[2] / "data" / "tables"
+
+
+def cells(path: Path | None, options: reader.ReadOptions | None = None) -> list[tuple[str, ...]]:
+    return [row.cells for row in reader.open_table(path, options or reader.ReadOptions()).rows()]
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def refusal(path: Path, options: reader.ReadOptions | None = None) -> str:
+    with pytest.raises(InputError) as refused:
+        cells(path, options)
+    return refused.value.message
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        cells(tmp_path / "none.csv")
+    with pytest.raises(UsageError, match="is a folder"):
+        cells(tmp_path)
+    with pytest.raises(InputError, match="can't be read"):
+        cells(tmp_path / ("x" * 300 + ".csv"))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path / "people.csv", "name\nAnn\n")
+    path.chmod(0)
+    assert "permission denied" in refusal(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_read_once_and_its_rows_twice(tmp_path: Path) -> None:
+    pipe = tmp_path / "people.csv"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=pipe.write_text, args=("name\nAnn\n",))
+    feeder.start()
+    table = reader.open_table(pipe, reader.ReadOptions())
+    feeder.join()
+    assert [row.cells for row in table.rows()] == [row.cells for row in table.rows()] == [("Ann",)]
+
+
+def test_the_copy_of_a_stream_goes_away_with_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"name\nAnn\n")))
+    held = source.hold(None)
+    copy = held.path
+    assert copy.stat().st_mode & 0o077 == 0
+    del held
+    assert not copy.exists()
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="stdin: is closed"):
+        source.hold(None)
+
+
+def test_a_workbook_on_stdin_is_read_by_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((DATA / "offset.xlsx").read_bytes())))
+    assert cells(None) == [("Ann", "Acme"), ("", ""), ("", "Initech")]
+
+
+@pytest.mark.parametrize("name", ["people.xls", "people.ods", "people.json", "people"])
+def test_content_wins_over_the_name(tmp_path: Path, name: str) -> None:
+    table = reader.open_table(write(tmp_path / name, (DATA / "offset.xlsx").read_bytes()), reader.ReadOptions())
+    assert (table.kind, len(list(table.rows()))) == ("xlsx", 3)
+    assert "is an .xlsx workbook by its content" in table.notices[0]
+
+
+def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
+    import hashlib
+
+    data = b"name\nAnn\n"
+    assert (
+        reader.open_table(write(tmp_path / "p.csv", data), reader.ReadOptions()).sha256
+        == hashlib.sha256(data).hexdigest()
+    )
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "MAX_LINE_BYTES", 3 << 20)
+    assert "a line of more than" in refusal(write(tmp_path / "p.csv", b"name\n" + b"x" * (5 << 20)))
+
+
+def test_a_cell_without_end_is_refused_where_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "MAX_CELL_CHARS", 1 << 20)
+    text = 'name,company\nAnn,Acme\nBob,"' + "x\n" * (1 << 20)
+    assert "line 3: a cell of more than 1 million characters" in refusal(write(tmp_path / "p.csv", text))
+
+
+def test_lines_are_counted_through_blocks_with_line_breaks_in_cells(tmp_path: Path) -> None:
+    rows = [f'P{number},"a\nb\r\nc"' if number % 50 == 7 else f"P{number},x" for number in range(1000)]
+    path = write(tmp_path / "p.csv", "name,company\n" + "\n".join(rows) + "\n")
+    physical = path.read_bytes().decode().replace("\r\n", "\n").split("\n")
+    for row in reader.open_table(path, reader.ReadOptions()).rows():
+        assert physical[row.line - 1].startswith(f"P{row.row_index},")
+
+
+def test_a_ragged_row_in_a_late_block_is_named_by_its_line(tmp_path: Path) -> None:
+    text = "name,company\n" + '"A\nnn",Acme\n' * 300 + "Bob\n"
+    assert "line 602 has 1 cell" in refusal(write(tmp_path / "p.csv", text))
+    text = "name,company\n" + '"A\nnn",Acme\n' * 300 + 'Bob,"x" y\n'
+    assert "line 602: text between" in refusal(write(tmp_path / "p.csv", text))
+
+
+def test_a_million_blank_rows_at_the_end_do_not_exist(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", "name,company\nAnn,Acme\n" + ",\n" * 100_000 + "Bob,Acme\n" + " ,\n" * 100_000)
+    rows = list(reader.open_table(path, reader.ReadOptions()).rows())
+    assert (len(rows), rows[-1].row_index, rows[-1].line) == (100_002, 100_001, 100_003)
+
+
+def archive(path: Path, parts: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in parts.items():
+            made.writestr(name, data)
+    return path
+
+
+def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = archive(tmp_path / "p.xlsx", {"xl/workbook.xml": b"<workbook/>"})
+    assert "damaged" in refusal(path)
+    data = bytearray(path.read_bytes())
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.find(magic) + offset
+        data[at : at + 2] = struct.pack("<H", 1)
+    assert "protected with a password" in refusal(write(tmp_path / "q.xlsx", bytes(data)))
+    entity = b'<?xml version="1.0"?>' + b" " * (archives.PIECE_BYTES - 26) + b"<!DOCTYPE x []><styles/>"
+    assert "declares XML entities" in refusal(archive(tmp_path / "r.xlsx", {"xl/styles.xml": entity}))
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 3)
+    assert "zip bomb" in refusal(archive(tmp_path / "s.xlsx", {f"{number}": b"" for number in range(4)}))
+    monkeypatch.setattr(archives, "MAX_PART_BYTES", 10)
+    assert "zip bomb" in refusal(DATA / "typical.xlsx")
+
+
+def test_marks_are_sorted_and_odd_spreads_refused() -> None:
+    found = marks.Marks()
+    for row, column in ((5, 1), (2, 3), (2, 1)):
+        found.add(row, column, marks.UNCALCULATED)
+    found.settle("p.xlsx", "Leads")
+    assert [divmod(key, marks.MAX_COLUMNS) for key in found.keys] == [(2, 1), (2, 3), (5, 1)]
+    found.fill(900_000, 9)
+    with pytest.raises(InputError, match="nearly all blank"):
+        found.settle("p.xlsx", "Leads")
+    assert marks.rule(marks.error("#REF!")) == "holds the error #REF!"
+    assert marks.rule(marks.error("Err:508")) == "holds an error"
+
+
+def test_our_table_is_found_in_any_sheet_below_other_lines(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.worksheets[0].append(["nothing here"])
+    sheet = book.create_sheet("Results")
+    for row in (["Title"], [], ["name", "id", None], ["Ann", "7"]):
+        sheet.append(row)
+    book.save(tmp_path / "p.xlsx")
+    table = reader.find_table(tmp_path / "p.xlsx", lambda header: header[-1:] == ("id",))
+    assert table is not None
+    assert (table.sheet, table.header_line, [row.cells for row in table.rows()]) == ("Results", 3, [("Ann", "7")])
+    assert reader.find_table(tmp_path / "p.xlsx", lambda header: False) is None
+    assert reader.find_table(DATA / "plain.csv", lambda header: header == ("name", "company")) is not None
