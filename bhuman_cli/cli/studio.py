@@ -153,6 +153,8 @@ def _serve(config: StudioConfig) -> int:
             sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
         server.run(sockets=[bound])
+    if not server.started:
+        raise errors.ServiceDown("the local studio did not start", hint="bhuman studio serve --home DIR")
     return 0
 
 

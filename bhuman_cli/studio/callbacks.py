@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import ipaddress
-import sqlite3
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +16,8 @@ from urllib.parse import urlsplit
 
 from bhuman_cli.studio import answers, records
 from bhuman_cli.studio.backend import Backend
-from bhuman_cli.studio.config import LOOPBACK_HOSTS
+from bhuman_cli.studio.config import is_loopback
+from bhuman_cli.studio.database import Row
 from bhuman_cli.studio.faults import Fault
 
 PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
@@ -77,7 +76,7 @@ class Sender:
         # What is due and under way wakes us when it is done.
         return IDLE_S if wait <= 0 and self._under_way else min(max(wait, 0.02), IDLE_S)
 
-    async def _handle(self, owed: sqlite3.Row) -> None:
+    async def _handle(self, owed: Row) -> None:
         row = self._backend.store.generation(owed["generation_id"])
         if row is None:
             return
@@ -90,7 +89,7 @@ class Sender:
         else:
             await self._deliver(owed, row, met)
 
-    async def _deliver(self, owed: sqlite3.Row, row: sqlite3.Row, met: Sequence[Fault]) -> None:
+    async def _deliver(self, owed: Row, row: Row, met: Sequence[Fault]) -> None:
         shape, copies = "", 1
         for fault in met:
             match fault.action:
@@ -113,7 +112,7 @@ class Sender:
         else:
             self._settle(owed, "", later_s=PAUSES_S[owed["attempts"]])
 
-    def _settle(self, owed: sqlite3.Row, outcome: str, *, later_s: float = 0.0) -> None:
+    def _settle(self, owed: Row, outcome: str, *, later_s: float = 0.0) -> None:
         due_s = self._backend.now_s() + later_s
         self._backend.store.callback_outcome(owed["generation_id"], owed["event"], outcome, due_s=due_s)
 
@@ -131,16 +130,9 @@ def refusal(url: str, *, allow_remote: bool) -> str:
         return "not a URL"
     if parts.scheme not in {"http", "https"} or not host:
         return "not an http(s) URL"
-    if not allow_remote and not _is_loopback(host):
+    if not allow_remote and not is_loopback(host):
         return "not on this machine (the studio calls back further only with --allow-remote)"
     return ""
-
-
-def _is_loopback(host: str) -> bool:
-    # Names are not looked up: what they mean may change between the check and the call.
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host in LOOPBACK_HOSTS
 
 
 def _held_back_s(event: str, row_index: int) -> float:
@@ -148,7 +140,7 @@ def _held_back_s(event: str, row_index: int) -> float:
     return 0.0 if event == "whatsapp.ready" else max(0.6 - 0.1 * row_index, 0.1)
 
 
-def _forged(row: sqlite3.Row, links: records.Links) -> dict[str, Any]:
+def _forged(row: Row, links: records.Links) -> dict[str, Any]:
     true = records.callback(row, "completion", links)
     lie = "https://videos.example.invalid/not-yours"
     return {**true, "id": str(uuid.uuid4()), "status": "succeeded", "video_url": lie, "url": f"{lie}.mp4"}

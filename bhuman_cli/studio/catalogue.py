@@ -36,7 +36,7 @@ ACTIONS: Final = (
         meaning="answer with this HTTP status (write the number itself); before the request is looked at, unless told",
         options={
             "code": "number",
-            "retry-after": "number",
+            "retry-after": "text",
             "shape": ERROR_SHAPES,
             "message": "text",
             "location": "text",
@@ -163,6 +163,12 @@ ACTIONS: Final = (
         where="request",
         meaning="the page under an older name",
         options={"is": "vimeo_url|video_url"},
+    ),
+    Action(
+        name="dates",
+        where="request",
+        meaning="records whose times have no zone, a blank for the T, or are seconds since 1970",
+        options={"is": "naive|blank|epoch"},
     ),
     Action(name="foreign-record", where="request", meaning="by-id answers with some other generation's record"),
     Action(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +11,6 @@ from typing import Final, Literal, Self
 
 from bhuman_cli.errors import UsageError
 from bhuman_cli.studio.faults import Fault
-
-LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 CAMPAIGN_ID: Final = "10ca1000-0000-4000-8000-000000000001"
 INSTANCE_ID: Final = "10ca1000-0000-4000-8000-000000000002"
@@ -110,7 +110,7 @@ class StudioConfig:
         _require("render", self.render, ("real", "instant"))
         _require("links", self.links, ("http", "file"))
         object.__setattr__(self, "pace", Advance.parse(self.advance))
-        if self.host not in LOOPBACK_HOSTS and not self.allow_remote:
+        if not is_loopback(self.host) and not self.allow_remote:
             raise UsageError(
                 f"--host {self.host}: the studio binds to this machine only, because its keys are no secret",
                 hint="bhuman studio serve --host 127.0.0.1   (or add --allow-remote)",
@@ -119,6 +119,13 @@ class StudioConfig:
             raise UsageError(f"--port {self.port}: a port is between 0 and 65535, and 0 takes a free one")
         if self.workers < 0 or (self.credits is not None and self.credits < 0):
             raise UsageError("--workers and --credits can't be negative")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine. Names are not looked up: what they mean may change after the check."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host.lower() == "localhost"
 
 
 def _require(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import secrets
-import sqlite3
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import filelock
 
 from bhuman_cli.studio.backend import Backend
+from bhuman_cli.studio.database import Row
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.render.job import RenderedMedia, RenderJob
@@ -92,7 +92,7 @@ class Dispatcher:
                 self._begin(row)
         self._mark_started()
 
-    def _begin(self, row: sqlite3.Row) -> None:
+    def _begin(self, row: Row) -> None:
         identifier = row["id"]
         folder = self._backend.links.media / identifier
         if self._backend.config.render == "instant":
@@ -107,7 +107,7 @@ class Dispatcher:
                 leftover.unlink(missing_ok=True)
             self._submit(row)
 
-    def _submit(self, row: sqlite3.Row) -> None:
+    def _submit(self, row: Row) -> None:
         identifier = row["id"]
         loop = asyncio.get_running_loop()
         future = self._workers_pool().submit(self._job(row))
@@ -144,7 +144,7 @@ class Dispatcher:
             )
         return self._pool
 
-    def _job(self, row: sqlite3.Row) -> RenderJob:
+    def _job(self, row: Row) -> RenderJob:
         from bhuman_cli.studio.render import job
 
         values = dict(zip(json.loads(row["variables"]), json.loads(row["text"]), strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 from bhuman_cli.studio import answers, faults, mangle, wire
 from bhuman_cli.studio.answers import Answer
 from bhuman_cli.studio.backend import Backend
+from bhuman_cli.studio.config import is_loopback
 from bhuman_cli.studio.entries import LogEntry
 from bhuman_cli.studio.faults import Fault
 from bhuman_cli.studio.request_log import RequestLog
@@ -80,7 +82,9 @@ class Front:
             at=self._backend.now(),
         )
         scope[REQUEST_NO] = exchange.no
-        if body is None:
+        if not self._is_ours(scope):
+            await self._answer(exchange, answers.refusal(421, "the Host of a request must be this machine's"))
+        elif body is None:
             await self._answer(exchange, answers.refusal(413, f"a body may have {MAX_BODY_BYTES} bytes"))
         elif path.startswith(faults.PREFIX):
             await self._api(exchange)
@@ -88,6 +92,13 @@ class Front:
             await self._misbehave(exchange)
         else:
             await self._app(scope, _replay(exchange.body, receive), self._watched(exchange))
+
+    def _is_ours(self, scope: Scope) -> bool:
+        """Say whether the request names this machine: a page of another name that resolves here must not get in."""
+        given = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+        name = given.rpartition(":")[0] if re.search(r":\d+$", given) else given
+        config = self._backend.config
+        return config.allow_remote or not name or name == config.host or is_loopback(name.strip("[]"))
 
     async def _api(self, exchange: _Exchange) -> None:
         if exchange.met:

@@ -197,11 +197,22 @@ def _record(fault: Fault, record: dict[str, Any]) -> dict[str, Any]:
             changed["status"] = fault.option("word", "completed")
         case "page-field", _ if "share_url" in record:
             changed[fault.option("is", "vimeo_url")] = changed.pop("share_url")
+        case "dates", _:
+            changed |= {
+                name: _dated(record[name], fault.option("is", "naive")) for name in ("created_at", "updated_at")
+            }
         case "missing", _:
             _without(changed, fault.option("field", "share_url"))
         case _:
             pass
     return changed
+
+
+def _dated(moment: str, form: str) -> str | int:
+    parsed = datetime.fromisoformat(moment)
+    if form == "epoch":
+        return int(parsed.timestamp())
+    return parsed.replace(tzinfo=None).isoformat(sep=" " if form == "blank" else "T")
 
 
 def _without(record: dict[str, Any], field: str) -> None:

@@ -16,6 +16,7 @@ CREATE TABLE requests (
     body    BLOB,
     at      TEXT NOT NULL
 );
+CREATE INDEX requests_with_bodies ON requests (no) WHERE body IS NOT NULL;
 
 -- What one accepted request said once for all its rows.
 CREATE TABLE batches (

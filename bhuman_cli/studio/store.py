@@ -1,6 +1,6 @@
-"""Owns the studio's SQLite file, the only one it has: the queue, the log, the callbacks owed. No HTTP, no rules.
+"""Owns what is kept: the queue, the log, the callbacks owed, campaigns and the like. No HTTP, no rules.
 
-One connection, used by one thread at a time. Several processes may share a home: work is claimed under an owner's name,
+Used by one thread at a time. Several processes may share a home: work is claimed under an owner's name,
 and an owner that died (its lock file can be locked) loses its claims. Every method that changes something has
 committed when it returns.
 """
@@ -8,18 +8,18 @@ committed when it returns.
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from bhuman_cli.studio import schema
+from bhuman_cli.studio.database import Database, Row
 from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow
 
 LOGGED_REQUESTS: Final = 50_000
 """Older entries of the request log are dropped: a studio may run for months."""
+
+LOGGED_BODIES: Final = 1_000
+"""Older bodies are dropped sooner: they may have 10 MiB, and they are people's data."""
 
 FINAL: Final = ("succeeded", "failed")
 
@@ -27,48 +27,22 @@ FINAL: Final = ("succeeded", "failed")
 class StudioStore:
     """The studio's memory on disk."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, opened: Database) -> None:
+        self._db = opened
+        self._writing = opened.writing
 
     @classmethod
     def open(cls, home: Path) -> Self:
-        """Open the queue in a studio's home, made if missing; may be done while a studio is running there."""
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = home / "studio.sqlite"
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-        os.close(descriptor)
-        db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = DELETE")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
-        store = cls(db)
-        store._migrate()
-        return store
+        """Open the queue in a studio's home, made if missing; may be done while a studio is running there.
+
+        Raises:
+            ServiceDown: the file can't be used.
+        """
+        return cls(Database.open(home / "studio.sqlite"))
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
-
-    def _migrate(self) -> None:
-        if self._db.execute("PRAGMA user_version").fetchone()[0] >= schema.VERSION:
-            return
-        with self._writing():
-            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in schema.DDL.split(";\n"):
-                    if statement.strip():
-                        self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {schema.VERSION}")
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     # --- requests -------------------------------------------------------------------------------------------------
 
@@ -86,6 +60,7 @@ class StudioStore:
             self._db.executemany("INSERT OR REPLACE INTO requests VALUES (?,?,?,?,?,?,?,?)", rows)
             if rows:
                 self._db.execute("DELETE FROM requests WHERE no <= ?", (rows[-1][0] - LOGGED_REQUESTS,))
+                self._db.execute(_FORGET_BODIES, (LOGGED_BODIES,))
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the log: no, method, path, query, status, fault, body (bytes or None), at."""
@@ -169,12 +144,12 @@ class StudioStore:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def generation(self, identifier: str) -> sqlite3.Row | None:
+    def generation(self, identifier: str) -> Row | None:
         """Return one generation with what its request said, or None."""
-        row: sqlite3.Row | None = self._db.execute(f"{_GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
+        row: Row | None = self._db.execute(f"{_GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
         return row
 
-    def generations(self, kind: str, target_id: str, *, offset: int, limit: int) -> tuple[int, list[sqlite3.Row]]:
+    def generations(self, kind: str, target_id: str, *, offset: int, limit: int) -> tuple[int, list[Row]]:
         """Return how many generations a target has, and one page of them, oldest first."""
         where = "WHERE b.target_kind = ? AND b.target_id = ?"
         total = self._db.execute(
@@ -187,7 +162,7 @@ class StudioStore:
         ).fetchall()
         return total, rows
 
-    def latest(self, limit: int) -> list[sqlite3.Row]:
+    def latest(self, limit: int) -> list[Row]:
         """Return the newest generations, newest first."""
         return self._db.execute(f"{_GENERATIONS} ORDER BY g.seq DESC LIMIT ?", (limit,)).fetchall()
 
@@ -197,7 +172,7 @@ class StudioStore:
 
     # --- working --------------------------------------------------------------------------------------------------
 
-    def claim(self, owner: str, limit: int) -> list[sqlite3.Row]:
+    def claim(self, owner: str, limit: int) -> list[Row]:
         """Take up to `limit` queued generations for this owner, oldest first; nobody else gets them."""
         with self._writing():
             taken = [
@@ -272,7 +247,7 @@ class StudioStore:
                 [(identifier, event, url, due_s) for identifier in identifiers for event in events],
             )
 
-    def owed(self, now_s: float, limit: int, *, any_order: bool = False) -> list[sqlite3.Row]:
+    def owed(self, now_s: float, limit: int, *, any_order: bool = False) -> list[Row]:
         """Return callbacks that are due; a whatsapp.ready only after its completion is settled, unless any_order."""
         after = (
             "AND (event = 'completion' OR ? OR NOT EXISTS (SELECT 1 FROM callbacks earlier WHERE earlier.outcome = ''"
@@ -342,6 +317,12 @@ class StudioStore:
 _GENERATIONS: Final = (
     "SELECT g.*, b.request_no, b.route, b.target_kind, b.target_id, b.variables, b.backgrounds, b.options,"
     " b.callback_url, b.whatsapp, b.template, b.accepted_at FROM generations g JOIN batches b ON b.no = g.batch_no"
+)
+
+
+_FORGET_BODIES: Final = (
+    "UPDATE requests SET body = NULL WHERE body IS NOT NULL AND no <="
+    " (SELECT no FROM requests WHERE body IS NOT NULL ORDER BY no DESC LIMIT 1 OFFSET ?)"
 )
 
 

@@ -47,7 +47,7 @@ async def read(studio: StudioProcess, ids: list[str]) -> float:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for identifier in share:
             writer.write(
-                f"GET /api/ai_studio/generated_video_by_id?id={identifier} HTTP/1.1\r\nhost: studio\r\n\r\n".encode()
+                f"GET /api/ai_studio/generated_video_by_id?id={identifier} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
             )
             head = await reader.readuntil(b"\r\n\r\n")
             size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])

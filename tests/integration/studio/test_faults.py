@@ -43,9 +43,8 @@ def order_raw(studio: RunningStudio, *, timeout: float = 10) -> bytes:
     head = "".join(f"{key}: {value}\r\n" for key, value in studio.basic.items())
     address = urlsplit(studio.base_url)
     with socket.create_connection((address.hostname or "", address.port or 0), timeout=timeout) as connection:
-        request = (
-            f"POST /api/ai_studio/pipeline/campaign HTTP/1.1\r\nhost: x\r\n{head}content-length: {len(body)}\r\n\r\n"
-        )
+        line = "POST /api/ai_studio/pipeline/campaign HTTP/1.1"
+        request = f"{line}\r\nhost: localhost\r\n{head}content-length: {len(body)}\r\n\r\n"
         connection.sendall(request.encode() + body)
         received = b""
         while chunk := connection.recv(65536):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sqlite3
 import stat
 import sys
 import uuid
@@ -13,9 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from bhuman_cli.errors import UsageError
+from bhuman_cli.errors import ServiceDown, UsageError
 from bhuman_cli.studio import front
 from bhuman_cli.studio.config import StudioConfig
+from bhuman_cli.studio.store import StudioStore
 from tests.support.studio import RunningStudio, running_studio
 
 
@@ -64,7 +67,9 @@ def test_only_loopback_is_bound_unless_allowed(tmp_path: Path, host: str) -> Non
 )
 def test_there_is_no_way_out_of_the_media_folder(studio: RunningStudio, tail: str) -> None:
     identifier = one_video(studio)
-    answer = raw(studio, f"GET /media/{identifier}/{tail} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+    answer = raw(
+        studio, f"GET /media/{identifier}/{tail} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode()
+    )
     assert answer.startswith(b"HTTP/1.1 404")
     assert b"SQLite" not in answer
 
@@ -73,7 +78,7 @@ def test_there_is_no_way_out_of_the_media_folder(studio: RunningStudio, tail: st
     "path", ["/swagger-ui/..%2f__init__.py", "/swagger-ui/core.py", "/video/..%2f..", "/media/x/video.mp4"]
 )
 def test_other_folders_hold_nothing_either(studio: RunningStudio, path: str) -> None:
-    answer = raw(studio, f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+    answer = raw(studio, f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
     assert answer.split(b" ")[1] in {b"404", b"422"}
 
 
@@ -97,9 +102,8 @@ def test_a_body_at_the_limit_is_looked_at(studio: RunningStudio) -> None:
 def test_a_client_that_leaves_in_the_middle_leaves_nothing(studio: RunningStudio) -> None:
     address = urlsplit(studio.base_url)
     with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as connection:
-        connection.sendall(
-            b'POST /api/ai_studio/pipeline/campaign HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n{"campaign_id"'
-        )
+        head = b"POST /api/ai_studio/pipeline/campaign HTTP/1.1\r\nhost: localhost\r\ncontent-length: 500\r\n\r\n"
+        connection.sendall(head + b'{"campaign_id"')
     assert requests.get(studio.base_url, timeout=10).status_code == 200
     assert studio.accepted() == []
 
@@ -173,3 +177,37 @@ def test_a_nul_in_a_value_is_kept(studio: RunningStudio) -> None:
     answer = requests.post(studio.api("pipeline/campaign"), json=body, headers=studio.basic, timeout=10)
     assert answer.status_code == 200
     assert studio.accepted()[0]["text"] == ["x\x00y"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8787", 200),
+        ("localhost", 200),
+        ("[::1]:80", 200),
+        ("rebound.example.com", 421),
+        ("127.0.0.1.example.com:80", 421),
+        ("192.168.1.4", 421),
+    ],
+)
+def test_a_name_that_was_made_to_point_here_gets_nothing(studio: RunningStudio, host: str, status: int) -> None:
+    for path in ("/", "/api/ai_studio/campaigns"):
+        answer = requests.get(studio.base_url + path, headers={**studio.bearing, "Host": host}, timeout=10)
+        assert answer.status_code == status
+
+
+def test_a_store_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "studio.sqlite").write_bytes(b"not a database, but long enough to be looked at" * 40)
+    with pytest.raises(ServiceDown, match="can't be used"):
+        StudioStore.open(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ServiceDown, match="can't be used"):
+        StudioStore.open(tmp_path / "file")
+
+
+def test_a_store_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+    with contextlib.closing(StudioStore.open(tmp_path)), sqlite3.connect(tmp_path / "studio.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(ServiceDown, match="newer"):
+        StudioStore.open(tmp_path)

@@ -62,7 +62,7 @@ def test_faults_that_are_read(text: str, expected: faults.Fault) -> None:
         "GET *: explode",
         "GET *: late seconds=1",
         "callback: 429",
-        "GET *: 429 retry-after=soon",
+        "GET *: slow seconds=soon",
         "GET *: 429 shape=round",
         "GET *: 42",
         "GET *: 999",

@@ -99,3 +99,20 @@ def test_request_numbers_are_never_given_twice(store: stores.StudioStore, tmp_pa
     with contextlib.closing(stores.StudioStore.open(tmp_path / "home")) as other:
         starts = [store.reserve_numbers(10), other.reserve_numbers(10), store.reserve_numbers(10)]
     assert starts == [1, 11, 21]
+
+
+def test_old_bodies_are_forgotten_before_their_entries(
+    store: stores.StudioStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "LOGGED_BODIES", 2)
+    for number, method in enumerate(["POST", "GET", "POST", "GET", "POST"], 1):
+        body = b"{}" if method == "POST" else None
+        entry = LogEntry(no=number, method=method, path="/", query="", status=200, fault="", body=body, at="n")
+        store.log([entry])
+    assert [(entry["no"], entry["body"]) for entry in store.requests()] == [
+        (1, None),
+        (2, None),
+        (3, b"{}"),
+        (4, None),
+        (5, b"{}"),
+    ]
