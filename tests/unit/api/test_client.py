@@ -1,86 +1,26 @@
-"""The endpoints: what is asked, with which credentials, how often, and what the answers become."""
+"""Reading through the client: what is asked, with which credentials, how often, and what answers become."""
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
 import responses
-from responses import matchers
 
 from bhuman_cli.api.client import Client
 from bhuman_cli.api.limiter import Limiter
-from bhuman_cli.credentials import Credentials
 from bhuman_cli.domain import Target, TargetKind
-from bhuman_cli.errors import ApiError, ExitCode, InDoubtError, ServiceDown
+from bhuman_cli.errors import ApiError, ExitCode, ServiceDown
 from tests.support.clocks import HeldClock
+from tests.unit.api.conftest import API, BASE, BASIC, BEARER, Make, auth, enveloped, query
 
-BASE = "https://studio.example"
-API = f"{BASE}/api/ai_studio"
 ID = "c10ee155-6202-4cec-9a40-dde536e2ab4e"
-BASIC = "Basic " + base64.b64encode(b"id:canary-secret").decode()
-BEARER = "Bearer canary-token"
 RECORD = {"id": ID, "status": "succeeded", "url": "https://a/v.mp4", "text": ["Alex"], "row_index": 0}
 CAMPAIGN = Target(service=BASE, kind=TargetKind.CAMPAIGN, api_id="c" * 8)
 INSTANCE = Target(service=BASE, kind=TargetKind.INSTANCE, api_id="i" * 8)
-
-Make = Callable[..., Client]
-
-
-@pytest.fixture
-def clock() -> HeldClock:
-    return HeldClock()
-
-
-@pytest.fixture
-def notices() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def make(clock: HeldClock, notices: list[str]) -> Iterator[Make]:
-    made: list[Client] = []
-
-    def build(*, basic: bool = True, bearer: bool = False, base: str = BASE) -> Client:
-        held = Credentials(
-            basic=BASIC.removeprefix("Basic ") if basic else None,
-            bearer="canary-token" if bearer else None,
-            source="test",
-        )
-        pace = Limiter(clock, rate_per_s=None)
-        made.append(Client(base, held, clock=clock, limiter=pace, user_agent="test", on_notice=notices.append))
-        return made[-1]
-
-    yield build
-    for client in made:
-        client.close()
-
-
-@pytest.fixture
-def http() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
-        yield mock
-
-
-def auth(value: str | None) -> Any:
-    def match(request: requests.PreparedRequest) -> tuple[bool, str]:
-        found = request.headers.get("Authorization")
-        return found == value, f"Authorization is {found}"
-
-    return match
-
-
-def query(**pairs: str) -> Any:
-    return matchers.query_param_matcher(pairs)
-
-
-def enveloped(result: Any) -> dict[str, Any]:
-    return {"code": 200, "result": result}
 
 
 def test_a_generation_is_asked_for_without_credentials(make: Make, http: responses.RequestsMock) -> None:
@@ -187,28 +127,6 @@ def test_campaigns_and_instances(make: Make, http: responses.RequestsMock) -> No
     assert client.campaign("none") is None
 
 
-def test_creating_and_changing(make: Make, http: responses.RequestsMock) -> None:
-    body = matchers.json_params_matcher
-    http.post(f"{API}/campaign", json=enveloped({"id": "new"}), match=[body({"name": "x"})])
-    http.put(f"{API}/video_instance", json=enveloped(None), match=[body({"id": "i", "name": "y"}), query(id="i")])
-    http.post(
-        f"{API}/webhook", json=enveloped({"id": "w"}), match=[body({"name": "n", "webhook": "https://h"}), auth(BASIC)]
-    )
-    http.post(
-        f"{API}/speakeasy_projects/import",
-        json=enveloped("instance-id"),
-        match=[body({"project_id": "p", "workspace_id": "w"}), auth(BASIC)],
-    )
-    http.post(f"{API}/videos_preview", json=enveloped({"x": 1}), match=[body({"a": 1})])
-    client = make()
-    assert client.create(TargetKind.CAMPAIGN, {"name": "x"}) == {"id": "new"}
-    assert client.update(TargetKind.INSTANCE, "i", {"name": "y"}) is None
-    assert client.create_webhook("n", "https://h") == {"id": "w"}
-    assert client.import_speakeasy("p", "w") == "instance-id"
-    assert client.videos_preview({"a": 1}) == {"x": 1}
-    assert client.polls == 0
-
-
 def test_webhooks_and_projects(make: Make, http: responses.RequestsMock) -> None:
     http.get(f"{API}/webhook", json=enveloped([{"id": "w"}]))
     http.get(f"{API}/speakeasy_projects", json=[{"id": "p"}])
@@ -247,44 +165,6 @@ def test_retry_after_is_kept_and_said(
     assert notices == ["the service asked for a pause of 2 min"]
 
 
-@pytest.mark.parametrize("status", [500, 503, 429])
-def test_anything_but_a_get_is_sent_once(make: Make, http: responses.RequestsMock, status: int) -> None:
-    http.post(f"{API}/webhook", status=status, json={"error": "x"})
-    with pytest.raises(ApiError):
-        make().create_webhook("n", "https://h")
-    assert len(http.calls) == 1
-
-
-def test_a_change_without_an_answer_is_in_doubt(make: Make, http: responses.RequestsMock) -> None:
-    http.post(f"{API}/webhook", body=requests.ReadTimeout("x"))
-    with pytest.raises(InDoubtError, match="may have been carried out"):
-        make().create_webhook("n", "https://h")
-    assert len(http.calls) == 1
-
-
-def test_a_change_that_was_not_sent_is_not_in_doubt(make: Make, http: responses.RequestsMock) -> None:
-    http.post(f"{API}/webhook", body=requests.ConnectTimeout("x"))
-    with pytest.raises(ServiceDown, match="no connection within 5 s"):
-        make().create_webhook("n", "https://h")
-
-
-@pytest.mark.parametrize(
-    ("payload", "status"),
-    [
-        ({"code": 1001, "error": "credits"}, 1001),
-        ({"code": 200, "result": {"error": "credits"}}, 400),
-        ({"code": 0, "error": "x"}, 400),
-    ],
-)
-def test_a_failure_inside_200_is_a_failure(
-    make: Make, http: responses.RequestsMock, payload: dict[str, Any], status: int
-) -> None:
-    http.post(f"{API}/webhook", json=payload)
-    with pytest.raises(ApiError) as caught:
-        make().create_webhook("n", "https://h")
-    assert caught.value.status == status
-
-
 @pytest.mark.parametrize("body", [b"<html>sign in</html>", b"", b"{"])
 def test_a_good_status_around_something_else_is_no_good_answer(
     make: Make, http: responses.RequestsMock, body: bytes
@@ -307,25 +187,6 @@ def test_a_server_that_repeats_the_key_does_not_reach_the_message(make: Make, ht
         make(bearer=True).webhooks()
     assert "canary" not in json.dumps(caught.value.as_json())
     assert BASIC.removeprefix("Basic ") not in caught.value.message
-
-
-def test_any_other_request(make: Make, http: responses.RequestsMock) -> None:
-    http.get(f"{BASE}/other", status=418, body=b"tea", match=[query(a="1"), auth(BASIC)])
-    http.post(f"{BASE}/other", status=401, match=[auth(BASIC), matchers.json_params_matcher({"x": 1})])
-    http.delete(f"{BASE}/other", body=b"", match=[auth(BEARER)])
-    client = make(bearer=True)
-    answer = client.request("GET", "/other", query=(("a", "1"),))
-    assert (answer.status, answer.body) == (418, b"tea")
-    assert client.request("POST", "/other", body=b'{"x": 1}').status == 401, "not tried again with the token"
-    client.request("DELETE", "/other", auth=("bearer",))
-
-
-def test_probing_says_what_the_service_thinks(make: Make, http: responses.RequestsMock) -> None:
-    http.get(f"{API}/speakeasy_projects", status=403, json={"error": "no"}, match=[auth(BASIC)])
-    http.get(f"{API}/webhook", json=enveloped([]), match=[auth(BASIC)])
-    client = make()
-    assert client.probe("speakeasy_projects", "basic") == (403, "no")
-    assert client.probe("webhook", "basic") == (200, "")
 
 
 def test_a_client_without_credentials_asks_openly(clock: HeldClock, http: responses.RequestsMock) -> None:
