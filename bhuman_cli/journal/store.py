@@ -142,6 +142,7 @@ def _connect(database: str) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.execute("PRAGMA synchronous=EXTRA")
     connection.execute("PRAGMA cache_size=-32768")
+    connection.execute("PRAGMA secure_delete=ON")  # what a person deletes is gone from the file, too
     connection.execute("PRAGMA temp_store=FILE")
     return connection
 

@@ -1,0 +1,99 @@
+"""`bhuman resume` as a process: continuing without the file, and what people decide about doubts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import plain_service
+from tests.support.desk import Desk
+from tests.support.plain_service import PlainService
+
+
+@pytest.fixture
+def service() -> Iterator[PlainService]:
+    with plain_service.running() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path, service: PlainService) -> Desk:
+    return Desk(tmp_path, service.url)
+
+
+def lost(service: PlainService) -> plain_service.Post:
+    """Accept a request, but close the connection without an answer."""
+
+    def post(body: dict[str, object]) -> None:
+        service.accept(body)
+
+    return post
+
+
+def test_it_continues_without_the_file_at_the_run_s_own_service(desk: Desk, service: PlainService) -> None:
+    desk.people(3)
+    begun = desk.render("people.csv", "--no-wait", "--json")
+    assert (begun.code, begun.document["next"]) == (0, f"bhuman resume {begun.document['run_id']}")
+    (desk.folder / "people.csv").unlink()
+    # The environment names no service: the run's own is used, not the default one.
+    ended = desk.run("resume", "--poll-interval", "0.05", "--json", env={"BHUMAN_BASE_URL": None})
+    assert ended.code == 0
+    assert (ended.rows["succeeded"], ended.rows["submitted"], ended.rows["reused"]) == (3, 0, 3)
+    assert desk.column("first_name") == ["Name0", "Name1", "Name2"]
+    assert all(url.startswith("https://assets.example/") for url in desk.column("url"))
+    again = desk.run("resume")
+    assert (again.code, again.out) == (0, "")
+    assert len(service.bodies) == 1
+
+
+def test_another_service_in_the_environment_is_refused(desk: Desk, service: PlainService) -> None:
+    desk.people(1)
+    run_id = desk.render("people.csv", "--no-wait", "--json").document["run_id"]
+    ended = desk.run("resume", run_id, env={"BHUMAN_BASE_URL": "https://other.example"})
+    assert ended.code == 2
+    assert "other.example" in ended.err
+    assert f"BHUMAN_BASE_URL={service.url} bhuman resume {run_id}" in ended.err
+
+
+def test_resend_pays_again_and_says_so(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    service.posts = [lost(service)]
+    doubtful = desk.render("people.csv", "--json")
+    assert (doubtful.code, doubtful.rows["in_doubt"]) == (9, 2)
+    assert doubtful.error["code"] == "in_doubt"
+    run_id = doubtful.document["run_id"]
+    # Nothing is sent by itself, however often it is asked.
+    for command in (["render", "people.csv"], ["resume"], ["resume", "--all"]):
+        assert desk.run(*command, "--poll-interval", "0.05").code == 9
+    assert len(service.bodies) == 1
+    resent = desk.run("resume", run_id, "--in-doubt", "resend", "--poll-interval", "0.05")
+    assert "2 rows are sent again; they may be paid twice" in resent.err
+    assert (resent.code, len(service.bodies)) == (6, 1), "a superseded run never sends"
+    assert "was superseded by" in resent.err
+    newest = json.loads(desk.run("runs", "--json").out)["runs"][0]["run_id"]
+    ended = desk.run("resume", newest, "--poll-interval", "0.05", "--json")
+    assert (ended.code, ended.rows["succeeded"], len(service.bodies)) == (0, 2, 2)
+
+
+def test_abandoned_rows_are_failed_and_need_retry_failed(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    service.posts = [lost(service)]
+    run_id = desk.render("people.csv", "--json").document["run_id"]
+    given_up = desk.run("resume", run_id, "--in-doubt", "abandon", "--json")
+    assert (given_up.code, given_up.rows["failed"]) == (5, 2)
+    assert all("may have been accepted" in message for message in desk.column("message"))
+    assert desk.render("people.csv").code == 5
+    assert len(service.bodies) == 1
+    retried = desk.render("people.csv", "--retry-failed", "--json")
+    assert (retried.code, retried.rows["succeeded"], len(service.bodies)) == (0, 2, 2)
+
+
+def test_wrong_words_are_refused_before_anything_happens(desk: Desk, service: PlainService) -> None:
+    for arguments in (["--in-doubt", "perhaps"], ["--all", "--in-doubt", "resend"], ["r0000000000"]):
+        ended = desk.run("resume", *arguments)
+        assert ended.code == 2, arguments
+        assert ended.err.startswith("error: ")
+    assert service.seen == []

@@ -1,0 +1,114 @@
+"""`bhuman runs` and `bhuman status` as processes: what the journal tells, the service adds, and can be forgotten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import plain_service
+from tests.support.desk import Desk
+from tests.support.plain_service import PlainService
+
+
+@pytest.fixture
+def service() -> Iterator[PlainService]:
+    with plain_service.running() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path, service: PlainService) -> Desk:
+    return Desk(tmp_path, service.url)
+
+
+def test_before_the_first_run_there_is_nothing_and_no_journal_is_made(desk: Desk) -> None:
+    ended = desk.run("runs")
+    assert (ended.code, ended.out, ended.err) == (0, "", "there are no runs\n")
+    assert not desk.home.exists()
+
+
+def test_runs_are_listed_filtered_and_shown(desk: Desk) -> None:
+    desk.people(2)
+    desk.people(1, name="others.csv", start=5)
+    first = desk.render("people.csv", "--json").document["run_id"]
+    second = desk.render("others.csv", "--no-wait", "--json").document["run_id"]
+    listed = json.loads(desk.run("runs", "--json").out)["runs"]
+    assert [(item["run_id"], item["state"]) for item in listed] == [(second, "unfinished"), (first, "finished")]
+    assert listed[1]["rows"] == {"total": 2, "succeeded": 2}
+    assert desk.run("runs", "--state", "finished").out.split("\t")[0] == first
+    assert desk.run("runs", "--file", "others").out.split("\t")[0] == second
+    assert desk.run("runs", "--state", "odd").code == 2
+    shown = desk.run("status", second)
+    assert shown.code == 6
+    assert f"next\tbhuman resume {second}" in shown.out
+    assert json.loads(desk.run("status", first, "--json").out)["exit_code"] == 0
+
+
+def test_status_of_a_generation_asks_the_service_and_names_the_row(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    run_id = desk.render("people.csv", "--no-wait", "--json").document["run_id"]
+    key = service.accepted[1]["id"]
+    found = json.loads(desk.run("status", key, "--json").out)
+    assert (found["kind"], found["status"], found["run_id"], found["row_index"]) == (
+        "generation",
+        "succeeded",
+        run_id,
+        1,
+    )
+    assert found["url"] == f"https://assets.example/{key}.mp4"
+    # The id is the access: no credentials are needed for it.
+    bare = desk.run("status", key, env={"BHUMAN_API_KEY_ID": None, "BHUMAN_API_KEY_SECRET": None})
+    assert bare.code == 0
+    gone = desk.run("status", key, "--json", env={"BHUMAN_BASE_URL": "http://127.0.0.1:9"})
+    assert json.loads(gone.out)["status"] == "queued"
+    assert "this is what the journal knows" in gone.err
+
+
+def test_status_of_a_campaign_uses_its_list_or_says_that_it_is_the_journal(desk: Desk, service: PlainService) -> None:
+    desk.people(3)
+    assert desk.render("people.csv").code == 0
+    url = f"https://app.bhuman.ai/campaign/generatedVideos/{plain_service.CAMPAIGN_ID}"
+    closed = desk.run("status", url, "--json")
+    assert "this is what the journal knows" in closed.err
+    assert "BHUMAN_TOKEN" in closed.err
+    assert json.loads(closed.out)["source"] == "journal"
+    service.lists_open = True
+    opened = desk.run("status", url, "--json", env={"BHUMAN_TOKEN": plain_service.TOKEN})
+    document = json.loads(opened.out)
+    assert (document["source"], document["rows"], opened.code) == ("service", {"total": 3, "succeeded": 3}, 0)
+    unknown = desk.run("status", "--kind", "campaign", "00000000-0000-4000-8000-00000000dead")
+    assert unknown.code == 4
+
+
+def test_forgetting_values_keeps_what_was_paid(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    run_id = desk.render("people.csv", "--json").document["run_id"]
+    assert desk.run("runs", "delete", run_id).code == 0
+    held = (desk.home / "journal.sqlite3").read_bytes()
+    for value in (b"Name0", b"Company 1", b"assets.example"):
+        assert value not in held, "a deleted value is still in the file"
+    assert "forgotten" in desk.run("runs").out
+    again = desk.render("people.csv", "--json")
+    assert (again.code, again.rows["reused"], again.rows["submitted"], len(service.bodies)) == (0, 2, 0, 1)
+    assert all(url.startswith("https://assets.example/") for url in desk.column("url"))
+
+
+def test_forgetting_payments_is_confirmed_in_full_and_pays_again(desk: Desk, service: PlainService) -> None:
+    desk.people(1)
+    run_id = desk.render("people.csv", "--json").document["run_id"]
+    refused = desk.run("runs", "delete", run_id, "--forget-payments", "--yes")
+    assert (refused.code, f"--confirm {run_id}" in refused.err) == (7, True)
+    assert desk.run("runs", "delete", run_id, "--forget-payments", "--confirm", run_id).code == 0
+    (desk.folder / "people.results.csv").unlink()
+    assert desk.render("people.csv", "--json").rows["submitted"] == 1
+    assert len(service.bodies) == 2
+
+
+def test_an_unfinished_run_is_not_forgotten(desk: Desk) -> None:
+    desk.people(1)
+    run_id = desk.render("people.csv", "--no-wait", "--json").document["run_id"]
+    ended = desk.run("runs", "delete", run_id)
+    assert (ended.code, f"bhuman resume {run_id}" in ended.err) == (2, True)
