@@ -197,6 +197,29 @@ def test_a_mail_merge_has_a_name_of_its_own(rendered: Rendered, capsys: pytest.C
     assert "bhuman export -o people.xlsx" in err
 
 
+def test_a_gallery_opens_when_asked_and_shows_no_strangers_files(
+    rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("typer.launch", opened.append)
+    (tmp_path / "manifest.csv").write_text("not,ours\n")
+    page = tmp_path / "g.html"
+    code, out, _ = run(capsys, "gallery", rendered.table, "-o", page, "--media", tmp_path, "--open", "--json")
+    assert (code, json.loads(out)["rows"], opened) == (0, 8, [page.as_uri()])
+    assert all(card["v"].startswith(rendered.service.base_url) for card in _cards(page))
+    assert run(capsys, "gallery", rendered.table, "-o", tmp_path / "no" / "such" / "folder.html")[0] == 2
+
+
+def test_without_a_run_there_is_a_hint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BHUMAN_HOME", str(tmp_path))
+    code, _, err = run(capsys, "gallery")
+    assert code == 2
+    assert "no run with a finished video yet" in err
+    assert "hint: bhuman runs" in err
+
+
 def test_export_leaves_other_files_alone(
     rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli import domain, errors
-from bhuman_cli.delivery import addresses, batch, fetch
+from bhuman_cli.delivery import addresses, batch, fetch, media
 from bhuman_cli.delivery.media import What
 from tests.support import media_files, media_server
 from tests.support.media_server import Answer, MediaServer
@@ -227,6 +228,92 @@ def test_a_pinned_address_still_has_to_prove_its_name(
         (downgraded,) = _get([_row(2, down.replace("http://127.0.0.1", "https://media.invalid"))], tmp_path / "b",
                              replace(kit, policy=policy))  # fmt: skip
     assert "from https to http" in downgraded.reason
+
+
+def test_the_next_address_is_tried_where_one_does_not_answer(
+    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+) -> None:
+    port = server.base_url.rsplit(":", maxsplit=1)[1]
+    server.put("/v.mp4", GOOD)
+    policy = addresses.Policy(allow_private=True, resolve=lambda host, port: ["127.0.0.9", "127.0.0.1"])
+    (done,) = _get([_row(0, f"http://media.invalid:{port}/v.mp4")], tmp_path, replace(kit, policy=policy))
+    assert done.state == "fetched"
+
+
+def test_a_proxy_of_the_environment_is_used(
+    server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.base_url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    def nowhere(host: str, port: int) -> list[str]:
+        raise addresses.Unreachable("only the proxy knows")
+
+    server.put("http://media.invalid/v.mp4", GOOD)
+    policy = addresses.Policy(resolve=nowhere)
+    (done,) = _get([_row(0, "http://media.invalid/v.mp4")], tmp_path, replace(kit, policy=policy))
+    assert (done.state, server.asked.total()) == ("fetched", 1)
+
+
+def test_a_body_that_is_packed_against_our_wish_is_unpacked(
+    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+) -> None:
+    packed = Answer(gzip.compress(media_files.mp4()), headers={"Content-Encoding": "gzip"})
+    (done,) = _get([_row(0, server.put("/v.mp4", packed))], tmp_path, kit)
+    assert (done.state, done.job.path.read_bytes()) == ("fetched", media_files.mp4())
+
+
+def test_a_body_without_end_is_given_up(
+    server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(media.LIMIT_BYTES, What.VIDEO, 1_000)
+    (done,) = _get([_row(0, server.put("/v.mp4", GOOD))], tmp_path, kit)
+    assert done.state == "failed"
+    assert "larger than 1000 bytes" in done.reason
+
+
+def test_a_server_that_trickles_is_given_up(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+    class Hurried(StillClock):
+        def monotonic_s(self) -> float:
+            self.slept.append(1_000.0)
+            return sum(self.slept)
+
+    (done,) = _get([_row(0, server.put("/v.mp4", GOOD))], tmp_path, replace(kit, clock=Hurried()))
+    assert (done.state, done.reason) == ("failed", "the server is too slow")
+
+
+def test_other_answers_are_final(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+    (done,) = _get([_row(0, server.put("/v.mp4", Answer(status=418)))], tmp_path, kit)
+    assert (done.state, server.asked["/v.mp4"]) == ("failed", 1)
+    assert "418" in done.reason
+
+
+def test_a_file_that_can_not_be_written_is_one_files_failure(
+    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+) -> None:
+    rows = [_row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(2)]
+    (tmp_path / "0000-Ann.mp4.part").mkdir()
+    first, second = _get(rows, tmp_path, kit)
+    assert (first.state, second.state) == ("failed", "fetched")
+    assert "can't be written" in first.reason
+
+
+def test_a_folder_that_is_a_file_is_a_plain_message(kit: fetch.Kit, tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("")
+    with pytest.raises(errors.UsageError, match="choose a folder"):
+        _get([], tmp_path / "m", kit)
+
+
+def test_a_decoder_has_the_last_word(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def probe(path: Path, what: What) -> str:
+        seen.append(f"{path.name} {what}")
+        return "the file is damaged" if len(seen) == 1 else ""
+
+    (done,) = _get([_row(0, server.put("/v.mp4", GOOD))], tmp_path, replace(kit, probe=probe))
+    assert (done.state, seen) == ("fetched", ["0000-Ann.mp4.part video"] * 2)
 
 
 def test_no_credentials_and_no_cookies_travel(

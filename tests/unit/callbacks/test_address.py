@@ -63,3 +63,13 @@ def test_a_public_url_that_leaks_is_refused(text: str) -> None:
         address.public_url(text)
     assert address.public_url("https://h.example/path/") == "https://h.example/path"
     assert address.public_url("http://127.0.0.1:8080") == "http://127.0.0.1:8080"
+
+
+def test_a_folder_that_can_not_be_used_is_a_plain_message(tmp_path: Path) -> None:
+    taken = tmp_path / "file"
+    taken.write_text("")
+    with pytest.raises(errors.JournalError, match="can't be written"):
+        address.save(taken / "state", address.Address(base_url="https://a.example", secret="s" * 32))
+    with pytest.raises(errors.JournalError, match="can't be written"), address.held(taken / "state"):
+        pass
+    assert address.load(taken / "state") is None

@@ -54,3 +54,8 @@ def test_the_end_does_not_depend_on_the_order_or_on_duplicates(order: list[Gener
 def test_two_generations_do_not_mix() -> None:
     with pytest.raises(ValueError, match="two generations"):
         merge.onto(DONE, Generation(id=GenerationId("b"), status="failed"))
+
+
+def test_no_event_is_no_state() -> None:
+    with pytest.raises(ValueError, match="no event"):
+        merge.all_of([])

@@ -101,3 +101,12 @@ def test_what_is_synced_is_synced_in_full(tmp_path: Path) -> None:
         connection = store._connect()
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 3
+
+
+def test_a_reader_can_not_forget(tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / "c") as store:
+        store.add([event()])
+    with EventStore.open(tmp_path / "c", read_only=True) as reader:
+        with pytest.raises(errors.JournalError):
+            reader.forget(["id-0"])
+        assert len(reader.of("id-0")) == 1

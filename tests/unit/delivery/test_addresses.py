@@ -63,3 +63,25 @@ def test_a_base_url_at_a_private_address_opens_that_one_only() -> None:
 def test_only_plain_http_links_are_followed(url: str) -> None:
     with pytest.raises(addresses.Refused):
         addresses.Policy(resolve=_names(h="8.8.8.8")).checked(url)
+
+
+def test_a_name_without_address_is_left_to_the_proxy_if_there_is_one() -> None:
+    def nowhere(host: str, port: int) -> Sequence[str]:
+        raise addresses.Unreachable("no address")
+
+    policy = addresses.Policy(base_url="http://studio.invalid", resolve=nowhere)
+    assert policy.checked("https://h/v.mp4", by_proxy=True) == []
+    with pytest.raises(addresses.Unreachable):
+        policy.checked("https://h/v.mp4")
+
+
+def test_a_proxy_does_not_open_the_private_network() -> None:
+    policy = addresses.Policy(resolve=_names(h="10.0.0.1"))
+    with pytest.raises(addresses.Refused):
+        policy.checked("https://h/v.mp4", by_proxy=True)
+
+
+def test_the_systems_resolver_is_asked_and_its_failures_are_ours() -> None:
+    assert "127.0.0.1" in addresses.resolve("127.0.0.1", 80)
+    with pytest.raises(addresses.Unreachable):
+        addresses.resolve("a..b", 80)

@@ -63,7 +63,8 @@ def test_an_unknown_status_is_text_too() -> None:
 
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "data:text/html,x", "vbscript:x",
-            "\x01javascript:alert(1)", "//host/x", "/x", "http:", "https://", "ht\ntps://h/", "about:blank", "blob:http://h/x"],
+            "\x01javascript:alert(1)", "//host/x", "/x", "http:", "https://", "ht\ntps://h/", "about:blank", "http://[::1",
+            "blob:http://h/x"],
 )  # fmt: skip
 def test_only_three_schemes_become_links(url: str) -> None:
     (card,) = cards(

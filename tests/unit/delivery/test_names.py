@@ -92,3 +92,13 @@ def test_a_cell_never_leaves_the_folder(text: str) -> None:
 def test_a_template_that_can_not_work_is_refused_before_anything_is_fetched(template: str, said: str) -> None:
     with pytest.raises(errors.UsageError, match=said):
         names.check(template, ["who", "row_index"])
+
+
+def test_a_number_s_width_applies_to_numbers_only() -> None:
+    rows = [{"row_index": "3", "zip": "007", "who": "x7"}]
+    assert names.stems("{row_index:03}-{zip:05d}-{who:04d}", rows) == ["003-00007-x7"]
+
+
+def test_a_cut_name_does_not_lose_half_a_letter() -> None:
+    text = "a" * (names.MAX_BYTES - 1) + "e\u0323\u0301"
+    assert names.safe(text).rstrip("a") in {"", "ẹ"}
