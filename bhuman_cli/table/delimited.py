@@ -11,6 +11,7 @@ import collections
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -22,6 +23,8 @@ from bhuman_cli.table.source import Source
 CANDIDATES: Final = (",", ";", "\t", "|")
 NAMED: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 MAX_CELL_CHARS: Final = 8 << 20
+# A results file of ours says what cuts it, also where nobody would guess that.
+_OURS: Final = re.compile(r'row_index"?([^\w"])"?(?:bhuman_)*id"?\1"?(?:bhuman_)*status"?\1')
 _SAMPLE_CHARS: Final = 64 << 10
 _SAMPLE_ROWS: Final = 50
 
@@ -57,6 +60,8 @@ def detect(source: Source, coding: encodings.TextCoding, wanted: str | None, hea
         return Dialect(delimiter=chosen(wanted), skip=skip)
     if named:
         return Dialect(delimiter=named, skip=skip)
+    if lines[skip:] and (ours := _OURS.search(lines[skip])):
+        return Dialect(delimiter=ours[1], skip=skip)
     first = "\t" if source.suffix == ".tsv" else ","
     return Dialect(delimiter=_evenest(lines[skip:], len(sample) >= _SAMPLE_CHARS, first), skip=skip)
 

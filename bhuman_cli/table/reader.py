@@ -6,6 +6,7 @@ Delimited text is read by `delimited` (which says why not by pandas), workbooks 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from bhuman_cli.table import archives, delimited, encodings, jsonrows, records, 
 TEXT_KINDS: Final = {".csv": "csv", ".tsv": "tsv", ".txt": "csv", "": "csv"}
 BOOK_KINDS: Final = {".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".ods": "ods"}
 JSON_KINDS: Final = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_DATA_LIKE: Final = re.compile(r"\S@\S+\.\S|^https?://|^\+?[\d ()/-]{7,}$")
 _BINARY: Final = {
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a gzip archive: unpack it first",
@@ -203,6 +205,7 @@ def _open_text(
             break
     header = records.header_of(held.name, cells, line)
     width = len(header)
+    notices.extend(_doubts(held, header, line))
     return Table(
         name=held.name,
         header=header,
@@ -231,6 +234,7 @@ def _open_book(held: source.Source, kind: str, options: ReadOptions, notices: li
     if not any(cells):
         raise InputError(f"{held.name}: sheet {sheet.name!r} has no header", hint="--sheet NAME, --header-row N")
     header = records.header_of(held.name, cells, line)
+    notices.extend(_doubts(held, header, line))
     return Table(
         name=held.name,
         header=header,
@@ -267,6 +271,14 @@ def _numbered(
     held: source.Source, found: Iterator[records.Raw], width: int, *, is_sheet: bool = False
 ) -> Iterator[list[records.Record]]:
     return records.in_blocks(records.Numbering(held.name, width, is_sheet=is_sheet).take(found))
+
+
+def _doubts(held: source.Source, header: Sequence[str], line: int) -> list[str]:
+    """Return a notice if the header looks like a person's row: an export without a header is sent as one otherwise."""
+    for position, name in enumerate(header, 1):
+        if _DATA_LIKE.search(name):
+            return [f"{held.name}: line {line} is read as the header, but its column {position} looks like data"]
+    return []
 
 
 def _is_blank(row: records.Raw) -> bool:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import itertools
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -257,6 +258,8 @@ def keep_backup(path: Path) -> Path:
         try:
             with backup.open("xb") as copy, path.open("rb") as original:
                 shutil.copyfileobj(original, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
         except FileExistsError:
             continue
         except OSError as error:

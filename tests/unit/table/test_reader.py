@@ -178,3 +178,22 @@ def test_our_table_is_found_in_any_sheet_below_other_lines(tmp_path: Path) -> No
     assert (table.sheet, table.header_line, [row.cells for row in table.rows()]) == ("Results", 3, [("Ann", "7")])
     assert reader.find_table(tmp_path / "p.xlsx", lambda header: False) is None
     assert reader.find_table(DATA / "plain.csv", lambda header: header == ("name", "company")) is not None
+
+
+def test_a_header_that_looks_like_a_person_is_doubted_without_telling_it(tmp_path: Path) -> None:
+    for text in (
+        "Ann,ann@example.com\nBob,b@example.com\n",
+        "Ann,https://x.io\nBob,y\n",
+        "Ann,+49 170 1234567\nBob,1\n",
+    ):
+        table = reader.open_table(write(tmp_path / "p.csv", text), reader.ReadOptions())
+        assert [notice.partition(": ")[2] for notice in table.notices] == [
+            "line 1 is read as the header, but its column 2 looks like data"
+        ]
+
+
+def test_unapplied_formats_are_known_once_the_rows_were_read() -> None:
+    table = reader.open_table(DATA / "formats.xlsx", reader.ReadOptions())
+    assert not table.unapplied
+    assert len(list(table.rows())) == 1
+    assert set(table.unapplied) == {2, 3}

@@ -270,3 +270,12 @@ def test_results_are_read_as_input_again(tmp_path: Path) -> None:
     rows = list(opened.rows())
     assert (opened.columns, [row.cells for row in rows]) == ((" name ",), [(" Ann ",), ("",), ("Bob",)])
     assert [str(row.state) for row in rows] == ["pending", "skipped", "pending"]
+
+
+@pytest.mark.parametrize("delimiter", ["^", " ", ":", "~"])
+def test_a_results_file_with_a_delimiter_nobody_guesses_is_recognised(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "r.csv"
+    rows = results([["a,b;c", "d,e;f"]] * 3)
+    writer.write_results(path, ["id", "x"], rows, OutputStyle(kind="csv", delimiter=delimiter))
+    assert writer.recognise(path) is Recognised.OURS
+    assert [each.cells for each in writer.read_ids(path)] == [("a,b;c", "d,e;f")] * 3
