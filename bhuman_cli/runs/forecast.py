@@ -23,6 +23,7 @@ NARROWEST: Final = 0.2
 LEARN_MIDDLE: Final = 0.3
 LEARN_SPREAD: Final = 0.05
 LEARN_AGAIN: Final = 0.1
+LEARN_FOUND: Final = 0.05
 BACK_OFF: Final = 1.5
 PASSES_REMEMBERED: Final = 13
 
@@ -57,14 +58,16 @@ class Forecast:
         self._middle, self._spread = 0.0, 1.0
         self._again_s = pace.floor_s
         self._boldness = 1.0
+        self._found_share = 1.0
         self._recent: deque[bool] = deque(maxlen=20)
 
     def shift(self, places: int) -> None:
         """Move the curve: what is known beforehand of where the front stands."""
         self._middle += places
 
-    def finished_one(self, now: float) -> None:
-        """Count a finished video, however it was noticed."""
+    def finished_one(self, now: float, *, told: bool) -> None:
+        """Count a finished video. told: a callback or a list brought it, not a question of ours."""
+        self._found_share += LEARN_FOUND * ((not told) - self._found_share)
         self.hits += 1
         self._hit_at = now
 
@@ -99,6 +102,10 @@ class Forecast:
         """Return how many misses a video may cost: more where the order is loose, or notices would come very late."""
         loose = self._again_s / (self._pace.ceiling_s)
         return max(MISSES_PER_VIDEO, min(MOST_MISSES, MISSES_PER_VIDEO * loose))
+
+    def income(self, now: float) -> float:
+        """Return the misses a second that may be spent; nearly none where callbacks or lists bring the news."""
+        return self.misses_per_video() * self.rate(now) * self._found_share
 
     def be_bold(self, fullness: float) -> None:
         """Ask the earlier, the fuller the purse is (0 to 1): what is saved is spent on earlier notices."""

@@ -121,7 +121,7 @@ class Line:
 
     def _income(self, now: float) -> float:
         thrift = THRIFT if self._order.strict else 1.0
-        return thrift * self._forecast.misses_per_video() * self._forecast.rate(now)
+        return thrift * self._forecast.income(now)
 
     def _quiet(self, now: float) -> bool:
         gap_s = min(self._forecast.usual_gap_s(now), self._pace.ceiling_s)
@@ -233,7 +233,7 @@ class Line:
             self._audited(now, hit=True)
         if self._quiet(now):
             self.wake_late(now)
-        self._forecast.finished_one(now)
+        self._forecast.finished_one(now, told=why in {"hint", ""})
         if late and late.overtaken and why == "late":
             self._order.learn(hit=True)
         if why != "audit" and place > self._furthest:

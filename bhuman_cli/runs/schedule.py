@@ -81,8 +81,12 @@ class Schedule:
         """Say how far a chunk's finished videos reach, as the journal knows it: what stands before is late."""
         self._finished_place[chunk] = max(place, self._finished_place.get(chunk, place))
 
-    def drop(self, key: int) -> None:
-        """Take an id out that is finished by other evidence: a list, a callback."""
+    def drop(self, key: int, now: float | None = None) -> None:
+        """Take an id out that is finished by other evidence: a list, a callback.
+
+        now: when that was noticed; without it, the moment of the last call, which skews what is believed of the rate.
+        """
+        self._now = max(self._now, self._now if now is None else now)
         self._finish(key, self._now)
 
     def hint(self, key: int, now: float) -> None:
