@@ -18,6 +18,7 @@ from bhuman_cli.studio import answers, records
 from bhuman_cli.studio.backend import Backend
 from bhuman_cli.studio.config import is_loopback
 from bhuman_cli.studio.database import Row
+from bhuman_cli.studio.entries import Settled
 from bhuman_cli.studio.faults import Fault
 
 PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
@@ -36,6 +37,7 @@ class Sender:
         self._backend = backend
         self._wake = asyncio.Event()
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._settled: list[Settled] = []
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="studio-callback")
 
     def wake(self) -> None:
@@ -46,6 +48,7 @@ class Sender:
         """Send until cancelled."""
         while True:
             self._wake.clear()
+            self._record()
             any_order = any(fault.action == "reorder" for fault in self._backend.plan.faults)
             room = MOST_UNDER_WAY - len(self._under_way)
             # Those under way are still owed, so they are among the rows and must not take the room of others.
@@ -62,6 +65,7 @@ class Sender:
         """Begin nothing new; what is under way ends by its own time limit, and is owed until it was taken."""
         for task in list(self._under_way.values()):
             task.cancel()
+        self._record()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _done(self, key: tuple[str, str], _: asyncio.Task[None]) -> None:
@@ -114,7 +118,13 @@ class Sender:
 
     def _settle(self, owed: Row, outcome: str, *, later_s: float = 0.0) -> None:
         due_s = self._backend.now_s() + later_s
-        self._backend.store.callback_outcome(owed["generation_id"], owed["event"], outcome, due_s=due_s)
+        self._settled.append(Settled(owed["generation_id"], owed["event"], outcome, due_s))
+
+    def _record(self) -> None:
+        # Together: ten thousand callbacks would otherwise be ten thousand waits for the disk.
+        if self._settled:
+            settled, self._settled = self._settled, []
+            self._backend.store.settle(settled)
 
     async def _post(self, url: str, payload: dict[str, Any]) -> bool:
         loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +56,12 @@ class LogEntry:
     fault: str
     body: bytes | None
     at: str
+
+
+class Settled(NamedTuple):
+    """What came of one attempt at a callback. outcome "" leaves it owed until due_s."""
+
+    generation_id: str
+    event: str
+    outcome: str
+    due_s: float

@@ -104,7 +104,7 @@ class Front:
         if exchange.met:
             await self._misbehave(exchange)
         else:
-            await self._answer(exchange, await self._ask(exchange))
+            await self._answer(exchange, await self._ask(exchange, exchange.body))
 
     async def _misbehave(self, exchange: _Exchange) -> None:
         for fault in exchange.met:
@@ -123,9 +123,7 @@ class Front:
                 await self._answer(exchange, instead)
                 return
         partly = exchange.flagged("partly-accepted") or exchange.flagged("quota")
-        if partly is not None:
-            exchange.body = _first_rows(exchange.body, partly)
-        answer = await self._ask(exchange)
+        answer = await self._ask(exchange, _first_rows(exchange.body, partly) if partly else exchange.body)
         around = self._surroundings(exchange)
         for fault in exchange.met:
             answer = mangle.late(fault, answer, around)
@@ -172,15 +170,15 @@ class Front:
                 return
             message = asyncio.ensure_future(exchange.receive())
 
-    async def _ask(self, exchange: _Exchange) -> Answer:
-        """Let the application answer, and keep the answer instead of sending it."""
+    async def _ask(self, exchange: _Exchange, body: bytes) -> Answer:
+        """Let the application answer this body, and keep the answer instead of sending it."""
         messages: list[MutableMapping[str, Any]] = []
 
         async def keep(message: MutableMapping[str, Any]) -> None:
             messages.append(message)
 
-        scope = {**exchange.scope, "headers": _with_length(exchange.scope["headers"], len(exchange.body))}
-        await self._app(scope, _replay(exchange.body, exchange.receive), keep)
+        scope = {**exchange.scope, "headers": _with_length(exchange.scope["headers"], len(body))}
+        await self._app(scope, _replay(body, exchange.receive), keep)
         start = messages[0]
         headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in start["headers"]]
         return Answer(

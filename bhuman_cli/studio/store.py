@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bhuman_cli.studio.database import Database, Row
-from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow
+from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow, Settled
 
 LOGGED_REQUESTS: Final = 50_000
 """Older entries of the request log are dropped: a studio may run for months."""
@@ -263,13 +263,13 @@ class StudioStore:
         due: float | None = self._db.execute("SELECT min(due_s) FROM callbacks WHERE outcome = ''").fetchone()[0]
         return due
 
-    def callback_outcome(self, identifier: str, event: str, outcome: str, *, due_s: float) -> None:
-        """Record one attempt: an outcome ends it, '' leaves it owed until due_s."""
+    def settle(self, attempts: Iterable[Settled]) -> None:
+        """Record what came of attempts at callbacks."""
         with self._writing():
-            self._db.execute(
+            self._db.executemany(
                 "UPDATE callbacks SET attempts = attempts + 1, outcome = ?, due_s = ?"
                 " WHERE generation_id = ? AND event = ?",
-                (outcome, due_s, identifier, event),
+                [(one.outcome, one.due_s, one.generation_id, one.event) for one in attempts],
             )
 
     def callbacks(self) -> list[dict[str, Any]]:

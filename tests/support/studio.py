@@ -134,7 +134,7 @@ def eventually(ready: Callable[[], Any], *, within_s: float = 20.0) -> Any:
     pause, end = threading.Event(), time.monotonic() + within_s
     while not (found := ready()):
         assert time.monotonic() < end, f"not within {within_s} s"
-        pause.wait(0.01)
+        pause.wait(0.03)
     return found
 
 

@@ -14,7 +14,7 @@ from tests.support.studio import RunningStudio, StudioProcess, accepted, eventua
 from tests.support.webhooks import receiving
 
 NAMES = tuple(f"Name {number}" for number in range(5))
-MANY = tuple(f"Name {number}" for number in range(40))
+MANY = tuple(f"Name {number}" for number in range(24))
 
 
 def order(studio: RunningStudio | StudioProcess, names: tuple[str, ...] = NAMES, **fields: Any) -> list[str]:

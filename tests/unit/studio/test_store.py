@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.studio import store as stores
-from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow
+from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow, Settled
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_whatsapp_waits_for_its_completion(store: stores.StudioStore) -> None:
     accept(store, row("one", "succeeded"), callback_url="http://127.0.0.1/", whatsapp=True)
     assert [owed["event"] for owed in store.owed(9, 10)] == ["completion"]
     assert [owed["event"] for owed in store.owed(9, 10, any_order=True)] == ["completion", "whatsapp.ready"]
-    store.callback_outcome("one", "completion", "delivered", due_s=0)
+    store.settle([Settled("one", "completion", "delivered", 0)])
     assert [owed["event"] for owed in store.owed(9, 10)] == ["whatsapp.ready"]
 
 
