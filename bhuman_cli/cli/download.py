@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -233,9 +234,16 @@ def _say(found: Delivered, order: Order, done: Sequence[fetch.Done], console: Co
 
         for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:5]:
             console.say(f"  {reason} · {summary.row_numbers(rows)}")
-        console.say(f"hint: bhuman download {found.run.run_id} --to {order.folder}")
+        console.say(f"hint: {_again(found, order)}")
     if found.unfinished:
         console.say(f"{found.unfinished:,} rows are not finished yet: bhuman resume {found.run.run_id}")
+
+
+def _again(found: Delivered, order: Order) -> str:
+    """Return the command that helps: a local run renders again what is gone from disk."""
+    if found.run.target.service == domain.LOCAL_SERVICE:
+        return f"bhuman render {shlex.quote(found.run.input_path)} --local"
+    return f"bhuman download {found.run.run_id} --to {shlex.quote(str(order.folder))}"
 
 
 def _print(found: Delivered, order: Order, done: Sequence[fetch.Done], code: ExitCode, console: Console) -> None:

@@ -145,6 +145,8 @@ def _fetched(
             yield places[future], future.result()
     except BaseException:
         kit.stop.set()
+        for opener in every:
+            opener.abort()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ class Opener:
         self._policy = policy
         self._adapter = _PinnedAdapter()
         self._bundle = _bundle()
+        self._active: requests.Response | None = None
         self._proxies: dict[tuple[str, str], dict[str, str]] = {}
 
     @contextmanager
@@ -53,10 +55,19 @@ class Opener:
             url = following
         else:
             raise addresses.Refused(f"it redirects more than {MAX_HOPS} times")
+        self._active = answer
         try:
             yield answer
         finally:
+            self._active = None
             answer.close()
+
+    def abort(self) -> None:
+        """End the read that another thread waits in, so that an interrupt does not have to wait for the server."""
+        active = self._active
+        if active is not None:
+            with contextlib.suppress(Exception):  # it may be over just now
+                active.raw.shutdown()
 
     def close(self) -> None:
         """Close the connections."""

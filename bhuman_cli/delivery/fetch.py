@@ -124,7 +124,9 @@ def one(job: Job, kit: Kit, opener: connect.Opener) -> Done:
                 return _failed(job, str(dead))
         except (_Passing, addresses.Unreachable, requests.RequestException) as problem:
             attempt += 1
-            if attempt >= ATTEMPTS or kit.stop.is_set():
+            if kit.stop.is_set():
+                return Done(job=job, state=State.LEFT, reason="interrupted")
+            if attempt >= ATTEMPTS:
                 return _failed(job, _said(problem))
             kit.clock.sleep(getattr(problem, "after_s", 0.0) + random.uniform(0, 0.1 * 4**attempt / 2))
         except addresses.Refused as refused:

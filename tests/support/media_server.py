@@ -15,13 +15,17 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class Answer:
-    """status, body, headers. cut: bytes really sent of those announced. chunked: no length is announced."""
+    """status, body, headers. cut: bytes really sent of those announced. chunked: no length is announced.
+
+    stalls: after what is sent, wait for the server's gate.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     chunked: bool = False
+    stalls: bool = False
 
 
 @dataclass(slots=True)
@@ -81,6 +85,10 @@ def running(port: int = 0, certificate: Path | None = None) -> Iterator[MediaSer
             self.end_headers()
             with contextlib.suppress(OSError):
                 self.wfile.write(answer.body[: answer.cut])
+                if answer.stalls:
+                    self.wfile.flush()
+                    state.held.set()
+                    state.gate.wait(30)
             self.close_connection = answer.cut is not None
 
         def log_message(self, format: str, *args: object) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli import domain, errors
-from bhuman_cli.delivery import addresses, batch, fetch, media
+from bhuman_cli.delivery import addresses, batch, connect, fetch, media
 from bhuman_cli.delivery.media import What
 from tests.support import media_files, media_server
 from tests.support.media_server import Answer, MediaServer
@@ -347,6 +348,26 @@ def test_an_interrupt_leaves_the_rest_and_no_half_file(server: MediaServer, kit:
     again = batch.run(wanted, tmp_path, replace(kit, stop=threading.Event()), 4, lambda _: None)
     assert sum(result.state == "kept" for result in again) == len(here)
     assert sum(server.asked.values()) == 40 - len(here)
+
+
+def test_an_interrupt_does_not_wait_for_a_server_that_stalls(
+    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+) -> None:
+    stalling = server.put("/stall.mp4", Answer(media_files.mp4(), cut=500, stalls=True))
+    wanted = batch.jobs(
+        ["first_name"], [_row(0, stalling), _row(1, server.put("/a.mp4", GOOD))], tmp_path, batch.Choice()
+    )
+
+    def interrupted(_: fetch.Done) -> None:
+        assert server.held.wait(10)
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        batch.run(wanted, tmp_path, kit, 2, interrupted)
+    server.gate.set()
+    assert time.monotonic() - began < connect.READ_S / 3
+    assert _files(tmp_path) == {"0001.mp4", "manifest.csv"}
 
 
 def test_a_full_disk_stops_the_batch(
