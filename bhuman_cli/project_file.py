@@ -70,7 +70,7 @@ def read_flag(name: str, value: Any) -> Any:
         UsageError: it is not of the key's kind.
     """
     try:
-        if name in _COMMA_FLAGS and not isinstance(value, str):
+        if name in _COMMA_FLAGS and isinstance(value, list | tuple):
             return tuple(part for flag in value for part in _names(flag))
         return KEYS[name].read(value)
     except _Unfit as unfit:
@@ -192,7 +192,11 @@ def _choice(*words: str) -> Reader:
 def _names(value: Any) -> tuple[str, ...]:
     """Read `a,b` (quotes protect a comma), a list of such flags, or a TOML list of names."""
     if isinstance(value, str):
-        return tuple(part.strip() for part in next(csv.reader([value], skipinitialspace=True), []) if part.strip())
+        try:
+            parts = next(csv.reader([value], skipinitialspace=True), [])
+        except csv.Error:  # a line break
+            raise _Unfit("a list of names") from None
+        return tuple(part.strip() for part in parts if part.strip())
     if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
         return tuple(part.strip() for part in value)
     raise _Unfit("a list of names")

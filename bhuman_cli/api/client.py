@@ -17,10 +17,17 @@ from bhuman_cli.ports import Clock
 
 PAGE_SIZE: Final = 100
 
-# GETs without an effect, by the credentials that are documented to open them. Source: API contract, section 5.
-HARMLESS: Final[Mapping[str, Sequence[tuple[str, tuple[tuple[str, str], ...]]]]] = {
-    BASIC: (("speakeasy_projects", ()), ("webhook", ())),
-    BEARER: (("campaigns", (("page", "0"), ("size", "1"))), ("webhook", ())),
+_ONE: Final = (("page", "0"), ("size", "1"))
+# GETs without an effect that tell whether credentials are good: route, query, and whether a refusal there is meant for
+# the credentials (lists are closed to good keys, too). Source: API contract, section 5.
+HARMLESS: Final[Mapping[str, Sequence[tuple[str, tuple[tuple[str, str], ...], bool]]]] = {
+    BASIC: (
+        ("speakeasy_projects", (), True),
+        ("webhook", (), True),
+        ("video_instances", _ONE, False),
+        ("campaigns", _ONE, False),
+    ),
+    BEARER: (("campaigns", _ONE, True), ("video_instances", _ONE, True), ("webhook", (), True)),
 }
 
 

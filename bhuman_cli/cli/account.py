@@ -136,7 +136,7 @@ def _check(service: Client, kind: str) -> Check:
 
     refused = ""
     unknown = "no answer"
-    for path, query in client.HARMLESS[kind]:
+    for path, query, is_decisive in client.HARMLESS[kind]:
         try:
             status, detail = service.probe(path, kind, query=query)
         except errors.BhumanError as error:
@@ -145,7 +145,9 @@ def _check(service: Client, kind: str) -> Check:
         if 200 <= status < 300:
             return Check(kind=kind, verdict="works")
         words = f"{status} {detail}".strip()
-        if status in {401, 403}:
+        if status == 401 and is_decisive:
+            return Check(kind=kind, verdict="refused", detail=words)
+        if status == 403 and is_decisive:  # perhaps only this route's
             refused = words
         else:
             unknown = words

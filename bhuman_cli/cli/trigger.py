@@ -48,12 +48,14 @@ def _add(name: str, about: str, *examples: str) -> None:
         wait: Waits = None,
         timeout: opt.Timeout = None,
         poll_interval: opt.PollInterval = None,
+        dry_run: opt.DryRun = None,
         yes: opt.Yes = None,
         no_input: opt.NoInput = None,
         retry_failed: opt.RetryFailed = None,
         again: opt.Again = None,
         lock_wait: opt.LockWait = None,
         json: opt.Json = None,
+        log_file: opt.LogFile = None,
         profile: opt.Profile = None,
     ) -> int:
         return _run(name, locals())
@@ -99,12 +101,14 @@ def sample(  # noqa: PLR0913 - one parameter is one option
     wait: Waits = None,
     timeout: opt.Timeout = None,
     poll_interval: opt.PollInterval = None,
+    dry_run: opt.DryRun = None,
     yes: opt.Yes = None,
     no_input: opt.NoInput = None,
     retry_failed: opt.RetryFailed = None,
     again: opt.Again = None,
     lock_wait: opt.LockWait = None,
     json: opt.Json = None,
+    log_file: opt.LogFile = None,
     profile: opt.Profile = None,
 ) -> int:
     """POST try_sample: a video instance instead of a campaign.

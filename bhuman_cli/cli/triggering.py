@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,18 +20,20 @@ from bhuman_cli.cli.orders import Integration, Order
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
+from bhuman_cli.journal.chunks import Candidate
 from bhuman_cli.journal.drafts import NewRun, Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.ports import SystemClock
-from bhuman_cli.runs import guard, lock, runner
+from bhuman_cli.runs import guard, lock, request, runner
 from bhuman_cli.runs.outcome import Outcome
+from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import Prepared
 
 SCHEMA: Final = "bhuman.trigger/1"
 _COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")
 _FOLDER: Final = "triggers"
 _SHARED: Final = ("campaign", "instance", "callback_url", "generation_mode", "timeout", "poll_interval", "yes",
-                  "no_input", "retry_failed", "again", "lock_wait", "json")  # fmt: skip
+                  "no_input", "retry_failed", "again", "lock_wait", "json", "dry_run", "log_file")  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +69,7 @@ def run(name: str, given: Mapping[str, Any]) -> int:
         job.console.say(f"{name}: body and answer are not documented by BHuman, what is sent is unverified")
     for warning in orders.check(job.order, loopback_base=settings.is_loopback(str(job.values.get("base_url")))):
         job.console.warn(warning)
-    return _carry_out(job)
+    return _dry(job) if job.values.get("dry_run") else _carry_out(job)
 
 
 def _job(integration: Integration, given: Mapping[str, Any]) -> Job:
@@ -88,7 +91,9 @@ def _job(integration: Integration, given: Mapping[str, Any]) -> Job:
         order=orders.read(integration, payload, wishes),
         values=values,
         home=settings.home(os.environ),
-        console=Console(json_mode=bool(values.get("json")), no_input=bool(values.get("no_input"))),
+        console=Console(
+            json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
+        ),
         waits=bool(given["wait"]),
     )
 
@@ -99,6 +104,32 @@ def _target(integration: Integration, values: settings.Settings, payload: Mappin
     if payload is not None and payload.get(integration.id_field) and not values.source(name).startswith("flag"):
         return ""
     return str(values.get(name) or "")
+
+
+def _dry(job: Job) -> int:
+    """Show the request as it would be sent; no credentials, no network, nothing written."""
+    order = job.order
+    shape = Shape(
+        target=Target(service=job.service, kind=order.integration.kind, api_id=order.api_id),
+        spec=order.spec,
+        callback_url=order.callback_url,
+        path=order.integration.path,
+        as_object=order.as_object,
+    )
+    rows = [
+        Candidate(
+            row_index=row.row_index,
+            identity=b"",
+            text_key=b"",
+            values=row.values,
+            assets=row.assets,
+            retried_claim=None,
+        )
+        for row in order.domain_rows()
+    ]
+    job.console.say(f"would be sent: POST {shape.route} to {job.service}")
+    job.console.out_json(json.loads(request.freeze(shape, rows, "TOKEN")))
+    return int(ExitCode.OK)
 
 
 def _carry_out(job: Job) -> int:

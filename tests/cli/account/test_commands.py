@@ -81,6 +81,26 @@ def test_a_key_that_could_not_be_checked_is_kept_only_on_purpose(here: Here) -> 
     assert here("login", "--unchecked", stdin="a\nb\n", **down).code == 0
 
 
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        (("404 No", "404 No", "200 OK"), "works"),
+        (("403 No", "200 OK"), "works"),
+        (("403 No", "403 No", "401 No", "401 No"), "refused"),
+        (("404 No", "404 No", "401 No", "401 No"), "unknown"),
+        (("401 No", "200 OK"), "refused"),
+        (("404 No",), "unknown"),
+    ],
+)
+def test_what_a_service_s_answers_say_about_a_key(here: Here, answers: tuple[str, ...], verdict: str) -> None:
+    replies = [
+        reply(b'{"code": 200, "result": []}' if status == "200 OK" else b"{}", status=status) for status in answers
+    ]
+    with byte_server(*replies) as server:
+        ended = here("whoami", "--json", BHUMAN_BASE_URL=server.url, **NO_TOKEN)
+    assert ended.document["credentials"][0]["verdict"] == verdict
+
+
 def test_logging_out_says_that_the_environment_still_holds_a_key(here: Here) -> None:
     assert "still in effect" in here("logout").err
 
@@ -274,6 +294,25 @@ def test_a_payload_names_its_target_above_the_environment(here: Here, desk: Desk
     assert ended.code == 0
     assert len(ended.document["generations"]) == 2
     assert watch.seen[0]["body"]["campaign_id"] == CAMPAIGN_ID
+
+
+def test_a_dry_run_shows_the_request_and_sends_nothing(here: Here, desk: Desk, watch: Watch) -> None:
+    wish = ("trigger", "pabbly", "-c", CAMPAIGN_ID, "--set", "first_name=Zoë", "--callback-url", "https://h.example/x")
+    ended = here(*wish, "--dry-run", **NO_KEYS)
+    assert (ended.code, ended.document) == (0, {
+        "campaign_id": CAMPAIGN_ID,
+        "variables": {"first_name": "Zoë"},
+        "generation_mode": "keep_original",
+        "callback_url": "https://h.example/x",
+    })  # fmt: skip
+    assert "POST /api/ai_studio/pipeline/pabbly" in ended.err
+    assert watch.lines == []
+    assert not desk.home.exists()
+
+
+def test_a_log_file_holds_what_was_said(here: Here, desk: Desk) -> None:
+    here("trigger", "pabbly", "-c", CAMPAIGN_ID, "--set", "first_name=Logged", "--log-file", "run.log")
+    assert "plan: " in (desk.folder / "run.log").read_text()
 
 
 def test_a_trigger_without_keys_or_with_bad_values_sends_nothing(here: Here, watch: Watch) -> None:

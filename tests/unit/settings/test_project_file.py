@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from bhuman_cli import project_file, settings
 from bhuman_cli.errors import ExitCode, UsageError
@@ -154,3 +158,18 @@ def test_the_starter_file_is_valid_as_it_is_and_with_every_line_uncommented(
     assert found["chunk_size"] == 500
     if header:
         assert ("first_name", "First Name") in found["map"]
+
+
+any_value = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("name", sorted(project_file.KEYS))
+@settings_of(max_examples=25, deadline=None)
+@given(value=any_value)
+def test_any_value_of_any_key_is_read_or_refused(name: str, value: object) -> None:
+    with contextlib.suppress(UsageError):
+        project_file.read_flag(name, value)
