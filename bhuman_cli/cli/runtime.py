@@ -222,22 +222,23 @@ def _signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
             signal.signal(kind, handler)
 
 
-def results_writer(journal: Journal, run: Run, style: OutputStyle, console: Console) -> Callable[[], None]:
+def results_writer(journal: Journal, run: Run, style: OutputStyle, console: Console) -> Callable[[], bool]:
     """Return what writes the run's results file; one that can't be written now is said once and tried again later."""
     from bhuman_cli.table import writer
 
     said: list[str] = []
 
-    def write() -> None:
+    def write() -> bool:
         try:
             sha256 = writer.write_results(Path(run.output_path), run.columns, generations.results(journal, run), style)
         except errors.UsageError as error:
             if error.message not in said:
                 said.append(error.message)
                 console.warn(f"{error.message}; the run goes on, and `bhuman resume {run.run_id}` writes the file")
-            return
+            return False
         said.clear()
         history.wrote_output(journal, run, sha256)
+        return True
 
     return write
 

@@ -147,6 +147,18 @@ def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[Listed]:
     return [item for found in list(targets) for item in listing(journal, target_id=found[0])]
 
 
+def of_same_file(journal: Journal, run: Run, run_nos: Iterable[int]) -> int:
+    """Count those of the runs (one per request in doubt) that rendered the same file as this one."""
+    numbers = list(run_nos)
+    found = {
+        row[0]
+        for row in journal.query(
+            "SELECT run_no FROM run WHERE target_id = ? AND input_path = ?", (run.target_id, run.input_path)
+        )
+    }
+    return sum(number in found for number in numbers)
+
+
 def wrote_output(journal: Journal, run: Run, sha256: str) -> None:
     """Remember the results file as we wrote it, so that an edit by somebody else is noticed."""
     with journal.transaction():

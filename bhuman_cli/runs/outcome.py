@@ -40,6 +40,7 @@ class Outcome:
     unanswered: the service gave no good answer in the last minute of waiting. refused: it refuses to be asked.
     stopped: 130 or 143 after a signal, else 0. audit: videos in the target that nobody asked for.
     declined: a person saw the sample and said no. sample_failed: the rest was to follow only a sample that succeeds.
+    doubts: requests of this file, from any run, that stay in doubt. unwritten: the results file could not be written.
     """
 
     run_id: str
@@ -62,6 +63,7 @@ class Outcome:
     audit: int = 0
     declined: bool = False
     sample_failed: bool = False
+    unwritten: bool = False
 
     @property
     def open_rows(self) -> int:
@@ -84,7 +86,7 @@ class Outcome:
             codes.append(ExitCode.NOT_FINISHED)
             codes += [ExitCode.DOWN] if self.unanswered else []
             codes += [ExitCode.CREDENTIALS] if self.refused else []
-        if self.unsent or (self.held_back and not self.sample_failed):
+        if self.unwritten or self.unsent or (self.held_back and not self.sample_failed):
             codes.append(ExitCode.NOT_FINISHED)
         if self.sample_failed:
             codes.append(ExitCode.ROWS_FAILED)
@@ -97,7 +99,7 @@ class Outcome:
         """Return the command that continues; None when nothing is left."""
         if self.selected.get(Status.IN_DOUBT, 0) or self.doubts:
             return f"bhuman resume {self.run_id} --in-doubt resend|abandon"
-        if not self.declined and (self.open_rows or self.unsent or self.held_back):
+        if self.unwritten or (not self.declined and (self.open_rows or self.unsent or self.held_back)):
             return f"bhuman resume {self.run_id}"
         return None
 

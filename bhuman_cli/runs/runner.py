@@ -40,8 +40,8 @@ class Prepared:
 class Drive:
     """How to carry a confirmed run out.
 
-    timeout_s: None waits until nothing has finished for two hours. checkpoint: writes the results file.
-    submits: False only waits (a superseded run, `--no-submit`).
+    timeout_s: None waits until nothing has finished for two hours. submits: False only waits (a superseded run).
+    checkpoint: writes the results file, and says whether it could.
     """
 
     run: Run
@@ -51,7 +51,7 @@ class Drive:
     waits: bool = True
     submits: bool = True
     timeout_s: float | None = None
-    checkpoint: Callable[[], None] = field(default=lambda: None)
+    checkpoint: Callable[[], bool] = field(default=lambda: True)
 
 
 def prepare(
@@ -117,6 +117,7 @@ class _Carrying:
         self._written_s = float("-inf")
         self._write_cost_s = 0.0
         self._ended_written = -1
+        self._is_written = True
 
     def go(self) -> Outcome:
         self._checkpoint(force=True)
@@ -191,7 +192,7 @@ class _Carrying:
             doubtful = settle.settle_doubts(effects, self.run)
         if self.drive.waits:
             self.polling.take()
-        return len(doubtful)
+        return history.of_same_file(effects.journal, self.run, [chunk.run_no for chunk in doubtful])
 
     def _may_look_again(self) -> bool:
         return settle.read_list(self.effects) is not None
@@ -210,7 +211,7 @@ class _Carrying:
         has_news = self.polling.ended + self.sending.requests != self._ended_written
         if force or (is_due and has_news):
             self._ended_written = self.polling.ended + self.sending.requests
-            self.drive.checkpoint()
+            self._is_written = self.drive.checkpoint()
             self._written_s = self.effects.clock.monotonic_s()
             self._write_cost_s = self._written_s - now
 
@@ -240,5 +241,6 @@ class _Carrying:
             refused=self.polling.refused,
             stopped=effects.stop.exit_code,
             doubts=doubtful,
+            unwritten=not self._is_written,
             audit=audit,
         )
