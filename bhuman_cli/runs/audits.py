@@ -36,9 +36,12 @@ class Audits:
         """Say whether a queue of this length, served up to `front`, may still turn out to be out of order."""
         return length >= SHORTEST_QUEUE and front < length / 3
 
-    def doubtful(self, forecast: Forecast, *, quiet: bool) -> bool:
-        """Say whether there is reason to look: not looked at yet, something found, or the front mostly misses."""
-        return len(self._found) < MEMORY or any(self._found) or not (quiet or forecast.fits())
+    def doubtful(self, forecast: Forecast, *, silent: bool) -> bool:
+        """Say whether there is reason to look: not looked at yet, something found, or the front mostly misses.
+
+        silent: misses say nothing now, because nothing finishes, or because callbacks are quicker than any question.
+        """
+        return len(self._found) < MEMORY or any(self._found) or not (silent or forecast.fits())
 
     def wanted(self, *, doubtful: bool) -> int:
         """Return how many places to look at in one pass."""

@@ -103,6 +103,11 @@ class Forecast:
         loose = self._again_s / (self._pace.ceiling_s)
         return max(MISSES_PER_VIDEO, min(MOST_MISSES, MISSES_PER_VIDEO * loose))
 
+    @property
+    def is_told(self) -> bool:
+        """Say whether most finished videos are noticed by callbacks or lists."""
+        return self._found_share < 0.5
+
     def income(self, now: float) -> float:
         """Return the misses a second that may be spent; nearly none where callbacks or lists bring the news."""
         return self.misses_per_video() * self.rate(now) * self._found_share

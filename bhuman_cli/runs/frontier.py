@@ -112,6 +112,7 @@ class Line:
 
     def _begin(self, now: float) -> None:
         self.in_pass, self._pass_at, self._asks, self._streak, self._front_missed = True, now, 0, 0, False
+        self._skip_known()
         self._sweeping = self._quiet(now) or self._forecast.hits < COLD_HITS
         self._purse.earn(now, self._income(now))
         self._patience = 1 + int(3 * self._purse.fullness)
@@ -130,7 +131,8 @@ class Line:
     @property
     def _doubtful(self) -> bool:
         unproven = not self.dormant and self._audits.unproven(len(self._keys), self._cursor)
-        return unproven and self._audits.doubtful(self._forecast, quiet=self._quiet(self._pass_at))
+        silent = self._quiet(self._pass_at) or self._forecast.is_told
+        return unproven and self._audits.doubtful(self._forecast, silent=silent)
 
     def _pick_in_order(self, now: float) -> int | None:
         if self._purse.affords(len(self._flying)):
@@ -167,12 +169,15 @@ class Line:
         return key
 
     def _ripe_front(self, now: float) -> int | None:
-        while self._cursor < len(self._keys) and not self._fresh(self._cursor):
-            self._cursor += 1
+        self._skip_known()
         if self._cursor == len(self._keys) or (self._order.strict and self._front_missed):
             return None
         likely = self._forecast.likely(self._cursor, now) or self._moves_on()
         return self._keys[self._cursor] if likely else None
+
+    def _skip_known(self) -> None:
+        while self._cursor < len(self._keys) and not self._fresh(self._cursor):
+            self._cursor += 1
 
     def _moves_on(self) -> bool:
         if self._furthest < 0 and not self._late and not self._flying:

@@ -10,7 +10,9 @@ import statistics
 import pytest
 
 from bhuman_cli.runs.schedule import Schedule, ScheduleOptions
+from tests.benchmarks import polling
 from tests.benchmarks import polling_cases as cases
+from tests.benchmarks import polling_policies as policies
 from tests.benchmarks.polling_service import Case, Wire, each, finish_times, play
 
 
@@ -50,6 +52,22 @@ def test_restart_in_the_middle_costs_next_to_nothing() -> None:
     figures = cases.restarted(cases.SLOW, 0, stop=3_000.0, go=3_000.5).figures()
     assert figures["polls/video"] <= 1.75
     assert figures["p95"] <= 110
+
+
+def test_with_callbacks_hardly_anything_is_asked_beside_them() -> None:
+    done = finish_times(cases.SLOW, 0)
+    hinted = policies.Hinted(cases.schedule_of(cases.SLOW, 0), done, random.Random(0))
+    figures = play(hinted, done, Wire()).figures()
+    assert figures["polls/video"] <= 1.25
+    assert figures["mean"] <= 8
+    assert figures["worst"] <= 300
+
+
+def test_random_order_is_no_later_than_asking_in_turn_at_the_same_rate() -> None:
+    ours = each(lambda seed: cases.frontier(cases.RANDOM, seed), seeds=2)
+    in_turn = each(polling.same_rate(cases.RANDOM), seeds=2)
+    assert ours["polls/video"] <= 1.02 * in_turn["polls/video"]
+    assert ours["mean"] <= in_turn["mean"]
 
 
 def test_a_restart_after_everything_finished_asks_each_video_once() -> None:
