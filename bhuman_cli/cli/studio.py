@@ -46,7 +46,11 @@ def serve(  # noqa: PLR0913 - one parameter per option
     ] = "real",
     advance: Annotated[
         str,
-        typer.Option("--advance", metavar="real|reads:N|seconds:S", help="How states move towards the end."),
+        typer.Option(
+            "--advance",
+            metavar="real|reads:N|seconds:S",
+            help="reads:N: a video is unfinished for its first N reads; seconds:S: for S seconds.",
+        ),
     ] = "real",
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", min=0, help="Render processes; 0: one per core.")

@@ -83,7 +83,8 @@ def _lifespan(backend: Backend, log: RequestLog) -> Callable[[FastAPI], Any]:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         backend.targets.seed()
         _grant_credits(backend)
-        instant.lay_out(backend.links.media)
+        if backend.config.render == "instant":
+            instant.lay_out(backend.links.media)
         dispatcher, sender = Dispatcher(backend), Sender(backend)
 
         def wake() -> None:
