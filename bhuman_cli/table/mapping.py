@@ -6,6 +6,7 @@ White space around values is cut with what this decides, in `intake`, and nowher
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -76,7 +77,7 @@ def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
     _require_one_column_each(header, names, sets, lambda variable: variable in renamed.values())
     variables = (*names.values(), *sets)
     if header and not variables:
-        raise UsageError("no column is left to send", hint=f"--only {header[0]}")
+        raise UsageError("no column is left to send", hint=f"--only {shlex.quote(header[0])}")
     known = tuple(wishes.known) if wishes.known is not None else variables
     missing = tuple(name for name in known if name not in variables)
     unknown = tuple(name for name in variables if name not in known)
@@ -132,7 +133,9 @@ def _no_column(option: str, name: str, names: Sequence[str], what: str = "column
     said = f"; did you mean {guess!r}?" if guess else f"; there are: {listed}"
     spaced = option if option.endswith("=") else f"{option} "
     prefix = name if option in {"--only", "--exclude", "--asset"} else ""
-    return UsageError(f"{spaced}{name}: no such {what}{said}", hint=f"{option} {guess!r}" if guess and prefix else "")
+    return UsageError(
+        f"{spaced}{name}: no such {what}{said}", hint=f"{option} {shlex.quote(guess)}" if guess and prefix else ""
+    )
 
 
 def _renamed(header: Sequence[str], maps: Sequence[str], assets: Sequence[int]) -> dict[int, str]:
@@ -203,11 +206,11 @@ def _require_one_column_each(
         if variable in first:
             one, other = header[first[variable]], header[position]
             said = f"variable {variable}: two columns for it, {one!r} and {other!r}"
-            raise (UsageError if is_told(variable) else InputError)(said, hint=f"--exclude {other!r}")
+            raise (UsageError if is_told(variable) else InputError)(said, hint=f"--exclude {shlex.quote(other)}")
         if variable in sets:
             raise UsageError(
                 f"variable {variable}: both column {header[position]!r} and --set",
-                hint=f"--exclude {header[position]!r}",
+                hint=f"--exclude {shlex.quote(header[position])}",
             )
         first[variable] = position
 
@@ -235,7 +238,11 @@ def _strangers(missing: Sequence[str], unknown: Sequence[str], wishes: Wishes) -
     said = []
     for name in unknown:
         guess = meant(name, missing)
-        tail = f"; did you mean {guess!r}? --map {guess}={name}" if guess else f"; --exclude {name!r} keeps it here"
+        tail = (
+            f"; did you mean {guess!r}? --map {shlex.quote(f'{guess}={name}')}"
+            if guess
+            else f"; --exclude {shlex.quote(name)} keeps it here"
+        )
         said.append(f"{name!r} is not a known variable{source}{tail}")
     said.extend(f"variable {name!r} has no column{source}" for name in missing)
     return said

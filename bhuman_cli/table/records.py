@@ -96,13 +96,13 @@ class Numbering:
         place = f"{self._name}: {'row' if self._is_sheet else 'line'} {line}"
         columns = "1 column" if width == 1 else f"{width} columns"
         if self._is_sheet:
-            hint = "name every column, or --header-row N, when the header stands further down"
+            hint = f"name every column; --header-row {line}, if that row is the header"
             raise InputError(f"{place} has a value to the right of the header's {columns}", hint=hint)
         found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         if width == 1:
-            hint = "--header-row N, when the header stands further down; --delimiter, when it was guessed wrong"
+            hint = f"--header-row {line}, if that line is the header; --delimiter, if it was guessed wrong"
         else:
-            hint = "put quotes around a value that holds the delimiter; --delimiter, when it was guessed wrong"
+            hint = "put quotes around a value that holds the delimiter; --delimiter, if it was guessed wrong"
         raise InputError(f"{place} has {found}, but the header has {columns}", hint=hint)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -96,7 +97,7 @@ def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mappin
         text = values[number]
         if not text:
             rule = "empty, but every variable needs a value"
-            found.append((column, rule, f"--default {_quoted(variable)}=VALUE", "error"))
+            found.append((column, rule, f"--default {shlex.quote(variable)}=VALUE", "error"))
             continue
         found.extend((column, *each) for each in _errors(known, raw[number], text))
         found.extend((column, *each) for each in _warnings(known, number, text))
@@ -137,10 +138,6 @@ def asset_url(text: str) -> tuple[str, str]:
         return "", "not an http or https address"
     has_host = "." in host.strip(".") or ":" in host or host == "localhost"
     return (text, "") if has_host and "\\" not in text else ("", "not a web address")
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[\w.\-]+", name) else f"'{name}'" if "'" not in name else f'"{name}"'
 
 
 def _errors(known: Names, raw: str, text: str) -> list[tuple[str, str, Severity]]:

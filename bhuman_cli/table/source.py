@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import shlex
 import sys
 import tempfile
 import weakref
@@ -74,9 +75,9 @@ def hold(source: Path | None) -> Source:
         return _spooled(sys.stdin.buffer, name="stdin", suffix="")
     try:
         if source.is_dir():
-            raise UsageError(f"{source}: is a folder, not a file", hint=f"ls {source}")
+            raise UsageError(f"{source}: is a folder, not a file", hint=f"ls {shlex.quote(str(source))}")
         if not source.exists():
-            raise UsageError(f"{source}: no such file", hint=f"ls {source.parent}")
+            raise UsageError(f"{source}: no such file", hint=f"ls {shlex.quote(str(source.parent))}")
         if source.is_file():
             return _facts(source, name=str(source), suffix=source.suffix.lower())
         with source.open("rb") as stream:

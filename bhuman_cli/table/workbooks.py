@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import itertools
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -183,7 +184,8 @@ def _chosen(source: Source, book: Any, wanted: str | None) -> tuple[str, list[st
     near = get_close_matches(wanted, names, n=1, cutoff=0.5)
     meant = near[0] if near else names[0] if names else ""
     raise UsageError(
-        f"--sheet {wanted}: {source.name} has no such sheet, only {_listed(names)}", hint=f"--sheet {meant!r}"
+        f"--sheet {wanted}: {source.name} has no such sheet, only {_listed(names)}",
+        hint=f"--sheet {shlex.quote(meant)}",
     )
 
 

@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,9 @@ def output_style(path: Path, table: reader.Table, source: Path | None, *, bom: b
     """
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
-        raise UsageError(f"-o {path}: the ending picks the format, and this is none", hint=f"-o {path.stem}.csv")
+        raise UsageError(
+            f"-o {path}: the ending picks the format, and this is none", hint=f"-o {shlex.quote(path.stem)}.csv"
+        )
     keeps = kind == "xlsx" and table.kind == "xlsx" and source is not None and source.suffix.lower() == ".xlsx"
     is_text = kind in {"csv", "tsv"}
     return OutputStyle(
