@@ -37,6 +37,7 @@ class Base:
     frames: int
     video: list[Any]
     audio: list[Any]
+    audio_due_s: list[float]
     container: Any
     tick: int
     delay: int
@@ -181,6 +182,7 @@ def load(path: Path) -> Base:
         frames=len(video),
         video=video,
         audio=audio,
+        audio_due_s=[float(packet.dts * packet.time_base) for packet in audio],
         container=container,
         tick=tick,
         delay=-video[0].dts // tick,

@@ -55,7 +55,8 @@ class RenderFailure(Exception):
 
 
 _templates: dict[tuple[str, int], template.Template] = {}
-"""Templates this process has read; a changed file has another time and is read again."""
+_reels: dict[tuple[str, int], scene.Reel] = {}
+"""Templates and footage this process has read; a changed file has another time and is read again."""
 
 
 def render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
@@ -122,8 +123,11 @@ def _template(path: str | None) -> template.Template:
 def _reel(used: template.Template) -> scene.Reel:
     if used.video is None:
         return scene.Reel(fps=Fraction(presenter.FPS), frames=presenter.FRAMES)
-    found = source.probe(used.video)
-    return scene.Reel(fps=found.fps, frames=max(1, round(found.duration_s * found.fps)))
+    key = (str(used.video), used.video.stat().st_mtime_ns)
+    if key not in _reels:
+        found = source.probe(used.video)
+        _reels[key] = scene.Reel(fps=found.fps, frames=max(1, round(found.duration_s * found.fps)))
+    return _reels[key]
 
 
 def _warnings(plan: scene.Scene) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -50,45 +50,40 @@ def write(path: str, base: Base, video: Sequence[Any], sound: NDArray[np.float32
     """
     with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as out:
         stream = out.add_stream_from_template(base.video_stream)
-        track = _SoundTrack(out, base, sound)
-        step = base.tick * base.video_stream.time_base
+        track, packets = _sound_track(out, base, sound)
+        due_s, heard = next(packets, _SILENCE)
+        step_s = float(base.tick * base.video_stream.time_base)
         for position, packet in enumerate(video):
             packet.dts = (position - base.delay) * base.tick
-            track.write_until((position - base.delay) * step)
+            while due_s <= (position - base.delay) * step_s:
+                heard.stream = track
+                out.mux_one(heard)
+                due_s, heard = next(packets, _SILENCE)
             packet.stream = stream
             out.mux_one(packet)
-        track.write_until(None)
+        while heard is not None:
+            heard.stream = track
+            out.mux_one(heard)
+            due_s, heard = next(packets, _SILENCE)
 
 
-class _SoundTrack:
-    """Keeps sound level with the pictures: packets that exist, or samples to be encoded, or nothing."""
+_SILENCE: Final[tuple[float, Any]] = (float("inf"), None)
 
-    def __init__(self, out: Any, base: Base, sound: NDArray[np.float32] | None) -> None:
-        self._out = out
-        self._packets: Iterator[Any] = iter(())
-        self._stream: Any = None
-        if sound is not None:
-            self._stream = encode.audio_stream(out)
-            self._packets = self._encoded(sound)
-        elif base.audio_stream is not None and base.audio:
-            self._stream = out.add_stream_from_template(base.audio_stream)
-            self._packets = iter(base.audio)
-        self._next: Any = None
-        self._begun = False
 
-    def _encoded(self, sound: NDArray[np.float32]) -> Iterator[Any]:
-        for frame in encode.audio_frames(sound, 0):
-            yield from self._stream.encode(frame)
-        yield from self._stream.encode(None)
+def _sound_track(out: Any, base: Base, sound: NDArray[np.float32] | None) -> tuple[Any, Iterator[tuple[float, Any]]]:
+    """Add the sound stream, if there is sound; return it with its packets and the second at which each is due."""
+    if sound is not None:
+        stream = encode.audio_stream(out)
+        return stream, _encoded(stream, sound)
+    if base.audio_stream is not None and base.audio:
+        return out.add_stream_from_template(base.audio_stream), zip(base.audio_due_s, base.audio, strict=True)
+    return None, iter(())
 
-    def write_until(self, time: Any) -> None:
-        """Write what is due before a time in seconds; None: all the rest."""
-        if not self._begun:
-            self._next, self._begun = next(self._packets, None), True
-        while self._next is not None and (time is None or self._next.dts * self._next.time_base <= time):
-            self._next.stream = self._stream
-            self._out.mux_one(self._next)
-            self._next = next(self._packets, None)
+
+def _encoded(stream: Any, sound: NDArray[np.float32]) -> Iterator[tuple[float, Any]]:
+    for frame in (*encode.audio_frames(sound, 0), None):
+        for packet in stream.encode(frame):
+            yield float(packet.dts * packet.time_base), packet
 
 
 def check(path: str, base: Base, starts: Sequence[int], *, decode: bool) -> None:
