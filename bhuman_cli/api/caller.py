@@ -13,6 +13,7 @@ from bhuman_cli import credentials as secrets
 from bhuman_cli import durations, settings
 from bhuman_cli.api import retry, transport, wire
 from bhuman_cli.api.limiter import Limiter
+from bhuman_cli.api.pause import Pause
 from bhuman_cli.api.transport import Answer, NoAnswer, Request
 from bhuman_cli.credentials import Credentials
 from bhuman_cli.errors import ApiError, InDoubtError, ServiceDown
@@ -66,6 +67,7 @@ class Caller:
         self.secrets = credentials.secrets if credentials is not None else []
         self._credentials = credentials
         self._clock = clock
+        self._pause = Pause(clock)
         self._limiter = limiter
         self._on_notice = on_notice
         self._lock = threading.Lock()
@@ -75,6 +77,10 @@ class Caller:
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()
+
+    def stop(self) -> None:
+        """End every wait of this client: a request that would have to wait raises Stopped instead."""
+        self._pause.stop()
 
     def ask(self, call: Call) -> Answer:
         """Return a good answer.
@@ -115,14 +121,14 @@ class Caller:
                 break
             if decision.wait_s > _WORTH_SAYING_S:
                 self._on_notice(f"the service asked for a pause of {durations.show(decision.wait_s)}")
-            self._clock.sleep(decision.wait_s)
+            self._pause.wait(decision.wait_s)
             attempt += 1
         if isinstance(came, Answer):
             return came
         raise self._without_answer(call, came)
 
     def _attempt(self, request: Request) -> Answer | NoAnswer:
-        with self._limiter.slot():
+        with self._limiter.slot(self._pause.wait):
             if request.method == "GET":
                 with self._lock:
                     self.polls += 1

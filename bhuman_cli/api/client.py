@@ -80,6 +80,13 @@ class Client:
         """Close every connection."""
         self._caller.close()
 
+    def stop(self) -> None:
+        """End every wait, so that nothing holds a program that was told to stop. Safe in a signal handler.
+
+        A request that would have to wait, for its turn or after a 429, raises ServiceDown instead.
+        """
+        self._caller.stop()
+
     # Generations.
 
     def generation(self, generation_id: str) -> Generation | None:

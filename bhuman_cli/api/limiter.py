@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -39,10 +39,13 @@ class Limiter:
         return self._rate
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold one of the places in flight, entered no sooner than the pace allows."""
+    def slot(self, wait: Callable[[float], None] | None = None) -> Iterator[None]:
+        """Hold one of the places in flight, entered no sooner than the pace allows.
+
+        wait: how to wait, if not by sleeping; what it raises leaves the place to the next.
+        """
         with self._slots:
-            self._clock.sleep(self._reserve())
+            (wait or self._clock.sleep)(self._reserve())
             yield
 
     def good(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +15,7 @@ from bhuman_cli.api.client import Client
 from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.domain import Target, TargetKind
 from bhuman_cli.errors import ApiError, ExitCode, ServiceDown
+from bhuman_cli.ports import SystemClock
 from tests.support.clocks import HeldClock
 from tests.unit.api.conftest import API, BASE, BASIC, BEARER, Make, auth, enveloped, query
 
@@ -216,3 +218,26 @@ def test_file_addresses_only_from_this_machine(make: Make, http: responses.Reque
     assert real is not None
     assert local is not None
     assert (real.url, local.url) == ("", "file:///v.mp4")
+
+
+def test_a_stop_ends_the_pause_a_service_asked_for(http: responses.RequestsMock) -> None:
+    """On the real clock: two threads wait for an hour, and are told to stop."""
+    http.get(f"{API}/webhook", status=429, headers={"Retry-After": "3600"})
+    clock = SystemClock()
+    is_waiting = threading.Event()
+    pace = Limiter(clock, rate_per_s=None)
+    held = Client(BASE, None, clock=clock, limiter=pace, user_agent="t", on_notice=lambda _: is_waiting.set())
+    with held as client, ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(client.webhooks) for _ in range(2)]
+        assert is_waiting.wait(10)
+        client.stop()
+        for question in asked:
+            with pytest.raises(ServiceDown, match="stopped"):
+                question.result(10)
+
+
+def test_a_request_that_need_not_wait_goes_on_after_a_stop(make: Make, http: responses.RequestsMock) -> None:
+    http.get(f"{API}/webhook", json=enveloped([]))
+    client = make()
+    client.stop()
+    assert client.webhooks().items == ()
