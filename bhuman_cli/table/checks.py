@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import itertools
 import json
 import math
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 
 from bhuman_cli import domain, settings
 from bhuman_cli.errors import UsageError
-from bhuman_cli.table import atomic, rules
+from bhuman_cli.table import atomic, harmless, rules
 
 EXAMPLES: Final = 5
 PROBLEM_COLUMNS: Final = ("row_index", "line", "column", "rule", "hint", "severity")
@@ -166,10 +167,16 @@ class ProblemLog:
 
     def write_csv(self, path: Path) -> None:
         """Write every problem, atomically; the file of an earlier run is replaced."""
-        with atomic.replacing(path) as stream, self._rewound() as spill:
-            stream.write(",".join(PROBLEM_COLUMNS).encode() + b"\r\n")
-            while piece := spill.read(1 << 16):
-                stream.write(piece.encode())
+        with atomic.replacing(path) as stream:
+            text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+            table = csv.writer(text)
+            table.writerow(PROBLEM_COLUMNS)
+            for each in self:
+                # A hint begins with an option, and a spreadsheet takes `--default` for a formula.
+                row = each.row_index, each.line, each.column, each.rule, harmless.text(each.hint), each.severity
+                table.writerow(row)
+            text.flush()
+            text.detach()
 
     def close(self) -> None:
         """Give the temporary file back; counts and groups stay."""

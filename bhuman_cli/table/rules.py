@@ -114,6 +114,8 @@ def judge_assets(columns: Sequence[str], cells: Sequence[str]) -> tuple[list[Fin
     for column, cell in zip(columns, cells, strict=True):
         text = cell.strip(EDGES)
         url, rule = asset_url(text) if text else ("", "")
+        if _PLACEHOLDER.search(text):
+            url, rule = "", "holds a placeholder that was never filled in"
         urls.append(url)
         if rule:
             found.append((column, rule, "an address such as https://example.com/logo.png, or blank", "error"))

@@ -22,7 +22,16 @@ def test_assets_are_completed_and_blank_ones_skipped(tmp_path: Path) -> None:
     "text",
     [
         *("ftp://x.io/a", "javascript:alert(1)", "data:image/png;base64,x", "file:///etc/passwd", "C:\\logo.png"),
-        *("a b.com", "https://", "logo", "mailto:a@b.c", "https://[bad", "#N/A", "https://x.io:99999/"),
+        *(
+            "a b.com",
+            "https://",
+            "logo",
+            "mailto:a@b.c",
+            "https://[bad",
+            "#N/A",
+            "https://x.io:99999/",
+            "https://x.io/{{id}}.png",
+        ),
     ],
 )
 def test_assets_that_are_no_web_address_are_errors(tmp_path: Path, text: str) -> None:

@@ -72,13 +72,16 @@ def test_the_problems_file_holds_all_and_replaces_an_older_one(tmp_path: Path) -
     path = tmp_path / "people.problems.csv"
     path.write_text("old")
     log = ProblemLog()
-    for each in (problem(1, column="a,b", rule='say "x"'), problem(None, column="", rule="r", severity="warning")):
+    for each in (
+        problem(1, column="a,b", rule='say "x"', hint="--default x"),
+        problem(None, column="", rule="r", severity="warning"),
+    ):
         log.add(each)
     log.write_csv(path)
     with path.open(encoding="utf-8", newline="") as stream:
         assert list(csv.reader(stream)) == [
             ["row_index", "line", "column", "rule", "hint", "severity"],
-            ["1", "3", "a,b", 'say "x"', "", "error"],
+            ["1", "3", "a,b", 'say "x"', "'--default x", "error"],
             ["", "", "", "r", "", "warning"],
         ]
     assert list(tmp_path.iterdir()) == [path]
