@@ -170,7 +170,7 @@ def effects(
         _callbacks(home) as (hints, by_token),
         progress.choose(show, console, look, clock) as reporter,
         ThreadPoolExecutor(in_flight, thread_name_prefix="bhuman-ask") as pool,
-        _signals(stop, reporter.notice),
+        _signals(stop, reporter.notice, link.client.stop),
     ):
         yield Effects(
             journal=journal,
@@ -201,8 +201,12 @@ def _callbacks(
 
 
 @contextlib.contextmanager
-def _signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
-    """First signal: press the button. Second: out at once; what is on disk by then is enough to continue."""
+def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], None]) -> Iterator[None]:
+    """Handle signals inside the block.
+
+    First: press the button, and end the pauses the service asked for. Second: out at once; what is on disk by then is
+    enough to continue.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame
@@ -210,6 +214,7 @@ def _signals(stop: Stop, say: Callable[[str], None]) -> Iterator[None]:
         if stop.is_pressed:
             os._exit(int(ExitCode.IN_DOUBT) if stop.in_flight else code)
         stop.press(code)
+        end_waits()
         with contextlib.suppress(Exception):  # the screen may be half drawn; the button is pressed all the same
             say("stopping after the request in flight; press Ctrl-C again to leave at once")
 
