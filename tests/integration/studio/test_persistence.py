@@ -79,7 +79,7 @@ def test_a_video_that_was_made_but_not_recorded_is_taken(tmp_path: Path) -> None
     with running_studio(tmp_path, render="real", faults=["render: stuck"]) as studio:
         (identifier,) = order(studio, ("Alex",))
     folder = studio.home / "media" / identifier
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name in ("video.mp4", "thumbnail.jpg", "preview.gif", "index.html"):
         (folder / name).write_bytes(b"made before the power went")
     with contextlib.closing(StudioStore.open(studio.home)) as store:
