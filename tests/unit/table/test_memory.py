@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks import table_read
+import pytest
+
+pytest.importorskip("resource", reason="memory is measured by it")
 
 
 def test_reading_takes_no_more_memory_for_more_rows(tmp_path: Path) -> None:
+    from tests.benchmarks import table_read
+
     peaks = []
     for rows in (5_000, 150_000):
         table_read.make_file(tmp_path / "p.csv", rows)
