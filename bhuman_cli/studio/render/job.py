@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bhuman_cli.studio import presenter, scene, template
 from bhuman_cli.studio.render import engine as engines
@@ -54,6 +55,9 @@ class RenderFailure(Exception):
         self.message = message
 
 
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Engines hold packets that are timed anew for every file; a worker of another system may run several threads."""
+
 _templates: dict[tuple[str, int], template.Template] = {}
 _reels: dict[tuple[str, int], scene.Reel] = {}
 """Templates and footage this process has read; a changed file has another time and is read again."""
@@ -66,7 +70,8 @@ def render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
         RenderFailure: the row can't be rendered.
     """
     try:
-        return _render(job, cache_dir)
+        with _ONE_AT_A_TIME:
+            return _render(job, cache_dir)
     except template.TemplateError as problem:
         raise RenderFailure(problem.message) from None
     except source.SourceError as problem:

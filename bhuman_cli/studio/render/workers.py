@@ -75,7 +75,8 @@ class RenderPool:
     """
 
     def __init__(self, workers: int, cache_dir: Path, executor: str | None = None) -> None:
-        self._workers, self._cache_dir, self._address = max(1, workers), cache_dir, executor
+        self._workers, self._cache_dir = max(1, workers), cache_dir
+        self._elsewhere = _connect(executor) if executor else None
         self._lock = threading.Lock()
         self._executor: Executor | None = None
         self._closed = False
@@ -97,7 +98,8 @@ class RenderPool:
         executor.shutdown(wait=False, cancel_futures=True)
         for process in self._context.started:
             process.terminate()
-        executor.shutdown(wait=True)
+        if self._elsewhere is None:
+            executor.shutdown(wait=True)
 
     def _attempt(self, job: RenderJob, outer: Future[RenderedMedia], number: int) -> None:
         try:
@@ -149,11 +151,20 @@ class RenderPool:
         threading.Thread(target=self._attempt, args=(job, outer, number + 1), daemon=True).start()
 
     def _build(self) -> Executor:
-        if self._address is not None:
-            from bhuman_cli.studio.render import cluster
-
-            return cluster.executor(self._address)
+        if self._elsewhere is not None:
+            return self._elsewhere
         return ProcessPoolExecutor(self._workers, mp_context=self._context, initializer=_start)
+
+
+def _connect(address: str) -> Executor:
+    """Return an existing cluster's executor.
+
+    Raises:
+        UsageError: the address is none, or nobody answers there.
+    """
+    from bhuman_cli.studio.render import cluster
+
+    return cluster.executor(address)
 
 
 def _fail(outer: Future[RenderedMedia], problem: RenderFailure) -> None:
