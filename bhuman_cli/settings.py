@@ -97,8 +97,7 @@ def load(
     for layer in layers:
         for name, setting in layer.items():
             values.setdefault(name, setting)
-    url = values["base_url"]
-    values["base_url"] = Setting(value=base_url(url.value or DEFAULT_BASE_URL), source=url.source)
+    values["base_url"] = _normal_url(values["base_url"])
     _one_target(values)
     return Settings(values=values, project_file=project, user_file=user_path)
 
@@ -131,6 +130,15 @@ def _from_file(path: Path | None, source: str, *, is_project: bool = True) -> di
         return {}
     values = project_file.read(path, is_project=is_project)
     return {name: Setting(value=value, source=source) for name, value in values.items() if not _is_absent(value)}
+
+
+def _normal_url(given: Setting) -> Setting:
+    try:
+        return Setting(value=base_url(given.value or DEFAULT_BASE_URL), source=given.source)
+    except UsageError as error:
+        # The words are those of the variable, where nearly everybody sets it.
+        words = error.message.replace("BHUMAN_BASE_URL", f"base_url ({given.source})")
+        raise UsageError(error.message if "environment" in given.source else words, hint=error.hint) from None
 
 
 def _one_target(values: dict[str, Setting]) -> None:

@@ -150,6 +150,15 @@ def test_other_base_urls_are_refused_without_repeating_credentials(text: str) ->
     assert "canary" not in caught.value.message + caught.value.hint
 
 
+def test_a_wrong_base_url_is_named_by_its_source(tmp_path: Path) -> None:
+    write_user_file(tmp_path, 'base_url = "http://far.example"')
+    with pytest.raises(UsageError, match=r"^base_url \(user file\): http to far.example"):
+        load(tmp_path)
+    with pytest.raises(UsageError, match=r"^BHUMAN_BASE_URL: http to farther.example"):
+        load(tmp_path, BHUMAN_BASE_URL="http://farther.example")
+    assert load(tmp_path, BHUMAN_BASE_URL="http://127.0.0.1:5/").get("base-url") == "http://127.0.0.1:5"
+
+
 def test_the_service_name_drops_path_case_and_default_port() -> None:
     assert settings.service_name("https://H.example:443/prefix/") == "https://h.example"
     assert settings.service_name("http://127.0.0.1:8787/x") == "http://127.0.0.1:8787"
