@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from bhuman_cli.api import transport
+from bhuman_cli.api.sent import Came, NotSent
 
 FIRST_BYTE_S: Final = 300.0
 TOTAL_S: Final = 600.0  # a short time-out would create doubt
@@ -38,26 +39,6 @@ class PaidRequest:
     headers: Mapping[str, str] = field(repr=False)
     first_byte_s: float = FIRST_BYTE_S
     total_s: float = TOTAL_S
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotSent:
-    """Certainly nothing of the request left this machine's connection. reason: for people."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Came:
-    """What came after the first byte was sent: an answer, part of one, or nothing.
-
-    status None: no complete header block. error "": the answer was read to its end.
-    """
-
-    status: int | None
-    headers: Mapping[str, str]
-    body: bytes
-    error: str
 
 
 def post_once(request: PaidRequest, before_first_byte: Callable[[], None], user_agent: str) -> NotSent | Came:

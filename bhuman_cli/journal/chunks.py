@@ -1,9 +1,11 @@
 """Owns the life of a paid request on disk. Every transition is a verb, guarded by the state it starts from.
 
-    planned → sending → planned (429, 401, 403) | mapping | accepted | rejected | split | in_doubt
+    planned → sending → mapping | accepted | rejected | split | in_doubt | released (429, 401, 403)
     mapping → accepted | in_doubt;  in_doubt → accepted (evidence) | released (a person, or proof)
 
-A claim is live from `plan` until it is certain that its row was not accepted.
+A chunk is sent at most once: what may be sent again goes into another chunk, with a token of its own. So an answer on
+disk always speaks of the only sending there was. A claim is live from `plan` until it is certain that its row was not
+accepted.
 """
 
 from __future__ import annotations
@@ -251,10 +253,11 @@ def accept(journal: Journal, chunk: Chunk, ids: Sequence[GenerationId]) -> None:
         raise errors.JournalError(f"{len(ids)} ids for {chunk.rows} rows can't be bound by place")
     with journal.transaction():
         _move(journal, chunk, ("sending", "in_doubt"), ChunkState.ACCEPTED, "")
+        now = journal.now()
         journal.execute_many(
             "UPDATE claim SET generation_id = ?, binding = 'provisional', status = 'queued', accepted_at = ?"
             " WHERE chunk_id = ? AND place = ? AND generation_id IS NULL",
-            ((generation, journal.now(), chunk.chunk_id, place) for place, generation in enumerate(ids)),
+            ((generation, now, chunk.chunk_id, place) for place, generation in enumerate(ids)),
         )
         _drop_payload(journal, chunk)
 
@@ -262,21 +265,35 @@ def accept(journal: Journal, chunk: Chunk, ids: Sequence[GenerationId]) -> None:
 def bind(journal: Journal, chunk: Chunk, pairs: Mapping[int, GenerationId], *, reason: str) -> None:
     """Bind ids to places by evidence, anew: places that are not in pairs lose their id and stay in doubt.
 
-    The chunk becomes `accepted` when every place has an id, else `in_doubt` with the reason. One commit.
+    A place that keeps its id keeps what is known of it: what was final stays final. The chunk becomes `accepted` when
+    every place has an id, else `in_doubt` with the reason. One commit.
     """
     with journal.transaction():
         state = ChunkState.ACCEPTED if len(pairs) == chunk.rows else ChunkState.IN_DOUBT
         _move(journal, chunk, ("mapping", "in_doubt", "accepted"), state, "" if state == "accepted" else reason)
-        journal.execute(
+        before = {
+            found["place"]: found["generation_id"] if found["binding"] != "conflict" else ""
+            for found in list(
+                journal.query("SELECT place, generation_id, binding FROM claim WHERE chunk_id = ?", (chunk.chunk_id,))
+            )
+        }
+        journal.execute_many(
             "UPDATE claim SET generation_id = NULL, binding = NULL, seen = NULL, status = '', url = '', share_url = '',"
             " thumbnail = '', gif = '', whatsapp_video_url = '', message = '', execution_name = '', generated_at = '',"
-            " ended_at = NULL WHERE chunk_id = ?",
-            (chunk.chunk_id,),
+            " ended_at = NULL WHERE chunk_id = ? AND place = ?",
+            ((chunk.chunk_id, place) for place, generation in before.items() if pairs.get(place) != generation),
         )
         journal.execute_many(
             "UPDATE claim SET generation_id = ?, binding = 'confirmed', status = 'queued',"
             " accepted_at = coalesce(accepted_at, ?) WHERE chunk_id = ? AND place = ?",
-            ((generation, journal.now(), chunk.chunk_id, place) for place, generation in pairs.items()),
+            (
+                (generation, journal.now(), chunk.chunk_id, place)
+                for place, generation in pairs.items()
+                if before.get(place) != generation
+            ),
+        )
+        journal.execute(
+            "UPDATE claim SET binding = 'confirmed' WHERE chunk_id = ? AND binding = 'provisional'", (chunk.chunk_id,)
         )
         if state is ChunkState.ACCEPTED:
             _drop_payload(journal, chunk)
@@ -295,14 +312,21 @@ def doubt(journal: Journal, chunk: Chunk, reason: str) -> None:
 
 
 def back(journal: Journal, chunk: Chunk, reason: str) -> None:
-    """Record that the chunk was certainly not accepted and may be sent again (429, 401, 403)."""
+    """Record that the chunk was certainly not accepted and its rows may be sent again; they wait to be planned anew."""
     with journal.transaction():
-        _move(journal, chunk, ("sending",), ChunkState.PLANNED, reason)
-        journal.execute(
-            "UPDATE chunk SET epoch = (SELECT epoch FROM target WHERE target.target_id = chunk.target_id)"
-            " WHERE chunk_id = ?",
-            (chunk.chunk_id,),
-        )
+        _move(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
+        _unclaim(journal, chunk, row_state="pending", plan="new", message="")
+
+
+def renew(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str) -> None:
+    """Replace a chunk that was certainly not accepted (429, 401, 403) by a new attempt, `planned`. One commit.
+
+    Not the same chunk again: a stored answer to the first attempt would be taken for one to the second after a crash.
+    """
+    with journal.transaction():
+        _move(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
+        rows = _take_back(journal, run, chunk)
+        _insert(journal, run, rows, _epoch(journal, chunk), chunk.chunk_id, freeze)
 
 
 def reject(journal: Journal, chunk: Chunk, reason: str) -> None:
@@ -317,21 +341,30 @@ def split(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str)
     """Replace a refused chunk by its two halves, `planned`; their claims take over the rows in the same commit."""
     with journal.transaction():
         _move(journal, chunk, ("sending",), ChunkState.SPLIT, reason)
-        _unclaim(journal, chunk, row_state="pending", plan="halved", message="")
-        epoch = journal.one("SELECT epoch FROM target WHERE target_id = ?", (chunk.target_id,))
-        rows = [
-            Candidate(
-                row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
-                values=tuple(json.loads(found["payload"])[0]), assets=tuple(json.loads(found["payload"])[1]),
-                retried_claim=found["claim_id"],
-            )
-            for found in journal.query(
-                "SELECT * FROM row WHERE run_no = ? AND plan = 'halved' ORDER BY row_index", (run.run_no,)
-            )
-        ]  # fmt: skip
+        rows = _take_back(journal, run, chunk)
         middle = (len(rows) + 1) // 2
         for half in (rows[:middle], rows[middle:]):
-            _insert(journal, run, half, int(epoch[0]) if epoch else 0, chunk.chunk_id, freeze)
+            _insert(journal, run, half, _epoch(journal, chunk), chunk.chunk_id, freeze)
+
+
+def _take_back(journal: Journal, run: Run, chunk: Chunk) -> list[Candidate]:
+    """Give a chunk's rows back and return them, for other chunks in the same commit."""
+    _unclaim(journal, chunk, row_state="pending", plan="taken", message="")
+    return [
+        Candidate(
+            row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
+            values=tuple(json.loads(found["payload"])[0]), assets=tuple(json.loads(found["payload"])[1]),
+            retried_claim=found["claim_id"],
+        )
+        for found in journal.query(
+            "SELECT * FROM row WHERE run_no = ? AND plan = 'taken' ORDER BY row_index", (run.run_no,)
+        )
+    ]  # fmt: skip
+
+
+def _epoch(journal: Journal, chunk: Chunk) -> int:
+    found = journal.one("SELECT epoch FROM target WHERE target_id = ?", (chunk.target_id,))
+    return int(found[0]) if found else 0
 
 
 def release_planned(journal: Journal, target_id: int) -> None:
@@ -382,9 +415,11 @@ def abandon(journal: Journal, chunk: Chunk, *, run_id: str) -> int:
 def settle_conflicts(journal: Journal, run: Run, *, accept_position: bool) -> int:
     """Decide the rows whose record contradicts their place: keep the place, or give them up. Returns how many."""
     change = (
-        "binding = 'position', message = 'bound by position, accepted by a person'"
+        "binding = 'position', seen = 'person', message = 'bound by position, accepted by a person',"
+        " ended_at = CASE WHEN status = 'failed' OR (status = 'succeeded' AND url <> '') THEN ended_at END"
         if accept_position
-        else "binding = NULL, status = 'failed', message = 'abandoned: its video belongs to another row'"
+        else "binding = NULL, seen = 'given up', status = 'failed',"
+        " message = 'abandoned: its video belongs to another row'"
     )
     with journal.transaction():
         settled = journal.execute(

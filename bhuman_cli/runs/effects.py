@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bhuman_cli.api.paid import Came, NotSent
+from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.api.wire import Page
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal.chunks import Chunk

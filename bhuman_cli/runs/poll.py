@@ -155,7 +155,7 @@ class Polling:
             for claim in asked:
                 self._schedule.answered(claim, now, finished=claim in ended)
             for claim in ended - asked:
-                self._schedule.drop(claim)
+                self._schedule.drop(claim, now)
             self._forget(ended)
 
     def _ask_list(self) -> float:
@@ -163,9 +163,10 @@ class Polling:
         records = [item for item in self._sweep.step(len(self._waiting)) if item.id in self._by_id]
         self.good_at_s = max(self.good_at_s, self._sweep.good_at_s)
         if records:
+            now = self.effects.clock.monotonic_s()
             ended = self._write([(self._by_id[item.id], item) for item in records])
             for claim in ended:
-                self._schedule.drop(claim)
+                self._schedule.drop(claim, now)
             if ended:
                 self._sweep.note_news()
             self._forget(ended)

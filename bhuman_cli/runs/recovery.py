@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli.api.paid import Came
+from bhuman_cli.api.sent import Came
 from bhuman_cli.domain import ChunkState
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.chunks import Answer, Chunk

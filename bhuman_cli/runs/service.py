@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from bhuman_cli import credentials
 from bhuman_cli.api import paid
 from bhuman_cli.api.client import Client
-from bhuman_cli.api.paid import Came, NotSent, PaidRequest
+from bhuman_cli.api.paid import PaidRequest
+from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.api.wire import Page
 from bhuman_cli.domain import Generation, Target
 

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from bhuman_cli import errors
-from bhuman_cli.api.paid import Came, NotSent
+from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.domain import short_id
 from bhuman_cli.journal import chunks
-from bhuman_cli.journal.chunks import Answer, Chunk
+from bhuman_cli.journal.chunks import Answer, Candidate, Chunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.runs import judge, request, settle
 from bhuman_cli.runs.effects import Effects
@@ -80,7 +81,7 @@ class Sending:
                 effects.journal,
                 self.run,
                 lambda rows: request.pick(rows, self.chunk_size),
-                lambda rows, token: request.freeze(self.shape, rows, token),
+                self._freeze,
             )
             if chunk is None:
                 return self._end(Ending.SENT, "")
@@ -91,6 +92,9 @@ class Sending:
     def _end(self, ending: Ending, reason: str) -> float:
         self.ending, self.reason = ending, reason
         return 0.0
+
+    def _freeze(self, rows: Sequence[Candidate], token: str) -> bytes:
+        return request.freeze(self.shape, rows, token)
 
     def _send(self, chunk: Chunk) -> float:
         effects = self.effects
@@ -141,7 +145,7 @@ class Sending:
             case judge.Rejected():
                 return self._rejected(chunk, verdict)
             case judge.Back():
-                chunks.back(journal, chunk, verdict.reason)
+                chunks.renew(journal, self.run, chunk, self._freeze, verdict.reason)
                 return self._paused(verdict)
 
     def _took(self, rows: int) -> None:
@@ -170,13 +174,7 @@ class Sending:
         can_split = verdict.can_split and chunk.rows > 1 and self._extra + 2 <= EXTRA_REQUESTS
         if can_split and not self._is_hopeless():
             self._extra += 2
-            chunks.split(
-                journal,
-                self.run,
-                chunk,
-                lambda rows, token: request.freeze(self.shape, rows, token),
-                verdict.reason,
-            )
+            chunks.split(journal, self.run, chunk, self._freeze, verdict.reason)
         else:
             chunks.reject(journal, chunk, verdict.reason)
         return self._end(Ending.REFUSED, verdict.reason) if self._is_hopeless() else 0.0

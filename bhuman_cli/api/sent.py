@@ -1,0 +1,26 @@
+"""Owns what a paid request can come to, as data: for those who decide and store, without importing HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """Certainly nothing of the request left this machine's connection. reason: for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """What came after the first byte was sent: an answer, part of one, or nothing.
+
+    status None: no complete header block. error "": the answer was read to its end.
+    """
+
+    status: int | None
+    headers: Mapping[str, str]
+    body: bytes
+    error: str
