@@ -46,7 +46,7 @@ class Learning:
     run: Run
     effects: Effects
     _views: dict[int, View] = field(default_factory=dict)
-    _tried: set[int] = field(default_factory=set)
+    _tried: dict[int, int] = field(default_factory=dict)
 
     def write(self, records: Sequence[tuple[Waiting, Generation]]) -> Learnt:
         """Write records and what follows from them; one commit, and more only if ids must be bound anew."""
@@ -60,9 +60,8 @@ class Learning:
                 if item.chunk_id:
                     touched.setdefault(item.chunk_id, []).append(item.claim_id)
             for chunk_id, claims in touched.items():
-                bindings = self._bindings(chunk_id, claims)
-                changed |= bindings
-                if Binding.CONFLICT in bindings.values():
+                changed |= self._bindings(chunk_id, claims)
+                if self._has_conflict(chunk_id):
                     conflicts.add(chunk_id)
             generations.judge(journal, changed)
             generations.end(journal, [item.claim_id for item, _ in records])
@@ -75,6 +74,8 @@ class Learning:
             return "own"  # adopted: its text was compared when it was taken over
         view = self._view(item.chunk_id)
         fact = view.facts[item.claim_id]
+        if fact.seen in reconcile.DECIDED:
+            return fact.seen
         is_foreign = settle.is_foreign(record, self.run.target)
         word = reconcile.seen(reconcile.read(record), fact.text_key, view.keys, is_foreign=is_foreign)
         view.facts[item.claim_id] = replace(fact, seen=word)
@@ -104,9 +105,16 @@ class Learning:
             )
         return self._views[chunk_id]
 
+    def _has_conflict(self, chunk_id: int) -> bool:
+        view = self._view(chunk_id)
+        return not view.is_plain and any(fact.binding == Binding.CONFLICT for fact in view.facts.values())
+
     def _rebind(self, chunk_id: int) -> bool:
-        if chunk_id in self._tried:
+        """Try to bind anew at the first conflict, and once more when every record has said its text."""
+        facts = self._view(chunk_id).facts.values()
+        says_all = all(fact.seen in {"own", "other"} for fact in facts)
+        if self._tried.get(chunk_id, 0) > says_all:
             return False
-        self._tried.add(chunk_id)
+        self._tried[chunk_id] = 1 + says_all
         self._views.pop(chunk_id, None)
         return settle.rebind(self.effects, self.run, chunk_id)

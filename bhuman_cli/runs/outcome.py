@@ -26,7 +26,7 @@ _ENDING_CODES: Final = {
     Ending.SLOW: ExitCode.NOT_FINISHED,
     Ending.REFUSED: ExitCode.NOT_FINISHED,
     Ending.BUSINESS: ExitCode.NOT_FINISHED,
-    Ending.DOUBT: ExitCode.IN_DOUBT,
+    Ending.DOUBT: ExitCode.NOT_FINISHED,  # what is still in doubt at the end is counted, not remembered
     Ending.SUPERSEDED: ExitCode.REFUSED,
 }
 
@@ -80,7 +80,7 @@ class Outcome:
             return ExitCode.IN_DOUBT if codes else ExitCode(self.stopped)
         if self.declined:
             codes.append(ExitCode.REFUSED)
-        if self.ending in _ENDING_CODES and (self.unsent or self.ending in {Ending.DOUBT, Ending.SUPERSEDED}):
+        if self.ending in _ENDING_CODES and (self.unsent or self.ending is Ending.SUPERSEDED):
             codes.append(_ENDING_CODES[self.ending])
         if self.waited and self.open_rows > (self.held_back if self.sample_failed else 0):
             codes.append(ExitCode.NOT_FINISHED)

@@ -2,7 +2,8 @@
 
 A record speaks by `text` (its values), else by `row_index`. What it says is kept as a word in the journal:
 `own` (the row's values), `other` (another row's of the same request), `odd` (no row's), `index:<n>` (no text, or an odd
-one beside it), `none` (nothing to go by), `foreign` (another campaign's).
+one beside it), `none` (nothing to go by), `foreign` (another campaign's). A person's word stands above all records:
+`person` (the place is right) or `given up`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from bhuman_cli.journal.generations import ClaimFacts
 from bhuman_cli.runs import identity
 
 _NEITHER: Final = -(10**9)  # a base that no index has
+
+
+DECIDED: Final = frozenset({"person", "given up"})
+"""Words that no record replaces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +61,25 @@ def decide(facts: Sequence[ClaimFacts]) -> dict[int, Binding]:
     - `odd`: a conflict if any record of the request equals its row (then this one is somebody else's); once all were
       seen and none does, the service formats `text` its own way and the record speaks by its index, or not at all.
     - `index:<n>`: confirmed where n is the place, or the place + 1 throughout; else a conflict.
-    - `none`: the position stands.
+    - `none`: the position stands, unless a record proves that this request's ids came in another order.
     """
     words = {fact.claim_id: fact.seen for fact in facts if fact.generation_id is not None}
     bound = [fact for fact in facts if fact.generation_id is not None]
     speaks_text = any(word in {"own", "other"} for word in words.values())
+    is_shuffled = any(word == "other" for word in words.values())
     all_seen = all(words.values())
     base = _index_base(bound, rows=1 + max((fact.place for fact in facts), default=0), all_seen=all_seen)
     decided: dict[int, Binding] = {}
     for fact in bound:
         binding = _binding(fact, speaks_text=speaks_text, all_seen=all_seen, base=base)
+        if binding is Binding.POSITION and is_shuffled:
+            binding = Binding.CONFLICT
         if binding is not None:
             decided[fact.claim_id] = binding
     return decided
 
 
 def _binding(fact: ClaimFacts, *, speaks_text: bool, all_seen: bool, base: int | None) -> Binding | None:
-    if fact.binding == Binding.POSITION and fact.seen in {"other", "odd"}:
-        return None  # a person accepted the position
     match fact.seen.partition(":"):
         case ("own", _, _):
             return Binding.CONFIRMED

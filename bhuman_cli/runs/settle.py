@@ -13,7 +13,7 @@ from typing import Final
 
 from bhuman_cli import errors
 from bhuman_cli.api.wire import WireError
-from bhuman_cli.domain import Generation, GenerationId, Target, TargetKind
+from bhuman_cli.domain import ChunkState, Generation, GenerationId, Target, TargetKind
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.drafts import Run
@@ -38,10 +38,7 @@ class Listed:
 
 def ask(effects: Effects, generation_id: str) -> Generation | None:
     """Return one record, None where the service knows none or gives no good answer now."""
-    try:
-        return effects.service.generation(generation_id)
-    except (errors.ApiError, errors.ServiceDown, WireError):
-        return None
+    return _read(effects, generation_id)[0]
 
 
 def is_foreign(generation: Generation, target: Target) -> bool:
@@ -54,23 +51,29 @@ def is_foreign(generation: Generation, target: Target) -> bool:
 def map_chunk(effects: Effects, run: Run, chunk: Chunk, ids: Sequence[GenerationId], reason: str) -> int:
     """Ask each id which row it belongs to and bind what is proven; the rest is in doubt. Returns how many were bound.
 
-    If no record can be read now, the chunk stays as it is for a later command.
+    If the service gives no good answer about any of them now, the chunk stays as it is for a later command.
     """
     journal = effects.journal
     bound_already = chunks.known_ids(journal, ids)
-    records = [
-        found
-        for item in ids
-        if item not in bound_already and (found := ask(effects, item)) is not None and not is_foreign(found, run.target)
-    ]
-    facts = generations.chunk_facts(journal, chunk.chunk_id)
-    if not records and any(item not in bound_already for item in ids):
+    read = [_read(effects, item) for item in ids if item not in bound_already]
+    if read and all(is_unread for _, is_unread in read):
         return 0
-    pairs = {fact.place: fact.generation_id for fact in facts if fact.generation_id is not None}
+    records = [found for found, _ in read if found is not None and not is_foreign(found, run.target)]
+    facts = generations.chunk_facts(journal, chunk.chunk_id)
+    bound = {fact.place: fact.generation_id for fact in facts if fact.generation_id is not None}
     unbound = [fact for fact in facts if fact.generation_id is None]
-    pairs |= reconcile.match(unbound, map(reconcile.read, records), rows=chunk.rows)
-    _bind(effects, chunk, pairs, records, reason)
-    return len(pairs)
+    found_now = reconcile.match(unbound, map(reconcile.read, records), rows=chunk.rows)
+    if found_now or chunks.get(journal, chunk.chunk_id).state is ChunkState.MAPPING:
+        _bind(effects, chunk, bound | found_now, records, reason)
+    return len(found_now)
+
+
+def _read(effects: Effects, generation_id: str) -> tuple[Generation | None, bool]:
+    """Return a record, None where the service knows none; and whether it gave no good answer."""
+    try:
+        return effects.service.generation(generation_id), False
+    except (errors.ApiError, errors.ServiceDown, WireError):
+        return None, True
 
 
 def _bind(
@@ -129,13 +132,15 @@ def read_list(effects: Effects) -> Listed | None:
 def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:
     """Settle what evidence can settle on the run's target; return the chunks that stay in doubt.
 
-    Looks at stored answers and callbacks first, then at the list where it is open. A chunk is freed only by a complete
-    list that holds the run's other chunks, after the grace time.
+    Looks at stored answers and callbacks first, then at the list where it is open. A chunk is freed only by a stored
+    refusal, or by a complete list that holds the run's other chunks, after the grace time. One that is being sent is
+    left to its sender.
     """
     journal = effects.journal
     for chunk in chunks.unsettled(journal, run.target_id):
-        _settle_by_answer(effects, run, chunk)
-        _settle_by_callbacks(effects, run, chunk)
+        if chunk.state is not ChunkState.SENDING:
+            _settle_by_answer(effects, run, chunk)
+            _settle_by_callbacks(effects, run, chunk)
     doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
     if doubtful:
         listed = read_list(effects)
@@ -148,11 +153,16 @@ def _settle_by_answer(effects: Effects, run: Run, chunk: Chunk) -> None:
     answer = chunks.last_answer(effects.journal, chunk)
     if answer is None:
         return
-    ids = [item for item in judge.found_ids(answer.body) if answer.status is not None and 200 <= answer.status < 300]
-    known = chunks.known_ids(effects.journal, ids)
-    fresh = [item for item in ids if item not in known]
-    if fresh:
-        map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
+    match judge.judge(answer, rows=chunk.rows):
+        case judge.Accepted() | judge.Mapping_():
+            ids = judge.found_ids(answer.body)
+            known = chunks.known_ids(effects.journal, ids)
+            fresh = [item for item in ids if item not in known]
+            if fresh:
+                map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
+        case judge.Rejected() | judge.Back() if chunk.state is ChunkState.IN_DOUBT:
+            # Another copy called it in doubt while its sender still waited for this answer.
+            chunks.free(effects.journal, chunk, why="not accepted", run_id=run.run_id)
 
 
 def _settle_by_callbacks(effects: Effects, run: Run, chunk: Chunk) -> None:
@@ -160,7 +170,7 @@ def _settle_by_callbacks(effects: Effects, run: Run, chunk: Chunk) -> None:
     ids = effects.callbacks(chunk.token)
     known = chunks.known_ids(effects.journal, ids)
     fresh = [item for item in ids if item not in known]
-    if fresh and chunks.get(effects.journal, chunk.chunk_id).state != "accepted":
+    if fresh and chunks.get(effects.journal, chunk.chunk_id).state in {ChunkState.MAPPING, ChunkState.IN_DOUBT}:
         map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from callbacks")
 
 

@@ -126,9 +126,18 @@ def test_decisions(seen: tuple[str, ...], expected: list[Binding | None]) -> Non
 
 
 def test_a_position_that_a_person_accepted_is_not_taken_back_by_the_same_record() -> None:
-    assert decided("other", "own", bindings=("position", "confirmed")) == [None, CONFIRMED]
-    assert decided("odd", "own", bindings=("position", "confirmed")) == [None, CONFIRMED]
-    assert decided("own", "own", bindings=("position", "confirmed")) == [CONFIRMED, CONFIRMED]
+    assert decided("person", "own", bindings=("position", "confirmed")) == [None, CONFIRMED]
+    assert decided("given up", "own", bindings=("", "confirmed")) == [None, CONFIRMED]
+
+
+def test_a_position_that_stood_because_the_record_was_silent_falls_when_it_speaks() -> None:
+    """`text` may be null until a video is finished."""
+    assert decided("other", "own", bindings=("position", "confirmed")) == [CONFLICT, CONFIRMED]
+    assert decided("odd", "own", bindings=("position", "confirmed")) == [CONFLICT, CONFIRMED]
+
+
+def test_a_silent_record_beside_proof_of_another_order_is_in_doubt() -> None:
+    assert decided("other", "none") == [CONFLICT, CONFLICT]
 
 
 # Binding anew.

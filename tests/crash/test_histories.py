@@ -1,0 +1,118 @@
+"""Kills at every effect, for every outcome of the paid request. The service's own count is the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.crash import histories
+from tests.crash.histories import Case, Score, Told
+from tests.support.money_service import OUTCOMES
+
+# Kills while videos are only waited for can lose a GET, never money: every seventh is enough for the quick run.
+QUICK_STRIDE = 7
+
+
+def quick(case: Case) -> Iterator[Told]:
+    """Run a case unharmed, then killed at every effect until the last request was judged, then at every seventh."""
+    unharmed = histories.run(case)
+    yield unharmed
+    for at in histories.quick_kills(unharmed, stride=QUICK_STRIDE):
+        yield histories.run(histories.killed(case, at))
+
+
+def expect_zeros(score: Score) -> None:
+    for told in score.examples.values():
+        story = "\n".join(told.story)
+        pytest.fail(f"{told.broken}\nkilled at {told.case.kills} of {told.case.outcomes}\n{story}")
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_killed_at_any_effect_nothing_is_paid_twice_lost_or_beside_the_wrong_row(outcome: str) -> None:
+    score = histories.score(outcome, quick(Case(outcomes=(outcome,), after=("resume", "render"))))
+    expect_zeros(score)
+    assert score.histories > 15
+    assert score.posts >= score.histories
+
+
+@pytest.mark.parametrize("outcome", ["lost_after", "500_before", "short_ids", "part_lost"])
+@pytest.mark.parametrize("evidence", ["list", "callbacks"])
+def test_evidence_binds_what_was_accepted_and_never_sends_it_again(outcome: str, evidence: str) -> None:
+    case = Case(outcomes=(outcome,), lists=evidence == "list", calls_back=evidence == "callbacks")
+    expect_zeros(histories.score(outcome, quick(case)))
+
+
+@pytest.mark.parametrize("outcome", ["lost_after", "500_after", "short_ids"])
+@pytest.mark.parametrize("evidence", ["list", "callbacks"])
+def test_where_there_is_evidence_no_person_is_asked(outcome: str, evidence: str) -> None:
+    told = histories.run(Case(outcomes=(outcome,), lists=evidence == "list", calls_back=evidence == "callbacks"))
+    assert told.broken == ""
+    assert told.is_settled
+
+
+def test_a_complete_list_without_the_rows_frees_them_after_the_grace_time() -> None:
+    told = histories.run(Case(outcomes=("lost_before",), lists=True))
+    assert told.broken == ""
+    assert told.is_settled
+    assert told.posts == 3
+
+
+@pytest.mark.parametrize("speaks", ["late", "index", "index1", "odd", "odd_null", "null"])
+@pytest.mark.parametrize("outcome", ["ok", "short_ids", "repeated"])
+def test_however_records_speak_no_link_stands_beside_the_wrong_row(speaks: str, outcome: str) -> None:
+    case = Case(outcomes=(outcome, "ok"), speaks=speaks, table=histories.DISTINCT, chunk_size=3)
+    expect_zeros(histories.score(outcome, quick(case)))
+
+
+@pytest.mark.parametrize("speaks", ["text", "late", "index", "index1", "odd"])
+def test_ids_in_another_order_never_put_a_link_beside_the_wrong_row(speaks: str) -> None:
+    case = Case(outcomes=("shuffled", "shuffled"), speaks=speaks, table=histories.DISTINCT, chunk_size=3)
+    expect_zeros(histories.score(speaks, quick(case)))
+
+
+@pytest.mark.parametrize("decision", ["resend", "abandon", "accept"])
+@pytest.mark.parametrize("outcome", ["lost_after", "lost_before", "short_ids", "only_foreign", "only_unknown"])
+def test_a_person_settles_what_evidence_can_not(outcome: str, decision: str) -> None:
+    case = Case(outcomes=(outcome,), decision=decision)
+    expect_zeros(histories.score(outcome, quick(case)))
+    told = histories.run(case)
+    assert told.is_settled == (decision != "accept")
+
+
+def test_refused_rows_are_found_by_halving_however_often_it_is_killed() -> None:
+    case = Case(outcomes=(), table=histories.BAD_ROWS, chunk_size=5)
+    expect_zeros(histories.score("400", quick(case)))
+
+
+def test_a_second_kill_in_recovery_changes_nothing() -> None:
+    for outcomes in (("429", "lost_after"), ("short_ids", "500_after"), ("400", "429")):
+        case = Case(outcomes=outcomes, after=("resume", "render"))
+        unharmed = histories.run(case)
+        for one in histories.quick_kills(unharmed, stride=40)[::5]:
+            once = histories.run(histories.killed(case, one))
+            assert once.broken == ""
+            recovery = histories.quick_kills(once, stride=40, life=1)[::3] if len(once.counts) > 1 else []
+            for two in recovery:
+                told = histories.run(histories.killed(case, one, two))
+                assert told.broken == "", (outcomes, one, two, told.story)
+
+
+def test_rows_deleted_from_the_file_are_never_sent_by_anybody() -> None:
+    edited = (*histories.ROWS[:1], ("new", "Row"))
+    for after in (("render", "resume"), ("resume", "render")):
+        case = Case(outcomes=("ok",), after=after, edited=edited)
+        expect_zeros(histories.score("edited", quick(case)))
+
+
+def test_a_plan_that_was_not_confirmed_is_never_paid() -> None:
+    case = Case(outcomes=("ok",))
+    unharmed = histories.run(case)
+    confirmation = unharmed.labels[0].index("results written")
+    for at in range(1, confirmation - 4):
+        client = histories.build(case)
+        with client.world.alive("render", at):
+            client.render("render", case.table)
+        with client.world.alive("resume"):
+            client.resume("resume")
+        assert client.oracle.posts == 0

@@ -1,0 +1,214 @@
+"""Lives of the program over a world: `render` and `resume` as the command line does them, without the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bhuman_cli import errors
+from bhuman_cli.domain import GenerationId, RenderSpec, ResultRow, Row, Target, TargetKind
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import chunks, drafts, generations, history
+from bhuman_cli.journal.drafts import NewRun, Run
+from bhuman_cli.runs import recovery, runner
+from bhuman_cli.runs.effects import Effects, Stop
+from bhuman_cli.runs.outcome import Outcome
+from bhuman_cli.runs.request import Shape
+from bhuman_cli.runs.runner import Drive
+from tests.support.money_service import CAMPAIGN, Oracle
+from tests.support.money_world import Violation, WatchedJournal, World
+
+TARGET = Target(service="https://studio.test", kind=TargetKind.CAMPAIGN, api_id=CAMPAIGN)
+VARIABLES = ("first_name", "company")
+LINKED = "succeeded"
+
+Table = Sequence[tuple[str, str]]
+
+
+class Quiet:
+    """A reporter that keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def notice(self, text: str) -> None:
+        self.said.append(text)
+
+    def update(self) -> None:
+        return
+
+
+@dataclass(slots=True, kw_only=True)
+class Client:
+    """The command line's part. last: how the latest life ended; None if it was killed or refused.
+
+    finals: results that were final once, by row content and place, which must stay as they are.
+    """
+
+    world: World
+    oracle: Oracle
+    chunk_size: int = 2
+    waits: bool = True
+    last: Outcome | None = None
+    refused: str = ""
+    stop: Stop = field(default_factory=Stop)
+    finals: dict[str, dict[int, tuple[str, ...]]] = field(default_factory=dict)
+    hints: Callable[[], list[str]] = list
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the target's lock, where locks work."""
+        world = self.world
+        world.effect("lock")
+        if world.locks and world.lock_owner not in {"", name}:
+            raise errors.Refusal("locked", code="locked")
+        world.lock_owner = name
+        yield
+        world.lock_owner = ""
+
+    def render(self, name: str, table: Table, *, path: str = "/table.csv", retry: bool = False) -> None:
+        """Do what `bhuman render` does."""
+        with self._ended(), self._opened() as journal, self.locked(name):
+            new = NewRun(
+                target=TARGET, input_path=path, input_sha256="x", output_path=path + ".results.csv",
+                columns=VARIABLES, spec=RenderSpec(variables=VARIABLES),
+                options={"chunk_size": self.chunk_size}, retry_failed=retry,
+            )  # fmt: skip
+            prepared = runner.prepare(journal, new, rows_of(table))
+            self.world.next_commit = lambda: self.oracle.wanted.update({path: frozenset(table)})
+            run = runner.confirm(journal, prepared)
+            self._carry_out(journal, run)
+
+    def resume(self, name: str, decision: str = "") -> None:
+        """Do what `bhuman resume --all` does, with the person's decision on each run's doubts, if there is one."""
+        with self._ended(), self._opened() as journal:
+            for run in reversed(history.unfinished(journal)):
+                with self.locked(name):
+                    recovery.reopen(journal, run.target_id, self.places)
+                    if decision:
+                        self._decide(journal, run, decision)
+                    now = drafts.find(journal, run.run_id)
+                    self._carry_out(journal, now)
+
+    @property
+    def places(self) -> list[Path]:
+        return [self.world.folder] if self.world.folder else []
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[WatchedJournal]:
+        journal = self.world.open()
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+    @contextlib.contextmanager
+    def _ended(self) -> Iterator[None]:
+        self.last, self.refused = None, ""
+        try:
+            yield
+        except errors.Refusal as refusal:
+            self.refused = refusal.code
+        except errors.JournalError as error:
+            self.refused = error.message
+
+    def _decide(self, journal: WatchedJournal, run: Run, decision: str) -> None:
+        """Do what `resume RUN --in-doubt …` does, and let the judge know what a person allowed."""
+        if decision == "accept":
+            chunks.settle_conflicts(journal, run, accept_position=True)
+            return
+        doubtful = [c for c in chunks.unsettled(journal, run.target_id) if c.state in {"in_doubt", "mapping"}]
+        for chunk in doubtful:
+            if decision == "resend":
+                self._allow(journal, chunk)
+            if chunk.state == "mapping":
+                chunks.doubt(journal, chunk, chunk.reason)
+            if decision == "resend":
+                chunks.free(journal, chunk, why="resend", run_id=run.run_id)
+            else:
+                chunks.abandon(journal, chunk, run_id=run.run_id)
+        if decision == "abandon":
+            chunks.settle_conflicts(journal, run, accept_position=False)
+
+    def _allow(self, journal: WatchedJournal, chunk: chunks.Chunk) -> None:
+        unbound = {fact.place for fact in generations.chunk_facts(journal, chunk.chunk_id) if not fact.generation_id}
+        for found in journal.query("SELECT place, text_key FROM claim WHERE chunk_id = ?", (chunk.chunk_id,)):
+            if found["place"] in unbound:
+                self.oracle.allowed[KEYS[found["text_key"]]] += 1
+
+    def _carry_out(self, journal: WatchedJournal, run: Run) -> None:
+        effects = Effects(
+            journal=journal, service=self.oracle, clock=self.world.clock, stop=self.stop, reporter=Quiet(),
+            rng=random.Random(7), callbacks=lambda token: [GenerationId(i) for i in self.oracle.called_back(token)],
+        )  # fmt: skip
+        drive = Drive(
+            run=run,
+            shape=Shape(target=TARGET, spec=run.spec, callback_url="https://hook.test/{token}"),
+            chunk_size=self.chunk_size,
+            interval_s=1.0,
+            waits=self.waits,
+            submits=run.state == "confirmed",
+            timeout_s=600.0,
+            checkpoint=lambda: self._write(journal, run),
+        )
+        self.last = runner.carry_out(drive, effects)
+        self.check_code(journal, run, self.last)
+
+    def _write(self, journal: WatchedJournal, run: Run) -> bool:
+        """Stand for the results file; what it says is checked at every writing."""
+        rows = list(generations.results(journal, run))
+        self.world.effect("results written")
+        self.check_rows(run, rows)
+        return True
+
+    def check_rows(self, run: Run, rows: list[ResultRow]) -> None:
+        """No link beside the wrong row; what was final stays."""
+        finals = self.finals.setdefault(run.run_id, {})
+        for row in rows:
+            index, identifier = int(row.fields["row_index"]), row.fields["id"]
+            if row.fields["url"]:
+                video = self.oracle.videos.get(identifier)
+                if video is None or video.values != row.cells or identifier not in row.fields["url"]:
+                    said = video.values if video else "nobody's"
+                    raise Violation(f"wrong link: row {index} {row.cells} shows {said}")
+            shown = (row.fields["status"], identifier, row.fields["url"])
+            if index in finals and finals[index] != shown:
+                raise Violation(f"a final row changed: {finals[index]} became {shown}")
+            if row.fields["status"] == LINKED:
+                finals[index] = shown
+
+    def check_code(self, journal: WatchedJournal, run: Run, outcome: Outcome) -> None:
+        """The exit code says what the rows say."""
+        states = [row.fields["status"] for row in generations.results(journal, run)]
+        code = outcome.exit_code
+        doubtful = "in_doubt" in states or any(c.state != "sending" for c in chunks.unsettled(journal, run.target_id))
+        wrong = ""
+        if doubtful != (code is ExitCode.IN_DOUBT):
+            wrong = "9 says in doubt, and only that"
+        elif code is ExitCode.OK and set(states) - {LINKED}:
+            wrong = "0 says that all succeeded"
+        elif code is ExitCode.ROWS_FAILED and not set(states) & {"failed", "rejected", "invalid"}:
+            wrong = "5 says that rows failed"
+        elif code is ExitCode.ROWS_FAILED and set(states) & {"pending", "queued", "processing", "preparing"}:
+            wrong = "5 says finished"
+        elif code in {ExitCode.NOT_FINISHED, ExitCode.DOWN, ExitCode.CREDENTIALS} and not set(states) & {
+            "pending", "queued", "processing", "preparing",
+        }:  # fmt: skip
+            wrong = f"{code} says unfinished"
+        if wrong:
+            raise Violation(f"exit code {int(code)} with {states}: {wrong}; ending {outcome.ending}")
+
+
+KEYS: dict[bytes, tuple[str, ...]] = {}
+
+
+def rows_of(table: Table) -> list[Row]:
+    """Return checked rows, and remember which text hashes to which key."""
+    from bhuman_cli.runs import identity
+
+    for values in table:
+        KEYS[identity.text_key(values)] = values
+    return [Row(row_index=n, line=n + 2, cells=values, values=values) for n, values in enumerate(table)]

@@ -1,0 +1,161 @@
+"""A world in which every effect is numbered, so that a test can end the program at any one of them.
+
+The journal's bytes live in one in-memory database (or in a real file); a program that is killed loses everything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bhuman_cli.journal import schema, store
+from tests.support.clocks import HeldClock
+
+MOST_EFFECTS = 4_000  # a life with more than this hangs
+
+
+class Killed(BaseException):
+    """The program ended here, as `kill -9` ends it."""
+
+
+class Violation(AssertionError):
+    """The promise was broken."""
+
+
+class Life:
+    """One process: its effects are counted, and it dies at number `dies_at`, if any."""
+
+    def __init__(self, name: str, dies_at: int | None = None) -> None:
+        self.name = name
+        self.dies_at = dies_at
+        self.count = 0
+        self.labels: list[str] = []
+        self.in_transaction = False
+
+
+class World:
+    """What outlives a process: the disk, the service's clock, who holds the lock."""
+
+    def __init__(self, *, locks: bool = True, folder: Path | None = None) -> None:
+        self.clock = HeldClock()
+        self.folder = folder
+        self.locks = locks
+        self.lock_owner = ""
+        self.life = Life("nobody")
+        self.switch: Callable[[Life], None] | None = None
+        self.story: list[str] = []
+        self.after_commit: Callable[[Life], None] = lambda _: None
+        self.next_commit: Callable[[], None] | None = None
+        self._disk = None if folder else _memory()
+
+    def effect(self, label: str) -> None:
+        """Mark a point at which the process can die, or another copy can run."""
+        life = self.life
+        life.count += 1
+        life.labels.append(label)
+        if life.count > MOST_EFFECTS:
+            raise Violation(f"hang: more than {MOST_EFFECTS} effects, the last {life.labels[-12:]}")
+        if life.dies_at == life.count:
+            self.story.append(f"{life.name} killed at {life.count} {label}")
+            raise Killed
+        if self.switch is not None and not life.in_transaction:
+            self.switch(life)
+            self.life = life
+
+    def open(self) -> WatchedJournal:
+        """Open the journal as a new process would."""
+        if self.folder is not None:
+            made = store.open_journal(self.folder, self.clock)
+            return WatchedJournal(made._connection, made.path, self)
+        assert self._disk is not None
+        return WatchedJournal(self._disk, None, self)
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[store.Journal]:
+        """Open the journal to look at what is committed, without effects."""
+        if self._disk is not None:
+            yield store.Journal(self._disk, None, self.clock)
+            return
+        assert self.folder is not None
+        journal = store.open_journal(self.folder, self.clock)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+    @contextlib.contextmanager
+    def alive(self, name: str, dies_at: int | None = None) -> Iterator[Life]:
+        """Live one process; dying is not an error of the block."""
+        life = Life(name, dies_at)
+        self.life = life
+        self.next_commit = None
+        try:
+            yield life
+        except Killed:
+            pass
+        finally:
+            if self.lock_owner == name:
+                self.lock_owner = ""  # the operating system drops it
+
+
+class WatchedJournal(store.Journal):
+    """The real journal; each transaction has two points to die at: before its commit and after it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None, world: World) -> None:
+        super().__init__(connection, path, world.clock)
+        self._world = world
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[store.Journal]:
+        """Write all or nothing, as the real one; the process can die before the commit and after it."""
+        world, life = self._world, self._world.life
+        if world.switch is not None:
+            world.effect("before begin")
+        with super().transaction():
+            life.in_transaction = True
+            try:
+                yield self
+                world.effect("before commit")
+            finally:
+                life.in_transaction = False
+        if world.next_commit is not None:
+            world.next_commit()
+            world.next_commit = None
+        world.after_commit(life)
+        world.effect("after commit")
+
+    def close(self) -> None:
+        """Close a real file; memory is the disk, it stays."""
+        if self.path is not None:
+            super().close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether everything written is committed."""
+        return not self._connection.in_transaction
+
+
+def _memory() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=512)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys=ON")
+    source = _template()
+    with _TEMPLATE_LOCK:
+        source.backup(connection)
+    return connection
+
+
+_TEMPLATE_LOCK = threading.Lock()
+_TEMPLATE: list[sqlite3.Connection] = []
+
+
+def _template() -> sqlite3.Connection:
+    with _TEMPLATE_LOCK:
+        if not _TEMPLATE:
+            made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            made.executescript(schema.TABLES)
+            _TEMPLATE.append(made)
+    return _TEMPLATE[0]
