@@ -34,7 +34,7 @@ class Pass:
         self._report = report
         self._width = len(header)
         self._pick = _picker(plan.positions)
-        can_sieve = plan.positions and chosen.is_all and not plan.assets
+        can_sieve = plan.positions and chosen.is_all
         self._sieve = sieve.Sieve(plan.positions, names, len(header)) if can_sieve else None
         self._has_backgrounds = has_backgrounds
         self._seen: dict[int, int] = {}
@@ -43,26 +43,36 @@ class Pass:
     def run(self, blocks: Iterator[list[records.Record]]) -> Iterator[domain.Row]:
         """Yield a row for each record: blocks that pass the sieve as they are, others row by row."""
         for block in blocks:
-            if passed := self._passed(block):
-                yield from map(_fresh, block, passed)
+            if (plain := self._plain(block)) is not None:
+                yield from plain
                 continue
             for record in block:
-                one = self._passed((record,))
-                yield _fresh(record, one[0]) if one else self._judged(*record)
+                one = self._plain((record,))
+                yield self._judged(*record) if one is None else next(one)
 
-    def _passed(self, block: Sequence[records.Record]) -> list[tuple[str, ...]] | None:
-        """Return the values of a block whose rows are plain and like no other row, else None."""
+    def _plain(self, block: Sequence[records.Record]) -> Iterator[domain.Row] | None:
+        """Return the rows of a block that need no closer look and are like no other row, else None."""
         values = self._sieve.clean(block) if self._sieve else None
-        if values is None:
+        assets = self._assets(block) if values is not None and self._plan.assets else []
+        if values is None or assets is None:
             return None
         if constants := self._plan.constants:
             values = [row + constants for row in values]
-        keys = set(map(hash, values))
-        if len(keys) < len(block) or not self._seen.keys().isdisjoint(keys):
+        keys = list(map(hash, map(operator.add, values, assets) if assets else values))
+        if len(set(keys)) < len(block) or not self._seen.keys().isdisjoint(keys):
             return None
         if len(self._seen) < MAX_DISTINCT:
-            self._seen.update(zip(map(hash, values), map(_LINE, block), strict=True))
-        return values
+            self._seen.update(zip(keys, map(_LINE, block), strict=True))
+        return map(_fresh, block, values, assets) if assets and self._has_backgrounds else map(_fresh, block, values)
+
+    def _assets(self, block: Sequence[records.Record]) -> list[tuple[str, ...]] | None:
+        found: list[tuple[str, ...]] = []
+        for _, _, cells, _ in block:
+            urls = tuple(map(rules.plain_asset_url, [cells[position] for position in self._plan.assets]))
+            if None in urls:
+                return None
+            found.append(urls)  # type: ignore[arg-type]  # None was ruled out
+        return found
 
     def _judged(self, row_index: int, line: int, cells: tuple[str, ...], flaws: Mapping[int, str]) -> domain.Row:
         plan = self._plan
@@ -142,20 +152,20 @@ def _picker(positions: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ..
 
 
 def _setters() -> tuple[Callable[[domain.Row, object], None], ...]:
-    return tuple(getattr(domain.Row, name).__set__ for name in ("row_index", "line", "cells", "values"))
+    return tuple(getattr(domain.Row, name).__set__ for name in ("row_index", "line", "cells", "values", "assets"))
 
 
 _LINE: Final = operator.itemgetter(1)
 _new: Final = object.__new__
-_set_index, _set_line, _set_cells, _set_values = _setters()
+_set_index, _set_line, _set_cells, _set_values, _set_assets = _setters()
 _REST: Final = tuple(
     (getattr(domain.Row, each.name).__set__, each.default)
     for each in fields(domain.Row)
-    if each.name not in {"row_index", "line", "cells", "values"}
+    if each.name not in {"row_index", "line", "cells", "values", "assets"}
 )
 
 
-def _fresh(record: records.Record, values: tuple[str, ...]) -> domain.Row:
+def _fresh(record: records.Record, values: tuple[str, ...], assets: tuple[str, ...] = ()) -> domain.Row:
     """Make a pending row at a third of the constructor's cost, which is the largest of a clean row's costs."""
     row = _new(domain.Row)
     row_index, line, cells, _ = record
@@ -163,6 +173,7 @@ def _fresh(record: records.Record, values: tuple[str, ...]) -> domain.Row:
     _set_line(row, line)
     _set_cells(row, cells)
     _set_values(row, values)
+    _set_assets(row, assets)
     for put, default in _REST:
         put(row, default)
     return row

@@ -47,6 +47,7 @@ _PARTICLES: Final = frozenset(
         *("of", "the", "and", "und", "van", "von", "vom", "zu", "zum", "zur", "y", "al", "bin", "ben", "abu", "ter"),
     ]
 )
+_ORDINARY_URL: Final = re.compile(r"(https?://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:/[!-$&-;=?-Z_a-z~]*)?")
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 _HOST_PORT: Final = re.compile(r"^[\w.\-]+:\d{1,5}(?:[/?#]|$)")
 EDGES: Final = (
@@ -120,6 +121,14 @@ def judge_assets(columns: Sequence[str], cells: Sequence[str]) -> tuple[list[Fin
         if rule:
             found.append((column, rule, "an address such as https://example.com/logo.png, or blank", "error"))
     return found, tuple(urls)
+
+
+def plain_asset_url(cell: str) -> str | None:
+    """Return what `asset_url` says of a cell that is blank or an ordinary address, None for all others."""
+    if not cell:
+        return ""
+    match = _ORDINARY_URL.fullmatch(cell)
+    return None if match is None else cell if match[1] else f"https://{cell}"
 
 
 def asset_url(text: str) -> tuple[str, str]:

@@ -89,3 +89,36 @@ def test_blocks_change_nothing(rows: list[tuple[str, str, str]]) -> None:
 
     whole = block(rows)
     assert run([whole]) == run([[record] for record in whole])
+
+
+URLS = st.one_of(
+    CELLS,
+    st.from_regex(r"(https?:)?(//)?[a-z0-9.\-]{1,8}(:\d{1,5})?(/[ -~]{0,6})?", fullmatch=True),
+    st.sampled_from(
+        ["https://x.io/a?b=c#d", "cdn.x.io", "x.io:80/a", "{{a}}.io", "x.io/{{a}}", "https://x.io/<a>", "//x.io"]
+    ),
+)
+
+
+@settings(max_examples=600)
+@given(URLS)
+def test_an_ordinary_address_is_what_the_careful_reading_says(cell: str) -> None:
+    quick = rules.plain_asset_url(cell)
+    if quick is not None:
+        assert rules.judge_assets(["logo"], [cell]) == ([], (quick,))
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(CELLS, URLS), min_size=1, max_size=6))
+def test_blocks_change_nothing_about_assets(rows: list[tuple[str, str]]) -> None:
+    header = ("company", "logo")
+    plan = mapping.plan(header, mapping.Wishes(assets=["logo"], sets=["plan=Gold"]))
+    names = rules.names(plan.variables[:1], header)
+    whole: list[records.Record] = [(number, number + 2, cells, records.NO_FLAWS) for number, cells in enumerate(rows)]
+
+    def run(blocks: list[list[records.Record]]) -> list[object]:
+        chosen = selection.Selection()
+        one = passing.Pass(header, plan, names, chosen, lambda *finding: finding[2][3] == "error", has_backgrounds=True)
+        return list(one.run(iter(blocks)))
+
+    assert run([whole]) == run([[record] for record in whole])
