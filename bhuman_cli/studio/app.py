@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +19,7 @@ from starlette.exceptions import HTTPException
 from bhuman_cli import __version__, ports
 from bhuman_cli.studio import (
     answers,
+    dispatch,
     front,
     instant,
     openapi,
@@ -30,11 +33,16 @@ from bhuman_cli.studio import (
 from bhuman_cli.studio.backend import Backend
 from bhuman_cli.studio.callbacks import Sender
 from bhuman_cli.studio.config import StudioConfig
-from bhuman_cli.studio.dispatch import Dispatcher
 from bhuman_cli.studio.request_log import RequestLog
 from bhuman_cli.studio.store import StudioStore
 
+if TYPE_CHECKING:
+    from bhuman_cli.studio.render.workers import RenderPool
+
 FLUSH_S: Final = 0.25
+AGAIN_S: Final = 1.0
+
+_LOGGER = logging.getLogger("bhuman.studio")
 
 
 def create_app(
@@ -45,12 +53,14 @@ def create_app(
     base_url: where it will be reached; result URLs begin with it.
 
     Raises:
-        UsageError: the template can't be used.
+        UsageError: the template can't be used, or nobody is where the rendering was to be done.
     """
     clock = clock or ports.SystemClock()
     store = StudioStore.open(config.home)
     try:
         backend = Backend(config, store, clock, base_url)
+        # Elsewhere is looked for now: a wrong address is the caller's mistake, not every video's.
+        pool = dispatch.connect(config) if config.executor else None
     except BaseException:
         store.close()
         raise
@@ -61,7 +71,7 @@ def create_app(
         openapi_url="/swagger-ui/openapi.json",
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(backend, log),
+        lifespan=_lifespan(backend, log, pool),
     )
     app.state.backend = backend
     app.state.log = log
@@ -78,21 +88,22 @@ def create_app(
     return app
 
 
-def _lifespan(backend: Backend, log: RequestLog) -> Callable[[FastAPI], Any]:
+def _lifespan(backend: Backend, log: RequestLog, pool: RenderPool | None) -> Callable[[FastAPI], Any]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         backend.targets.seed()
         _grant_credits(backend)
         if backend.config.render == "instant":
             instant.lay_out(backend.links.media)
-        dispatcher, sender = Dispatcher(backend), Sender(backend)
+        dispatcher, sender = dispatch.Dispatcher(backend, pool), Sender(backend)
 
         def wake() -> None:
             dispatcher.wake()
             sender.wake()
 
         backend.wake = wake
-        tasks = [asyncio.create_task(work) for work in (dispatcher.run(), sender.run(), _flushing(log))]
+        works = (dispatcher.run, sender.run, functools.partial(_flushing, log))
+        tasks = [asyncio.create_task(_kept_up(work)) for work in works]
         yield
         for task in tasks:
             task.cancel()
@@ -103,6 +114,16 @@ def _lifespan(backend: Backend, log: RequestLog) -> Callable[[FastAPI], Any]:
         backend.store.close()
 
     return lifespan
+
+
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Begin again what broke (a full disk, a locked file): accepted rows must not wait for a restart."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            _LOGGER.exception("the local studio goes on after an error")
+            await asyncio.sleep(AGAIN_S)
 
 
 async def _flushing(log: RequestLog) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import filelock
 
 from bhuman_cli.studio.backend import Backend
+from bhuman_cli.studio.config import StudioConfig
 from bhuman_cli.studio.database import Row
 
 if TYPE_CHECKING:
@@ -33,18 +34,20 @@ MAX_ATTEMPTS: Final = 5
 class Dispatcher:
     """Keeps the workers busy as long as something is queued. One per process, on the event loop."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, pool: RenderPool | None = None) -> None:
         self._backend = backend
-        self._workers = backend.config.workers or os.cpu_count() or 1
+        self._workers = worker_count(backend.config)
         self._wake = asyncio.Event()
-        self._pool: RenderPool | None = None
+        self._pool = pool
         self._closing = False
         self._futures: dict[str, Future[RenderedMedia]] = {}
         self._waiting: list[str] = []
         self._running: set[str] = set()
         self._owners = backend.config.home / "owners"
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._owners.mkdir(parents=True, exist_ok=True)
         self._lock = filelock.FileLock(self._owners / self._owner)
+        self._lock.acquire(timeout=0)
 
     def wake(self) -> None:
         """Look at the queue now."""
@@ -52,8 +55,6 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        self._owners.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire(timeout=0)
         while True:
             self._wake.clear()
             self._take_back()
@@ -62,7 +63,7 @@ class Dispatcher:
                 await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_S)
 
     def close(self) -> None:
-        """Stop the workers once what they are at is done; what had not begun is queued again."""
+        """Stop the workers at once; what was not done is queued again."""
         self._closing = True
         if self._pool is not None:
             self._pool.close()
@@ -97,7 +98,7 @@ class Dispatcher:
         folder = self._backend.links.media / identifier
         if self._backend.config.render == "instant":
             self._backend.finish(identifier, "succeeded", placeholder=True)
-        elif row["attempts"] > 1 and (folder / LAST_FILE).is_file():
+        elif (folder / LAST_FILE).is_file():
             # Whoever had it before was done but for saying so.
             self._backend.finish(identifier, "succeeded")
         elif row["attempts"] > MAX_ATTEMPTS:
@@ -137,11 +138,7 @@ class Dispatcher:
 
     def _workers_pool(self) -> RenderPool:
         if self._pool is None:
-            from bhuman_cli.studio.render import workers
-
-            self._pool = workers.RenderPool(
-                self._workers, self._backend.config.home / "cache", self._backend.config.executor
-            )
+            self._pool = connect(self._backend.config)
         return self._pool
 
     def _job(self, row: Row) -> RenderJob:
@@ -157,6 +154,22 @@ class Dispatcher:
             out_dir=str((self._backend.links.media / row["id"]).resolve()),
             options={**json.loads(row["options"]), "allow_private": self._backend.config.allow_private},
         )
+
+
+def connect(config: StudioConfig) -> RenderPool:
+    """Return the workers of a studio; processes of its own start when there is something to do.
+
+    Raises:
+        UsageError: they are to be elsewhere, and nobody is there.
+    """
+    from bhuman_cli.studio.render import workers
+
+    return workers.RenderPool(worker_count(config), config.home / "cache", config.executor)
+
+
+def worker_count(config: StudioConfig) -> int:
+    """Return how many rows are rendered at the same time."""
+    return config.workers or os.cpu_count() or 1
 
 
 def _back_to(loop: asyncio.AbstractEventLoop, call: Any, identifier: str, future: Future[Any]) -> None:

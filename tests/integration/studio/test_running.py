@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -15,8 +16,10 @@ import requests
 
 from bhuman_cli.cli import app
 from bhuman_cli.errors import UsageError
+from bhuman_cli.studio import app as studio_app
 from bhuman_cli.studio.config import StudioConfig
 from bhuman_cli.studio.embedded import Embedded
+from bhuman_cli.studio.store import StudioStore
 from tests.support import small_template
 from tests.support.studio import RunningStudio, StudioProcess, eventually, running_studio, studio_process
 
@@ -216,3 +219,27 @@ def test_share_pages_follow_the_video(tmp_path: Path) -> None:
     assert "Alex" in done
     assert "is being made" in waiting
     assert unknown.status_code == 404
+
+
+def test_a_cluster_that_is_not_there_is_said_before_anything_is_accepted(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere"), running_studio(tmp_path, render="real", executor="nowhere"):
+        pass
+
+
+def test_work_goes_on_after_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(studio_app, "AGAIN_S", 0.01)
+    failures = iter([sqlite3.OperationalError("database or disk is full")])
+    claim = StudioStore.claim
+
+    def fails_once(store: StudioStore, owner: str, limit: int) -> list[sqlite3.Row]:
+        for failure in failures:
+            raise failure
+        return claim(store, owner, limit)
+
+    monkeypatch.setattr(StudioStore, "claim", fails_once)
+    with running_studio(tmp_path, render="real", template=small_template.write(tmp_path), workers=1) as studio:
+        (identifier,) = order(studio, "Alex")
+        eventually(lambda: status(studio, identifier) == "succeeded", within_s=60)
+    assert "goes on after an error" in caplog.text
