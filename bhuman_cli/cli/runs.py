@@ -92,7 +92,8 @@ def delete(
     """Remove a run's values, links and raw answers; what was paid stays known, so that nothing is paid again."""
     del forget_values
     console = Console()
-    with contextlib.closing(runtime.open_journal(settings.home(os.environ))) as journal:
+    home = settings.home(os.environ)
+    with contextlib.closing(runtime.open_journal(home)) as journal:
         run = drafts.find(journal, run_id)
         if not history.listed(journal, run).is_finished and run.state == "confirmed" and not forget_payments:
             raise errors.UsageError(
@@ -109,9 +110,20 @@ def delete(
             return 0
         if not yes and console.is_interactive() and not console.confirm(f"Forget the values of run {run.run_id}?"):
             raise errors.Refusal("not confirmed; nothing was forgotten")
+        ids = history.generation_ids(journal, run)
         history.forget_values(journal, run)
+        _forget_callbacks(home, ids)
     console.say(f"the values of run {run.run_id} are forgotten; what was paid stays known")
     return 0
+
+
+def _forget_callbacks(home: settings.Home, ids: list[str]) -> None:
+    from bhuman_cli.callbacks import store
+
+    path = home.state / store.NAME
+    if path.is_file():
+        with contextlib.closing(store.EventStore.open(path)) as events:
+            events.forget(ids)
 
 
 def state_of(item: Listed) -> str:

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from bhuman_cli import credentials, domain, errors, settings
-from bhuman_cli.cli import progress, session
+from bhuman_cli.cli import session
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.errors import ExitCode
@@ -25,11 +25,10 @@ from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.ports import SystemClock
-from bhuman_cli.runs import recovery
-from bhuman_cli.runs.effects import Effects, Stop
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
+    from bhuman_cli.runs.effects import Effects, Stop
     from bhuman_cli.table.writer import OutputStyle
 
 LOCAL_INTERVAL_S: Final = 0.5
@@ -63,7 +62,7 @@ def remote(values: settings.Settings, console: Console, found: credentials.Crede
             service=settings.service_name(url),
             client=client,
             authorization=f"Basic {found.basic}" if found.basic else f"Bearer {found.bearer}",
-            account=found.key_id or "bearer token",
+            account=credentials.shown_id(found) or "bearer token",
         )
 
 
@@ -154,6 +153,9 @@ def effects(
     from concurrent.futures import ThreadPoolExecutor
 
     from bhuman_cli.api import limiter
+    from bhuman_cli.cli import progress
+    from bhuman_cli.runs import recovery
+    from bhuman_cli.runs.effects import Effects, Stop
     from bhuman_cli.runs.service import ApiService
 
     in_flight = limiter.LOOPBACK_IN_FLIGHT if settings.is_loopback(link.base_url) else limiter.IN_FLIGHT

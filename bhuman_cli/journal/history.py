@@ -204,10 +204,11 @@ def adopt(journal: Journal, run: Run, items: Iterable[Adopted]) -> int:
                 (place, run.target_id, item.identity, item.text_key, item.generation.id,
                  item.generation.status or "queued", journal.now()),
             )  # fmt: skip
-            found = journal.one("SELECT claim_id FROM claim WHERE generation_id = ?", (item.generation.id,))
-            if found is not None:
-                generations.record(journal, found["claim_id"], item.generation, "own")
-                generations.end(journal, [found["claim_id"]])
+            key = (item.generation.id,)
+            claims = [found[0] for found in journal.query("SELECT claim_id FROM claim WHERE generation_id = ?", key)]
+            for claim in claims:
+                generations.record(journal, claim, item.generation, "own")
+            generations.end(journal, claims)
         journal.insert(
             "INSERT INTO decision (at, run_id, what, detail) VALUES (?, ?, 'adopt', ?)",
             (journal.now(), run.run_id, f"{adopted} generations"),
@@ -232,6 +233,14 @@ def finished_urls(journal: Journal, target_id: int) -> list[tuple[int, str]]:
             "SELECT claim_id, url FROM claim WHERE target_id = ? AND live = 1 AND url <> ''", (target_id,)
         )
     ]
+
+
+def generation_ids(journal: Journal, run: Run) -> list[str]:
+    """Return the ids of the generations that a run paid for."""
+    found = journal.query(
+        "SELECT generation_id FROM claim WHERE run_no = ? AND generation_id IS NOT NULL", (run.run_no,)
+    )
+    return [row[0] for row in found]
 
 
 def forget_values(journal: Journal, run: Run) -> None:

@@ -5,6 +5,7 @@ What is learnt is written in batches; losing one costs a GET, never money.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from bhuman_cli.runs.schedule import Schedule, ScheduleOptions
 from bhuman_cli.runs.sweep import Sweep
 
 _LATENCY_S: Final = 0.2  # how long to wait for answers in flight before looking at the stop button again
+
+_EARLY: Final = 5_000  # callbacks kept for generations that are not known yet
 
 Answered = tuple[int, Generation | None, Exception | None]
 
@@ -43,6 +46,8 @@ class Polling:
     refused: str = ""
     _schedule: Schedule = field(init=False)
     _newest: int = 0
+    _hinted: int = 0
+    _early: deque[GenerationId] = field(default_factory=lambda: deque(maxlen=_EARLY))
     _waiting: dict[int, Waiting] = field(default_factory=dict)
     _by_id: dict[str, int] = field(default_factory=dict)
     _learning: Learning = field(init=False)
@@ -84,11 +89,10 @@ class Polling:
     def turn(self) -> float:
         """Ask what is due; write down what is learnt. Returns the monotonic second of the next turn."""
         effects = self.effects
-        now = effects.clock.monotonic_s()
-        for generation_id in effects.hints():
-            claim = self._by_id.get(generation_id)
-            if claim is not None:
-                self._schedule.hint(claim, now)
+        self.heard()
+        if self._hinted:
+            hinted, self._hinted = self._hinted, 0
+            self._ask_due(most=hinted)
         if not self._flying and self._sweep.is_cheaper(len(self._waiting)):
             return self._ask_list()
         self._ask_due()
@@ -97,6 +101,23 @@ class Polling:
         now = effects.clock.monotonic_s()
         return now if self._flying else max(now, self._schedule.wake_at(now))
 
+    def heard(self) -> bool:
+        """Take the news that callbacks brought; say whether any is about a generation that is waited for.
+
+        News can overtake the answer that names its id: what is not known yet is kept for a while.
+        """
+        now = self.effects.clock.monotonic_s()
+        news = [*self._early, *self.effects.hints()]
+        self._early.clear()
+        for generation_id in news:
+            claim = self._by_id.get(generation_id)
+            if claim is None:
+                self._early.append(generation_id)
+            else:
+                self._schedule.hint(claim, now)
+                self._hinted += 1
+        return self._hinted > 0
+
     def drain(self) -> None:
         """Wait for the questions in flight and keep their answers."""
         while self._flying:
@@ -104,12 +125,16 @@ class Polling:
 
     # Single questions.
 
-    def _ask_due(self) -> None:
+    def _ask_due(self, most: int | None = None) -> None:
+        """Ask what is due; `most` ids at most, so that news is asked about without the rest of a pass."""
         effects = self.effects
+        asked = 0
         while not effects.stop.is_pressed and not self.refused:
             now = effects.clock.monotonic_s()
             free = effects.in_flight - len(self._flying)
+            free = free if most is None else min(free, most - asked)
             claims = self._schedule.due(now, free) if free > 0 else []
+            asked += len(claims)
             if effects.pool is None:
                 if not claims:
                     return

@@ -151,7 +151,7 @@ class _Carrying:
             if self._is_done():
                 return
             now = effects.clock.monotonic_s()
-            if self.drive.waits and now >= poll_at_s and self.polling.remaining:
+            if self.drive.waits and self.polling.remaining and (now >= poll_at_s or self.polling.heard()):
                 poll_at_s = self.polling.turn()
             effects.reporter.update()
             self._checkpoint()
@@ -192,6 +192,8 @@ class _Carrying:
             doubtful = settle.settle_doubts(effects, self.run)
         if self.drive.waits:
             self.polling.take()
+        if self.sending.ending is Ending.DOUBT:
+            return len(doubtful)  # another file's doubts, too, keep this one's rows unsent
         return history.of_same_file(effects.journal, self.run, [chunk.run_no for chunk in doubtful])
 
     def _may_look_again(self) -> bool:
