@@ -47,7 +47,10 @@ def initials(title: str) -> str:
 
 def _words(address: str, *, linkedin: bool) -> tuple[str, str]:
     url = address if "://" in address else f"https://{address}"
-    parts = urllib.parse.urlsplit(url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return "Website", ""
     host = (parts.hostname or "").removeprefix("www.")
     steps = [urllib.parse.unquote(step) for step in parts.path.split("/") if step]
     if linkedin and len(steps) >= 2 and steps[0] in {"in", "company", "school", "pub"}:

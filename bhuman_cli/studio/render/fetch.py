@@ -53,9 +53,10 @@ def complete(address: str) -> urllib.parse.SplitResult:
     url = address.strip()
     try:
         parts = urllib.parse.urlsplit(url if "://" in url else f"https://{url}")
-        usable = parts.hostname and parts.port != 0 and not any(ord(letter) < 33 for letter in url)
+        plain = " " not in parts.netloc and not any(ord(letter) < 32 for letter in url)
+        usable = bool(parts.hostname) and parts.port != 0 and plain
     except ValueError:
-        usable = None
+        usable = False
     scheme = url.split(":", 1)[0].lower()
     if "://" in url and scheme not in {"http", "https"}:
         raise FetchError(f"must be an http or https address, not {scheme[:20]}")
