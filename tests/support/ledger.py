@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
+import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +14,7 @@ from typing import Any
 
 from bhuman_cli import domain, errors
 from bhuman_cli.api import wire
-from bhuman_cli.api.paid import Came, NotSent
+from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.domain import Generation, Row, RowState, Target, TargetKind
 from bhuman_cli.journal import store
 from bhuman_cli.journal.chunks import Candidate, Chunk
@@ -29,9 +31,21 @@ TARGET = Target(
 SPEC = domain.RenderSpec(variables=("name",))
 
 
+@functools.cache
+def _empty() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        store.open_journal(Path(folder), HeldClock()).close()
+        return (Path(folder) / store.FILE_NAME).read_bytes()
+
+
 def opened(folder: Path, clock: HeldClock | None = None) -> Journal:
-    """Open the journal in a folder."""
-    return store.open_journal(folder, clock or HeldClock())
+    """Open the journal in a folder; quickly, because no test pulls the plug of this machine."""
+    if not (folder / store.FILE_NAME).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / store.FILE_NAME).write_bytes(_empty())
+    journal = store.open_journal(folder, clock or HeldClock())
+    journal.execute("PRAGMA synchronous=OFF")
+    return journal
 
 
 def row(index: int, *values: str, **fields: Any) -> Row:

@@ -31,7 +31,7 @@ os._exit(0)
 
 def test_the_folder_and_its_files_are_for_the_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    ledger.opened(folder).close()
+    store.open_journal(folder, HeldClock()).close()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
 
@@ -44,7 +44,7 @@ def test_a_journal_that_became_readable_to_others_is_closed_to_them_again(tmp_pa
 
 
 def test_commits_are_synced_without_a_write_ahead_log(tmp_path: Path) -> None:
-    with contextlib.closing(ledger.opened(tmp_path)) as journal:
+    with contextlib.closing(store.open_journal(tmp_path, HeldClock())) as journal:
         settings = {name: journal.one(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert {name: found[0] for name, found in settings.items() if found} == {
         "journal_mode": "delete", "synchronous": 3, "foreign_keys": 1,
@@ -176,14 +176,14 @@ def test_losing_the_race_to_make_the_tables_is_no_error(tmp_path: Path, monkeypa
         real(connection)
 
     monkeypatch.setattr(store, "_create", after_another)
-    with contextlib.closing(ledger.opened(tmp_path)) as journal:
+    with contextlib.closing(store.open_journal(tmp_path, HeldClock())) as journal:
         assert ledger.confirmed(journal, ledger.rows_of("Ada")).run_id
 
 
 def test_tables_that_cannot_be_made_at_all_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "TABLES", "CREATE TABLE half (a); CREATE NONSENSE;")
     with pytest.raises(errors.JournalError, match="syntax error"):
-        ledger.opened(tmp_path)
+        store.open_journal(tmp_path, HeldClock())
     assert sqlite3.connect(tmp_path / FILE_NAME).execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
 
 
@@ -200,6 +200,14 @@ def test_a_scratch_journal_knows_the_payments_and_writes_nothing(tmp_path: Path)
         assert (prepared.counts.reused, prepared.counts.new) == (2, 1)
     assert (tmp_path / FILE_NAME).read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [FILE_NAME]
+
+
+def test_a_scratch_journal_says_what_is_wrong_with_one_it_cannot_read(tmp_path: Path) -> None:
+    with contextlib.closing(ledger.opened(tmp_path)) as journal:
+        journal.execute("DROP TABLE decision")
+        journal.execute("ALTER TABLE claim RENAME TO lost")
+    with pytest.raises(errors.JournalError, match="no such table"):
+        store.scratch(tmp_path, HeldClock())
 
 
 def test_a_scratch_journal_without_a_journal_knows_nothing_and_makes_no_file(tmp_path: Path) -> None:

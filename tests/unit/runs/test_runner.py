@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli.api.paid import Came
+from bhuman_cli.api.sent import Came
 from bhuman_cli.errors import ExitCode
 from tests.support import ledger
 

@@ -1,0 +1,231 @@
+"""Looking back: earlier runs, unfinished ones, lookups by id, adoption, forgetting."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bhuman_cli.domain import Generation, GenerationId, RenderSpec
+from bhuman_cli.journal import chunks, drafts, generations, history
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.history import Adopted
+from bhuman_cli.journal.store import Journal
+from bhuman_cli.runs import identity, runner
+from tests.support import ledger
+
+OTHER = replace(ledger.TARGET, api_id="00000000-0000-4000-8000-000000000000")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with contextlib.closing(ledger.opened(tmp_path)) as opened:
+        yield opened
+
+
+def ended(journal: Journal, run: Run, status: str = "succeeded") -> None:
+    with journal.transaction():
+        journal.execute(
+            "UPDATE claim SET status = ?, url = 'https://x.example/v.mp4', binding = 'confirmed', ended_at = 'then'"
+            " WHERE claim_id IN (SELECT claim_id FROM row WHERE run_no = ?)",
+            (status, run.run_no),
+        )
+
+
+def paid(journal: Journal, *texts: str, **fields: object) -> Run:
+    run = ledger.confirmed(journal, ledger.rows_of(*texts), **fields)
+    ledger.sent(journal, run, ledger.new_ids(len(texts)))
+    return run
+
+
+def test_runs_are_listed_newest_first_without_drafts(journal: Journal) -> None:
+    one = paid(journal, "Ada", input_path="/in/one.csv")
+    two = paid(journal, "Bob", target=OTHER, input_path="/in/two.csv")
+    runner.prepare(journal, ledger.new_run(), ledger.rows_of("Cid"))
+    assert [item.run.run_id for item in history.listing(journal)] == [two.run_id, one.run_id]
+    assert [item.run.run_id for item in history.listing(journal, limit=1)] == [two.run_id]
+    assert [item.run.run_id for item in history.listing(journal, target_id=one.target_id)] == [one.run_id]
+    found = history.runs_of_target(journal, "campaign", OTHER.api_id)
+    assert [item.run.run_id for item in found] == [two.run_id]
+    assert history.runs_of_target(journal, "instance", OTHER.api_id) == []
+
+
+def test_a_run_is_unfinished_while_something_is_to_be_sent_awaited_or_decided(journal: Journal) -> None:
+    run = ledger.confirmed(journal, ledger.rows_of("Ada"))
+    assert [item.run_id for item in history.unfinished(journal)] == [run.run_id], "unsent"
+    assert not history.listed(journal, run).is_finished
+    chunk = ledger.sent(journal, run, None)
+    chunks.doubt(journal, chunk, "lost")
+    assert [item.run_id for item in history.unfinished(journal)] == [run.run_id], "in doubt"
+    assert not history.listed(journal, run).is_finished
+    chunks.accept(journal, chunk, ledger.new_ids(1))
+    assert [item.run_id for item in history.unfinished(journal)] == [run.run_id], "queued"
+    ended(journal, run)
+    assert history.unfinished(journal) == []
+    assert history.listed(journal, run).is_finished
+
+
+def test_a_superseded_run_is_nobodys_unfinished_business(journal: Journal) -> None:
+    old = paid(journal, "Ada", "Bob")
+    new = ledger.confirmed(journal, ledger.rows_of("Ada"))
+    assert [item.run_id for item in history.unfinished(journal)] == [new.run_id]
+    assert history.listed(journal, drafts.find(journal, old.run_id)).unsent == 0
+
+
+def test_before_tells_the_guard_what_this_file_had_rendered(journal: Journal) -> None:
+    first = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada"))
+    assert (first.before.variables, first.before.paid, first.before.kept) == (None, 0, 0)
+    run = runner.confirm(journal, first)
+    ledger.sent(journal, run, ledger.new_ids(1))
+    paid(journal, "Zoe", input_path="/in/another.csv")
+    wide = RenderSpec(variables=("name", "company"))
+    later = runner.prepare(journal, ledger.new_run(spec=wide), [ledger.row(0, "Ada", "Acme")])
+    assert (later.before.variables, later.before.paid, later.before.kept) == (("name",), 1, 0)
+    same = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"))
+    assert (same.before.paid, same.before.kept) == (1, 1)
+
+
+def test_variables_are_those_of_the_last_run_that_had_something_accepted(journal: Journal) -> None:
+    assert history.last_variables(journal, ledger.TARGET) is None
+    paid(journal, "Ada")
+    refused = ledger.confirmed(journal, [ledger.row(0, "x", "y")], spec=RenderSpec(variables=("a", "b")))
+    chunks.reject(journal, ledger.sent(journal, refused, None), "HTTP 400")
+    assert history.last_variables(journal, ledger.TARGET) == ("name",)
+    assert history.last_variables(journal, OTHER) is None
+
+
+def test_an_unfinished_run_that_pays_again_is_named(journal: Journal) -> None:
+    paid(journal, "Ada")
+    again = ledger.confirmed(journal, ledger.rows_of("Ada"), again=True)
+    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).before.unfinished_again == again.run_id
+    elsewhere = runner.prepare(journal, ledger.new_run(input_path="/in/else.csv"), ledger.rows_of("Ada"))
+    assert elsewhere.before.unfinished_again == ""
+    ledger.sent(journal, again, ledger.new_ids(1))
+    ended(journal, again)
+    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).before.unfinished_again == ""
+
+
+def test_a_generation_is_found_in_the_newest_run_that_shows_it(journal: Journal) -> None:
+    run = ledger.confirmed(journal, ledger.rows_of("", "Ada"))
+    ids = ledger.new_ids(1)
+    ledger.sent(journal, run, ids)
+    newer = ledger.confirmed(journal, ledger.rows_of("Ada"))
+    found = history.by_generation(journal, ids[0])
+    assert found is not None
+    assert (found[0].run_id, found[1]) == (newer.run_id, 0)
+    assert history.by_generation(journal, "nobody") is None
+    assert history.known(journal, [*ids, "nobody"]) == set(ids)
+
+
+def test_doubts_of_the_same_file_are_counted(journal: Journal) -> None:
+    one = paid(journal, "Ada")
+    other = paid(journal, "Bob", input_path="/in/other.csv")
+    new = paid(journal, "Cid")
+    assert history.of_same_file(journal, new, [one.run_no, one.run_no, other.run_no]) == 2
+    assert history.of_same_file(journal, new, []) == 0
+
+
+def test_forgetting_payments_forgets_all_and_pays_again(journal: Journal) -> None:
+    run = paid(journal, "Ada")
+    ids = [item.generation_id for item in generations.waiting(journal, run)]
+    ended(journal, run, "failed")
+    retry = ledger.confirmed(journal, ledger.rows_of("Ada"), retry_failed=True)
+    chunk = ledger.sent(journal, retry, None)
+    chunks.split(journal, retry, chunk, ledger.freeze, "HTTP 400")
+    other = paid(journal, "Zoe", input_path="/in/other.csv")
+    for gone in (retry, run):
+        history.forget_payments(journal, gone)
+    assert [item.run.run_id for item in history.listing(journal)] == [other.run_id]
+    assert history.known(journal, ids) == set()
+    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Zoe")).counts.new == 1
+    assert [found["what"] for found in journal.query("SELECT what FROM decision")] == ["forget-payments"] * 2
+
+
+def test_the_results_file_as_we_wrote_it_is_remembered(journal: Journal) -> None:
+    run = ledger.confirmed(journal, ledger.rows_of("Ada"))
+    assert history.last_output_sha256(journal, run.output_path) == ""
+    history.wrote_output(journal, run, "abc")
+    newer = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/other.csv")
+    assert history.last_output_sha256(journal, newer.output_path) == "abc", "whichever run wrote it"
+    history.wrote_output(journal, newer, "def")
+    assert history.last_output_sha256(journal, run.output_path) == "def"
+
+
+def test_why_sending_ended_is_remembered_until_it_goes_on(journal: Journal) -> None:
+    run = ledger.confirmed(journal, ledger.rows_of("Ada"))
+    for reason in ("quota", ""):
+        history.stop(journal, run, reason)
+        assert drafts.find(journal, run.run_id).stopped == reason
+
+
+def adopted(text: str, generation_id: str, **fields: object) -> Adopted:
+    make = identity.of_spec(ledger.SPEC)
+    usual: dict[str, Any] = {"status": "succeeded", "url": "https://x.example/v", **fields}
+    generation = Generation(id=GenerationId(generation_id), **usual)
+    return Adopted(identity=make([text], []), text_key=identity.text_key([text]), generation=generation)
+
+
+def test_adopted_generations_are_in_the_pool_like_paid_ones(journal: Journal) -> None:
+    plan = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob", "Cid"))
+    one, two = ledger.new_ids(2)
+    items = [adopted("Ada", one), adopted("Bob", two, status="", url="")]
+    assert history.adopt(journal, plan.run, items) == 2
+    assert history.adopt(journal, plan.run, items) == 0, "twice is once"
+    drafts.match(journal, plan.run)
+    counts = drafts.counts(journal, plan.run)
+    assert (counts.reused, counts.new) == (2, 1)
+    rows = [row.fields for row in generations.results(journal, plan.run)]
+    assert [(row["status"], row["id"]) for row in rows] == [("succeeded", one), ("queued", two), ("pending", "")]
+    run = runner.confirm(journal, plan)
+    assert [(item.chunk_id, item.generation_id) for item in generations.waiting(journal, run)] == [(0, two)]
+    decisions = [(found["what"], found["detail"]) for found in journal.query("SELECT * FROM decision")]
+    assert decisions == [("adopt", "2 generations"), ("adopt", "0 generations")]
+
+
+def test_adopting_never_takes_a_generation_from_its_row(journal: Journal) -> None:
+    run = paid(journal, "Ada")
+    known = generations.waiting(journal, run)[0].generation_id
+    plan = runner.prepare(journal, ledger.new_run(input_path="/in/other.csv"), ledger.rows_of("Bob"))
+    assert history.adopt(journal, plan.run, [adopted("Bob", known)]) == 0
+    drafts.match(journal, plan.run)
+    assert drafts.counts(journal, plan.run).new == 1
+    assert history.by_generation(journal, known) is not None
+
+
+def test_what_is_gone_from_disk_is_rendered_again_locally(journal: Journal) -> None:
+    run = paid(journal, "Ada", "Bob")
+    ended(journal, run)
+    urls = history.finished_urls(journal, run.target_id)
+    assert [url for _, url in urls] == ["https://x.example/v.mp4"] * 2
+    history.forget_gone(journal, run.target_id, [urls[0][0]])
+    plan = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"))
+    assert (plan.counts.new, plan.counts.reused) == (1, 1)
+    gone = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"), is_gone=lambda _: True)
+    assert gone.counts.new == 2
+
+
+def test_forgetting_values_keeps_what_was_paid(journal: Journal) -> None:
+    run = ledger.confirmed(journal, [ledger.row(0, "Secretia", message="default used for company")])
+    chunk = ledger.sent(journal, run, None)
+    chunks.record_answer(journal, chunk, chunks.Answer(status=200, headers={}, body=b"Secretia"))
+    chunks.accept(journal, chunk, ledger.new_ids(1))
+    ended(journal, run)
+    history.forget_values(journal, run)
+    path = journal.path
+    assert path is not None
+    assert runner.prepare(journal, ledger.new_run(), [ledger.row(0, "Secretia")]).counts.reused == 1
+    assert [row.cells for row in generations.results(journal, run)] == [("",)]
+    assert journal.one("SELECT 1 FROM answer") is None
+
+
+def test_the_statuses_of_a_sample_are_those_of_the_first_valid_rows(journal: Journal) -> None:
+    rows = [*ledger.rows_of("", "Ada", "Bob", "Cid"), replace(ledger.row(4, "Dan"), selected=False)]
+    run = ledger.confirmed(journal, rows)
+    chunk = ledger.sent(journal, run, None, limit=1)
+    chunks.reject(journal, chunk, "HTTP 422")
+    assert history.sample_statuses(journal, run, 2) == ["rejected", "pending"]
+    assert history.sample_statuses(journal, run, 9) == ["rejected", "pending", "pending"]
