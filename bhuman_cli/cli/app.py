@@ -169,8 +169,14 @@ def _wants_json(argv: Sequence[str]) -> bool:
 
 
 def _report(error: errors.BhumanError, argv: Sequence[str]) -> None:
+    import os
+
+    from bhuman_cli import credentials
     from bhuman_cli.cli import console
 
+    # The last net: whatever a library or a service put into its words, no key of the environment leaves with them.
+    secrets = credentials.environment_secrets(os.environ)
+    error.message, error.hint = credentials.mask(error.message, secrets), credentials.mask(error.hint, secrets)
     console.Console(json_mode=_wants_json(argv)).error(error)
 
 
