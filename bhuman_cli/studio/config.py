@@ -110,6 +110,9 @@ class StudioConfig:
         _require("render", self.render, ("real", "instant"))
         _require("links", self.links, ("http", "file"))
         object.__setattr__(self, "pace", Advance.parse(self.advance))
+        # They are kept with what was accepted, and used again from another working directory.
+        object.__setattr__(self, "home", self.home.absolute())
+        object.__setattr__(self, "template", self.template.absolute() if self.template else None)
         if not is_loopback(self.host) and not self.allow_remote:
             raise UsageError(
                 f"--host {self.host}: the studio binds to this machine only, because its keys are no secret",

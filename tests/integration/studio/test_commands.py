@@ -72,4 +72,4 @@ def test_a_bad_template_is_exit_3_with_everything_wrong_with_it(
     assert bhuman("template", "check", "missing.toml")[0] == 3
     code, _, err = bhuman("serve", "--template", "bad.toml", "--home", "home", "--port", "0")
     assert code == 2
-    assert "bhuman studio template check bad.toml" in err
+    assert "bhuman studio template check" in err

@@ -58,3 +58,9 @@ def test_real_time_shows_what_is() -> None:
 def test_wrong_settings_are_said_before_anything_starts(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         StudioConfig(home=tmp_path, **wrong)
+
+
+def test_paths_are_kept_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = StudioConfig(home=Path("home"), template=Path("mine.toml"))
+    assert (config.home, config.template) == (tmp_path / "home", tmp_path / "mine.toml")
