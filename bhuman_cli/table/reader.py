@@ -19,6 +19,7 @@ TEXT_KINDS: Final = {".csv": "csv", ".tsv": "tsv", ".txt": "csv", "": "csv"}
 BOOK_KINDS: Final = {".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".ods": "ods"}
 JSON_KINDS: Final = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _DATA_LIKE: Final = re.compile(r"\S@\S+\.\S|^https?://|^\+?[\d ()/-]{7,}$")
+_JSON_LIKE: Final = re.compile(rb'(?:\[\s*)?\{\s*"[^"\n]*"\s*:')
 _BINARY: Final = {
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a gzip archive: unpack it first",
@@ -166,6 +167,8 @@ def _kind(held: source.Source) -> tuple[str, list[str]]:
         found = "xls"
     else:
         found = _text_kind(held, named)
+    if found == "json" and named != found:
+        return found, [f"{held.name}: is JSON by its content, and read as such"]
     named_book = named if named in BOOK_KINDS.values() else ""
     if found in {"xls", "xlsx", "ods"} and found != named:
         return found, [f"{held.name}: is an .{found} workbook by its content, and read as one"]
@@ -186,6 +189,8 @@ def _text_kind(held: source.Source, named: str | None) -> str:
         )
     if named is not None and named in JSON_KINDS.values():
         return named
+    if _JSON_LIKE.match(head):
+        return "json"
     if named in BOOK_KINDS.values() and held.nul_line and not held.head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise archives.broken(held)
     return "tsv" if held.suffix == ".tsv" else "csv"

@@ -48,6 +48,11 @@ _PARTICLES: Final = frozenset(
     ]
 )
 _ORDINARY_URL: Final = re.compile(r"(https?://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:/[!-$&-;=?-Z_a-z~]*)?")
+GREETING: Final = re.compile(
+    r"\n(?:hi|hello|hey|dear|good (?:morning|day|evening)|welcome|hallo|lieber?|guten tag|hola|bonjour|ciao|olá)[ ,!]",
+    re.IGNORECASE,
+)
+"""How a text begins that the template says already: it would be spoken twice. Source: API contract, section 7."""
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 _HOST_PORT: Final = re.compile(r"^[\w.\-]+:\d{1,5}(?:[/?#]|$)")
 EDGES: Final = (
@@ -185,8 +190,10 @@ def _warnings(known: Names, number: int, text: str) -> list[tuple[str, str, Seve
 
 
 def is_sentence(text: str) -> bool:
-    """Say whether a name is more than a name: many words, or several that begin small as a sentence's do."""
+    """Say whether a name is more than a name: a greeting, many words, or several that begin small."""
     words = text.split()
+    if len(words) > 1 and GREETING.match(f"\n{text}"):
+        return True
     if len(words) < 4:
         return False
     small = sum(word[0].islower() and word.strip(".,!?") not in _PARTICLES for word in words)

@@ -54,8 +54,9 @@ class Sieve:
             # Printable texts hold no line break, so one in front of each address counts the addresses.
             if ("\n" + "\n".join(sent[number])).count("\nhttps://") != len(block):
                 return None
-        if any(max(map(_SPACES, sent[number])) >= _WORDS for number in self._names.people):
-            return None
+        for number in self._names.people:
+            if max(map(_SPACES, sent[number])) >= _WORDS or rules.GREETING.search("\n" + "\n".join(sent[number])):
+                return None
         return list(zip(*sent, strict=True))
 
 

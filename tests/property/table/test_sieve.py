@@ -28,6 +28,8 @@ WORDS = st.sampled_from(
         ),
         *(
             "Please call me Ann.",
+            "Hi Ann",
+            "Dear",
             "Maria da Silva Neto",
             "é",
             "李雷",

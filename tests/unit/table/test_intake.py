@@ -110,6 +110,8 @@ def test_tabs_inside_a_value_are_no_problem(tmp_path: Path) -> None:
         ("company", "Caf\ufffd", "holds a replaced character: the encoding was read wrong once"),
         ("first_name", "I am Ann and I would like this", "a whole sentence in a name"),
         ("Last Name", "Please call me Ann.", "a whole sentence in a name"),
+        ("name", "Hi Ann", "a whole sentence in a name"),
+        ("name", "HELLO, Ann", "a whole sentence in a name"),
         ("cta_url", "http://example.com", "an http:// address"),
         ("Booking Link", "example.com/x", "an address without https://"),
         ("URL", "javascript:alert(1)", "an address without https://"),

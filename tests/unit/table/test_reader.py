@@ -197,3 +197,15 @@ def test_unapplied_formats_are_known_once_the_rows_were_read() -> None:
     assert not table.unapplied
     assert len(list(table.rows())) == 1
     assert set(table.unapplied) == {2, 3}
+
+
+@pytest.mark.parametrize("text", ['[{"name": "Ann"}]', '{"name": "Ann"}\n', '\ufeff [ \n{ "name" :"Ann"}]'])
+def test_json_is_read_as_json_whatever_it_is_called(tmp_path: Path, text: str) -> None:
+    for name in ("p.csv", "p.txt", "p"):
+        table = reader.open_table(write(tmp_path / name, text), reader.ReadOptions())
+        assert (table.header, [row.cells for row in table.rows()]) == (("name",), [("Ann",)])
+        assert "is JSON by its content" in table.notices[0]
+
+
+def test_braces_in_a_csv_are_no_json(tmp_path: Path) -> None:
+    assert cells(write(tmp_path / "p.csv", '{name},company\n"{""a"": 1}",Acme\n')) == [('{"a": 1}', "Acme")]

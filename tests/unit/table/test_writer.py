@@ -230,6 +230,13 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
         writer.write_results(tmp_path / "none" / "r.csv", ["name"], [], CSV)
 
 
+def test_a_folder_at_the_output_path_is_one_sentence_and_leaves_no_rest(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").mkdir()
+    with pytest.raises(UsageError, match="can't be written"):
+        writer.write_results(tmp_path / "r.csv", ["name"], [], CSV)
+    assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
+
+
 def test_a_plain_workbook_holds_texts_links_and_a_frozen_header(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     rows = results([["007", "=1+1"], ["", "x" * 300]], url="https://x.io/v.mp4", share_url="javascript:alert(1)")
