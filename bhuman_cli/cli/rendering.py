@@ -122,7 +122,8 @@ def _new_run(job: Job) -> NewRun:
     style = writer.output_style(job.output, job.intake.table, job.source, bom=bool(job.get("bom")))
     return NewRun(
         target=job.target,
-        input_path=str(job.source.resolve()) if job.source is not None else "stdin",
+        # What comes through a pipe is told apart by the folder it is rendered in.
+        input_path=str(job.source.resolve() if job.source is not None else Path.cwd() / "stdin"),
         input_sha256=job.intake.table.sha256,
         output_path=str(job.output.resolve()),
         columns=job.intake.columns,

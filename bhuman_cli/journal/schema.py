@@ -20,11 +20,11 @@ CREATE TABLE target (
 
 -- One `render` of one table on one target. A draft claims nothing and is deleted by the next run.
 CREATE TABLE run (
-  run_no        INTEGER PRIMARY KEY,
+  run_no        INTEGER PRIMARY KEY AUTOINCREMENT,  -- a deleted draft's number never names another plan
   run_id        TEXT NOT NULL UNIQUE,
   target_id     INTEGER NOT NULL REFERENCES target,
   state         TEXT NOT NULL CHECK (state IN ('draft', 'confirmed', 'superseded')),
-  input_path    TEXT NOT NULL,        -- absolute; 'stdin' for standard input
+  input_path    TEXT NOT NULL,        -- absolute; <working directory>/stdin for standard input
   input_sha256  TEXT NOT NULL,
   output_path   TEXT NOT NULL,
   output_sha256 TEXT NOT NULL DEFAULT '',  -- of the results file as we last wrote it
