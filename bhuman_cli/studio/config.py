@@ -18,6 +18,11 @@ INSTANCE_ID: Final = "10ca1000-0000-4000-8000-000000000002"
 
 PROJECT_IDS: Final = ("10ca1000-0000-4000-8000-0000000000a1", "10ca1000-0000-4000-8000-0000000000a2")
 WORKSPACE_ID: Final = "10ca1000-0000-4000-8000-0000000000b1"
+USER_ID: Final = "10ca1000-0000-4000-8000-0000000000c1"
+FOLDER_ID: Final = "10ca1000-0000-4000-8000-0000000000d1"
+VIDEO_ID: Final = "10ca1000-0000-4000-8000-0000000000e1"
+ACTOR_ID: Final = "10ca1000-0000-4000-8000-0000000000f1"
+"""The one user, with one source video of one actor: records name them, and nothing depends on them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,11 @@ class Video(Model):
     """A generated-video record. Source: API contract, section 3."""
 
     id: str
+    user_id: str
+    video_id: str
+    actor_id: str
+    video_instance_id: str | None
+    campaign_id: str | None
     status: str
     url: str | None
     share_url: str | None = None

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from bhuman_cli.studio.config import ACTOR_ID, USER_ID, VIDEO_ID
+
 MEDIA: Mapping[str, str] = {"url": "video.mp4", "thumbnail": "thumbnail.jpg", "gif": "preview.gif"}
 
 
@@ -45,8 +47,14 @@ def record(row: GenerationRow, status: str, links: Links) -> dict[str, Any]:
     status: what may be shown, which can be behind the truth. Fields are null until the video has ended.
     Source: API contract, section 3.
     """
+    of_campaign = row["target_kind"] == "campaign"
     shown: dict[str, Any] = {
         "id": row["id"],
+        "user_id": USER_ID,
+        "video_id": VIDEO_ID,
+        "actor_id": ACTOR_ID,
+        "video_instance_id": None if of_campaign else row["target_id"],
+        "campaign_id": row["target_id"] if of_campaign else None,
         "status": status,
         "url": None,
         "thumbnail": None,

@@ -27,7 +27,7 @@ SWAGGER_TYPES: Final = {
 STATES: Final = ("queued", "preparing", "processing", "succeeded", "failed")
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 async def front(request: Request) -> Response:
     """Show what runs here."""
     backend: Backend = request.app.state.backend
@@ -45,7 +45,7 @@ async def front(request: Request) -> Response:
     )
 
 
-@router.get("/video/{identifier}")
+@router.api_route("/video/{identifier}", methods=["GET", "HEAD"])
 async def share_page(request: Request, identifier: UUID) -> Response:
     """Show one video to whoever has its id, with the page that the renderer writes beside its files."""
     backend: Backend = request.app.state.backend

@@ -6,16 +6,21 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from bhuman_cli import ports
 from bhuman_cli.errors import UsageError
-from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID, PROJECT_IDS, WORKSPACE_ID, StudioConfig
+from bhuman_cli.studio.config import (
+    CAMPAIGN_ID,
+    FOLDER_ID,
+    INSTANCE_ID,
+    PROJECT_IDS,
+    USER_ID,
+    WORKSPACE_ID,
+    StudioConfig,
+)
 from bhuman_cli.studio.rules import Unusable
 from bhuman_cli.studio.store import StudioStore
-
-USER_ID: Final = "10ca1000-0000-4000-8000-0000000000c1"
-FOLDER_ID: Final = "10ca1000-0000-4000-8000-0000000000d1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,11 @@ class FakeService:
             self.owners[identifier] = target
             self.videos[identifier] = {
                 "id": identifier,
+                "user_id": "u-1",
+                "video_id": "b4d3c1b2-70a5-4b6f-8a4e-6f5d3c2b1a09",
+                "actor_id": "c5e4d2c3-81b6-4c70-9b5f-706e4d3c2b1a",
+                "video_instance_id": target if target == INSTANCE_ID else None,
+                "campaign_id": target if target == CAMPAIGN_ID else None,
                 "status": "succeeded",
                 "url": f"{media}.mp4",
                 "share_url": f"https://videos.fake.test/video/{identifier}",

@@ -260,6 +260,9 @@ def test_by_id_needs_no_credentials_and_shows_a_finished_video(service: Service)
     assert record["status"] in {"succeeded", "completed"}
     for field in ("url", "share_url", "thumbnail", "gif"):
         assert record[field].startswith("http")
+    assert (record["campaign_id"], record["video_instance_id"]) == (service.campaign_id, None)
+    for field in ("user_id", "video_id", "actor_id"):
+        assert record[field]
     for field in ("message", "execution_name", "checksum", "created_at", "updated_at"):
         assert field in record
 
