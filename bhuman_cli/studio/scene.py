@@ -14,8 +14,9 @@ from bhuman_cli.studio.template import Backdrop, Section, Template
 SHORTEST_PIECE: Final = 5
 """Frames. A key frame costs about as much as this many ordinary ones, so shorter pieces join their neighbour."""
 
-GREETING: Final = (0.5, 3.5)
-CARD_SLOTS: Final = ((4.0, 6.0), (6.5, 8.5))
+GREETING: Final = (0.5, 3.0)
+CARD_SLOTS: Final = ((4.0, 6.5), (6.5, 8.5))
+CARDS_AT_ONCE: Final = 3
 CARDS_SHOWN: Final = 6
 """The built-in template's times, on the half seconds where the built-in presenter has its key frames."""
 
@@ -126,8 +127,9 @@ def greeting(values: Mapping[str, str], backdrops: Sequence[Backdrop] = ()) -> t
     low = "top-left" if _taken("bottom-left", GREETING, backdrops) else "bottom-left"
     text = f"Hi {{{first[0]}}}!"
     sections = [Section(name=first[0], start=GREETING[0], end=GREETING[1], text=text, style="greeting", position=low)]
-    half = math.ceil(len(others) / 2)
-    for slot, group in zip(CARD_SLOTS, (others[:half], others[half:]), strict=True):
+    # All at once where they fit: every further second of cards is paid in rendering time.
+    at_once = len(others) if len(others) <= CARDS_AT_ONCE else math.ceil(len(others) / 2)
+    for slot, group in zip(CARD_SLOTS, (others[:at_once], others[at_once:]), strict=True):
         side = "left" if _taken("right", slot, backdrops) else "right"
         sections += [
             Section(

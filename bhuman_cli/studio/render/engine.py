@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bhuman_cli.studio import presenter, scene
-from bhuman_cli.studio.render import asset, compose, cutout, encode, gif, source, splice, styles
+from bhuman_cli.studio.render import asset, compose, cutout, encode, gif, source, splice, styles, tidy
 from bhuman_cli.studio.render import base as bases
 
 U8 = NDArray[np.uint8]
@@ -254,6 +254,7 @@ def engine(footage: Path, marks: tuple[int, ...], cache_dir: Path) -> Engine:
         source.SourceError: the footage can't be decoded.
     """
     path = bases.prepare(footage, marks, cache_dir)
+    tidy.touch(path)
     key = (str(path), marks if path != footage else ())
     if key not in _engines:
         loaded = bases.load(path)

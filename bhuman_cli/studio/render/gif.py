@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import os
@@ -15,6 +16,7 @@ from typing import Any, Final
 import av
 import av.filter
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -109,12 +111,17 @@ def shrink(picture: NDArray[np.uint8], width: int, height: int, size: tuple[int,
 def load(base: Base) -> GifBase:
     """Return what the base's GIFs share, from its file beside the base or made now."""
     path = base.path.with_name(f"{base.path.stem}-gif.npz")
-    try:
+    with contextlib.suppress(*_NOT_THERE):
         return _read(base, path)
-    except (OSError, ValueError, KeyError, EOFError):
+    with FileLock(str(path.with_suffix(".lock"))):
+        with contextlib.suppress(*_NOT_THERE):
+            return _read(base, path)
         made = _assemble(base, _smalls(base))
         _store(path, made)
-        return made
+    return made
+
+
+_NOT_THERE: Final = (OSError, ValueError, KeyError, EOFError)
 
 
 def _read(base: Base, path: Path) -> GifBase:

@@ -16,6 +16,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any, Final
 
+from bhuman_cli.studio.render import tidy
 from bhuman_cli.studio.render.job import RenderedMedia, RenderFailure, RenderJob
 
 STOPPED: Final = "the studio was stopped before this video was rendered"
@@ -81,6 +82,7 @@ class RenderPool:
         self._executor: Executor | None = None
         self._closed = False
         self._context = _Context()
+        tidy.tidy(cache_dir)
 
     def submit(self, job: RenderJob) -> Future[RenderedMedia]:
         """Queue a job; its future ends with media or a RenderFailure. Tried again once if a worker dies."""
@@ -95,11 +97,9 @@ class RenderPool:
             executor, self._executor = self._executor, None
         if executor is None:
             return
-        executor.shutdown(wait=False, cancel_futures=True)
         for process in self._context.started:
             process.terminate()
-        if self._elsewhere is None:
-            executor.shutdown(wait=True)
+        executor.shutdown(wait=True, cancel_futures=True)
 
     def _attempt(self, job: RenderJob, outer: Future[RenderedMedia], number: int) -> None:
         try:
