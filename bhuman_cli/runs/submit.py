@@ -12,7 +12,6 @@ from typing import Final
 
 from bhuman_cli import errors
 from bhuman_cli.api.sent import Came, NotSent
-from bhuman_cli.domain import short_id
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.chunks import Answer, Candidate, Chunk
 from bhuman_cli.journal.drafts import Run
@@ -66,7 +65,6 @@ class Sending:
     _refusals: int = 0
     _refusal: str = ""
     _extra: int = 0
-    _halves: set[int] | None = None
 
     def step(self) -> float:
         """Send the next request, if any; return the seconds to wait before the next step."""
@@ -144,7 +142,7 @@ class Sending:
                 return 0.0
             case judge.Rejected():
                 return self._rejected(chunk, verdict)
-            case judge.Back():
+            case judge.Back():  # pragma: no branch - there is no other verdict
                 chunks.renew(journal, self.run, chunk, self._freeze, verdict.reason)
                 return self._paused(verdict)
 
@@ -211,8 +209,3 @@ def keep(effects: Effects, chunk: Chunk, came: Came, answer: Answer) -> None:
 def _cry(error: errors.JournalError, place: str, answer: Answer) -> str:
     kept = f"it is kept in {place}" if place else f"ids: {' '.join(judge.found_ids(answer.body)) or 'none'}"
     return f"{error.message}; an answer that may have cost money could not be stored, {kept}; trying again"
-
-
-def shown(ids: list[str]) -> str:
-    """Return ids as messages may show them."""
-    return ", ".join(short_id(item) for item in ids)

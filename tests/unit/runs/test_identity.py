@@ -35,7 +35,8 @@ def test_case_and_inner_white_space_are_not_the_same() -> None:
 
 
 def test_no_value_can_pretend_to_be_the_border_between_two() -> None:
-    pairs = [("a", "b"), ("ab", ""), ("", "ab"), ("a1:b", ""), ("1:a", "1:b"), ("a;", "b"), ("a", ";b")]
+    borders = [("a\x1fb", "c"), ("a", "b\x1fc"), ("a", "b"), ("a b", "c"), ("a", "b c"), ("a\x00b", "c"), ("=1:a", "b")]
+    pairs = [*borders, ("ab", ""), ("", "ab"), ("a1:b", ""), ("1:a", "1:b"), ("a;", "b"), ("a", ";b")]
     assert len({of(pair) for pair in pairs}) == len(pairs)
     assert of(("a", "b"), ("c",)) != of(("a", "b"), ("c", ""))
     assert len({identity.text_key(pair) for pair in pairs}) == len(pairs)
@@ -68,8 +69,8 @@ def test_assets_count_and_so_does_every_part_of_a_background() -> None:
 
 def test_a_number_written_another_way_is_the_same_background() -> None:
     """`0` and `0.0`, and keys in another order, are the same JSON to the service."""
-    one = Background(start=0, end=3, kind="link", config={"mode": "basic", "scale": 1})
-    other = Background(start=0.0, end=3.0, kind="link", config={"scale": 1.0, "mode": "basic"})
+    one = Background(start=0, end=3, kind="link", config={"mode": "basic", "scale": 1, "at": [1, 2.5]})
+    other = Background(start=0.0, end=3.0, kind="link", config={"scale": 1.0, "mode": "basic", "at": [1.0, 2.5]})
     assert of(("Ada", "Acme"), ("",), backgrounds=(one,)) == of(("Ada", "Acme"), ("",), backgrounds=(other,))
 
 

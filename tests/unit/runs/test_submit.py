@@ -1,0 +1,353 @@
+"""Sending: intent, one POST, the raw answer on disk before anybody reads it; pauses, splits and when to stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bhuman_cli import errors
+from bhuman_cli.api.sent import Came
+from bhuman_cli.domain import Target
+from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal.chunks import Answer
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.runs import submit
+from bhuman_cli.runs.request import Shape
+from bhuman_cli.runs.submit import Ending, Sending
+from tests.support import ledger
+from tests.support.ledger import LOST, REFUSED, Bench, ScriptedService, answered
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return ledger.bench(tmp_path)
+
+
+def people(count: int) -> list[Any]:
+    return ledger.rows_of(*(f"person {at}" for at in range(count)))
+
+
+def sending(bench: Bench, run: Run, chunk_size: int = 500) -> Sending:
+    shape = Shape(target=run.target, spec=run.spec)
+    return Sending(run=run, shape=shape, chunk_size=chunk_size, effects=bench.effects)
+
+
+def to_the_end(bench: Bench, sender: Sending) -> list[float]:
+    """Step until sending ends; return the pauses that were asked for."""
+    pauses = []
+    while sender.ending is None:
+        pause = sender.step()
+        bench.clock.pass_s(pause)
+        pauses += [pause] if pause else []
+    return pauses
+
+
+def started(bench: Bench, count: int, chunk_size: int = 500) -> tuple[Run, Sending]:
+    run = ledger.confirmed(bench.journal, people(count))
+    return run, sending(bench, run, chunk_size)
+
+
+def refusing(word: str, status: int = 400) -> Callable[[ScriptedService, dict[str, Any]], Came]:
+    """Refuse requests in which a row says the word."""
+
+    def post(service: ScriptedService, body: dict[str, Any]) -> Came:
+        bad = [at for at, row in enumerate(body["names"]) if word in row[0]]
+        if bad:
+            return answered(status, {"code": status, "error": f"row {bad[0]}: not allowed"})
+        return answered(200, {"code": 200, "result": service.take(body)})
+
+    return post
+
+
+def statuses(bench: Bench, run: Run) -> list[str]:
+    return [row.fields["status"] for row in generations.results(bench.journal, run)]
+
+
+def test_requests_go_out_one_after_the_other_in_file_order(bench: Bench) -> None:
+    run, sender = started(bench, 5, chunk_size=2)
+    assert to_the_end(bench, sender) == []
+    assert [len(body["names"]) for body in bench.service.bodies] == [2, 2, 1]
+    assert [item["text"] for item in bench.service.accepted] == [[f"person {at}"] for at in range(5)]
+    assert (sender.ending, sender.accepted, sender.requests) == (Ending.SENT, 5, 3)
+    assert statuses(bench, run) == ["queued"] * 5
+
+
+def test_intent_is_durable_before_the_first_byte_and_the_answer_before_it_is_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def look() -> None:
+        seen.append([chunk.state for chunk in chunks.unsettled(bench.journal, 1)])
+
+    bench.service.before_answer = look
+    _run, sender = started(bench, 1)
+    stored: list[bytes] = []
+    judged = submit.judge.judge
+
+    def judging(answer: Answer, **kwargs: Any) -> Any:
+        kept = bench.journal.one("SELECT body FROM answer")
+        assert kept is not None
+        stored.append(kept["body"])
+        return judged(answer, **kwargs)
+
+    monkeypatch.setattr(submit.judge, "judge", judging)
+    sender.step()
+    assert seen == [["sending"]]
+    assert json.loads(stored[0])["result"] == [bench.service.accepted[0]["id"]]
+    assert bench.effects.stop.in_flight is False
+
+
+def test_no_connection_is_tried_five_times_within_thirty_seconds(bench: Bench) -> None:
+    run, sender = started(bench, 1)
+    bench.service.always = REFUSED
+    pauses = to_the_end(bench, sender)
+    assert (sender.ending, sender.reason) == (Ending.DOWN, "the connection was refused")
+    assert bench.service.connects <= 5
+    assert sum(pauses) <= 30
+    assert len(set(pauses)) == len(pauses), "full jitter"
+    assert (sender.requests, statuses(bench, run)) == (0, ["pending"])
+    assert bench.journal.one("SELECT 1 FROM answer") is None
+
+
+def test_the_attempts_are_counted_anew_after_each_connection(bench: Bench) -> None:
+    _run, sender = started(bench, 2, chunk_size=1)
+    accept = refusing("nobody")
+    bench.service.posts = [REFUSED, REFUSED, REFUSED, REFUSED, accept, REFUSED, REFUSED, REFUSED, REFUSED, accept]
+    bench.effects.rng.uniform = lambda low, high: high / 4  # type: ignore[method-assign]
+    to_the_end(bench, sender)
+    assert (sender.ending, len(bench.service.accepted)) == (Ending.SENT, 2)
+
+
+def test_slow_connections_end_at_thirty_seconds_not_at_five_attempts(bench: Bench) -> None:
+    _run, sender = started(bench, 1)
+    bench.effects.rng.uniform = lambda low, high: 12.0  # type: ignore[method-assign]
+    bench.service.always = REFUSED
+    assert to_the_end(bench, sender) == [12.0, 12.0]
+    assert bench.service.connects == 3
+
+
+def test_429_waits_as_asked_else_one_two_four_minutes_and_three_times_at_most(bench: Bench) -> None:
+    run, sender = started(bench, 1)
+    bench.service.always = answered(429, {"error": "slow"})
+    assert to_the_end(bench, sender) == [60.0, 120.0, 240.0]
+    assert (sender.ending, bench.service.connects, sender.accepted) == (Ending.SLOW, 4, 0)
+    assert statuses(bench, run) == ["pending"]
+    bench.service.always = None
+    bench.service.posts = [answered(429, {}, retry_after="7"), answered(429, {}, retry_after="0")]
+    again = sending(bench, run)
+    assert to_the_end(bench, again) == [7.0]
+    assert (again.ending, len(bench.service.accepted)) == (Ending.SENT, 1)
+    assert any("7 s" in said for said in bench.notices.said)
+
+
+def test_a_pause_of_more_than_a_quarter_of_an_hour_stops_the_sending(bench: Bench) -> None:
+    _run, sender = started(bench, 1)
+    bench.service.always = answered(429, {}, retry_after="901")
+    assert to_the_end(bench, sender) == []
+    assert (sender.ending, "15 minutes" in sender.reason) == (Ending.SLOW, True)
+
+
+def test_refused_credentials_stop_at_once_and_nothing_is_lost(bench: Bench) -> None:
+    run, sender = started(bench, 4, chunk_size=2)
+    bench.service.posts = [answered(401, {"error": "bad key"})]
+    to_the_end(bench, sender)
+    assert (sender.ending, sender.reason, bench.service.connects) == (Ending.CREDENTIALS, "HTTP 401: bad key", 1)
+    assert statuses(bench, run) == ["pending"] * 4
+    to_the_end(bench, sending(bench, run, 2))
+    assert [item["text"] for item in bench.service.accepted] == [[f"person {at}"] for at in range(4)]
+
+
+def test_quota_stops_the_sending_and_the_rest_stays_pending(bench: Bench) -> None:
+    run, sender = started(bench, 4, chunk_size=2)
+    bench.service.posts = [refusing("nobody"), answered(200, {"code": 9, "error": "no credits left"})]
+    to_the_end(bench, sender)
+    assert (sender.ending, sender.reason, sender.accepted) == (Ending.BUSINESS, "no credits left", 2)
+    run, sender = started(bench, 5, chunk_size=2)
+    assert statuses(bench, run) == ["queued", "queued", "pending", "pending", "pending"]
+
+
+def test_a_lost_answer_is_in_doubt_once_and_two_of_them_stop_the_target(bench: Bench) -> None:
+    run, sender = started(bench, 6, chunk_size=2)
+    bench.service.posts = [LOST, refusing("nobody"), answered(500, {"error": "oops"})]
+    to_the_end(bench, sender)
+    assert statuses(bench, run) == ["in_doubt"] * 2 + ["queued"] * 2 + ["in_doubt"] * 2
+    assert sum("in doubt" in said for said in bench.notices.said) == 2
+    other = ledger.confirmed(bench.journal, ledger.rows_of("Zoe"), input_path="/in/other.csv")
+    blocked = sending(bench, other)
+    connects = bench.service.connects
+    to_the_end(bench, blocked)
+    assert (blocked.ending, bench.service.connects) == (Ending.DOUBT, connects), "from any run"
+    elsewhere = ledger.confirmed(
+        bench.journal, ledger.rows_of("Zoe"), target=Target(service="local", kind=run.target.kind, api_id="x")
+    )
+    free = sending(bench, elsewhere)
+    to_the_end(bench, free)
+    assert free.ending is Ending.SENT, "another target has no doubts"
+
+
+def test_too_few_ids_are_asked_which_rows_they_belong_to(bench: Bench) -> None:
+    run, sender = started(bench, 3)
+    bench.service.posts = [
+        lambda service, body: answered(200, {"code": 200, "result": service.take(body, rows=(2, 0))[::-1]})
+    ]
+    to_the_end(bench, sender)
+    assert (sender.ending, sender.accepted) == (Ending.SENT, 2)
+    rows = list(generations.results(bench.journal, run))
+    assert [row.fields["status"] for row in rows] == ["succeeded", "in_doubt", "succeeded"]
+    for at in (0, 2):
+        assert bench.service.text_of(rows[at].fields["id"]) == [f"person {at}"]
+
+
+# Splitting.
+
+
+def test_one_bad_row_is_found_and_all_others_go_through(bench: Bench) -> None:
+    rows = ledger.rows_of(*("bad" if at == 37 else f"person {at}" for at in range(100)))
+    run = ledger.confirmed(bench.journal, rows)
+    sender = sending(bench, run)
+    bench.service.always = refusing("bad")
+    to_the_end(bench, sender)
+    assert (sender.ending, sender.accepted) == (Ending.SENT, 99)
+    found = statuses(bench, run)
+    assert (found[37], found.count("queued")) == ("rejected", 99)
+    assert list(generations.results(bench.journal, run))[37].fields["message"] == "HTTP 400: row 0: not allowed"
+    assert len(bench.service.bodies) <= 2 * 7 + 1
+
+
+def test_both_halves_are_tried_before_going_deeper(bench: Bench) -> None:
+    """So that a good half shows early that the campaign is right."""
+    rows = ledger.rows_of(*("bad" if at < 2 else f"person {at}" for at in range(8)))
+    run = ledger.confirmed(bench.journal, rows)
+    bench.service.always = refusing("bad")
+    to_the_end(bench, sending(bench, run))
+    assert [len(body["names"]) for body in bench.service.bodies] == [8, 4, 4, 2, 2, 1, 1]
+    assert statuses(bench, run) == ["rejected"] * 2 + ["queued"] * 6
+
+
+def test_other_refusals_are_not_split(bench: Bench) -> None:
+    run, sender = started(bench, 4, chunk_size=2)
+    bench.service.posts = [answered(422, {"error": "no"})]
+    to_the_end(bench, sender)
+    assert (statuses(bench, run), len(bench.service.bodies)) == (["rejected"] * 2 + ["queued"] * 2, 2)
+
+
+def test_at_most_two_hundred_extra_requests_a_run(bench: Bench) -> None:
+    """Every second row is bad: without a limit this would be some two thousand requests."""
+    rows = ledger.rows_of(*(f"{'bad' if at % 2 else 'person'} {at}" for at in range(1_000)))
+    run = ledger.confirmed(bench.journal, rows)
+    sender = sending(bench, run, 250)
+    sender.accepted = 1  # something of this run was accepted
+    bench.service.always = refusing("bad")
+    to_the_end(bench, sender)
+    assert sender.ending is Ending.SENT
+    assert sender.requests == 4 + 200
+    assert set(statuses(bench, run)) <= {"rejected", "queued"}
+
+
+def test_seven_refusals_for_the_same_reason_stop_a_run_that_had_nothing_accepted(bench: Bench) -> None:
+    run, sender = started(bench, 40, chunk_size=1)
+    bench.service.always = refusing("person")
+    to_the_end(bench, sender)
+    assert (sender.ending, bench.service.connects) == (Ending.REFUSED, 7)
+    assert statuses(bench, run) == ["rejected"] * 7 + ["pending"] * 33
+
+
+def test_another_reason_or_one_accepted_request_starts_the_count_anew(bench: Bench) -> None:
+    run, sender = started(bench, 14, chunk_size=1)
+    other = answered(400, {"error": "something else"})
+    bench.service.posts = [*[refusing("person")] * 6, other, *[refusing("person")] * 6, refusing("nobody")]
+    to_the_end(bench, sender)
+    assert (sender.ending, bench.service.connects) == (Ending.SENT, 14)
+    _run, sender = started(bench, 30, chunk_size=1)
+    bench.service.posts = [refusing("nobody"), *[refusing("person")] * 40]
+    to_the_end(bench, sender)
+    assert sender.ending is Ending.SENT, "the campaign is right: every bad row is found"
+
+
+# Stopping, and others at work.
+
+
+def test_the_stop_button_is_looked_at_before_each_request(bench: Bench) -> None:
+    _run, sender = started(bench, 4, chunk_size=2)
+    sender.step()
+    bench.effects.stop.press(130)
+    to_the_end(bench, sender)
+    assert (sender.ending, len(bench.service.bodies)) == (Ending.STOPPED, 1)
+
+
+def test_a_run_that_was_superseded_meanwhile_sends_nothing_more(bench: Bench) -> None:
+    _run, sender = started(bench, 4, chunk_size=2)
+    sender.step()
+    newer = ledger.confirmed(bench.journal, people(4))
+    to_the_end(bench, sender)
+    assert (sender.ending, len(bench.service.bodies)) == (Ending.SUPERSEDED, 1)
+    to_the_end(bench, sending(bench, newer))
+    assert len(bench.service.accepted) == 4
+
+
+# Nowhere to write.
+
+
+class FullDisk:
+    """A journal whose disk is full for so many answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.left = times
+        self._real = chunks.record_answer
+        monkeypatch.setattr(chunks, "record_answer", self)
+
+    def __call__(self, *arguments: Any) -> None:
+        self.left -= 1
+        if self.left >= 0:
+            raise errors.JournalError("the journal can't be used: the disk is full")
+        self._real(*arguments)
+
+
+def test_an_answer_that_can_not_be_stored_is_kept_elsewhere_and_tried_until_it_can(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Came] = []
+
+    def rescue(chunk: chunks.Chunk, came: Came) -> str:
+        kept.append(came)
+        return "/somewhere/else.json"
+
+    bench.effects.rescue = rescue
+    FullDisk(monkeypatch, 3)
+    run, sender = started(bench, 1)
+    to_the_end(bench, sender)
+    assert (len(kept), statuses(bench, run)) == (1, ["queued"])
+    cries = [said for said in bench.notices.said if "could not be stored" in said]
+    assert len(cries) == 1
+    assert "/somewhere/else.json" in cries[0]
+    assert bench.clock.slept == [5.0] * 3
+
+
+def test_with_no_other_place_the_ids_are_printed_as_the_last_resort(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FullDisk(monkeypatch, 1)
+    _run, sender = started(bench, 1)
+    to_the_end(bench, sender)
+    assert bench.service.accepted[0]["id"] in bench.notices.said[0]
+    FullDisk(monkeypatch, 1)
+    bench.service.posts = [LOST]
+    other = ledger.confirmed(bench.journal, ledger.rows_of("Zoe"), input_path="/in/other.csv")
+    to_the_end(bench, sending(bench, other))
+    assert "ids: none" in bench.notices.said[1]
+
+
+def test_asked_to_stop_it_leaves_what_it_could_not_store_as_being_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FullDisk(monkeypatch, 99)
+    run, sender = started(bench, 1)
+    bench.service.before_answer = lambda: bench.effects.stop.press(143)
+    with pytest.raises(errors.JournalError, match="disk is full"):
+        sender.step()
+    assert [chunk.state for chunk in chunks.unsettled(bench.journal, run.target_id)] == ["sending"]
