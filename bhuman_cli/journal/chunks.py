@@ -262,21 +262,29 @@ def accept(journal: Journal, chunk: Chunk, ids: Sequence[GenerationId]) -> None:
         _drop_payload(journal, chunk)
 
 
-def bind(journal: Journal, chunk: Chunk, pairs: Mapping[int, GenerationId], *, reason: str) -> None:
-    """Bind ids to places by evidence, anew: places that are not in pairs lose their id and stay in doubt.
+def bind(
+    journal: Journal, chunk: Chunk, pairs: Mapping[int, GenerationId], *, reason: str, is_anew: bool = True
+) -> None:
+    """Bind ids to places by evidence. A place that keeps its id keeps what is known of it: what was final stays final.
 
-    A place that keeps its id keeps what is known of it: what was final stays final. The chunk becomes `accepted` when
-    every place has an id, else `in_doubt` with the reason. One commit.
+    is_anew: places that are not in pairs lose their id and stay in doubt. Otherwise pairs only add: what is bound
+        stays, also what another copy of the program bound since the evidence was read.
+
+    The chunk becomes `accepted` when every place has an id, else `in_doubt` with the reason. One commit.
     """
     with journal.transaction():
-        state = ChunkState.ACCEPTED if len(pairs) == chunk.rows else ChunkState.IN_DOUBT
-        _move(journal, chunk, ("mapping", "in_doubt", "accepted"), state, "" if state == "accepted" else reason)
         before = {
             found["place"]: found["generation_id"] if found["binding"] != "conflict" else ""
             for found in list(
                 journal.query("SELECT place, generation_id, binding FROM claim WHERE chunk_id = ?", (chunk.chunk_id,))
             )
         }
+        if not is_anew:
+            taken = {place: GenerationId(generation) for place, generation in before.items() if generation}
+            added = {p: generation for p, generation in pairs.items() if generation not in taken.values()}
+            pairs = added | taken
+        state = ChunkState.ACCEPTED if len(pairs) == chunk.rows else ChunkState.IN_DOUBT
+        _move(journal, chunk, ("mapping", "in_doubt", "accepted"), state, "" if state == "accepted" else reason)
         journal.execute_many(
             "UPDATE claim SET generation_id = NULL, binding = NULL, seen = NULL, status = '', url = '', share_url = '',"
             " thumbnail = '', gif = '', whatsapp_video_url = '', message = '', execution_name = '', generated_at = '',"

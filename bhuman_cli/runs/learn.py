@@ -87,7 +87,7 @@ class Learning:
         if view.is_plain:
             decided = {claim: _PLAIN[view.facts[claim].seen] for claim in claims}
         else:
-            decided = reconcile.decide(list(view.facts.values()))
+            decided = reconcile.decide(list(view.facts.values()), speaks_text=self._has_spoken())
         changed = {claim: binding for claim, binding in decided.items() if view.facts[claim].binding != binding}
         for claim, binding in changed.items():
             view.facts[claim] = replace(view.facts[claim], binding=str(binding))
@@ -104,6 +104,11 @@ class Learning:
                 is_plain=all(fact.seen in _PLAIN for fact in facts if fact.seen),
             )
         return self._views[chunk_id]
+
+    def _has_spoken(self) -> bool:
+        """Say whether any record of this target equalled its row: then one that equals no row is somebody else's."""
+        asked = "SELECT 1 FROM claim WHERE target_id = ? AND seen = 'own' AND chunk_id IS NOT NULL LIMIT 1"
+        return self.effects.journal.one(asked, (self.run.target_id,)) is not None
 
     def _has_conflict(self, chunk_id: int) -> bool:
         view = self._view(chunk_id)

@@ -54,8 +54,10 @@ def seen(record: Record, own: bytes, others: frozenset[bytes], *, is_foreign: bo
     return "none" if record.api_row_index is None else f"index:{record.api_row_index}"
 
 
-def decide(facts: Sequence[ClaimFacts]) -> dict[int, Binding]:
+def decide(facts: Sequence[ClaimFacts], *, speaks_text: bool = False) -> dict[int, Binding]:
     """Decide, for every claim of one request whose record was seen, how surely it is bound; pending ones are left out.
+
+    speaks_text: whether other requests have shown that this service repeats a row's values word for word.
 
     - `own` is confirmed; `other` and `foreign` are conflicts.
     - `odd`: a conflict if any record of the request equals its row (then this one is somebody else's); once all were
@@ -65,7 +67,7 @@ def decide(facts: Sequence[ClaimFacts]) -> dict[int, Binding]:
     """
     words = {fact.claim_id: fact.seen for fact in facts if fact.generation_id is not None}
     bound = [fact for fact in facts if fact.generation_id is not None]
-    speaks_text = any(word in {"own", "other"} for word in words.values())
+    speaks_text = speaks_text or any(word in {"own", "other"} for word in words.values())
     is_shuffled = any(word == "other" for word in words.values())
     all_seen = all(words.values())
     base = _index_base(bound, rows=1 + max((fact.place for fact in facts), default=0), all_seen=all_seen)

@@ -77,10 +77,17 @@ def _read(effects: Effects, generation_id: str) -> tuple[Generation | None, bool
 
 
 def _bind(
-    effects: Effects, chunk: Chunk, pairs: Mapping[int, GenerationId], records: Iterable[Generation], reason: str
+    effects: Effects,
+    chunk: Chunk,
+    pairs: Mapping[int, GenerationId],
+    records: Iterable[Generation],
+    reason: str,
+    *,
+    is_anew: bool = False,
 ) -> None:
     journal = effects.journal
-    chunks.bind(journal, chunk, pairs, reason=f"{reason}; {len(pairs)} of {chunk.rows} rows are bound")
+    said = f"{reason}; {len(pairs)} of {chunk.rows} rows are bound"
+    chunks.bind(journal, chunk, pairs, reason=said, is_anew=is_anew)
     by_id = {record.id: record for record in records}
     with journal.transaction():
         for fact in generations.chunk_facts(journal, chunk.chunk_id):
@@ -105,7 +112,7 @@ def rebind(effects: Effects, run: Run, chunk_id: int) -> bool:
     if len(pairs) != len(facts):
         return False
     chunk = chunks.get(journal, chunk_id)
-    _bind(effects, chunk, pairs, known, "")
+    _bind(effects, chunk, pairs, known, "", is_anew=True)
     effects.reporter.notice(f"the service returned {len(facts)} ids in another order than their rows; bound by content")
     return True
 

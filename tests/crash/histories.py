@@ -103,7 +103,7 @@ def run(case: Case) -> Told:
             how = "render" if number == 0 else case.after[(number - 1) % len(case.after)]
             _live(client, told, how, f"life{number}", dies_at)
             world.clock.pass_s(1.0)
-        _quiet_end(client, told)
+        quiet_end(client, told)
         told.is_settled = money_judge.finished(world)
     except Violation as violation:
         told.broken = str(violation)
@@ -122,17 +122,17 @@ def _live(client: Client, told: Told, how: str, name: str, dies_at: int | None) 
             client.render(name, told.case.table if is_first else told.case.edited or ())
         else:
             client.resume(name)
-        client.world.story.append(f"{name} {how} ended: {_ending(client)}")
+        client.world.story.append(f"{name} {how} ended: {ending(client)}")
     told.counts.append(life.count)
     told.labels.append(life.labels)
     money_judge.check(client.world, client.oracle)
 
 
-def _ending(client: Client) -> str:
+def ending(client: Client) -> str:
     return client.refused or (f"exit {int(client.last.exit_code)}" if client.last else "nothing to do")
 
 
-def _quiet_end(client: Client, told: Told) -> None:
+def quiet_end(client: Client, told: Told) -> None:
     """Nothing fails any more: continue, wait past the grace time, let a person decide, render once more."""
     world = client.world
     client.oracle.outcomes.clear()

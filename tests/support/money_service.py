@@ -152,6 +152,10 @@ class Oracle:
     def _answer(self, outcome: str, rows: list[Values], token: str) -> Came:
         if outcome == "ok" and any(BAD in values for values in rows):
             outcome = "400"
+        if "foreign" in outcome and len(rows) == 1:
+            # A stranger's id for the only row of the very first request: by its record it could be an own one that the
+            # service words in another way. Known limit.
+            outcome = "null_after"
         if outcome in NOTHING_ACCEPTED:
             return NOTHING_ACCEPTED[outcome]
         taken = rows[:1] if outcome.startswith("part") else rows

@@ -34,6 +34,7 @@ class Life:
         self.count = 0
         self.labels: list[str] = []
         self.in_transaction = False
+        self.next_commit: Callable[[], None] | None = None
 
 
 class World:
@@ -48,7 +49,6 @@ class World:
         self.switch: Callable[[Life], None] | None = None
         self.story: list[str] = []
         self.after_commit: Callable[[Life], None] = lambda _: None
-        self.next_commit: Callable[[], None] | None = None
         self._disk = None if folder else _memory()
 
     def effect(self, label: str) -> None:
@@ -91,7 +91,6 @@ class World:
         """Live one process; dying is not an error of the block."""
         life = Life(name, dies_at)
         self.life = life
-        self.next_commit = None
         try:
             yield life
         except Killed:
@@ -121,9 +120,9 @@ class WatchedJournal(store.Journal):
                 world.effect("before commit")
             finally:
                 life.in_transaction = False
-        if world.next_commit is not None:
-            world.next_commit()
-            world.next_commit = None
+        if life.next_commit is not None:
+            life.next_commit()
+            life.next_commit = None
         world.after_commit(life)
         world.effect("after commit")
 

@@ -1,0 +1,332 @@
+"""The program with one safety taken out, each in turn; the histories must notice every time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.domain import Binding, ChunkState
+from bhuman_cli.journal import chunks, drafts, generations, history, schema, store
+from bhuman_cli.runs import judge, learn, outcome, reconcile, recovery, settle, submit
+from tests.crash import copies, histories
+from tests.crash.histories import Case, Told
+from tests.support import money_world
+
+Patch = contextlib.AbstractContextManager[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One unsafe variant. harm: what is taken out. catches: the histories that must notice."""
+
+    name: str
+    harm: Callable[[], Sequence[Patch]]
+    catches: Callable[[], Iterable[Told]]
+
+
+@contextlib.contextmanager
+def harmed(mutant: Mutant) -> Iterator[None]:
+    """Run the block with the safety taken out."""
+    with contextlib.ExitStack() as stack:
+        for patch in mutant.harm():
+            stack.enter_context(patch)
+        yield
+
+
+def caught_by(mutant: Mutant) -> tuple[str, int]:
+    """Return what the first history that noticed says, "" if none did; and how many were looked at."""
+    looked = 0
+    with harmed(mutant):
+        for told in mutant.catches():
+            looked += 1
+            if told.broken:
+                return told.broken, looked
+    return "", looked
+
+
+# Histories to notice with.
+
+
+def killed(*outcomes: str, **more: Any) -> Callable[[], Iterator[Told]]:
+    """Return the case unharmed and killed at every effect."""
+
+    def tell() -> Iterator[Told]:
+        case = Case(outcomes=outcomes, **more)
+        unharmed = histories.run(case)
+        yield unharmed
+        for at in histories.quick_kills(unharmed, stride=9):
+            yield histories.run(histories.killed(case, at))
+
+    return tell
+
+
+def pairs(seeds: int, *outcomes: str) -> Callable[[], Iterator[Told]]:
+    """Return two copies under a broken lock."""
+    return lambda: (copies.run(copies.Pair(seed=seed, locks=False, outcomes=outcomes)) for seed in range(seeds))
+
+
+# What is taken out.
+
+
+def _retries() -> Sequence[Patch]:
+    whole = submit.Sending._send
+
+    def send(self: submit.Sending, chunk: chunks.Chunk) -> float:
+        service = self.effects.service
+        post = service.post
+
+        def twice(_: Any, route: str, body: bytes, before: Callable[[], None]) -> NotSent | Came:
+            came = post(route, body, before)
+            if isinstance(came, Came) and (came.status is None or came.status >= 500):
+                return post(route, body, lambda: None)
+            return came
+
+        with mock.patch.object(type(service), "post", twice):
+            return whole(self, chunk)
+
+    return [mock.patch.object(submit.Sending, "_send", send)]
+
+
+def _journals_late() -> Sequence[Patch]:
+    whole, begin = submit.Sending._send, chunks.begin_sending
+
+    def send(self: submit.Sending, chunk: chunks.Chunk) -> float:
+        service = self.effects.service
+        post = service.post
+
+        def late(_: Any, route: str, body: bytes, before: Callable[[], None]) -> NotSent | Came:
+            came = post(route, body, lambda: None)
+            begin(self.effects.journal, chunk)
+            return came
+
+        with mock.patch.object(type(service), "post", late):
+            return whole(self, chunk)
+
+    return [mock.patch.object(submit.Sending, "_send", send)]
+
+
+def _by_position() -> Sequence[Patch]:
+    def decide(facts: Sequence[Any], **_: Any) -> dict[int, Binding]:
+        return {fact.claim_id: Binding.CONFIRMED for fact in facts if fact.seen}
+
+    return [mock.patch.object(reconcile, "decide", decide), mock.patch.object(reconcile, "seen", return_value="own")]
+
+
+def _ids_twice() -> Sequence[Patch]:
+    tables = schema.TABLES.replace("generation_id TEXT UNIQUE", "generation_id TEXT")
+    return [
+        mock.patch.object(schema, "TABLES", tables),
+        mock.patch.object(money_world, "_TEMPLATE", []),
+        mock.patch.object(chunks, "known_ids", return_value=set()),
+    ]
+
+
+def _resends() -> Sequence[Patch]:
+    def again(journal: store.Journal, chunk: chunks.Chunk, places: Any) -> None:
+        chunks.back(journal, chunk, "sent again at restart")
+
+    return [mock.patch.object(recovery, "_judge", again)]
+
+
+def _error_means_rejected() -> Sequence[Patch]:
+    whole = judge.judge
+
+    def judged(answer: chunks.Answer, **more: Any) -> judge.Verdict:
+        verdict = whole(answer, **more)
+        return judge.Rejected(reason="error") if isinstance(verdict, judge.InDoubt) else verdict
+
+    return [mock.patch.object(judge, "judge", judged)]
+
+
+def _absence_means_resend() -> Sequence[Patch]:
+    return [mock.patch.object(settle, "_may_free", return_value=True)]
+
+
+def _takes_first() -> Sequence[Patch]:
+    def first(unbound: Any, records: Any) -> dict[int, dict[int, Any]]:
+        free = list(records)
+        found: dict[int, dict[int, Any]] = {}
+        for chunk, facts in unbound.items():
+            for fact in facts:
+                fit = next((item for item in free[::-1] if item.text_key == fact.text_key), None)
+                if fit is not None:
+                    free.remove(fit)
+                    found.setdefault(chunk, {})[fact.place] = fit.generation_id
+        return found
+
+    return [mock.patch.object(reconcile, "match_exactly", first)]
+
+
+def _no_guard() -> Sequence[Patch]:
+    def begin(journal: store.Journal, chunk: chunks.Chunk) -> None:
+        with journal.transaction():
+            journal.execute("UPDATE chunk SET state = 'sending' WHERE chunk_id = ?", (chunk.chunk_id,))
+
+    return [mock.patch.object(chunks, "begin_sending", begin)]
+
+
+def _no_epoch() -> Sequence[Patch]:
+    def begin(journal: store.Journal, chunk: chunks.Chunk) -> None:
+        with journal.transaction():
+            marked = journal.execute(
+                "UPDATE chunk SET state = 'sending', sending_at = ? WHERE chunk_id = ? AND state = 'planned'",
+                (journal.now(), chunk.chunk_id),
+            )
+            if marked != 1:
+                raise chunks.StaleChunk("stale")
+
+    return [mock.patch.object(chunks, "begin_sending", begin)]
+
+
+def _drops_answers() -> Sequence[Patch]:
+    whole = chunks.record_answer
+
+    def record(journal: store.Journal, chunk: chunks.Chunk, answer: chunks.Answer) -> None:
+        if chunks.get(journal, chunk.chunk_id).state is ChunkState.SENDING:
+            whole(journal, chunk, answer)
+
+    return [mock.patch.object(chunks, "record_answer", record)]
+
+
+def _judges_first() -> Sequence[Patch]:
+    return [mock.patch.object(submit, "keep", return_value=None)]
+
+
+def _same_chunk_again() -> Sequence[Patch]:
+    def renew(journal: store.Journal, run: Any, chunk: chunks.Chunk, freeze: Any, reason: str) -> None:
+        with journal.transaction():
+            journal.execute(
+                "UPDATE chunk SET state = 'planned', epoch = (SELECT epoch FROM target WHERE target.target_id ="
+                " chunk.target_id) WHERE chunk_id = ?",
+                (chunk.chunk_id,),
+            )
+
+    return [mock.patch.object(chunks, "renew", renew)]
+
+
+def _no_stop_at_doubts() -> Sequence[Patch]:
+    return [mock.patch.object(submit, "DOUBTS", 99)]
+
+
+def _silence_is_proof() -> Sequence[Patch]:
+    whole = reconcile._binding
+
+    def binding(fact: Any, **more: Any) -> Binding | None:
+        return None if fact.binding == Binding.POSITION else whole(fact, **more)
+
+    return [mock.patch.object(reconcile, "_binding", binding)]
+
+
+def _drafts_count() -> Sequence[Patch]:
+    def unfinished(journal: store.Journal) -> list[drafts.Run]:
+        journal.execute("UPDATE run SET state = 'confirmed' WHERE state = 'draft'")
+        found = journal.query("SELECT * FROM run JOIN target USING (target_id) WHERE state = 'confirmed'")
+        return [drafts.read_run(item) for item in list(found)]
+
+    return [mock.patch.object(history, "unfinished", unfinished)]
+
+
+def _superseded_sends() -> Sequence[Patch]:
+    whole = drafts.confirm
+
+    def confirm(journal: store.Journal, run: drafts.Run) -> drafts.Run:
+        journal.execute("UPDATE run SET input_path = run_id WHERE run_no <> ?", (run.run_no,))
+        return whole(journal, run)
+
+    return [mock.patch.object(drafts, "confirm", confirm)]
+
+
+def _pool_forgets_doubt() -> Sequence[Patch]:
+    return [mock.patch.object(drafts, "PAID_STATES", "('accepted')")]
+
+
+def _forgets_the_final() -> Sequence[Patch]:
+    whole = chunks.bind
+
+    def bind(journal: store.Journal, chunk: chunks.Chunk, found: Any, **more: Any) -> None:
+        whole(journal, chunk, found, **more)
+        with journal.transaction():
+            journal.execute(
+                "UPDATE claim SET status = 'queued', url = '', ended_at = NULL WHERE chunk_id = ?", (chunk.chunk_id,)
+            )
+
+    return [mock.patch.object(chunks, "bind", bind)]
+
+
+def _calls_it_finished() -> Sequence[Patch]:
+    return [
+        mock.patch.object(generations, "unsent", return_value=0),
+        mock.patch.object(outcome.Outcome, "open_rows", 0),
+    ]
+
+
+def _ends_unsure() -> Sequence[Patch]:
+    status = generations.STATUS.replace(" AND claim.binding IN ('confirmed', 'position')", "")
+    joined = generations.results
+
+    def results(journal: store.Journal, run: Any) -> Any:
+        with mock.patch.object(generations, "STATUS", status):
+            yield from joined(journal, run)
+
+    return [
+        mock.patch.object(generations, "results", results),
+        mock.patch.object(learn.Learning, "_bindings", return_value={}),
+    ]
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(name="retry the POST", harm=_retries, catches=killed("lost_after")),
+    Mutant(name="journal after the POST", harm=_journals_late, catches=killed("ok")),
+    Mutant(
+        name="bind by position only", harm=_by_position, catches=killed("shuffled", table=histories.DISTINCT)
+    ),
+    Mutant(name="an id binds twice", harm=_ids_twice, catches=killed("foreign", "foreign")),
+    Mutant(name="resend `sending` at restart", harm=_resends, catches=killed("ok")),
+    Mutant(name="error = rejected", harm=_error_means_rejected, catches=killed("500_after")),
+    Mutant(
+        name='"not in the list" = resend', harm=_absence_means_resend,
+        catches=killed("lost_after", lists=True, lag_s=1e6),
+    ),
+    Mutant(
+        name="take the first that fits", harm=_takes_first,
+        catches=killed("lost_after", lists=True, has_colleague=True),
+    ),
+    Mutant(name="no guard on `sending`", harm=_no_guard, catches=pairs(60, "ok")),
+    Mutant(name="two plans for one row (claim race)", harm=_no_epoch, catches=pairs(120, "ok")),
+    Mutant(name="raw answer dropped in a wrong state", harm=_drops_answers, catches=pairs(120, "ok")),
+    Mutant(name="judge before the answer is stored", harm=_judges_first, catches=killed("ok")),
+    Mutant(name="the same request again after 429", harm=_same_chunk_again, catches=killed("429")),
+    Mutant(name="no stop at two doubts", harm=_no_stop_at_doubts,
+           catches=killed("lost_before", "lost_before", "ok", table=(*histories.DISTINCT, ("eve", "Blue")))),
+    Mutant(
+        name="a silent record proves the place", harm=_silence_is_proof,
+        catches=killed("shuffled", "shuffled", speaks="late", table=histories.DISTINCT),
+    ),
+    Mutant(name="a draft counts as confirmed", harm=_drafts_count, catches=killed("ok")),
+    Mutant(
+        name="a superseded run sends", harm=_superseded_sends,
+        catches=killed("ok", after=("render", "resume"), edited=histories.ROWS[:1]),
+    ),
+    Mutant(
+        name="a later run forgets doubts", harm=_pool_forgets_doubt, catches=killed("lost_after", after=("render",))
+    ),
+    Mutant(
+        name="late evidence unmakes what was final", harm=_forgets_the_final, catches=killed("short_ids", lists=True)
+    ),
+    Mutant(name="unsent rows are called finished", harm=_calls_it_finished, catches=killed("401")),
+    Mutant(name="links before the record confirms", harm=_ends_unsure,
+           catches=killed("shuffled", table=histories.DISTINCT)),
+)  # fmt: skip
+
+
+def table() -> str:
+    """Try every mutant; return the table."""
+    lines = ["| taken out | histories until it was noticed | noticed as |", "|---|---|---|"]
+    for mutant in MUTANTS:
+        said, looked = caught_by(mutant)
+        lines.append(f"| {mutant.name} | {looked} | {said.partition(' {')[0][:90] or 'NOT NOTICED'} |")
+    return "\n".join(lines)
