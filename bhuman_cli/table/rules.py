@@ -48,11 +48,9 @@ _PARTICLES: Final = frozenset(
     ]
 )
 _ORDINARY_URL: Final = re.compile(r"(https?://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:/[!-$&-;=?-Z_a-z~]*)?")
-GREETING: Final = re.compile(
+_GREETING: Final = re.compile(
     r"\n(?:hi|hello|hey|dear|good (?:morning|day|evening)|welcome|hallo|lieber?|guten tag|hola|bonjour|ciao|olá)[ ,!]",
-    re.IGNORECASE,
 )
-"""How a text begins that the template says already: it would be spoken twice. Source: API contract, section 7."""
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 _HOST_PORT: Final = re.compile(r"^[\w.\-]+:\d{1,5}(?:[/?#]|$)")
 EDGES: Final = (
@@ -192,9 +190,17 @@ def _warnings(known: Names, number: int, text: str) -> list[tuple[str, str, Seve
 def is_sentence(text: str) -> bool:
     """Say whether a name is more than a name: a greeting, many words, or several that begin small."""
     words = text.split()
-    if len(words) > 1 and GREETING.match(f"\n{text}"):
+    if len(words) > 1 and greets(f"\n{text}"):
         return True
     if len(words) < 4:
         return False
     small = sum(word[0].islower() and word.strip(".,!?") not in _PARTICLES for word in words)
     return len(words) >= 7 or (small >= 2 and (len(words) >= 5 or text[-1] in ".!?"))
+
+
+def greets(lines: str) -> bool:
+    """Say whether one of several names, each behind a line break, begins as a greeting.
+
+    The template says that already: it would be spoken twice. Source: API contract, section 7.
+    """
+    return _GREETING.search(lines.lower()) is not None

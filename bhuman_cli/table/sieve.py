@@ -20,7 +20,6 @@ _ASCII: Final = bytes(range(0x80))
 _PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b"{[<%"))
 _CELLS: Final = operator.itemgetter(2)
 _FLAWS: Final = operator.itemgetter(3)
-_SPACES: Final = operator.methodcaller("count", " ")
 _WORDS: Final = 3  # spaces in a name from which on it may be a sentence
 
 
@@ -37,27 +36,31 @@ class Sieve:
         self._width = width
 
     def clean(self, block: Sequence[records.Record]) -> list[tuple[str, ...]] | None:
-        """Return the values of each row, or None if any of them needs a closer look."""
+        """Return the trimmed values of each row, or None if any of them needs a closer look."""
         if len(block[0][2]) != self._width or any(map(_FLAWS, block)):
             return None
-        columns = list(zip(*map(_CELLS, block), strict=True))
-        sent = [columns[position] for position in self._positions]
-        text = f"|{'|'.join(chain.from_iterable(sent))}|"
-        # Of what is printable only a space can be outer white space, so these say that nothing needs trimming.
-        if " |" in text or "| " in text or "||" in text or "*|" in text or len(text) > _LONG:
+        cells = list(zip(*map(_CELLS, block), strict=True))
+        sent = [cells[position] for position in self._positions]
+        text = "".join(chain.from_iterable(sent))
+        if len(text) > _LONG or ("*" in text and "*|" in text):
             return None
         if (rest := text.encode("utf-8", "surrogatepass").translate(None, _PLAIN)) and not _is_harmless(rest):
             return None
-        if not rules.TELLING.isdisjoint(chain.from_iterable(sent)):
+        # What is printable has no outer white space but spaces, so that the quick strip is the whole of trimming.
+        values = list(map(str.strip, chain.from_iterable(sent)))
+        if not rules.TELLING.isdisjoint(values):
             return None
+        count = len(block)
+        columns = [values[start : start + count] for start in range(0, len(values), count)]
         for number in self._names.urls:
             # Printable texts hold no line break, so one in front of each address counts the addresses.
-            if ("\n" + "\n".join(sent[number])).count("\nhttps://") != len(block):
+            if ("\n" + "\n".join(columns[number])).count("\nhttps://") != count:
                 return None
         for number in self._names.people:
-            if max(map(_SPACES, sent[number])) >= _WORDS or rules.GREETING.search("\n" + "\n".join(sent[number])):
+            column = columns[number]
+            if [1 for name in column if name.count(" ") >= _WORDS] or rules.greets("\n" + "\n".join(column)):
                 return None
-        return list(zip(*sent, strict=True))
+        return list(zip(*columns, strict=True))
 
 
 def _is_harmless(rest: bytes) -> bool:
