@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from bhuman_cli.errors import UsageError
+
+_LEFT_BEHIND_S: Final = 3600
 
 
 @contextlib.contextmanager
@@ -29,6 +32,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             f"{path}: can't be written ({(error.strerror or 'unknown').lower()})", hint="-o PATH"
         ) from None
     temporary = Path(name)
+    _sweep(target, temporary)
     try:
         with os.fdopen(handle, "w+b") as stream:
             yield stream
@@ -43,6 +47,15 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             raise UsageError(f"{path}: can't be written ({reason})", hint="-o PATH") from error
         raise
     _sync_folder(target.parent)
+
+
+def _sweep(target: Path, temporary: Path) -> None:
+    """Remove what killed processes left beside the target: it holds people's data. A file in use is younger."""
+    with contextlib.suppress(OSError):
+        now = temporary.stat().st_mtime
+        for rest in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+            if now - rest.stat().st_mtime > _LEFT_BEHIND_S:
+                rest.unlink()
 
 
 def _mode(target: Path) -> int:

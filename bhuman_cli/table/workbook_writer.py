@@ -115,7 +115,9 @@ def _is_linked(name: str) -> bool:
 
 
 def _is_link(text: str) -> bool:
-    return text.startswith(("https://", "http://")) and len(text) <= MAX_LINK_CHARS and not any(map(str.isspace, text))
+    # A path on this machine comes from the local studio; one on another host would send it the user's name.
+    is_address = text.startswith(("https://", "http://", "file:///")) and not text.startswith("file:////")
+    return is_address and len(text) <= MAX_LINK_CHARS and not any(map(str.isspace, text))
 
 
 def _require_room(row: int, cells: Sequence[str]) -> None:

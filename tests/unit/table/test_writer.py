@@ -237,6 +237,34 @@ def test_a_folder_at_the_output_path_is_one_sentence_and_leaves_no_rest(tmp_path
     assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
 
 
+def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+    old, new, other = tmp_path / ".r.csv.a.tmp", tmp_path / ".r.csv.b.tmp", tmp_path / ".s.csv.a.tmp"
+    for path in (old, new, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    writer.write_results(tmp_path / "r.csv", ["name"], [], CSV)
+    assert sorted(tmp_path.iterdir()) == sorted([new, other, tmp_path / "r.csv"])
+
+
+@pytest.mark.parametrize(
+    ("url", "clickable"),
+    [
+        ("https://x.io", True),
+        ("file:///a/b.mp4", True),
+        ("file:////host/share", False),
+        ("file://host/x", False),
+        ("javascript:alert(1)", False),
+        ("https://x.io/a b", False),
+        ("https://x.io/" + "a" * 3000, False),
+    ],
+)
+def test_only_addresses_may_be_clicked(tmp_path: Path, url: str, clickable: bool) -> None:
+    writer.write_results(tmp_path / "r.xlsx", ["name"], results([["a"]], url=url), OutputStyle(kind="xlsx"))
+    cell = openpyxl.load_workbook(tmp_path / "r.xlsx").worksheets[0]["F2"]
+    assert (cell.value, cell.hyperlink is not None) == (url, clickable)
+
+
 def test_a_plain_workbook_holds_texts_links_and_a_frozen_header(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     rows = results([["007", "=1+1"], ["", "x" * 300]], url="https://x.io/v.mp4", share_url="javascript:alert(1)")
