@@ -9,11 +9,14 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bhuman_cli import errors
 from bhuman_cli.domain import Target
 from bhuman_cli.ports import Clock, iso_utc
+
+if TYPE_CHECKING:
+    import filelock
 
 _LOOK_AGAIN_S: Final = 0.2
 
@@ -49,26 +52,27 @@ def hold(
         lock.release()
 
 
-def _acquire(lock: object, owner: Path, clock: Clock, wait_s: float, on_wait: Callable[[str], None]) -> None:
-    import filelock
+def _acquire(
+    lock: filelock.BaseFileLock, owner: Path, clock: Clock, wait_s: float, on_wait: Callable[[str], None]
+) -> None:
+    from filelock import Timeout
 
-    if not isinstance(lock, filelock.BaseFileLock):
-        raise TypeError
     end_s = clock.monotonic_s() + wait_s
     is_said = False
     while True:
         try:
             lock.acquire(timeout=0)
             return
-        except filelock.Timeout:
+        except Timeout:
             if clock.monotonic_s() >= end_s:
                 raise errors.Refusal(
                     f"another bhuman is working on this target: {_owner(owner)}",
                     hint="wait for it, or use --lock-wait 10m",
                     code="locked",
                 ) from None
-        except OSError as error:
-            raise errors.JournalError(f"the lock can't be taken: {error.strerror}", hint="bhuman doctor") from None
+        except (OSError, NotImplementedError) as error:  # the second where a file system knows no locks
+            reason = getattr(error, "strerror", None) or "this file system knows no locks"
+            raise errors.JournalError(f"the lock can't be taken: {reason}", hint="bhuman doctor") from None
         if not is_said:
             is_said = True
             on_wait(f"waiting for another bhuman on this target: {_owner(owner)}")

@@ -51,7 +51,7 @@ def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
             chunks.to_mapping(journal, chunk, reason)
         case judge.InDoubt(reason=reason):
             chunks.doubt(journal, chunk, reason)
-        case judge.Rejected(reason=reason) | judge.Back(reason=reason):
+        case judge.Rejected(reason=reason) | judge.Back(reason=reason):  # pragma: no branch - there is no other
             chunks.back(journal, chunk, reason)  # certainly not taken: planned anew, and refused anew if it must be
 
 

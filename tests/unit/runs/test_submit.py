@@ -15,7 +15,7 @@ from bhuman_cli.domain import Target
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer
 from bhuman_cli.journal.drafts import Run
-from bhuman_cli.runs import submit
+from bhuman_cli.runs import judge
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.submit import Ending, Sending
 from tests.support import ledger
@@ -87,7 +87,7 @@ def test_intent_is_durable_before_the_first_byte_and_the_answer_before_it_is_rea
     bench.service.before_answer = look
     _run, sender = started(bench, 1)
     stored: list[bytes] = []
-    judged = submit.judge.judge
+    judged = judge.judge
 
     def judging(answer: Answer, **kwargs: Any) -> Any:
         kept = bench.journal.one("SELECT body FROM answer")
@@ -95,7 +95,7 @@ def test_intent_is_durable_before_the_first_byte_and_the_answer_before_it_is_rea
         stored.append(kept["body"])
         return judged(answer, **kwargs)
 
-    monkeypatch.setattr(submit.judge, "judge", judging)
+    monkeypatch.setattr(judge, "judge", judging)
     sender.step()
     assert seen == [["sending"]]
     assert json.loads(stored[0])["result"] == [bench.service.accepted[0]["id"]]
@@ -114,18 +114,20 @@ def test_no_connection_is_tried_five_times_within_thirty_seconds(bench: Bench) -
     assert bench.journal.one("SELECT 1 FROM answer") is None
 
 
-def test_the_attempts_are_counted_anew_after_each_connection(bench: Bench) -> None:
+def test_the_attempts_are_counted_anew_after_each_connection(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     _run, sender = started(bench, 2, chunk_size=1)
     accept = refusing("nobody")
     bench.service.posts = [REFUSED, REFUSED, REFUSED, REFUSED, accept, REFUSED, REFUSED, REFUSED, REFUSED, accept]
-    bench.effects.rng.uniform = lambda low, high: high / 4  # type: ignore[method-assign]
+    monkeypatch.setattr(bench.effects.rng, "uniform", lambda low, high: high / 4)
     to_the_end(bench, sender)
     assert (sender.ending, len(bench.service.accepted)) == (Ending.SENT, 2)
 
 
-def test_slow_connections_end_at_thirty_seconds_not_at_five_attempts(bench: Bench) -> None:
+def test_slow_connections_end_at_thirty_seconds_not_at_five_attempts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _run, sender = started(bench, 1)
-    bench.effects.rng.uniform = lambda low, high: 12.0  # type: ignore[method-assign]
+    monkeypatch.setattr(bench.effects.rng, "uniform", lambda low, high: 12.0)
     bench.service.always = REFUSED
     assert to_the_end(bench, sender) == [12.0, 12.0]
     assert bench.service.connects == 3
@@ -258,12 +260,12 @@ def test_seven_refusals_for_the_same_reason_stop_a_run_that_had_nothing_accepted
 
 
 def test_another_reason_or_one_accepted_request_starts_the_count_anew(bench: Bench) -> None:
-    run, sender = started(bench, 14, chunk_size=1)
+    sender = started(bench, 14, chunk_size=1)[1]
     other = answered(400, {"error": "something else"})
     bench.service.posts = [*[refusing("person")] * 6, other, *[refusing("person")] * 6, refusing("nobody")]
     to_the_end(bench, sender)
     assert (sender.ending, bench.service.connects) == (Ending.SENT, 14)
-    _run, sender = started(bench, 30, chunk_size=1)
+    sender = started(bench, 30, chunk_size=1)[1]
     bench.service.posts = [refusing("nobody"), *[refusing("person")] * 40]
     to_the_end(bench, sender)
     assert sender.ending is Ending.SENT, "the campaign is right: every bad row is found"
