@@ -35,6 +35,7 @@ class Caption:
     colour: str = ""
     accent: str = ""
     size: float = 1.0
+    font: str = "bold"
     slot: int = 0
     slots: int = 1
 
@@ -156,7 +157,11 @@ def _taken(place: str, time: tuple[float, float], backdrops: Sequence[Backdrop])
 def label(name: str) -> str:
     """Return a variable's name as people write it: first_name becomes First name."""
     words = " ".join(name.replace("_", " ").replace("-", " ").split())
-    return words[:1].upper() + words[1:]
+    written = " ".join(word.upper() if word.lower() in ABBREVIATIONS else word for word in words.split())
+    return written[:1].upper() + written[1:]
+
+
+ABBREVIATIONS: Final = frozenset({"url", "cta", "id", "ceo", "crm", "vip", "roi", "kpi", "hr", "it", "usd", "eur"})
 
 
 def marks_of(template: Template, reel: Reel, backdrops: Sequence[Backdrop]) -> tuple[int, ...]:
@@ -229,6 +234,7 @@ def _caption(placed: tuple[Section, int, int], values: Mapping[str, str], reel: 
         colour=section.colour,
         accent=section.accent,
         size=section.size,
+        font=section.font,
         slot=slot,
         slots=slots,
     )

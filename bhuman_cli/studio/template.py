@@ -53,7 +53,8 @@ name = "My template"
 #   or x and y between 0 and 1: where the middle of the text is.
 # style:
 {styles}
-# Also: color and accent (six hexadecimal digits), size (1 is normal), label (a small heading).
+# Also: color and accent (six hexadecimal digits), size (1 is normal), label (a small heading),
+#   font (bold, regular, or a .ttf or .otf file beside this one).
 """
 STARTER_TAIL: Final = """\
 # A background shows a picture, a video or a web page from a column of links (render with --asset COLUMN).
@@ -91,6 +92,7 @@ class Section:
     colour: str = ""
     accent: str = ""
     size: float = 1.0
+    font: str = "bold"
 
     def fill(self, values: Mapping[str, str]) -> str:
         """Return the text with its placeholders replaced once: braces inside a value stay what they are."""
@@ -187,16 +189,17 @@ def backgrounds(entries: Sequence[Mapping[str, Any]]) -> tuple[Backdrop, ...]:
 def starter(header: Sequence[str]) -> str:
     """Return the text of a commented template file for a table with this header; it loads as it is."""
     names = [" ".join(name.split()) for name in header if name.strip() and not PLACEHOLDER_UNSAFE.search(name)]
-    names = names[:8] or ["first_name", "company"]
+    names = names[:5] or ["first_name", "company"]
     styles_known = "\n".join(f"#   {name:<12} {meaning}" for name, meaning in STYLES.items())
     parts = [STARTER_HEAD.format(positions=", ".join(POSITIONS), styles=styles_known)]
     for number, name in enumerate(names):
-        start = 0.5 + number * 1.0
-        first = number == 0
-        text = f"Hi {{{name}}}!" if first else f"{{{name}}}"
+        # The first value greets; the others follow two at a time, where they don't cover each other.
+        start = 0.5 if number == 0 else 4.0 + 2.5 * ((number - 1) // 2 % 2)
+        text = f"Hi {{{name}}}!" if number == 0 else f"{{{name}}}"
+        style = "lower-third" if number == 0 else ("card", "badge")[(number - 1) % 2]
         parts.append(
-            f"[[variables]]\nname = {_quoted(name)}\nstart = {start:g}\nend = {min(start + 3.0, BUILT_IN.duration):g}\n"
-            f"text = {_quoted(text)}\nstyle = {_quoted('lower-third' if first else ('badge', 'caption')[number % 2])}\n"
+            f"[[variables]]\nname = {_quoted(name)}\nstart = {start:g}\nend = {start + 2.5:g}\n"
+            f"text = {_quoted(text)}\nstyle = {_quoted(style)}\n"
         )
     return "\n".join([*parts, STARTER_TAIL])
 

@@ -22,7 +22,7 @@ def build(path: Path, data: Mapping[str, Any]) -> Template:
     Raises:
         TemplateError: all that is wrong with it.
     """
-    check = Check(path.name)
+    check = Check(path.name, path.parent)
     check.keys(data, ("name", "video", "variables", "backgrounds"), "top level")
     video = _video(path, data, check)
     duration = _duration(video, check) if not check.problems else 0.0
@@ -50,8 +50,8 @@ def build(path: Path, data: Mapping[str, Any]) -> Template:
 class Check:
     """Collects every problem, so that one run of the command shows them all."""
 
-    def __init__(self, thing: str) -> None:
-        self.thing = thing
+    def __init__(self, thing: str, folder: Path = Path()) -> None:
+        self.thing, self.folder = thing, folder
         self.problems: list[str] = []
 
     def say(self, place: str, rule: str) -> None:
@@ -197,7 +197,7 @@ def _duration(video: Path | None, check: Check) -> float:
 
 
 def _section(entry: Mapping[str, Any], place: str, check: Check) -> Section:
-    known = ("name", "start", "end", "text", "style", "label", "position", "x", "y", "size", "color", "accent")
+    known = ("name", "start", "end", "text", "style", "label", "position", "x", "y", "size", "font", "color", "accent")
     check.keys(entry, known, place)
     name = check.text(entry, "name", "", place).strip()
     if not name:
@@ -222,7 +222,22 @@ def _section(entry: Mapping[str, Any], place: str, check: Check) -> Section:
         colour=check.colour(entry, "color", "", place),
         accent=check.colour(entry, "accent", "", place),
         size=check.number(entry, "size", 1.0, place, 0.3, 3),
+        font=_font(entry, place, check),
     )
+
+
+def _font(entry: Mapping[str, Any], place: str, check: Check) -> str:
+    name = check.text(entry, "font", "bold", place)
+    if name in {"bold", "regular"}:
+        return name
+    from bhuman_cli.studio.render import fonts
+
+    path = (check.folder / name).resolve()
+    if not path.is_file():
+        check.say(place, f"font {name!r} is neither bold nor regular, nor a file beside the template")
+    elif not fonts.is_font(path):
+        check.say(place, f"font {name!r} is a file, but not a font that can be drawn with")
+    return str(path)
 
 
 def _check_section(section: Section, place: str, names: Sequence[str], duration: float, check: Check) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import io
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -82,6 +83,11 @@ class Face:
         self.upem = int(face.upem)
         self.coverage = face.unicodes
 
+    @property
+    def has_pictures(self) -> bool:
+        """Say whether its glyphs are pictures (other ways to colour glyphs can't be drawn here)."""
+        return bool(self.shaper.face.has_color_png)
+
     def covers(self, character: str) -> bool:
         """Say whether the font has a glyph for this character."""
         return ord(character) in self.coverage
@@ -104,22 +110,22 @@ class Face:
         return _bitmap(drawer.glyph)
 
     def _draw_emoji(self, index: int, size_px: int) -> Glyph:
+        """Return a colour glyph from the picture inside the font; FreeType's wheel can't read those."""
         from PIL import Image
 
-        drawer = self._open(size_px)
-        drawer.load_glyph(index, freetype.FT_LOAD_COLOR)
-        pixels, left, top = _bitmap(drawer.glyph)
-        factor = size_px / drawer.available_sizes[0].height * (128 / 136 if "Noto" in self.path.name else 1.0)
-        size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-        small = np.asarray(Image.fromarray(pixels, "RGBA").resize(size, Image.Resampling.LANCZOS))
-        return small, round(left * factor), round(top * factor)
+        blob, extents = self.shaper.get_glyph_color_png(index), self.shaper.get_glyph_extents(index)
+        if not blob or not blob.data or extents is None or not extents.width:
+            return np.zeros((0, 0), np.uint8), 0, 0
+        factor = size_px / self.upem
+        size = (max(1, round(extents.width * factor)), max(1, round(-extents.height * factor)))
+        with Image.open(io.BytesIO(bytes(blob.data))) as found:
+            small = np.asarray(found.convert("RGBA").resize(size, Image.Resampling.LANCZOS))
+        return small, round(extents.x_bearing * factor), round(extents.y_bearing * factor)
 
     def _open(self, size_px: int) -> Any:
         if self._drawer is None:
             self._drawer = freetype.Face(str(self.path))
-            if self.is_emoji:
-                self._drawer.select_size(0)
-        if not self.is_emoji and size_px != self._size_px:
+        if size_px != self._size_px:
             self._drawer.set_pixel_sizes(0, size_px)
             self._size_px = size_px
         return self._drawer
@@ -132,19 +138,17 @@ def _bitmap(slot: Any) -> Glyph:
         return np.zeros((0, 0), np.uint8), 0, 0
     # bitmap.buffer builds a Python list; the memory itself is a hundred times quicker.
     raw = np.frombuffer(ctypes.string_at(bitmap._FT_Bitmap.buffer, rows * pitch), np.uint8).reshape(rows, pitch)
-    if bitmap.pixel_mode == freetype.FT_PIXEL_MODE_BGRA:
-        return (
-            np.ascontiguousarray(raw.reshape(rows, -1, 4)[:, :width, [2, 1, 0, 3]]),
-            slot.bitmap_left,
-            slot.bitmap_top,
-        )
     return raw[:, :width].copy(), slot.bitmap_left, slot.bitmap_top
 
 
 @functools.cache
-def faces(weight: str) -> tuple[Face, ...]:
-    """Return the faces to ask in turn; scripts other than Latin, Greek and Cyrillic come in bold only."""
-    text_faces = [_open(HERE / WEIGHTS[weight]), *(_open(HERE / name) for name in BUNDLED)]
+def faces(font: str) -> tuple[Face, ...]:
+    """Return the faces to ask in turn. font: bold, regular, or a file's path (then bold for what it lacks).
+
+    Scripts other than Latin, Greek and Cyrillic come in bold only.
+    """
+    own = [] if font in WEIGHTS else [_open(Path(font))]
+    text_faces = [*own, _open(HERE / WEIGHTS.get(font, WEIGHTS["bold"])), *(_open(HERE / name) for name in BUNDLED)]
     found = [_open(path) for path in map(Path, (*SYSTEM_CJK, *SYSTEM_OTHER)) if path.is_file()]
     emoji = emoji_face()
     return (*text_faces, *((emoji,) if emoji else ()), *found)
@@ -155,9 +159,17 @@ def emoji_face() -> Face | None:
     """Return the system's bitmap emoji font, or None: then emoji are reported as not covered."""
     user = Path.home() / ".local/share/fonts/NotoColorEmoji.ttf" if sys.platform == "linux" else None
     for path in (*map(Path, SYSTEM_EMOJI), *((user,) if user else ())):
-        if path.is_file() and freetype.Face(str(path)).has_fixed_sizes:
-            return _open(path, is_emoji=True)
+        if path.is_file() and (face := _open(path, is_emoji=True)).has_pictures:
+            return face
     return None
+
+
+def is_font(path: Path) -> bool:
+    """Say whether a file can be drawn with."""
+    try:
+        return bool(freetype.Face(str(path)).is_scalable and _open(path).coverage)
+    except (freetype.FT_Exception, OSError, ValueError):
+        return False
 
 
 @functools.cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
+from bhuman_cli.studio import scene
+
 _STYLE = """
 :root{color-scheme:light dark;--bg:#f5f5fb;--card:#fff;--ink:#171c2c;--soft:#5b6075;--line:#e4e4f0;
 --accent:#5850ec;--on:#fff}
@@ -55,7 +57,7 @@ def render_page(values: Mapping[str, str], title: str, media_base: str) -> str:
     video, poster = html.escape(f"{base}video.mp4"), html.escape(f"{base}thumbnail.jpg")
     heading = html.escape(title)
     facts = "".join(
-        f'<div><dt>{html.escape(_label(name))}</dt><dd dir="auto">{html.escape(value)}</dd></div>'
+        f'<div><dt>{html.escape(scene.label(name))}</dt><dd dir="auto">{html.escape(value)}</dd></div>'
         for name, value in values.items()
         if value.strip()
     )
@@ -87,11 +89,6 @@ def render_page(values: Mapping[str, str], title: str, media_base: str) -> str:
 </body>
 </html>
 """
-
-
-def _label(name: str) -> str:
-    words = " ".join(name.replace("_", " ").split())
-    return words[:1].upper() + words[1:]
 
 
 def title_for(template_name: str, values: Mapping[str, str]) -> str:

@@ -63,12 +63,12 @@ def _continues(cluster: str, character: str) -> bool:
     return code in _REGIONAL and ord(cluster[-1]) in _REGIONAL and len(cluster) == 1
 
 
-def face_for(cluster: str, weight: str) -> fonts.Face | None:
+def face_for(cluster: str, font: str) -> fonts.Face | None:
     """Return the first face that covers the cluster's base character (emoji first where it asks for colour)."""
     emoji = fonts.emoji_face()
     if emoji is not None and "\ufe0f" in cluster and emoji.covers(cluster[0]):
         return emoji
-    return next((face for face in fonts.faces(weight) if face.covers(cluster[0])), None)
+    return next((face for face in fonts.faces(font) if face.covers(cluster[0])), None)
 
 
 def base_level(text: str) -> int:
@@ -131,9 +131,9 @@ def _pairs(characters: Sequence[str]) -> list[tuple[int, int]]:
 
 
 @functools.lru_cache(maxsize=4_096)
-def line(text: str, weight: str, base: int) -> Line:
+def line(text: str, font: str, base: int) -> Line:
     """Shape one line without line breaks; base is the paragraph's level. Characters nobody covers are left out."""
-    runs = _runs(text, weight, base)
+    runs = _runs(text, font, base)
     glyphs: list[Placed] = []
     pen = 0.0
     with fonts.LOCK:
@@ -145,7 +145,7 @@ def line(text: str, weight: str, base: int) -> Line:
 Run = tuple[fonts.Face, int, str]
 
 
-def _runs(text: str, weight: str, base: int) -> list[Run]:
+def _runs(text: str, font: str, base: int) -> list[Run]:
     per_character = levels(text) if text else []
     for position in range(len(text) - 1, -1, -1):  # rule L1: spaces at the end go with the paragraph
         if not text[position].isspace():
@@ -156,8 +156,9 @@ def _runs(text: str, weight: str, base: int) -> list[Run]:
     for cluster in clusters(text):
         level = per_character[position]
         position += len(cluster)
-        face = face_for(cluster, weight)
-        if out and (cluster.isspace() or cluster[0] in IGNORABLE) and out[-1][0].covers(cluster[0]):
+        face = face_for(cluster, font)
+        follows = cluster.isspace() or cluster[0] in IGNORABLE
+        if out and follows and not out[-1][0].is_emoji and out[-1][0].covers(cluster[0]):
             face = out[-1][0]
         if face is None:
             continue

@@ -65,38 +65,36 @@ def colour(value: str, default: RGB) -> RGB:
     return (int(value[0:2], 16), int(value[2:4], 16), int(value[4:6], 16)) if value else default
 
 
-def _greeting(caption: Caption, frame: Frame) -> Drawn:
-    accent = colour(caption.accent, ACCENT)
-    room = int(frame.width * (1 - 2 * SAFE)) - frame.px(110)
-    block = text.fit(
-        caption.text,
-        text.Box(width_px=room, size_px=_size(caption, frame, 76), smallest_px=frame.px(34), lines=2),
+def _fit(caption: Caption, frame: Frame, room_px: int, sizes: tuple[float, float], lines: int) -> text.Block:
+    """Fit a caption's text; sizes: normal and smallest, in design pixels."""
+    box = text.Box(
+        width_px=room_px,
+        size_px=frame.px(sizes[0] * caption.size),
+        smallest_px=frame.px(sizes[1]),
+        lines=lines,
+        font=caption.font,
+        align="center" if caption.style in _CENTRED else "left",
     )
-    return _panel(block, colour(caption.colour, INK), frame, _Look(WHITE, 242, accent, 40, 22, 26))
+    return text.fit(caption.text, box)
+
+
+_CENTRED: Final = frozenset({"title", "caption"})
+
+
+def _greeting(caption: Caption, frame: Frame) -> Drawn:
+    block = _fit(caption, frame, int(frame.width * (1 - 2 * SAFE)) - frame.px(110), (76, 34), 2)
+    look = _Look(WHITE, 242, colour(caption.accent, ACCENT), 40, 22, 26)
+    return _panel(block, colour(caption.colour, INK), frame, look)
 
 
 def _lower_third(caption: Caption, frame: Frame) -> Drawn:
-    accent = colour(caption.accent, ACCENT)
-    room = int(frame.width * 0.72) - frame.px(80)
-    box = text.Box(width_px=room, size_px=_size(caption, frame, 48), smallest_px=frame.px(24), lines=2)
-    return _panel(
-        text.fit(caption.text, box),
-        colour(caption.colour, INK),
-        frame,
-        _Look(WHITE, 240, accent, 30, 15, 16),
-        caption.label,
-    )
+    block = _fit(caption, frame, int(frame.width * 0.72) - frame.px(80), (48, 24), 2)
+    look = _Look(WHITE, 240, colour(caption.accent, ACCENT), 30, 15, 16)
+    return _panel(block, colour(caption.colour, INK), frame, look, caption.label)
 
 
 def _title(caption: Caption, frame: Frame) -> Drawn:
-    box = text.Box(
-        width_px=int(frame.width * (1 - 2 * SAFE)) - frame.px(60),
-        size_px=_size(caption, frame, 92),
-        smallest_px=frame.px(36),
-        lines=3,
-        align="center",
-    )
-    block = text.fit(caption.text, box)
+    block = _fit(caption, frame, int(frame.width * (1 - 2 * SAFE)) - frame.px(60), (92, 36), 3)
     ink = Image.fromarray(text.draw(block, colour(caption.colour, WHITE)))
     margin, line = frame.px(26), frame.px(8)
     size = (ink.width + 2 * margin, ink.height + 2 * margin + line)
@@ -114,35 +112,20 @@ def _title(caption: Caption, frame: Frame) -> Drawn:
 
 
 def _caption(caption: Caption, frame: Frame) -> Drawn:
-    box = text.Box(
-        width_px=int(frame.width * 0.8),
-        size_px=_size(caption, frame, 38),
-        smallest_px=frame.px(22),
-        lines=2,
-        align="center",
-    )
-    block = text.fit(caption.text, box)
+    block = _fit(caption, frame, int(frame.width * 0.8), (38, 22), 2)
     return _pill(block, colour(caption.colour, WHITE), frame, colour(caption.accent, (16, 18, 28)), 205, frame.px(16))
 
 
 def _badge(caption: Caption, frame: Frame) -> Drawn:
-    box = text.Box(
-        width_px=int(frame.width * 0.5), size_px=_size(caption, frame, 32), smallest_px=frame.px(20), lines=1
-    )
-    block = text.fit(caption.text, box)
+    block = _fit(caption, frame, int(frame.width * 0.5), (32, 20), 1)
     return _pill(block, colour(caption.colour, WHITE), frame, colour(caption.accent, ACCENT), 245, frame.px(60))
 
 
 def _card(caption: Caption, frame: Frame) -> Drawn:
-    accent = colour(caption.accent, ACCENT)
     room = min(int(frame.width * 0.86), max(int(frame.width * 0.36), frame.px(430))) - frame.px(72)
-    box = text.Box(
-        width_px=room, size_px=_size(caption, frame, 40), smallest_px=frame.px(22), lines=3 if caption.slots < 3 else 2
-    )
-    block = text.fit(caption.text, box)
-    return _panel(
-        block, colour(caption.colour, INK), frame, _Look(WHITE, 246, accent, 30, 18, 20, wide_px=room), caption.label
-    )
+    block = _fit(caption, frame, room, (40, 22), 3 if caption.slots < 3 else 2)
+    look = _Look(WHITE, 246, colour(caption.accent, ACCENT), 30, 18, 20, wide_px=room)
+    return _panel(block, colour(caption.colour, INK), frame, look, caption.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +216,6 @@ def _rounded(width: int, height: int, radius: int, fill: RGB, opacity: int) -> D
 
 def _gain(factor: float) -> Callable[[int], float]:
     return lambda value: min(255.0, value * factor)
-
-
-def _size(caption: Caption, frame: Frame, design: float) -> int:
-    return frame.px(design * caption.size)
 
 
 def _place(caption: Caption, frame: Frame, width: int, height: int) -> tuple[int, int]:

@@ -18,13 +18,16 @@ ASCENT = 1.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """The room a text has, in pixels. align: left, center or right (left means right for Arabic and Hebrew)."""
+    """The room a text has, in pixels.
+
+    font: bold, regular, or a font file's path. align: left, center or right (left means right for Arabic and Hebrew).
+    """
 
     width_px: int
     size_px: int
     smallest_px: int
     lines: int = 1
-    weight: str = "bold"
+    font: str = "bold"
     align: str = "left"
 
 
@@ -63,7 +66,7 @@ def fit(value: str, box: Box) -> Block:
     text = " ".join(unicodedata.normalize("NFC", value).split())
     base = shape.base_level(text)
     one_line_floor = max(box.smallest_px, round(box.size_px * (0.66 if box.lines > 1 else 0)))
-    width_em = shape.line(text, box.weight, base).width
+    width_em = shape.line(text, box.font, base).width
     size = min(box.size_px, int(box.width_px / width_em)) if width_em else box.size_px
     if size >= one_line_floor:
         lines = [text]
@@ -74,7 +77,7 @@ def fit(value: str, box: Box) -> Block:
         if len(lines) > box.lines:
             rest = " ".join(lines[box.lines - 1 :])
             lines = [*lines[: box.lines - 1], _cut(rest, box, base, size)]
-    shaped = tuple(shape.line(line, box.weight, base) for line in lines)
+    shaped = tuple(shape.line(line, box.font, base) for line in lines)
     return Block(shaped, size, bool(base), box.align)
 
 
@@ -83,9 +86,9 @@ def _wrap(text: str, box: Box, base: int, size_px: int) -> list[str]:
     lines: list[str] = []
     for word in text.split(" "):
         joined = f"{lines[-1]} {word}" if lines else word
-        if lines and shape.line(joined, box.weight, base).width <= room_em:
+        if lines and shape.line(joined, box.font, base).width <= room_em:
             lines[-1] = joined
-        elif shape.line(word, box.weight, base).width <= room_em:
+        elif shape.line(word, box.font, base).width <= room_em:
             lines.append(word)
         else:
             lines.extend(_chop(word, box, base, room_em))
@@ -96,7 +99,7 @@ def _chop(word: str, box: Box, base: int, room_em: float) -> list[str]:
     """Break a word that is wider than the box between clusters (an address, or Thai, which has no spaces)."""
     pieces = [""]
     for cluster in shape.clusters(word):
-        if pieces[-1] and shape.line(pieces[-1] + cluster, box.weight, base).width > room_em:
+        if pieces[-1] and shape.line(pieces[-1] + cluster, box.font, base).width > room_em:
             pieces.append(cluster)
         else:
             pieces[-1] += cluster
@@ -106,7 +109,7 @@ def _chop(word: str, box: Box, base: int, room_em: float) -> list[str]:
 def _cut(text: str, box: Box, base: int, size_px: int) -> str:
     room_em = box.width_px / size_px
     parts = shape.clusters(text[:500])
-    while parts and shape.line("".join(parts).rstrip() + "…", box.weight, base).width > room_em:
+    while parts and shape.line("".join(parts).rstrip() + "…", box.font, base).width > room_em:
         parts.pop()
     return "".join(parts).rstrip() + "…"
 

@@ -137,3 +137,15 @@ def test_the_starter_explains_every_style_and_position() -> None:
     text = template.starter(["first_name"])
     assert all(style in text for style in template.styles())
     assert all(position in text for position in template.POSITIONS)
+
+
+def test_a_font_of_ones_own_is_checked(tmp_path: Path) -> None:
+    from bhuman_cli.studio.render import fonts
+
+    (tmp_path / "brand.ttf").write_bytes((fonts.HERE / "NotoSans-Regular.ttf").read_bytes())
+    (tmp_path / "broken.ttf").write_bytes(b"not a font")
+    section = "[[variables]]\nname='a'\nstart=0\nend=1\nfont='{}'\n"
+    used = template.load(write(tmp_path, section.format("brand.ttf")))
+    assert used.sections[0].font == str(tmp_path / "brand.ttf")
+    assert "but not a font" in problems(tmp_path, section.format("broken.ttf"))
+    assert "nor a file beside the template" in problems(tmp_path, section.format("nothere.ttf"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,3 +139,21 @@ def test_arabic_is_shaped_without_pillows_text_engine_or_fribidi() -> None:
 def test_the_licence_travels_with_the_fonts() -> None:
     assert "SIL OPEN FONT LICENSE" in (fonts.HERE / "OFL.txt").read_text("utf-8")
     assert sum(path.stat().st_size for path in fonts.HERE.glob("*.ttf")) < 1_400_000
+
+
+def test_fonts_differ_and_fall_back_for_what_they_lack(tmp_path: Path) -> None:
+    own = tmp_path / "own.ttf"
+    own.write_bytes((fonts.HERE / "NotoSansHebrew-Bold.ttf").read_bytes())
+    for font in ("regular", str(own)):
+        box = text.Box(width_px=2_000, size_px=40, smallest_px=20, font=font)
+        assert text.fit("Zoë שלמה", box).width_px > 100
+    assert shape.line("Zoë", "regular", 0).width < shape.line("Zoë", "bold", 0).width
+
+
+def test_emoji_are_drawn_in_colour_where_the_system_has_them_and_reported_where_not() -> None:
+    if fonts.emoji_face() is None:
+        assert text.uncovered("Ana 🎉") == "🎉"
+        return
+    picture = drawn("🎉")
+    colours = picture[picture[..., 3] > 200][:, :3]
+    assert len(np.unique(colours // 32, axis=0)) > 5
