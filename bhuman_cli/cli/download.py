@@ -8,7 +8,7 @@ import shlex
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +94,16 @@ def after_render(journal: Journal, run: Run, link: runtime.Link, folder: Path | 
     """Fetch the videos of a run that has just ended into folder; returns the exit code `download` would have."""
     found = Delivered(run=run, rows=list(generations.results(journal, run)))
     return _fetch(found, Order(folder=folder or found.media_folder), link.client, console, prints=False)
+
+
+def fetch_quietly(found: Delivered, folder: Path, client: Client | None, stop: threading.Event) -> None:
+    """Fetch what a run has finished so far, saying nothing; ends at the next block once stop is set."""
+    from bhuman_cli.delivery import batch
+
+    order = Order(folder=folder)
+    choice = batch.Choice(whats=order.whats, template=_usual_name(found), workers=order.workers)
+    wanted = batch.jobs(found.header, found.rows, folder, choice)
+    batch.run(wanted, folder, replace(_kit(found.run, order, client), stop=stop), order.workers, lambda _: None)
 
 
 def _fetch(found: Delivered, order: Order, client: Client | None, console: Console, *, prints: bool = True) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,16 @@ def carry_out(manner: Manner, journal: Journal, run: Run, link: runtime.Link) ->
 
 
 def _driven(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> Outcome:
-    with runtime.effects(journal, link, run, manner.console, show=manner.progress, home=manner.home) as effects:
+    write = runtime.results_writer(journal, run, runtime.style_of(run), manner.console)
+    with (
+        _following(manner, run, link) as poke,
+        runtime.effects(journal, link, run, manner.console, show=manner.progress, home=manner.home) as effects,
+    ):
+
+        def checkpoint() -> bool:
+            poke()
+            return write()
+
         drive = Drive(
             run=run,
             shape=shape_of(run),
@@ -64,9 +75,21 @@ def _driven(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> O
             waits=manner.waits,
             submits=manner.submits,
             timeout_s=manner.timeout_s,
-            checkpoint=runtime.results_writer(journal, run, runtime.style_of(run), manner.console),
+            checkpoint=checkpoint,
         )
         return runner.carry_out(drive, effects)
+
+
+@contextlib.contextmanager
+def _following(manner: Manner, run: Run, link: runtime.Link) -> Iterator[Callable[[], None]]:
+    """Fetch media while the run waits, if that was asked for; yields what says that there is news."""
+    if manner.download is None:
+        yield lambda: None
+        return
+    from bhuman_cli.cli import following
+
+    with following.Following(home=manner.home, run=run, folder=manner.download, link=link) as thread:
+        yield thread.poke
 
 
 def shape_of(run: Run) -> Shape:
