@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import xlsxwriter
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bhuman_cli.domain import RESULT_COLUMNS, ResultRow
@@ -34,7 +34,7 @@ def read(path: Path) -> tuple[list[str], list[list[str]]]:
     return list(table.header), [list(row.cells) for row in table.rows()]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables(TEXT), st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 def test_csv_reads_back_identical(
     table: tuple[list[str], list[list[str]]], delimiter: str, line_end: str, quote_all: bool
@@ -58,7 +58,7 @@ def test_csv_reads_back_identical(
         assert [list(row.cells) for row in found.rows()] == rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables(SHEET_TEXT))
 def test_xlsx_reads_back_identical(table: tuple[list[str], list[list[str]]]) -> None:
     header, rows = table
@@ -72,13 +72,13 @@ def test_xlsx_reads_back_identical(table: tuple[list[str], list[list[str]]]) -> 
         assert read(path) == (header, rows)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables(TEXT), st.sampled_from(["csv", "tsv", "json", "jsonl"]))
 def test_results_keep_every_row_in_its_place(table: tuple[list[str], list[list[str]]], ending: str) -> None:
     assert_results_keep(table, ending)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables(SHEET_TEXT))
 def test_workbook_results_keep_every_row_in_its_place(table: tuple[list[str], list[list[str]]]) -> None:
     assert_results_keep(table, "xlsx")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bhuman_cli.table import mapping, passing, records, rules, selection, sieve
@@ -50,7 +50,7 @@ def block(rows: list[tuple[str, str, str]]) -> list[records.Record]:
     return [(number, number + 2, cells, records.NO_FLAWS) for number, cells in enumerate(rows)]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS)
 @example([("Ann", "Acme", "https://x.io")])
 def test_who_passes_the_sieve_has_no_finding(rows: list[tuple[str, str, str]]) -> None:
@@ -72,7 +72,7 @@ def test_the_sieve_lets_ordinary_rows_of_many_scripts_pass() -> None:
     assert sieve.Sieve((0, 1, 2), rules.names(HEADER, HEADER), 3).clean(block(rows)) == rows
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS)
 def test_blocks_change_nothing(rows: list[tuple[str, str, str]]) -> None:
     plan = mapping.plan(HEADER, mapping.Wishes(exclude=["company"]))
@@ -102,7 +102,7 @@ URLS = st.one_of(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(URLS)
 def test_an_ordinary_address_is_what_the_careful_reading_says(cell: str) -> None:
     quick = rules.plain_asset_url(cell)
@@ -110,7 +110,7 @@ def test_an_ordinary_address_is_what_the_careful_reading_says(cell: str) -> None
         assert rules.judge_assets(["logo"], [cell]) == ([], (quick,))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(CELLS, URLS), min_size=1, max_size=6))
 def test_blocks_change_nothing_about_assets(rows: list[tuple[str, str]]) -> None:
     header = ("company", "logo")
