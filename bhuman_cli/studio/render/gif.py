@@ -61,7 +61,7 @@ class GifBase:
         seen: Small | None = None
         for number, frame in enumerate(self.numbers):
             mine = changed.get(frame)
-            dirty = None if mine is None else _box((mine != self.small[number]).any(-1))
+            dirty = None if mine is None else _box(_differ(mine, self.small[number]))
             box = _union(before, dirty)
             if box is None:
                 out.append(self.blocks[number])
@@ -91,8 +91,16 @@ def _step(
     index = table[(reduced[..., 0] << 12) | (reduced[..., 1] << 6) | reduced[..., 2]]
     if last is None:
         return index, part.copy()
-    keep = np.abs(part.astype(np.int16) - last[box]).max(-1) <= STILL
+    away = np.abs(part.astype(np.int16) - last[box])
+    keep = (away[..., 0] <= STILL) & (away[..., 1] <= STILL) & (away[..., 2] <= STILL)
     return np.where(keep, CLEAR, index).astype(np.uint8), np.where(keep[..., None], last[box], part)
+
+
+def _differ(one: Small, other: Small) -> NDArray[np.bool_]:
+    """Return where two pictures differ; channel by channel, as reducing over an axis of three is ten times slower."""
+    unlike = one != other
+    out: NDArray[np.bool_] = unlike[..., 0] | unlike[..., 1] | unlike[..., 2]
+    return out
 
 
 def size_of(width: int, height: int) -> tuple[int, int]:
