@@ -1,0 +1,361 @@
+"""Settling doubt: which evidence binds, which frees, and what is left to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bhuman_cli import errors
+from bhuman_cli.api.sent import Came
+from bhuman_cli.api.wire import Page, WireError
+from bhuman_cli.domain import Generation, GenerationId, Target, TargetKind
+from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal.chunks import Answer, Chunk
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.runs import settle
+from tests.support import ledger
+from tests.support.ledger import Bench, answered
+
+MINUTES = 60.0
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A bench whose list is open."""
+    made = ledger.bench(tmp_path)
+    made.service.page_error = None
+    return made
+
+
+def lost(bench: Bench, *texts: str, accepted: bool = True, path: str = "/in/people.csv") -> tuple[Run, Chunk]:
+    """A run whose only request was answered by nobody; the service took it or not."""
+    run = ledger.confirmed(bench.journal, ledger.rows_of(*texts), input_path=path)
+    chunk = ledger.sent(bench.journal, run, None)
+    if accepted:
+        bench.service.take({"names": [[text] for text in texts]})
+    chunks.doubt(bench.journal, chunk, "after sending: reset")
+    return run, chunk
+
+
+def shown(bench: Bench, run: Run) -> list[str]:
+    return [row.fields["status"] for row in generations.results(bench.journal, run)]
+
+
+def links_are_right(bench: Bench, run: Run) -> bool:
+    rows = [row for row in generations.results(bench.journal, run) if row.fields["id"]]
+    return all(bench.service.text_of(row.fields["id"]) == list(row.cells) for row in rows)
+
+
+# The list.
+
+
+def test_the_open_list_finds_the_videos_of_a_lost_answer(bench: Bench) -> None:
+    run, _ = lost(bench, "Ada", "Bob", "Ada")
+    bench.service.accepted.reverse()
+    assert settle.settle_doubts(bench.effects, run) == []
+    assert shown(bench, run) == ["succeeded"] * 3
+    assert links_are_right(bench, run)
+    assert len(bench.service.asked) == 3, "each is confirmed by its own record"
+
+
+@pytest.mark.parametrize("where", ["before", "after", "undated"])
+def test_videos_from_another_time_are_no_candidates(bench: Bench, where: str) -> None:
+    run, chunk = lost(bench, "Ada")
+    item = bench.service.accepted[0]
+    item["at"] += {"before": -timedelta(minutes=6), "after": timedelta(minutes=31), "undated": timedelta()}[where]
+    if where == "undated":
+        bench.service.change = lambda record: {**record, "created_at": None}
+    assert [found.chunk_id for found in settle.settle_doubts(bench.effects, run)] == [chunk.chunk_id]
+    assert shown(bench, run) == ["in_doubt"]
+
+
+@pytest.mark.parametrize("minutes", [-4, 0, 29])
+def test_videos_within_the_window_are_candidates(bench: Bench, minutes: int) -> None:
+    run, _ = lost(bench, "Ada")
+    bench.service.accepted[0]["at"] += timedelta(minutes=minutes)
+    assert settle.settle_doubts(bench.effects, run) == []
+
+
+def test_somebody_elses_video_of_the_same_text_is_never_taken(bench: Bench) -> None:
+    run, _ = lost(bench, "Ada", "Bob")
+    bench.service.take({"names": [["Ada"]]})  # a colleague's, in the app
+    assert len(settle.settle_doubts(bench.effects, run)) == 1
+    assert shown(bench, run) == ["in_doubt"] * 2
+
+
+def test_another_campaigns_video_is_no_candidate(bench: Bench) -> None:
+    run, _ = lost(bench, "Ada")
+    bench.service.change = lambda record: {**record, "campaign_id": "another"}
+    assert len(settle.settle_doubts(bench.effects, run)) == 1
+
+
+def test_a_record_that_contradicts_the_list_binds_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = lost(bench, "Ada")
+    real = bench.service.generation
+
+    def changed(self: object, generation_id: str) -> Generation | None:
+        found = real(generation_id)
+        assert found is not None
+        return Generation(id=found.id, status=found.status, text=("Somebody",))
+
+    monkeypatch.setattr(type(bench.service), "generation", changed)
+    assert len(settle.settle_doubts(bench.effects, run)) == 1
+    assert shown(bench, run) == ["in_doubt"]
+
+
+def test_doubts_of_all_runs_on_the_target_are_settled(bench: Bench) -> None:
+    one, _ = lost(bench, "Ada", path="/in/one.csv")
+    two, _ = lost(bench, "Bob", path="/in/two.csv")
+    assert settle.settle_doubts(bench.effects, two) == []
+    assert (shown(bench, one), shown(bench, two)) == (["succeeded"], ["succeeded"])
+
+
+def test_a_list_that_is_closed_or_down_settles_nothing(bench: Bench) -> None:
+    run, _ = lost(bench, "Ada")
+    for error in (errors.ApiError("closed", status=401), errors.ServiceDown("down"), WireError("odd")):
+        bench.service.page_error = error
+        assert settle.read_list(bench.effects) is None
+        assert len(settle.settle_doubts(bench.effects, run)) == 1
+
+
+def test_the_whole_list_is_read_and_page_nought_once_more(bench: Bench) -> None:
+    bench.service.take({"names": [[f"person {at}"] for at in range(250)]})
+    listed = settle.read_list(bench.effects)
+    assert listed is not None
+    assert (len(listed.records), listed.is_complete, bench.service.pages_read) == (250, True, 4)
+
+
+@pytest.mark.parametrize("trouble", ["moved", "unreadable", "endless"])
+def test_a_list_that_moves_or_can_not_be_read_whole_is_not_complete(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    bench.service.take({"names": [[f"person {at}"] for at in range(3)]})
+    real = bench.service.page
+
+    def page(self: object, number: int) -> Page:
+        found = real(number)
+        if trouble == "moved":
+            bench.service.accepted.insert(0, {**bench.service.accepted[0], "id": ledger.new_ids(1)[0]})
+        if trouble == "endless":
+            return Page(total=None, generations=found.generations, unreadable=100)
+        return Page(total=3, generations=found.generations, unreadable=trouble == "unreadable")
+
+    monkeypatch.setattr(type(bench.service), "page", page)
+    monkeypatch.setattr(settle, "_MOST_PAGES", 5)
+    listed = settle.read_list(bench.effects)
+    assert listed is not None
+    assert not listed.is_complete
+
+
+# Freeing.
+
+
+def not_accepted(bench: Bench) -> tuple[Run, Chunk]:
+    """The first request was accepted; the second was lost on the way, and the service never saw it."""
+    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada", "Bob"))
+    chunk = chunks.plan(bench.journal, run, ledger.pick(1), ledger.freeze)
+    assert chunk is not None
+    chunks.begin_sending(bench.journal, chunk)
+    chunks.accept(bench.journal, chunk, [GenerationId(item) for item in bench.service.take({"names": [["Ada"]]})])
+    second = ledger.sent(bench.journal, run, None, limit=1)
+    chunks.doubt(bench.journal, second, "lost")
+    return run, second
+
+
+def test_absence_from_a_complete_list_frees_after_the_grace_time_only(bench: Bench) -> None:
+    run, chunk = not_accepted(bench)
+    bench.clock.pass_s(15 * MINUTES - 1)
+    assert len(settle.settle_doubts(bench.effects, run)) == 1
+    bench.clock.pass_s(1)
+    assert settle.settle_doubts(bench.effects, run) == []
+    assert shown(bench, run) == ["queued", "pending"]
+    assert any("not accepted" in said for said in bench.notices.said)
+    decision = bench.journal.one("SELECT what, chunk_id FROM decision")
+    assert decision is not None
+    assert (decision["what"], decision["chunk_id"]) == ("not accepted", chunk.chunk_id)
+
+
+@pytest.mark.parametrize("trouble", ["incomplete", "others missing", "nothing to compare", "candidates"])
+def test_absence_is_no_proof_where_the_list_is_doubtful(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    if trouble == "nothing to compare":
+        run, _ = lost(bench, "Ada", accepted=False)
+    else:
+        run, _ = not_accepted(bench)
+    if trouble == "others missing":
+        bench.service.accepted.clear()
+    if trouble == "candidates":
+        bench.service.take({"names": [["Zoe"]]})
+    if trouble == "incomplete":
+        monkeypatch.setattr(settle, "_PAGE_SIZE", 1)
+        monkeypatch.setattr(settle, "_MOST_PAGES", 1)
+    bench.clock.pass_s(20 * MINUTES)
+    assert len(settle.settle_doubts(bench.effects, run)) == 1
+    assert "in_doubt" in shown(bench, run)
+
+
+# Stored answers and callbacks.
+
+
+def answer(bench: Bench, chunk: Chunk, came: Came) -> None:
+    chunks.record_answer(
+        bench.journal, chunk, Answer(status=came.status, headers=came.headers, body=came.body, error=came.error)
+    )
+
+
+def test_ids_in_a_stored_answer_are_asked_later_when_they_could_not_be_asked_at_once(bench: Bench) -> None:
+    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada", "Bob"))
+    chunk = ledger.sent(bench.journal, run, None)
+    ids = bench.service.take({"names": [["Ada"], ["Bob"]]})
+    answer(bench, chunk, answered(200, {"result": [*ids, "more"]}))
+    chunks.to_mapping(bench.journal, chunk, "3 ids")
+    bench.service.down = True
+    assert settle.map_chunk(bench.effects, run, chunk, [GenerationId(item) for item in ids], "3 ids") == 0
+    assert chunks.get(bench.journal, chunk.chunk_id).state == "mapping"
+    assert shown(bench, run) == ["in_doubt"] * 2
+    bench.service.down = False
+    assert settle.settle_doubts(bench.effects, run) == []
+    assert shown(bench, run) == ["succeeded"] * 2
+    assert links_are_right(bench, run)
+
+
+def test_ids_nobody_knows_leave_the_rows_in_doubt_for_a_person(bench: Bench) -> None:
+    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada"))
+    chunk = ledger.sent(bench.journal, run, None)
+    chunks.to_mapping(bench.journal, chunk, "odd")
+    assert settle.map_chunk(bench.effects, run, chunk, ledger.new_ids(2), "odd") == 0
+    assert chunks.get(bench.journal, chunk.chunk_id).state == "in_doubt"
+
+
+def test_ids_of_another_campaign_or_of_other_rows_bind_nothing(bench: Bench) -> None:
+    run, chunk = lost(bench, "Ada")
+    ids = [GenerationId(item["id"]) for item in bench.service.accepted]
+    bench.service.change = lambda record: {**record, "campaign_id": "another"}
+    assert settle.map_chunk(bench.effects, run, chunk, ids, "odd") == 0
+    bench.service.change = lambda record: {**record, "text": ["Zoe"]}
+    assert settle.map_chunk(bench.effects, run, chunk, ids, "odd") == 0
+    assert shown(bench, run) == ["in_doubt"]
+
+
+def test_ids_that_are_bound_already_are_not_asked_again(bench: Bench) -> None:
+    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada", "Bob"))
+    chunk = ledger.sent(bench.journal, run, None)
+    first, second = (GenerationId(item) for item in bench.service.take({"names": [["Ada"], ["Bob"]]}))
+    chunks.to_mapping(bench.journal, chunk, "half")
+    assert settle.map_chunk(bench.effects, run, chunk, [first], "half") == 1
+    bench.service.asked.clear()
+    assert settle.map_chunk(bench.effects, run, chunk, [first, second], "half") == 1
+    assert bench.service.asked == [second]
+    assert shown(bench, run) == ["succeeded"] * 2
+
+
+def test_callbacks_on_the_attempts_own_token_name_its_videos(bench: Bench) -> None:
+    run, chunk = lost(bench, "Ada", "Bob")
+    bench.service.page_error = errors.ApiError("closed", status=401)
+    ids = [GenerationId(item["id"]) for item in bench.service.accepted]
+    known: dict[str, list[GenerationId]] = {chunk.token: ids[:1]}
+    bench.effects.callbacks = lambda token: known.get(token, [])
+    assert len(settle.settle_doubts(bench.effects, run)) == 1
+    assert shown(bench, run) == ["succeeded", "in_doubt"]
+    known[chunk.token] = ids
+    assert settle.settle_doubts(bench.effects, run) == []
+    assert shown(bench, run) == ["succeeded", "succeeded"]
+    assert links_are_right(bench, run)
+
+
+def test_a_request_that_is_being_sent_is_left_to_its_sender(bench: Bench) -> None:
+    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada"))
+    chunk = ledger.sent(bench.journal, run, None)
+    answer(bench, chunk, answered(422, {"error": "no"}))
+    settle.settle_doubts(bench.effects, run)
+    assert chunks.get(bench.journal, chunk.chunk_id).state == "sending"
+
+
+def test_a_stored_refusal_frees_what_another_copy_had_called_doubtful(bench: Bench) -> None:
+    run, chunk = lost(bench, "Ada", accepted=False)
+    answer(bench, chunk, answered(422, {"error": "no"}))
+    assert settle.settle_doubts(bench.effects, run) == []
+    assert shown(bench, run) == ["pending"]
+
+
+@pytest.mark.parametrize("came", [answered(500, b"oops"), answered(200, b"")])
+def test_a_stored_answer_without_ids_settles_nothing(bench: Bench, came: Came) -> None:
+    run, chunk = lost(bench, "Ada", accepted=False)
+    answer(bench, chunk, came)
+    assert len(settle.settle_doubts(bench.effects, run)) == 1
+
+
+# Binding anew.
+
+
+def exchanged(bench: Bench, *texts: str) -> tuple[Run, Chunk]:
+    """A run whose ids came in another order."""
+    run = ledger.confirmed(bench.journal, ledger.rows_of(*texts))
+    ids = [GenerationId(item) for item in bench.service.take({"names": [[text] for text in texts]})]
+    return run, ledger.sent(bench.journal, run, ids[::-1])
+
+
+def test_a_whole_proven_pairing_is_bound_anew(bench: Bench) -> None:
+    run, chunk = exchanged(bench, "Ada", "Bob", "Cid")
+    assert settle.rebind(bench.effects, run, chunk.chunk_id)
+    assert shown(bench, run) == ["succeeded"] * 3
+    assert links_are_right(bench, run)
+    assert any("another order" in said for said in bench.notices.said)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: None if record["text"] == ["Bob"] else record,
+        lambda record: {**record, "text": None} if record["text"] == ["Bob"] else record,
+        lambda record: {**record, "campaign_id": "another"} if record["text"] == ["Bob"] else record,
+        lambda record: {**record, "text": ["Zoe"]} if record["text"] == ["Bob"] else record,
+    ],
+)
+def test_half_a_pairing_is_none(bench: Bench, change: Callable[[dict[str, Any]], Any]) -> None:
+    run, chunk = exchanged(bench, "Ada", "Bob", "Cid")
+    before = [fact.generation_id for fact in generations.chunk_facts(bench.journal, chunk.chunk_id)]
+    bench.service.change = change
+    assert not settle.rebind(bench.effects, run, chunk.chunk_id)
+    assert [fact.generation_id for fact in generations.chunk_facts(bench.journal, chunk.chunk_id)] == before
+
+
+# Whose video it is, and the audit.
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "foreign"),
+    [
+        (TargetKind.CAMPAIGN, {"campaign_id": "another"}, True),
+        (TargetKind.CAMPAIGN, {"campaign_id": ledger.TARGET.api_id.upper()}, False),
+        (TargetKind.CAMPAIGN, {"campaign_id": None}, False),
+        (TargetKind.CAMPAIGN, {"campaign_id": ""}, False),
+        (TargetKind.CAMPAIGN, {"campaign_id": 5}, False),
+        (TargetKind.CAMPAIGN, {"video_instance_id": "another"}, False),
+        (TargetKind.INSTANCE, {"video_instance_id": "another"}, True),
+        (TargetKind.CAMPAIGN, {}, False),
+    ],
+)
+def test_a_record_of_another_target_is_foreign(kind: TargetKind, raw: dict[str, Any], foreign: bool) -> None:
+    target = Target(service=ledger.TARGET.service, kind=kind, api_id=ledger.TARGET.api_id)
+    assert settle.is_foreign(Generation(id=GenerationId("x"), status="", raw=raw), target) is foreign
+
+
+def test_the_audit_names_videos_that_nobody_asked_for(bench: Bench) -> None:
+    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada"))
+    bench.service.take({"names": [["before"]]})
+    bench.clock.pass_s(60)
+    since = bench.clock.now()
+    ours = [GenerationId(item) for item in bench.service.take({"names": [["Ada"]]})]
+    ledger.sent(bench.journal, run, ours)
+    stranger = bench.service.take({"names": [["Zoe"]]})
+    assert settle.unasked(bench.effects, run, since) == stranger
+    listed = settle.read_list(bench.effects)
+    assert settle.unasked(bench.effects, run, since, listed) == stranger
+    bench.service.page_error = errors.ApiError("closed", status=403)
+    assert settle.unasked(bench.effects, run, since) == []
