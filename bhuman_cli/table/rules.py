@@ -53,6 +53,8 @@ _GREETING: Final = re.compile(
 )
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 _HOST_PORT: Final = re.compile(r"^[\w.\-]+:\d{1,5}(?:[/?#]|$)")
+MAX_BYTES_PER_CHAR: Final = 6
+"""A character takes four bytes as UTF-8, and six where JSON escapes it."""
 EDGES: Final = (
     " \t\r\n\f\v\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\u200b\u2060\ufeff"
@@ -105,8 +107,7 @@ def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mappin
             continue
         found.extend((column, *each) for each in _errors(known, raw[number], text))
         found.extend((column, *each) for each in _warnings(known, number, text))
-    size = len(json.dumps([*values])) if sum(map(len, values)) * 12 > domain.MAX_ROW_BYTES else 0
-    if size > domain.MAX_ROW_BYTES:
+    if sum(map(len, values)) * MAX_BYTES_PER_CHAR > domain.MAX_ROW_BYTES and _size(values) > domain.MAX_ROW_BYTES:
         found.append(("", "the row is over 5 MiB, but a request holds no more", "shorten the longest cell", "error"))
     return found
 
@@ -196,6 +197,11 @@ def is_sentence(text: str) -> bool:
         return False
     small = sum(word[0].islower() and word.strip(".,!?") not in _PARTICLES for word in words)
     return len(words) >= 7 or (small >= 2 and (len(words) >= 5 or text[-1] in ".!?"))
+
+
+def _size(values: Sequence[str]) -> int:
+    """Return how many bytes a row takes in a request, which is written in UTF-8."""
+    return len(json.dumps([*values], ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
 def greets(lines: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 from bhuman_cli import domain
 from bhuman_cli.table import records, rules
 
-_LONG: Final = domain.MAX_ROW_BYTES // 12  # a character takes at most 12 bytes as JSON
+_LONG: Final = domain.MAX_ROW_BYTES // rules.MAX_BYTES_PER_CHAR
 # Printable ASCII without the signs a placeholder begins with: one pass takes all of these away.
 _ASCII: Final = bytes(range(0x80))
 _PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b"{[<%"))

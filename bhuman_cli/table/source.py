@@ -69,21 +69,27 @@ def hold(source: Path | None) -> Source:
         UsageError: no such file, or a directory.
         InputError: it can't be read.
     """
-    if source is None:
-        if sys.stdin is None:
-            raise InputError("stdin: is closed", hint="bhuman render FILE")
-        return _spooled(sys.stdin.buffer, name="stdin", suffix="")
     try:
-        if source.is_dir():
-            raise UsageError(f"{source}: is a folder, not a file", hint=f"ls {shlex.quote(str(source))}")
-        if not source.exists():
-            raise UsageError(f"{source}: no such file", hint=f"ls {shlex.quote(str(source.parent))}")
-        if source.is_file():
-            return _facts(source, name=str(source), suffix=source.suffix.lower())
-        with source.open("rb") as stream:
-            return _spooled(stream, name=str(source), suffix=source.suffix.lower())
+        return _stdin() if source is None else _file(source)
     except (OSError, ValueError) as error:
-        raise InputError(f"{source}: {_reason(error)}") from None
+        raise InputError(f"{source or 'stdin'}: {_reason(error)}") from None
+
+
+def _stdin() -> Source:
+    if sys.stdin is None:
+        raise InputError("stdin: is closed", hint="bhuman render FILE")
+    return _spooled(sys.stdin.buffer, name="stdin", suffix="")
+
+
+def _file(path: Path) -> Source:
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder, not a file", hint=f"ls {shlex.quote(str(path))}")
+    if not path.exists():
+        raise UsageError(f"{path}: no such file", hint=f"ls {shlex.quote(str(path.parent))}")
+    if path.is_file():
+        return _facts(path, name=str(path), suffix=path.suffix.lower())
+    with path.open("rb") as stream:
+        return _spooled(stream, name=str(path), suffix=path.suffix.lower())
 
 
 def _spooled(stream: IO[bytes], *, name: str, suffix: str) -> Source:

@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import sys
+import tempfile
 import threading
 import zipfile
 from pathlib import Path
@@ -70,6 +71,20 @@ def test_the_copy_of_a_stream_goes_away_with_its_table(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="stdin: is closed"):
         source.hold(None)
+
+
+def test_a_stream_that_breaks_is_one_sentence_and_leaves_no_copy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Broken()))
+    with pytest.raises(InputError, match=r"stdin: can't be read \(input/output error\)"):
+        source.hold(None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_workbook_on_stdin_is_read_by_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
