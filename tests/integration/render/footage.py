@@ -112,6 +112,17 @@ def decode(path: Path | str) -> Film:
     return Film(pictures, sound, dts, keys, fps, duration_s)
 
 
+def some(path: Path | str, *numbers: int) -> dict[int, np.ndarray[Any, np.dtype[np.uint8]]]:
+    """Decode a file, and return a few of its pictures as RGB."""
+    found: dict[int, Any] = {}
+    with av.open(str(path)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number in numbers:
+                rgb: Any = frame.reformat(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU709")
+                found[number] = rgb.to_ndarray()
+    return found
+
+
 def near(found: Any, wanted: tuple[int, int, int], within: int = 14) -> bool:
     """Say whether a pixel (or the mean of an area) has a colour."""
     mean = np.asarray(found, np.float64).reshape(-1, 3).mean(0)

@@ -173,8 +173,8 @@ def test_the_requests_backgrounds_replace_the_templates(
 
 def test_the_built_in_presenter_is_cut_out_of_green_for_chroma(built_in: Studio, assets: Web) -> None:
     shown = {"start": 4, "end": 5, "kind": "link", "config": {"mode": "chroma", "scale": 1.0, "position": "bottom"}}
-    film = footage.decode(built_in.row({}, assets=(f"{assets.url}/red.png",), backgrounds=(shown,)).video)
-    picture = film.pictures[135]
+    media = built_in.row({}, assets=(f"{assets.url}/red.png",), backgrounds=(shown,))
+    picture = footage.some(media.video, 135)[135]
     assert footage.near(picture[100:200, 100:200], RED)
     sweater = picture[600:640, 620:660]
     assert sweater[..., 2].mean() > 190, "the presenter's blue sweater is there"
