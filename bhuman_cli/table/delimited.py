@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import encodings, records
+from bhuman_cli.table import encodings, records, refusals
 from bhuman_cli.table.source import Source
 
 CANDIDATES: Final = (",", ";", "\t", "|")
@@ -84,11 +84,14 @@ def rows(source: Source, coding: encodings.TextCoding, dialect: Dialect) -> Iter
                 yield line, cells, no_flaws
                 line = reader.line_num + offset
         except csv.Error as error:
-            raise InputError(f"{source.name}: line {line}: {_plain(error, dialect)}", hint=_hint(error)) from None
+            raise refusals.at_line(source.name, line, _plain(error, dialect), hint=_hint(error)) from None
         except UnicodeError:
-            raise InputError(
-                f"{source.name}: after line {line}: bytes that are not {coding.name} text",
+            raise refusals.at_line(
+                source.name,
+                line,
+                f"bytes that are not {coding.name} text",
                 hint="--encoding NAME, for example cp1252",
+                place=f"after line {line}",
             ) from None
     source.require_unchanged()
 

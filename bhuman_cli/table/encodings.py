@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.errors import UsageError
+from bhuman_cli.table import refusals
 from bhuman_cli.table.source import Source
 
 _BOMS: Final = (
@@ -81,7 +82,7 @@ def _asked_for(source: Source, wanted: str) -> TextCoding:
     has_utf8_mark = source.head.startswith(codecs.BOM_UTF8)
     codec = "utf-8-sig" if info.name == "utf-8" and has_utf8_mark else info.name
     if source.nul_line and not info.name.startswith(("utf-16", "utf-32")):
-        raise InputError(f"{source.name}: line {source.nul_line} holds a NUL byte, so it is not {wanted} text")
+        raise refusals.at_line(source.name, source.nul_line, f"holds a NUL byte, so it is not {wanted} text")
     return TextCoding(codec=codec, name=info.name, had_bom=had_bom)
 
 
@@ -94,8 +95,10 @@ def _without_mark(source: Source) -> TextCoding:
         if half and zeros >= half * 0.7 and others <= half * 0.05:
             notice = f"{source.name}: no byte order mark; read as {codec}"
             return TextCoding(codec=codec, name=codec, had_bom=False, notice=notice)
-    raise InputError(
-        f"{source.name}: line {source.nul_line} holds a NUL byte; this is not a text table",
+    raise refusals.at_line(
+        source.name,
+        source.nul_line,
+        "holds a NUL byte; this is not a text table",
         hint="save it as CSV UTF-8 or .xlsx in the spreadsheet program",
     )
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from bhuman_cli import domain
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import checks, mapping, passing, reader, records, rules, selection, writer
+from bhuman_cli.table import checks, mapping, passing, reader, records, refusals, rules, selection, writer
 
 _MENDED: Final = "save the file with this column as text, if the number is to be shown as the sheet shows it"
 
@@ -88,7 +88,8 @@ class Intake:
         running = passing.Pass(
             self._header, self._plan, self._names, self._chosen, self._report, has_backgrounds=bool(fits)
         )
-        yield from running.run(self.table.blocks())
+        with refusals.told_as_problems(self.table.name):
+            yield from running.run(self.table.blocks())
         if not self._chosen.is_all and not running.taken:
             self._report(
                 None, None, ("", "--rows and --limit select no row of this file", "rows count from 0", "warning")
@@ -131,10 +132,11 @@ def open_intake(source: Path | None, options: IntakeOptions) -> Intake:
         UsageError: no such file, or an option that does not fit the file.
         InputError: the file can't be read, or holds no data rows.
     """
-    table = reader.open_table(source, options.read, allow_empty=options.allow_empty)
-    if next(table.records(), None) is None and not options.allow_empty:
-        raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty, when that is right")
-    return Intake(table, options)
+    with refusals.told_as_problems(str(source or "stdin")):
+        table = reader.open_table(source, options.read, allow_empty=options.allow_empty)
+        if next(table.records(), None) is None and not options.allow_empty:
+            raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty, when that is right")
+        return Intake(table, options)
 
 
 def _wishes(options: IntakeOptions) -> mapping.Wishes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 from bhuman_cli.errors import InputError
-from bhuman_cli.table import encodings, records
+from bhuman_cli.table import encodings, records, refusals
 from bhuman_cli.table.source import Source
 
 _PIECE_CHARS: Final = 1 << 20
@@ -69,23 +69,26 @@ def objects(source: Source, coding: encodings.TextCoding) -> Iterator[tuple[int,
             found = _Array(stream, first).walk() if is_array else _lines(stream, first)
             for line, each in found:
                 if not isinstance(each, dict):
-                    raise InputError(f"{source.name}: line {line}: a row that is not an object", hint=_SHAPE_HINT)
+                    raise refusals.at_line(source.name, line, "a row that is not an object", hint=_SHAPE_HINT)
                 yield line, each
     except _TwiceError:
-        raise InputError(f"{source.name}: after line {line}: an object names the same column twice") from None
+        raise _refused(source, line, "an object names the same column twice") from None
     except json.JSONDecodeError as error:
         at = line if error.msg == _LATER else max(line, error.lineno)
-        raise InputError(f"{source.name}: line {at} or after: not valid JSON", hint=_SHAPE_HINT) from None
+        rule, place = "not valid JSON", f"line {at} or after"
+        raise refusals.at_line(source.name, at, rule, hint=_SHAPE_HINT, place=place) from None
     except UnicodeError:
-        raise InputError(
-            f"{source.name}: after line {line}: bytes that are not {coding.name} text", hint="--encoding NAME"
-        ) from None
+        raise _refused(source, line, f"bytes that are not {coding.name} text", hint="--encoding NAME") from None
     except (RecursionError, ValueError):
-        raise InputError(f"{source.name}: after line {line}: values nested too deeply, or too long") from None
+        raise _refused(source, line, "values nested too deeply, or too long") from None
     source.require_unchanged()
 
 
 _LATER: Final = "in a later row"
+
+
+def _refused(source: Source, line: int, rule: str, *, hint: str = "") -> InputError:
+    return refusals.at_line(source.name, line, rule, hint=hint, place=f"after line {line}")
 
 
 def _lines(stream: TextIO, first: str) -> Iterator[tuple[int, Any]]:

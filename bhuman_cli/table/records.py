@@ -9,7 +9,7 @@ from itertools import islice, repeat
 from types import MappingProxyType
 from typing import Final
 
-from bhuman_cli.errors import InputError
+from bhuman_cli.table import refusals
 
 Raw = tuple[int, Sequence[str], Mapping[int, str]]
 """A row before it is numbered: line, cells, flaws."""
@@ -38,18 +38,15 @@ def header_of(name: str, cells: Sequence[str], line: int) -> tuple[str, ...]:
     while header and not header[-1]:
         header.pop()
     if not header:
-        raise InputError(f"{name}: line {line}: no header", hint="--header-row N, when it stands further down")
+        raise refusals.at_line(name, line, "no header", hint="--header-row N, when it stands further down")
     for position, column in enumerate(header):
         if not column:
-            raise InputError(
-                f"{name}: line {line}: column {position + 1} has no name, but every column needs one",
-                hint="name it in the file; --header-row N, when the header stands further down",
-            )
+            rule = f"column {position + 1} has no name, but every column needs one"
+            hint = "name it in the file; --header-row N, when the header stands further down"
+            raise refusals.at_line(name, line, rule, hint=hint)
         if (first := header.index(column)) < position:
-            raise InputError(
-                f"{name}: line {line}: columns {first + 1} and {position + 1} are both named {column!r}",
-                hint="rename one of them in the file",
-            )
+            rule = f"columns {first + 1} and {position + 1} are both named {column!r}"
+            raise refusals.at_line(name, line, rule, hint="rename one of them in the file")
     return tuple(header)
 
 
@@ -93,17 +90,18 @@ class Numbering:
         width = self._width
         if len(cells) > width and not any(map(str.strip, cells[width:])):
             return cells[:width]
-        place = f"{self._name}: {'row' if self._is_sheet else 'line'} {line}"
         columns = "1 column" if width == 1 else f"{width} columns"
         if self._is_sheet:
             hint = f"name every column; --header-row {line}, if that row is the header"
-            raise InputError(f"{place} has a value to the right of the header's {columns}", hint=hint)
+            rule = f"a value to the right of the header's {columns}"
+            raise refusals.at_line(self._name, line, rule, hint=hint, place=f"row {line}", row_index=self._next - 1)
         found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         if width == 1:
             hint = f"--header-row {line}, if that line is the header; --delimiter, if it was guessed wrong"
         else:
             hint = "put quotes around a value that holds the delimiter; --delimiter, if it was guessed wrong"
-        raise InputError(f"{place} has {found}, but the header has {columns}", hint=hint)
+        rule = f"{found}, but the header has {columns}"
+        raise refusals.at_line(self._name, line, rule, hint=hint, row_index=self._next - 1)
 
 
 def in_blocks(found: Iterator[Record]) -> Iterator[list[Record]]:

@@ -55,9 +55,9 @@ def test_utf8_is_never_guessed_as_something_else(tmp_path: Path) -> None:
 
 def test_utf16_without_a_mark_needs_to_look_like_it(tmp_path: Path) -> None:
     assert detect(tmp_path, "name,company\nAnn,Acme\n".encode("utf-16-be")).codec == "utf-16-be"
-    with pytest.raises(InputError, match="line 2 holds a NUL byte; this is not a text table"):
+    with pytest.raises(InputError, match="line 2: holds a NUL byte; this is not a text table"):
         detect(tmp_path, b"name\n\0\0\0\0binary")
-    with pytest.raises(InputError, match="line 2 holds a NUL byte, so it is not cp1252"):
+    with pytest.raises(InputError, match="line 2: holds a NUL byte, so it is not cp1252"):
         detect(tmp_path, b"name\nA\0nn", "cp1252")
 
 

@@ -308,3 +308,24 @@ def test_fifty_planted_problems_are_all_found_in_one_pass_and_no_value_is_told(t
 def test_the_sieve_knows_every_name_that_rules_judge_by() -> None:
     names = rules.names(("cta_url", "first_name", "company"), ())
     assert (names.urls, names.people) == ((0,), (1,))
+
+
+@pytest.mark.parametrize(
+    ("text", "row_index", "line", "rule"),
+    [
+        ("name,company\nAnn,Acme\n\nBob\n", 2, 4, "1 cell, but the header has 2 columns"),
+        ('name,company\nAnn,"x\n', None, 2, "a quote is opened here and never closed"),
+        ("name,name\nAnn,Lee\n", None, 1, "columns 1 and 2 are both named 'name'"),
+        ("name\n", None, None, "no data rows, only a header"),
+        ("", None, None, "the file is empty, not even a header"),
+    ],
+)
+def test_a_malformed_file_is_one_problem_for_programs(
+    tmp_path: Path, text: str, row_index: int | None, line: int | None, rule: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        take(tmp_path, text)
+    assert [{**each, "hint": ""} for each in refused.value.problems] == [
+        {"row_index": row_index, "line": line, "column": "", "rule": rule, "hint": ""}
+    ]
+    assert refused.value.message.endswith(rule)

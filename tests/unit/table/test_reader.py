@@ -132,7 +132,7 @@ def test_lines_are_counted_through_blocks_with_line_breaks_in_cells(tmp_path: Pa
 
 def test_a_ragged_row_in_a_late_block_is_named_by_its_line(tmp_path: Path) -> None:
     text = "name,company\n" + '"A\nnn",Acme\n' * 300 + "Bob\n"
-    assert "line 602 has 1 cell" in refusal(write(tmp_path / "p.csv", text))
+    assert "line 602: 1 cell" in refusal(write(tmp_path / "p.csv", text))
     text = "name,company\n" + '"A\nnn",Acme\n' * 300 + 'Bob,"x" y\n'
     assert "line 602: text between" in refusal(write(tmp_path / "p.csv", text))
 
