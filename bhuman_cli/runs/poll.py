@@ -74,17 +74,26 @@ class Polling:
         now = self.effects.clock.monotonic_s()
         if not self._waiting:
             self.last_end_s = now
-        for item in generations.waiting(self.effects.journal, self.run, after=0 if anew else self._newest):
+        found = generations.waiting(self.effects.journal, self.run, after=0 if anew else self._newest)
+        if anew:
+            self._leave(self._waiting.keys() - {item.claim_id for item in found}, now)
+        for item in found:
             self._newest = max(self._newest, item.claim_id)
             known = self._waiting.get(item.claim_id)
             if known is not None and known.generation_id == item.generation_id:
                 continue
             if known is not None:
-                self._by_id.pop(known.generation_id, None)
+                self._unname(known)
             else:
                 self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)
             self._waiting[item.claim_id] = item
             self._by_id[item.generation_id] = item.claim_id
+
+    def _leave(self, finished: set[int], now: float) -> None:
+        """Stop waiting for what ended while its request was bound anew."""
+        for claim in finished:
+            self._schedule.drop(claim, now)
+        self._forget(finished)
 
     def turn(self) -> float:
         """Ask what is due; write down what is learnt. Returns the monotonic second of the next turn."""
@@ -170,7 +179,9 @@ class Polling:
                 self._schedule.failed(claim, now)
                 continue
             self.good_at_s = now
-            if record is None:
+            item = self._waiting.get(claim)
+            if record is None or item is None or item.generation_id != record.id:
+                # Nothing is known yet, or the row was bound to another id while this question was in flight.
                 self._schedule.answered(claim, now, finished=False)
             else:
                 records.append((claim, record))
@@ -210,6 +221,8 @@ class Polling:
         self.last_end_s = self.effects.clock.monotonic_s()
         self.ended += len(ended)
         for claim in ended:
-            item = self._waiting.pop(claim, None)
-            if item is not None:
-                self._by_id.pop(item.generation_id, None)
+            self._unname(self._waiting.pop(claim))
+
+    def _unname(self, item: Waiting) -> None:
+        if self._by_id.get(item.generation_id) == item.claim_id:  # else the id is another row's by now
+            del self._by_id[item.generation_id]
