@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 # ESC sequences (CSI, OSC and the short ones) with what they carry, then every other control character.
@@ -20,6 +21,23 @@ _CONTROL: Final = re.compile(
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 MAX_CHARS: Final = 32_000
 """A workbook cell holds 32,767."""
+
+
+_PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b"<"))
+_SUSPICIOUS_START: Final = re.compile(r"\n[=+\-@ ]")
+
+
+def texts(given: Sequence[str]) -> list[str]:
+    """Return several texts as `text` returns each; asked as one first, because nearly all are plain."""
+    joined = "\n" + "\n".join(given)
+    if (
+        joined.isascii()
+        and joined.encode().translate(None, _PLAIN) == b"\n" * len(given)
+        and len(joined) < MAX_CHARS
+        and not _SUSPICIOUS_START.search(joined)
+    ):
+        return list(given)
+    return [text(each) if each else "" for each in given]
 
 
 def text(given: str) -> str:

@@ -148,8 +148,8 @@ def write_results(path: Path, columns: Sequence[str], rows: Iterable[ResultRow],
 
 def _line(row: ResultRow) -> workbook_writer.Line:
     fields = row.fields
-    texts = [harmless.text(value) if (value := fields.get(name, "")) else "" for name in RESULT_COLUMNS]
-    return int(fields["row_index"]), row.cells, texts
+    texts = [fields.get(name, "") for name in RESULT_COLUMNS]
+    return int(fields["row_index"]), row.cells, harmless.texts(texts)
 
 
 def _write_text(

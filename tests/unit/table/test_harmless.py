@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bhuman_cli.table import harmless
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("raw", "shown"),
     [
         ("ready", "ready"),
         ("https://example.com/a?b=c&d=é", "https://example.com/a?b=c&d=é"),
@@ -31,9 +33,18 @@ from bhuman_cli.table import harmless
         ("half \ud800", "half"),
     ],
 )
-def test_server_text_is_made_harmless(given: str, shown: str) -> None:
-    assert harmless.text(given) == shown
+def test_server_text_is_made_harmless(raw: str, shown: str) -> None:
+    assert harmless.text(raw) == shown
 
 
 def test_a_text_without_end_is_cut_to_what_a_cell_holds() -> None:
     assert len(harmless.text("é" * 100_000)) == len(harmless.text("e" * 100_000)) == harmless.MAX_CHARS
+
+
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=6), st.sampled_from(["", "=1", " x", "a\nb", "<", "é", "ok", "-"])), max_size=11
+    )
+)
+def test_several_texts_are_made_harmless_as_each_alone(given_texts: list[str]) -> None:
+    assert harmless.texts(given_texts) == [harmless.text(each) for each in given_texts]
