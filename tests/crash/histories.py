@@ -152,6 +152,11 @@ def killed(case: Case, *kills: int) -> Case:
     return dataclasses.replace(case, kills=kills)
 
 
+def with_outcomes(case: Case, *outcomes: str) -> Case:
+    """Return the case with these answers."""
+    return dataclasses.replace(case, outcomes=outcomes)
+
+
 def quick_kills(told: Told, *, stride: int, life: int = 0) -> list[int]:
     """Return every effect until the last request was judged, and every so many of those that only wait."""
     labels = told.labels[life] if len(told.labels) > life else []

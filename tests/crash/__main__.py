@@ -1,0 +1,85 @@
+"""`python -m tests.crash [--all] [--kills N]`: every history, every mutant, and as many real kills as asked for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.crash import copies, histories, kills, mutants
+from tests.crash.histories import Case, Score, Told
+from tests.support.money_service import OUTCOMES
+
+BASES: tuple[tuple[str, Case], ...] = (
+    ("one answer, then resume", Case(outcomes=(), after=("resume",))),
+    ("one answer, then render", Case(outcomes=(), after=("render",))),
+    ("one answer, list open", Case(outcomes=(), lists=True)),
+    ("one answer, list late", Case(outcomes=(), lists=True, lag_s=120.0)),
+    ("one answer, callbacks", Case(outcomes=(), calls_back=True)),
+    ("one answer, edited file", Case(outcomes=(), after=("render",), edited=(*histories.ROWS[:1], ("new", "Row")))),
+    ("one answer, resend", Case(outcomes=(), decision="resend")),
+    ("one answer, abandon", Case(outcomes=(), decision="abandon")),
+    ("one answer, late text", Case(outcomes=(), speaks="late", table=histories.DISTINCT)),
+)
+
+
+def singles(base: Case, *, second: bool, stride: int) -> Iterator[Told]:
+    """Run every outcome with kills at every effect, and a second kill in recovery."""
+    for outcome in OUTCOMES:
+        case = histories.with_outcomes(base, outcome)
+        yield from histories.with_kills(case, second=second, stride=stride)
+
+
+def twos(stride: int) -> Iterator[Told]:
+    """Run every pair of outcomes with one kill at every effect."""
+    for one in OUTCOMES:
+        for two in OUTCOMES:
+            yield from histories.with_kills(Case(outcomes=(one, two)), second=False, stride=stride)
+
+
+def everything(seeds: int) -> Iterator[Score]:
+    """Run all there is, a table row at a time."""
+    for label, base in BASES:
+        second = label in {"one answer, then resume", "one answer, then render"}
+        yield histories.score(f"{label}{', two kills' if second else ''}", singles(base, second=second, stride=17))
+    yield histories.score("two answers, a kill at every effect", twos(stride=60))
+    yield copies.score("two copies, the lock works", seeds=range(seeds), locks=True)
+    yield copies.score("two copies, the lock is broken", seeds=range(seeds), locks=False)
+
+
+def quickly() -> Iterator[Score]:
+    """Run one kill at every effect, and some copies."""
+    yield histories.score(BASES[0][0], singles(BASES[0][1], second=False, stride=17))
+    yield copies.score("two copies, the lock is broken", seeds=range(200), locks=False)
+
+
+def main() -> int:
+    """Run what was asked for; 1 if any promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every history (takes long)")
+    parser.add_argument("--kills", type=int, default=0, metavar="N", help="histories of real SIGKILLs")
+    parser.add_argument("--seeds", type=int, default=10_000, metavar="N", help="interleavings of two copies each")
+    asked = parser.parse_args()
+    broken = total = 0
+    print(histories.HEAD)
+    for score in everything(asked.seeds) if asked.all else quickly():
+        print(score.line(), flush=True)
+        total += score.histories
+        broken += sum(score.broken.values())
+        for told in score.examples.values():
+            print(told.broken, told.case, *told.story, sep="\n    ", file=sys.stderr)
+    print(f"\n{total:,} histories, {broken} broken promises\n\n{mutants.table()}")
+    if asked.kills:
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            found = kills.many(Path(folder), range(asked.kills))
+        broken += sum(len(one.broken) for one in found)
+        print("\n" + kills.line(found, time.monotonic() - started))
+    return int(broken > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

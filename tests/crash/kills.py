@@ -1,0 +1,166 @@
+"""The real command against the real local studio, ended by SIGKILL at random moments; the studio's own count judges."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support import studio as studios
+from tests.support.desk import Desk
+from tests.support.studio import StudioUnderTest
+
+ROWS = (("Ann", "Acme"), ("Bob", "Acme"), ("Bob", "Acme"), ("Cy", "Blue"), ("Dan", "Blue"))
+SECRET = b"bG9jYWw6bG9jYWw="  # the key pair as the header carries it
+# A request takes a moment, so that many kills meet one on its way.
+SLOW = "POST pipeline/campaign: slow seconds=0.12"
+UNFINISHED = 6
+IN_DOUBT = 9
+
+
+@dataclass(slots=True)
+class Fallen:
+    """What one history of real kills came to. broken: what was wrong, "" if nothing."""
+
+    number: int
+    kills: int = 0
+    in_flight: int = 0
+    in_doubt: bool = False
+    broken: list[str] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[StudioUnderTest]:
+    """Run the studio that judges."""
+    with studios.running_studio(folder, render="instant", faults=[SLOW]) as running:
+        yield running
+
+
+def desk_at(studio: StudioUnderTest, folder: Path) -> Desk:
+    """Return a desk whose commands talk to the studio."""
+    folder.mkdir(parents=True, exist_ok=True)
+    desk = Desk(folder, studio.base_url)
+    desk.env |= {
+        "BHUMAN_API_KEY_ID": studio.key_id,
+        "BHUMAN_API_KEY_SECRET": studio.secret,
+        "BHUMAN_CAMPAIGN_ID": studio.campaign_id,
+    }
+    return desk
+
+
+def measure(studio: StudioUnderTest, folder: Path) -> float:
+    """Return how many seconds an unharmed run takes here and now."""
+    desk = desk_at(studio, folder)
+    desk.table("people.csv", [(f"measure {a}", b) for a, b in ROWS])
+    started = time.monotonic()
+    ended = desk.run(*_render())
+    assert ended.code == 0, ended.err
+    return time.monotonic() - started
+
+
+def _render() -> tuple[str, ...]:
+    return ("render", "people.csv", "--chunk-size", "2", "--poll-interval", "0.1", "--progress", "none")
+
+
+def fall(studio: StudioUnderTest, folder: Path, number: int, usual_s: float) -> Fallen:
+    """Kill a run, perhaps twice; continue to the end; judge."""
+    rng = random.Random(number)
+    desk = desk_at(studio, folder / f"fall{number}")
+    table = [(f"f{number} {first}", company) for first, company in ROWS]
+    desk.table("people.csv", table)
+    told = Fallen(number)
+    for life in range(1 + (rng.random() < 0.5)):
+        command = _render() if life == 0 or rng.random() < 0.5 else ("resume", "--poll-interval", "0.1")
+        _killed(desk, command, rng.uniform(0.15, 1.0) * usual_s, told)
+        _check_whole(desk, told)
+    _finish(desk, rng, told)
+    _judge(studio, desk, table, told)
+    return told
+
+
+def _killed(desk: Desk, command: tuple[str, ...], after_s: float, told: Fallen) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bhuman_cli", *command],
+        cwd=desk.folder, env=desk.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        _, said = process.communicate(timeout=after_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        _, said = process.communicate()
+        told.kills += 1
+    if SECRET in said:
+        told.broken.append("secret on stderr")
+    told.story.append(f"{command[0]} after {after_s:.2f} s: {process.returncode}")
+
+
+def _check_whole(desk: Desk, told: Fallen) -> None:
+    path = desk.folder / "people.results.csv"
+    if path.exists() and len(desk.results()) != len(ROWS):
+        told.broken.append("results file is not whole")
+
+
+def _finish(desk: Desk, rng: random.Random, told: Fallen) -> None:
+    """Run to the end, by either command; let a person give up what stays in doubt."""
+    for _ in range(4):
+        ended = desk.run(*(_render() if rng.random() < 0.5 else ("resume", "--poll-interval", "0.1")))
+        told.story.append(f"then {ended.code}")
+        if ended.code not in {0, UNFINISHED, IN_DOUBT}:
+            told.broken.append(f"exit {ended.code}: {ended.err[-300:]}")
+            return
+        if ended.code == IN_DOUBT:
+            told.in_doubt = True
+        _check_whole(desk, told)
+    final = desk.run(*_render())
+    states = set(desk.column("status"))
+    expected = IN_DOUBT if "in_doubt" in states else 0
+    if final.code != expected or states - {"succeeded", "in_doubt"}:
+        told.broken.append(f"exit code {final.code} with {sorted(states)}")
+
+
+def _judge(studio: StudioUnderTest, desk: Desk, table: list[tuple[str, str]], told: Fallen) -> None:
+    accepted = [row for row in studio.accepted() if row["text"][0].startswith(f"f{told.number} ")]
+    counts = Counter(tuple(row["text"]) for row in accepted)
+    wanted = Counter(table)
+    told.broken += [f"accepted twice: {text}" for text, count in counts.items() if count > wanted[text]]
+    texts = {row["id"]: tuple(row["text"]) for row in accepted}
+    open_rows: Counter[tuple[str, str]] = Counter()
+    bound: Counter[tuple[str, str]] = Counter()
+    for row in desk.results():
+        values = (row["first_name"], row["company"])
+        if row["url"] and texts.get(row["id"]) != values:
+            told.broken.append(f"wrong link beside {values}")
+        bound[values] += bool(row["id"])
+        open_rows[values] += row["status"] == "in_doubt"
+    lost = [text for text, count in counts.items() if count > bound[text] + open_rows[text]]  # type: ignore[index]
+    told.broken += [f"lost silently: {text}" for text in lost]
+    told.in_flight = sum(open_rows.values())
+    for path in desk.home.rglob("*"):
+        if path.is_file() and SECRET in path.read_bytes():
+            told.broken.append(f"secret in {path.name}")
+
+
+def many(folder: Path, numbers: range, *, at_once: int = 3) -> list[Fallen]:
+    """Run many histories, a few at once."""
+    with serving(folder) as studio, ThreadPoolExecutor(at_once) as pool:
+        usual_s = measure(studio, folder / "measure")
+        return list(pool.map(lambda number: fall(studio, folder, number, usual_s * 1.2), numbers))
+
+
+def line(found: list[Fallen], seconds: float) -> str:
+    """Return the figures in a sentence."""
+    kills = sum(one.kills for one in found)
+    broken = [what for one in found for what in one.broken]
+    doubts = sum(one.in_doubt for one in found)
+    return (
+        f"{kills} real kills in {len(found)} histories ({seconds:.0f} s): {doubts} left a request openly in doubt; "
+        f"{len(broken)} promises broken{': ' if broken else ''}{'; '.join(broken[:5])}"
+    )
