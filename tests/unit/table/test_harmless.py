@@ -41,6 +41,7 @@ def test_a_text_without_end_is_cut_to_what_a_cell_holds() -> None:
     assert len(harmless.text("é" * 100_000)) == len(harmless.text("e" * 100_000)) == harmless.MAX_CHARS
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(st.text(max_size=6), st.sampled_from(["", "=1", " x", "a\nb", "<", "é", "ok", "-"])), max_size=11
