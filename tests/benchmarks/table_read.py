@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 ROWS = 1_000_000
+REPEATS = 3
 MAX_RATIO = 4.0
 MAX_PEAK_MIB = 300
 _TASKS = {
@@ -99,9 +100,11 @@ def main(rows: int = ROWS) -> int:
         print(f"{'':32} {'seconds':>8} {'rows/s':>10} {'peak MiB':>9} {'x pandas':>9}")
         found: dict[str, tuple[float, float]] = {}
         for label, task in _TASKS.items():
-            count, elapsed_s, peak_mib = measure(path, task)
-            if count != rows:
-                raise AssertionError(f"{label}: {count} rows")
+            # The best of a few: whatever else the machine does only ever adds.
+            runs = [measure(path, task) for _ in range(1 if task == "write" else REPEATS)]
+            if any(count != rows for count, _, _ in runs):
+                raise AssertionError(f"{label}: {runs}")
+            count, elapsed_s, peak_mib = min(runs, key=lambda run: run[1])
             found[task] = elapsed_s, peak_mib
             ratio = elapsed_s / found["pandas"][0]
             print(f"{label:32} {elapsed_s:8.2f} {count / elapsed_s:10,.0f} {peak_mib:9.0f} {ratio:9.2f}")
