@@ -95,8 +95,13 @@ class Section:
     font: str = "bold"
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """Return the text with its placeholders replaced once: braces inside a value stay what they are."""
-        return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), self.text)
+        """Return the text with its placeholders replaced once: braces inside a value stay what they are.
+
+        Empty where its own variable is blank or missing: "Hi !" is worse than no greeting.
+        """
+        if not values.get(self.name, "").strip():
+            return ""
+        return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), self.text)
 
     def overlaps(self, other: Section) -> bool:
         """Say whether both are on screen at some moment."""

@@ -43,6 +43,11 @@ class Format:
     fps: Fraction
 
 
+def library() -> str:
+    """Return the version of the encoders at hand, as it may stand in a file's name."""
+    return f"{av.__version__}-{'.'.join(map(str, av.library_versions['libavcodec']))}"
+
+
 def level(form: Format) -> str:
     """Return the lowest H.264 level that allows this size and rate (table A-1)."""
     blocks = ((form.width + 15) // 16) * ((form.height + 15) // 16)

@@ -22,7 +22,7 @@ U8 = NDArray[np.uint8]
 PIECE_CACHE_BYTES: Final = 64 * 1024 * 1024
 THUMBNAIL_PX: Final = 640
 CHECK_EVERY: Final = 100
-"""Every file is read back; the first one of a process and one in this many are decoded as well."""
+"""Every file is read back; the first one of a base and one in this many are decoded as well."""
 
 FETCHERS: Final = 4
 
@@ -130,7 +130,16 @@ class Engine:
         video += self.base.packets(at, self.base.frames)
         splice.write(path, self.base, video, self._mixed(plan, backings))
         starts = [piece.first for piece in plan.pieces]
-        splice.check(path, self.base, starts, decode=self.rows % CHECK_EVERY == 0)
+        splice.check(path, self.base, starts, decode=self._is_to_be_decoded())
+        self._proven.touch()
+
+    @property
+    def _proven(self) -> Path:
+        """Return the note beside the base that a file spliced with this encoder was decoded without fault."""
+        return self.base.path.with_name(f"{self.base.path.stem}-spliced-{encode.library()}")
+
+    def _is_to_be_decoded(self) -> bool:
+        return self.rows % CHECK_EVERY == CHECK_EVERY - 1 or not self._proven.exists()
 
     def _encode_whole(self, plan: scene.Scene, backings: Backings, path: str) -> list[Encoded]:
         """Encode every picture of a row: the way that always works."""

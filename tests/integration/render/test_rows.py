@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -76,6 +78,37 @@ def test_spliced_and_fully_encoded_rows_look_the_same(plain: Studio, monkeypatch
         assert error < 255**2 / 10**3.4, "34 dB"
     assert full.sound is not None
     assert Path(media.gif).stat().st_size > 1_000
+
+
+def lose_one(packets: list[Any]) -> list[Any]:
+    return packets[:-1]
+
+
+def damage_all(packets: list[Any]) -> list[Any]:
+    """Put noise into every packet but keep its length, times and flags."""
+    out = []
+    for packet in packets:
+        data = bytearray(bytes(packet))
+        data[12:] = b"\x5a" * len(data[12:])
+        made = av.Packet(bytes(data))
+        made.pts, made.dts, made.duration, made.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+        made.is_keyframe = packet.is_keyframe
+        out.append(made)
+    return out
+
+
+@pytest.mark.parametrize("spoil", [lose_one, damage_all])
+def test_a_faulty_splice_is_noticed_and_the_row_encoded_in_full(
+    plain_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[list[Any]], list[Any]]
+) -> None:
+    original = splice.encode_piece
+    monkeypatch.setattr(splice, "encode_piece", lambda *arguments: spoil(original(*arguments)))
+    studio = Studio(plain_template, tmp_path / "new-cache", tmp_path)
+    film = footage.decode(studio.row(VALUES).video)
+    assert len(film.pictures) == 120
+    assert film.pictures[45][10:80, 200:440].max() > 225
+    assert footage.near(film.pictures[45][120:], footage.GREY, 4)
+    assert footage.near(film.pictures[70], footage.GREY, 4)
 
 
 def test_a_base_whose_headers_differ_is_encoded_in_full(

@@ -93,8 +93,9 @@ def test_captions_at_one_place_and_time_get_slots_of_their_own() -> None:
 
 
 def test_values_are_filled_in_once_and_braces_in_them_stay() -> None:
-    filled = Section(name="a", start=0, end=1, text="{a} and {b}, {nobody}").fill({"a": "{b}", "b": "{a}"})
-    assert filled == "{b} and {a}, {nobody}"
+    section = Section(name="a", start=0, end=1, text="{a} and {b}{nobody}")
+    assert section.fill({"a": "{b}", "b": "{a}"}) == "{b} and {a}"
+    assert section.fill({"a": " ", "b": "x"}) == section.fill({"b": "x"}) == "", "its own value is blank"
 
 
 def test_the_built_in_template_shows_every_value_in_its_own_time() -> None:
