@@ -23,6 +23,7 @@ SILENCE_S: Final = 60.0  # no good answer for so long means down
 DOUBT_LOOK_S: Final = 20.0
 _DOUBT_STEP_S: Final = 5.0
 _TICK_S: Final = 0.5
+_ROUNDS: Final = 3  # of sending, waiting and settling; each further one needs evidence from the one before
 _CHECKPOINT_S: Final = 2.0
 _CHECKPOINT_SHARE: Final = 20  # writing the results file takes at most one part in so many of the time
 
@@ -81,7 +82,7 @@ def prepare(
 def _identified(new: NewRun, rows: Iterable[Row]) -> Iterator[DraftRow]:
     identify = identity.of_spec(new.spec)
     for row in rows:
-        if row.state is RowState.PENDING and row.values:
+        if row.state is RowState.PENDING:
             yield DraftRow(row=row, identity=identify(row.values, row.assets), text_key=identity.text_key(row.values))
         else:
             yield DraftRow(row=row, identity=b"", text_key=b"")
@@ -125,13 +126,30 @@ class _Carrying:
         settle.settle_doubts(self.effects, self.run)
         if not self.drive.submits:
             self.sending.ending = Ending.SENT
-        self._loop()
-        self.polling.drain()
-        doubtful = self._settle()
+        doubtful = self._carry()
         audit = self._audit() if self.sending.requests else 0
         self._checkpoint(force=True)
         self.effects.reporter.update()
         return self._outcome(doubtful, audit)
+
+    def _carry(self) -> int:
+        """Send, wait and settle, and once more where settling gave rows to send or to wait for; return the doubts."""
+        for _ in range(_ROUNDS):
+            self._loop()
+            self.polling.drain()
+            doubtful = self._settle()
+            if not self._has_more():
+                break
+        return doubtful
+
+    def _has_more(self) -> bool:
+        if self.effects.stop.is_pressed or self.polling.refused or self._is_late():
+            return False
+        if self.drive.submits and self.sending.ending is Ending.SENT:
+            held_back = drafts.held_back(self.effects.journal, self.run)
+            is_freed = generations.unsent(self.effects.journal, self.run) > held_back
+            self.sending.ending = None if is_freed else Ending.SENT
+        return self.sending.ending is None or (self.drive.waits and self.polling.remaining > 0)
 
     def _loop(self) -> None:
         """Send and wait in turns, so that a long pause of one never holds up the other."""

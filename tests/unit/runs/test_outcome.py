@@ -79,7 +79,7 @@ def test_the_command_that_continues() -> None:
     assert ended({"rejected": 1}, unsent=3).next_command == "bhuman resume r1"
     assert ended({"pending": 1}, held_back=1).next_command == "bhuman resume r1"
     assert ended({"pending": 1}, declined=True).next_command is None
-    assert ended({"in_doubt": 1, "queued": 3}).next_command == "bhuman resume r1 --in-doubt resend|abandon"
+    assert ended({"in_doubt": 1, "queued": 3}).next_command == "bhuman resume r1 --in-doubt ask"
 
 
 def test_counts_always_add_up_and_pending_is_every_row_without_an_end() -> None:
@@ -107,7 +107,7 @@ def test_every_failure_can_be_said_to_a_program() -> None:
     assert outcomes.as_error(ended({"succeeded": 1})) is None
     expected = {
         4: ("credentials", "bhuman login"), 5: ("rows_failed", ""), 6: ("not_finished", "bhuman resume r1"),
-        8: ("service_down", "bhuman resume r1"), 9: ("in_doubt", "bhuman resume r1 --in-doubt resend|abandon"),
+        8: ("service_down", "bhuman resume r1"), 9: ("in_doubt", "bhuman resume r1 --in-doubt ask"),
         130: ("stopped", "bhuman resume r1"),
     }  # fmt: skip
     found = [

@@ -290,6 +290,16 @@ def test_a_stored_answer_without_ids_settles_nothing(bench: Bench, came: Came) -
     assert len(settle.settle_doubts(bench.effects, run)) == 1
 
 
+def test_a_stored_answer_whose_ids_are_all_bound_asks_nobody(bench: Bench) -> None:
+    other = ledger.confirmed(bench.journal, ledger.rows_of("Zoe"), input_path="/in/other.csv")
+    ids = ledger.new_ids(1)
+    ledger.sent(bench.journal, other, ids)
+    run, chunk = lost(bench, "Ada", accepted=False)
+    answer(bench, chunk, answered(200, {"result": ids}))
+    assert len(settle.settle_doubts(bench.effects, run)) == 1
+    assert bench.service.asked == []
+
+
 # Binding anew.
 
 
