@@ -106,6 +106,8 @@ def require_writable(output: Path, source: Path | None, opened: Intake, *, force
         if not opened.is_earlier_results:
             raise errors.UsageError(f"{output}: the results would replace the input", hint=f"-o {source.stem}.out.csv")
         return
+    if output.is_dir():
+        raise errors.UsageError(f"{output} is a folder", hint=f"-o {shlex.quote(str(output / 'results.csv'))}")
     if not output.parent.is_dir():
         raise errors.UsageError(
             f"{output.parent}: there is no such folder", hint=f"mkdir -p {shlex.quote(str(output.parent))}"

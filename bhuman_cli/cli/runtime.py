@@ -221,7 +221,9 @@ def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], Non
             say("stopping after the request in flight; press Ctrl-C again to leave at once")
 
     kinds = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
-    before = {kind: signal.signal(kind, handle) for kind in kinds}
+    # What is ignored already stays so: `nohup` and a shell's background jobs mean it.
+    heard = [kind for kind in kinds if signal.getsignal(kind) is not signal.SIG_IGN]
+    before = {kind: signal.signal(kind, handle) for kind in heard}
     try:
         yield
     finally:

@@ -50,7 +50,8 @@ def test_a_terminal_shows_a_line_or_two_and_is_asked_nothing(
     assert code == 0, said
     lines = said.split("\r\n")
     assert 2 <= len(lines) <= 4
-    assert max(map(len, lines)) <= int(columns)
+    # A path is never broken, or it could not be copied; it is as long as the folder of this test.
+    assert max(len(line.replace(str(tmp_path), "")) for line in lines) <= int(columns)
 
 
 def test_no_color_means_no_colours(rendered: Rendered, tmp_path: Path) -> None:
