@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +22,13 @@ MAX_RATIO: Final = 200
 RATIO_COUNTS_FROM_BYTES: Final = 32 << 20
 MAX_PART_BYTES: Final = 64 << 20
 PIECE_BYTES: Final = 4 << 20
+_OTHERS: Final = {
+    "xl/workbook.bin": "a binary workbook (.xlsb)",
+    "word/document.xml": "a text document",
+    "ppt/presentation.xml": "a presentation",
+    "index/document.iwa": "an Apple document",
+}
+_TABLES: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".json", ".jsonl")
 _DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -40,14 +48,23 @@ def locked(source: Source) -> InputError:
     )
 
 
-def is_open_document(source: Source) -> bool:
-    """Say whether an archive is an OpenDocument; one that can't be opened is not."""
+def kind(source: Source) -> str:
+    """Return ods or xlsx by what is in an archive; one that can't be opened is called xlsx, and refused later.
+
+    Raises:
+        InputError: it is some other kind of archive.
+    """
     try:
         with source.open() as stream, zipfile.ZipFile(stream) as archive:
-            names = archive.namelist()
+            names = {name.lower() for name in archive.namelist()}
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
-    return "content.xml" in names and "[Content_Types].xml" not in names
+        return "xlsx"
+    for tell_tale, what in _OTHERS.items():
+        if tell_tale in names:
+            raise InputError(f"{source.name}: is {what}, not a table", hint="save it as .xlsx or .csv")
+    if not any(name.endswith((".xml", ".rels")) for name in names) and any(name.endswith(_TABLES) for name in names):
+        raise InputError(f"{source.name}: is a ZIP archive with tables in it", hint=f"unzip {shlex.quote(source.name)}")
+    return "ods" if "content.xml" in names and "[content_types].xml" not in names else "xlsx"
 
 
 def require_harmless(source: Source) -> None:

@@ -90,7 +90,7 @@ def rows(source: Source, coding: encodings.TextCoding, dialect: Dialect) -> Iter
                 source.name,
                 line,
                 f"bytes that are not {coding.name} text",
-                hint="--encoding NAME, for example cp1252",
+                hint="--encoding cp1252",
                 place=f"after line {line}",
             ) from None
     source.require_unchanged()
@@ -144,9 +144,7 @@ def _sample(source: Source, coding: encodings.TextCoding, stream: TextIO) -> str
     try:
         return stream.read(_SAMPLE_CHARS)
     except UnicodeError:
-        raise InputError(
-            f"{source.name}: bytes that are not {coding.name} text", hint="--encoding NAME, for example cp1252"
-        ) from None
+        raise InputError(f"{source.name}: bytes that are not {coding.name} text", hint="--encoding cp1252") from None
 
 
 def _sep_line(lines: Sequence[str]) -> str:

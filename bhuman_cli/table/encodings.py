@@ -75,9 +75,9 @@ def _asked_for(source: Source, wanted: str) -> TextCoding:
     try:
         info = codecs.lookup(wanted)
     except (LookupError, ValueError):
-        raise UsageError(f"--encoding {wanted}: no such encoding", hint="--encoding utf-8, cp1252, utf-16, …") from None
+        raise UsageError(f"--encoding {wanted}: no such encoding", hint="--encoding utf-8") from None
     if not getattr(info, "_is_text_encoding", True):
-        raise UsageError(f"--encoding {wanted}: not a text encoding", hint="--encoding utf-8, cp1252, utf-16, …")
+        raise UsageError(f"--encoding {wanted}: not a text encoding", hint="--encoding utf-8")
     had_bom = any(source.head.startswith(mark) for mark, _, _ in _BOMS)
     has_utf8_mark = source.head.startswith(codecs.BOM_UTF8)
     codec = "utf-8-sig" if info.name == "utf-8" and has_utf8_mark else info.name

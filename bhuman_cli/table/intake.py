@@ -135,7 +135,7 @@ def open_intake(source: Path | None, options: IntakeOptions) -> Intake:
     with refusals.told_as_problems(str(source or "stdin")):
         table = reader.open_table(source, options.read, allow_empty=options.allow_empty)
         if next(table.records(), None) is None and not options.allow_empty:
-            raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty, when that is right")
+            raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty")
         return Intake(table, options)
 
 

@@ -78,7 +78,7 @@ def objects(source: Source, coding: encodings.TextCoding) -> Iterator[tuple[int,
         rule, place = "not valid JSON", f"line {at} or after"
         raise refusals.at_line(source.name, at, rule, hint=_SHAPE_HINT, place=place) from None
     except UnicodeError:
-        raise _refused(source, line, f"bytes that are not {coding.name} text", hint="--encoding NAME") from None
+        raise _refused(source, line, f"bytes that are not {coding.name} text", hint="--encoding cp1252") from None
     except (RecursionError, ValueError):
         raise _refused(source, line, "values nested too deeply, or too long") from None
     source.require_unchanged()

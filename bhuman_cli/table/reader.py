@@ -162,7 +162,7 @@ def _kind(held: source.Source) -> tuple[str, list[str]]:
     head = held.head
     named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(held.suffix)
     if head.startswith(archives.ZIP_MAGIC):
-        found = "ods" if archives.is_open_document(held) else "xlsx"
+        found = archives.kind(held)
     elif head.startswith(archives.OLE_MAGIC):
         found = "xls"
     else:

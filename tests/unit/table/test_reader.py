@@ -150,6 +150,21 @@ def archive(path: Path, parts: dict[str, bytes]) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ("xl/workbook.bin", "is a binary workbook (.xlsb), not a table"),
+        ("word/document.xml", "is a text document, not a table"),
+        ("Index/Document.iwa", "is an Apple document, not a table"),
+        ("leads/people.csv", "is a ZIP archive with tables in it"),
+        ("content.xml", "damaged"),
+        ("whatever", "damaged"),
+    ],
+)
+def test_archives_of_other_kinds_are_told_apart(tmp_path: Path, part: str, sentence: str) -> None:
+    assert sentence in refusal(archive(tmp_path / "p.xlsx", {part: b"name\nAnn\n"}))
+
+
 def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = archive(tmp_path / "p.xlsx", {"xl/workbook.xml": b"<workbook/>"})
     assert "damaged" in refusal(path)
