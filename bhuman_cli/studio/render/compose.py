@@ -126,9 +126,3 @@ def blend(planes: Planes, item: Overlay, opacity: float = 1.0, rise: float = 0.0
             mixed = view * (255 - (((255 - inverse[:height]) * strength) >> 8))
             mixed += ((add[:height].astype(np.uint32) * strength) >> 8).astype(np.uint16)
         view[:] = mixed // 255
-
-
-def psnr(one: U8, other: U8) -> float:
-    """Return the peak signal-to-noise ratio of two pictures in dB; infinite if they are equal."""
-    error = float(np.mean((one.astype(np.float32) - other.astype(np.float32)) ** 2))
-    return float("inf") if error == 0 else float(10 * np.log10(65025 / error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -140,11 +140,6 @@ def _warnings(plan: scene.Scene) -> Iterator[str]:
     if missing:
         codes = ", ".join(f"U+{ord(character):04X}" for character in missing[:5])
         yield f"no font on this machine has {codes}; left out of the video"
-
-
-def values_uncovered(values: Mapping[str, str]) -> dict[str, str]:
-    """Return, per variable, the characters that would be left out of the video."""
-    return {name: missing for name, value in values.items() if (missing := text.uncovered(value))}
 
 
 @contextmanager

@@ -65,10 +65,15 @@ def flags(place: fetch.Place, *, allow_private: bool) -> list[str]:
     if not allow_private:
         rules += [f"MAP {pattern} ~NOTFOUND" for pattern in _PRIVATE]
     return [
-        "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+        "--headless", *_unboxed(), "--disable-gpu", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-default-apps",
         "--disable-dev-shm-usage", "--hide-scrollbars", "--mute-audio", f"--host-resolver-rules={', '.join(rules)}",
     ]  # fmt: skip
+
+
+def _unboxed() -> list[str]:
+    """Give up the browser's sandbox only where it refuses to start with one: as root, in containers."""
+    return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 def _by_command(browser: str, place: fetch.Place, made: Path, *, allow_private: bool) -> bool:

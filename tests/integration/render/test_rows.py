@@ -243,7 +243,6 @@ def test_the_presenter_is_the_same_every_time_and_made_once(tmp_path: Path, cach
 def test_characters_without_a_font_are_a_warning_without_the_value(built_in: Studio) -> None:
     media = built_in.row({"first_name": "Bo\ue000b"})
     assert media.warnings == ("no font on this machine has U+E000; left out of the video",)
-    assert job.values_uncovered({"a": "x", "b": "\ue001"}) == {"b": "\ue001"}
 
 
 def test_a_row_without_any_values_is_the_base_itself(plain: Studio) -> None:
