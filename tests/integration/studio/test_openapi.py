@@ -18,7 +18,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 
 from tests.support.studio import running_studio
 
-EXAMPLES = 8
+EXAMPLES = 6
 HELD_TO = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,

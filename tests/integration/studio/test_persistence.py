@@ -6,8 +6,11 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import filelock
+import pytest
 import requests
 
+from bhuman_cli.studio import dispatch
 from bhuman_cli.studio.store import StudioStore
 from tests.support import small_template
 from tests.support.studio import RunningStudio, StudioProcess, accepted, eventually, running_studio, studio_process
@@ -108,14 +111,21 @@ def test_what_a_dead_neighbour_had_begun_is_taken_over(tmp_path: Path) -> None:
         eventually(lambda: states(studio.home) == ["succeeded"])
 
 
-def test_a_living_neighbour_keeps_its_work(tmp_path: Path) -> None:
-    with (
-        running_studio(tmp_path, render="real", workers=1) as first,
-        running_studio(tmp_path, render="real", workers=1),
-    ):
-        ids = order(first)
-        eventually(lambda: set(states(first.home)) == {"succeeded"}, within_s=90)
-    assert [row["attempts"] for row in accepted(first.home)] == [1] * len(ids)
+def test_a_living_neighbour_keeps_its_work_until_it_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "LOOK_AGAIN_S", 0.02)
+    with running_studio(tmp_path, faults=["render: stuck"]) as studio:
+        mine, orphan = order(studio, ("Alex", "Bob"))
+    owners = studio.home / "owners"
+    with contextlib.closing(StudioStore.open(studio.home)) as store:
+        _claimed_by_the_dead(store, mine, owner="4194304-living")
+        _claimed_by_the_dead(store, orphan)
+    lock = filelock.FileLock(owners / "4194304-living")
+    lock.acquire()
+    with running_studio(tmp_path):
+        eventually(lambda: states(studio.home)[1] == "succeeded")
+        assert states(studio.home)[0] == "preparing"
+        lock.release()
+        eventually(lambda: states(studio.home)[0] == "succeeded")
 
 
 def test_a_render_that_keeps_killing_its_studio_is_given_up(tmp_path: Path) -> None:
@@ -130,10 +140,10 @@ def test_a_render_that_keeps_killing_its_studio_is_given_up(tmp_path: Path) -> N
         assert "begun 5 times" in answer.json()["result"]["message"]
 
 
-def _claimed_by_the_dead(store: StudioStore, identifier: str) -> None:
-    """Leave the row as an owner leaves it that claimed it and died."""
+def _claimed_by_the_dead(store: StudioStore, identifier: str, owner: str = "4194304-dead") -> None:
+    """Leave the row as an owner leaves it that claimed it and did no more."""
     store._db.execute("UPDATE generations SET state = 'queued' WHERE id = ?", (identifier,))
-    store.claim("4194304-dead", 1)
+    store.claim(owner, 1)
 
 
 def test_credits_are_spent_once_and_stay_spent(tmp_path: Path) -> None:
