@@ -36,6 +36,7 @@ async def front(request: Request) -> Response:
         "front.html",
         videos=[{**dict(row), "values": json.loads(row["text"])} for row in backend.store.latest(24)],
         counts=backend.store.counts(),
+        callbacks=backend.store.callback_outcomes(),
         states=STATES,
         credits=None if left is None else int(left),
         instant=backend.config.render == "instant",

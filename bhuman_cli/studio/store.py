@@ -276,6 +276,11 @@ class StudioStore:
         """Return every callback ever owed."""
         return [dict(row) for row in self._db.execute("SELECT * FROM callbacks ORDER BY rowid")]
 
+    def callback_outcomes(self) -> dict[str, int]:
+        """Return how many callbacks came to what; `owed` is not settled yet."""
+        rows = self._db.execute("SELECT outcome, count(*) FROM callbacks GROUP BY outcome ORDER BY 2 DESC LIMIT 8")
+        return {outcome or "owed": count for outcome, count in rows}
+
     # --- things and settings --------------------------------------------------------------------------------------
 
     def things(self, kind: str) -> list[dict[str, Any]]:

@@ -115,6 +115,13 @@ def test_other_machines_are_not_called(url: str) -> None:
     assert callbacks.refusal(url, allow_remote=False)
 
 
+def test_a_callback_that_was_not_sent_is_said_on_the_front_page(tmp_path: Path) -> None:
+    with running_studio(tmp_path) as studio:
+        order(studio, "https://example.com/hook", ("A", "B"))
+        eventually(lambda: "" not in outcomes(studio))
+        assert "2 refused: not on this machine" in requests.get(studio.base_url, timeout=10).text
+
+
 def test_other_machines_are_called_where_that_was_allowed() -> None:
     assert callbacks.refusal("https://example.com/hook", allow_remote=True) == ""
     assert callbacks.refusal("http://localhost:1/hook", allow_remote=False) == ""
