@@ -116,9 +116,10 @@ def _finish(desk: Desk, rng: random.Random, told: Fallen) -> None:
         if ended.code not in {0, UNFINISHED, IN_DOUBT}:
             told.broken.append(f"exit {ended.code}: {ended.err[-300:]}")
             return
-        if ended.code == IN_DOUBT:
-            told.in_doubt = True
+        told.in_doubt = told.in_doubt or ended.code == IN_DOUBT
         _check_whole(desk, told)
+        if ended.code != UNFINISHED:
+            break
     final = desk.run(*_render())
     states = set(desk.column("status"))
     expected = IN_DOUBT if "in_doubt" in states else 0
@@ -140,7 +141,7 @@ def _judge(studio: StudioUnderTest, desk: Desk, table: list[tuple[str, str]], to
             told.broken.append(f"wrong link beside {values}")
         bound[values] += bool(row["id"])
         open_rows[values] += row["status"] == "in_doubt"
-    lost = [text for text, count in counts.items() if count > bound[text] + open_rows[text]]  # type: ignore[index]
+    lost = [text for text, count in counts.items() if count > bound[text] + open_rows[text]]
     told.broken += [f"lost silently: {text}" for text in lost]
     told.in_flight = sum(open_rows.values())
     for path in desk.home.rglob("*"):

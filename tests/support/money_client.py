@@ -43,7 +43,7 @@ class Quiet:
 
 @dataclass(slots=True, kw_only=True)
 class Client:
-    """The command line's part. last: how the latest life ended; None if it was killed or refused.
+    """The command line's part. places: folders for answers that the journal can't take. last: how the latest life ended; None if it was killed or refused.
 
     finals: results that were final once, by run and place, which must stay as they are. is_alone: no other copy runs.
     """
@@ -57,6 +57,7 @@ class Client:
     stop: Stop = field(default_factory=Stop)
     finals: dict[str, dict[int, tuple[str, ...]]] = field(default_factory=dict)
     is_alone: bool = True
+    places: tuple[Path, ...] = ()
 
     def copy(self) -> Client:
         """Return another process's client over the same world."""
@@ -81,7 +82,7 @@ class Client:
                 columns=VARIABLES, spec=RenderSpec(variables=VARIABLES),
                 options={"chunk_size": self.chunk_size}, retry_failed=retry,
             )  # fmt: skip
-            prepared = runner.prepare(journal, new, rows_of(table))
+            prepared = runner.prepare(journal, new, rows_of(table), places=self.places)
             self.world.life.next_commit = lambda: self.oracle.wanted.update({path: frozenset(table)})
             run = runner.confirm(journal, prepared)
             self._carry_out(journal, run)
@@ -96,10 +97,6 @@ class Client:
                         self._decide(journal, run, decision)
                     now = drafts.find(journal, run.run_id)
                     self._carry_out(journal, now)
-
-    @property
-    def places(self) -> list[Path]:
-        return [self.world.folder] if self.world.folder else []
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[WatchedJournal]:
@@ -146,7 +143,8 @@ class Client:
     def _carry_out(self, journal: WatchedJournal, run: Run) -> None:
         effects = Effects(
             journal=journal, service=self.oracle, clock=self.world.clock, stop=self.stop, reporter=Quiet(),
-            rng=random.Random(7), callbacks=lambda token: [GenerationId(i) for i in self.oracle.called_back(token)],
+            rng=random.Random(7), rescue=lambda chunk, came: recovery.rescue(chunk, came, self.places),
+            callbacks=lambda token: [GenerationId(i) for i in self.oracle.called_back(token)],
         )  # fmt: skip
         drive = Drive(
             run=run,
