@@ -47,6 +47,9 @@ class TargetKind(StrEnum):
     INSTANCE = "instance"
 
 
+NO_TARGET: Final = "00000000-0000-0000-0000-000000000000"
+"""Stands in a dry run's plan where no target is named yet."""
+
 LOCAL_SERVICE: Final = "local"
 """The service name of the embedded studio, whatever its port."""
 

@@ -145,7 +145,7 @@ def _confirm(session: Session, wish: Wish) -> None:
     size = f" with {len(wish.body):,} bytes" if wish.body else ""
     what = f"{wish.method} {session.service}{wish.address.path}{size}"
     if not session.console.is_interactive():
-        raise errors.Refusal(f"{what} is not sent without a yes", hint="add --yes", code="not_confirmed")
+        raise errors.Refusal(f"{what} is not sent without a yes", hint="--yes", code="not_confirmed")
     if wish.address.can_cost:
         session.console.warn("this may cost credits, and nothing in the journal will remember it")
     if not session.console.confirm(f"Send {what}?"):

@@ -172,8 +172,11 @@ def _report(error: errors.BhumanError, argv: Sequence[str]) -> None:
     import os
 
     from bhuman_cli import credentials
-    from bhuman_cli.cli import console
+    from bhuman_cli.cli import console, hints
 
+    error.hint = hints.whole(error.hint, argv)
+    if error.hint and not hints.is_command(error.hint):
+        error.message, error.hint = f"{error.message}; {error.hint}", ""
     # The last net: whatever a library or a service put into its words, no key of the environment leaves with them.
     secrets = credentials.environment_secrets(os.environ)
     error.message, error.hint = credentials.mask(error.message, secrets), credentials.mask(error.hint, secrets)

@@ -57,16 +57,17 @@ class Console:
 
     def say(self, text: str, *, style: str = "") -> None:
         """Talk to the person, on stderr; text is shown as it is, markup in it has no effect."""
-        self._log(text)
+        self.log(text)
         if not self.quiet:
             _print(text, style)
 
     def warn(self, text: str) -> None:
         """Talk about something that may be wrong."""
-        self._log(f"warning: {text}")
+        self.log(f"warning: {text}")
         _print(f"warning: {text}", "yellow")
 
-    def _log(self, text: str) -> None:
+    def log(self, text: str) -> None:
+        """Append a line to the log file, if there is one, and say nothing."""
         if self.log_file is None:
             return
         from datetime import UTC, datetime
@@ -80,6 +81,7 @@ class Console:
 
     def error(self, error: errors.BhumanError) -> None:
         """Say what stopped the program, and the command that helps."""
+        self.log(f"error: {error.message}{f' hint: {error.hint}' if error.hint else ''}")
         if self.json_mode:
             _write(sys.stderr, json.dumps({"error": error.as_json()}, ensure_ascii=False))
             return

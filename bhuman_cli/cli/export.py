@@ -180,4 +180,4 @@ def _require_writable(output: Path, found: Delivered, *, force: bool) -> None:
     if output.resolve() in {Path(found.run.input_path), Path(found.run.output_path)}:
         raise errors.UsageError(f"{output} is the run's own input or results file; choose another name")
     if not force and writer.recognise(output) is writer.Recognised.FOREIGN:
-        raise errors.UsageError(f"{output} is not a results file; it is left alone", hint="add --force to replace it")
+        raise errors.UsageError(f"{output} is not a results file; it is left alone", hint="--force")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import errors, settings
+from bhuman_cli import domain, errors, settings
 from bhuman_cli.cli import runtime, spend
 from bhuman_cli.cli.console import Console
 from bhuman_cli.delivery import summary
@@ -196,7 +196,7 @@ def dry(
         {
             "schema": SCHEMA,
             "run_id": None,
-            "target": {f"{run.target.kind}_id": run.target.api_id},
+            "target": {f"{run.target.kind}_id": _known(run.target.api_id)},
             "output": run.output_path,
             "rows": rows,
             "requests": {"submit": 0, "poll": 0},
@@ -209,6 +209,10 @@ def dry(
     if problem is not None:
         console.error(problem)
     return int(code)
+
+
+def _known(api_id: str) -> str | None:
+    return None if api_id == domain.NO_TARGET else api_id
 
 
 def _download(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> None:

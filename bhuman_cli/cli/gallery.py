@@ -157,7 +157,7 @@ def _require_writable(path: Path, *, force: bool) -> None:
     if path.exists() and not force:
         with path.open("rb") as file:
             if pages.MARK.encode() not in file.read(4096):
-                raise errors.UsageError(f"{path} is not a gallery; it is left alone", hint="add --force to replace it")
+                raise errors.UsageError(f"{path} is not a gallery; it is left alone", hint="--force")
 
 
 def _write(path: Path, html: str) -> None:

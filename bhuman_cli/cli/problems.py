@@ -54,6 +54,6 @@ def refusal(intake: Intake, written: Path | None) -> errors.InputError:
     where = f", all listed in {written}" if written is not None else ""
     return errors.InputError(
         f"{intake.table.name}: {rows}{where}; nothing was sent",
-        hint="mend the file, or leave bad rows out with --on-invalid skip",
+        hint="" if log.file_errors else "--on-invalid skip",
         problems=log.as_json(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +23,6 @@ from bhuman_cli.runs.runner import Prepared
 
 if TYPE_CHECKING:
     from bhuman_cli.table.intake import Intake
-
-_NO_TARGET = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +59,9 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
     source = None if file == "-" else Path(file)
     console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
     if source is not None and not source.exists():
-        raise errors.UsageError(f"there is no file {source}", hint=f"ls {source.parent}")
+        raise errors.UsageError(f"there is no file {source}", hint=f"ls {shlex.quote(str(source.parent))}")
+    if source is not None and source.is_dir():
+        raise errors.UsageError(f"{source}: is a folder, not a file", hint=f"ls {shlex.quote(str(source))}")
     values = settings.load(
         flags={name: value for name, value in given.items() if name != "profile"},
         input_path=source,
@@ -76,8 +77,12 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
     )
     if writes_project_file:
         return intakes.write_project_file(source, values, console)
-    job = _job(source, values, console)
-    return _dry(job) if values.get("dry_run") else _real(job)
+    try:
+        job = _job(source, values, console)
+        return _dry(job) if values.get("dry_run") else _real(job)
+    except errors.BhumanError as error:
+        console.log(f"error: {error.message}")
+        raise
 
 
 def _job(source: Path | None, values: settings.Settings, console: Console) -> Job:
@@ -111,9 +116,9 @@ def _target(values: settings.Settings, *, needs_one: bool) -> Target:
     if not text and needs_one:
         raise errors.UsageError(
             "no campaign is named: --campaign, BHUMAN_CAMPAIGN_ID, or `campaign` in the project file",
-            hint="try it without an account: add --local",
+            hint="--local",
         )
-    return Target(service=service, kind=kind, api_id=ids.parse(text).uuid if text else _NO_TARGET)
+    return Target(service=service, kind=kind, api_id=ids.parse(text).uuid if text else domain.NO_TARGET)
 
 
 def _new_run(job: Job) -> NewRun:

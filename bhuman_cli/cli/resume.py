@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from bhuman_cli import credentials, domain, errors, settings
-from bhuman_cli.cli import finish, runtime
+from bhuman_cli.cli import doubts, finish, runtime
 from bhuman_cli.cli import options as opt
 from bhuman_cli.cli.console import Console
 from bhuman_cli.errors import ExitCode
@@ -22,12 +22,12 @@ from bhuman_cli.journal.store import Journal
 from bhuman_cli.ports import SystemClock
 from bhuman_cli.runs import lock, recovery
 
-_WORDS = ("resend", "abandon")
+_WORDS = ("ask", "resend", "abandon")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What one `resume` was asked for. in_doubt: resend, abandon, or ""."""
+    """What one `resume` was asked for. in_doubt: ask, resend, abandon, or ""."""
 
     console: Console
     values: settings.Settings
@@ -47,7 +47,9 @@ def resume(
     in_doubt: Annotated[
         str | None,
         typer.Option(
-            "--in-doubt", metavar="resend|abandon", help="Decide requests in doubt: pay again, or give the rows up."
+            "--in-doubt",
+            metavar="ask|resend|abandon",
+            help="Decide requests in doubt: say what is known and ask, pay again, or give the rows up.",
         ),
     ] = None,
     accept_position: Annotated[
@@ -85,7 +87,7 @@ def resume(
     }  # fmt: skip
     if in_doubt is not None and in_doubt not in _WORDS:
         raise errors.UsageError(
-            f"--in-doubt takes resend or abandon, not {in_doubt[:20]!r}", hint="bhuman resume --help"
+            f"--in-doubt takes ask, resend or abandon, not {in_doubt[:20]!r}", hint="bhuman resume --help"
         )
     if all_ and (run_id or in_doubt or accept_position):
         raise errors.UsageError("--all continues every run; decide about doubts one run at a time", hint="bhuman runs")
@@ -99,8 +101,12 @@ def resume(
         is_all=all_,
         yes=bool(yes),
     )
-    with contextlib.closing(runtime.open_journal(wish.home)) as journal:
-        return _all(wish, journal) if all_ else _one(wish, journal, run_id)
+    try:
+        with contextlib.closing(runtime.open_journal(wish.home)) as journal:
+            return _all(wish, journal) if all_ else _one(wish, journal, run_id)
+    except errors.BhumanError as error:
+        wish.console.log(f"error: {error.message}")
+        raise
 
 
 def _one(wish: Wish, journal: Journal, run_id: str | None) -> int:
@@ -216,26 +222,38 @@ def _decide(wish: Wish, journal: Journal, run: Run) -> None:
     if wish.accept_position:
         kept = chunks.settle_conflicts(journal, run, accept_position=True)
         wish.console.say(f"{kept} rows keep the ids beside them")
-    if not wish.in_doubt:
-        return
     doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state in {"in_doubt", "mapping"}]
+    word = _word(wish, journal, run) if wish.in_doubt == "ask" and doubtful else wish.in_doubt
+    if word not in {"resend", "abandon"}:
+        return
+    if not doubtful:
+        wish.console.say("no request is in doubt")
     rows = sum(_unbound(journal, chunk) for chunk in doubtful)
-    if wish.in_doubt == "resend":
+    if word == "resend" and doubtful:
         question = f"{rows} rows may be paid twice. Send them again?"
         if wish.console.is_interactive() and not wish.yes and not wish.console.confirm(question):
             raise errors.Refusal("not confirmed; nothing was sent", code="not_confirmed")
         wish.console.say(f"{rows} rows are sent again; they may be paid twice")
     act: Callable[[chunks.Chunk], int] = (
         (lambda chunk: chunks.free(journal, chunk, why="resend", run_id=run.run_id))
-        if wish.in_doubt == "resend"
+        if word == "resend"
         else (lambda chunk: chunks.abandon(journal, chunk, run_id=run.run_id))
     )
     for chunk in doubtful:
         if chunk.state == "mapping":
             chunks.doubt(journal, chunk, chunk.reason)
         act(replace(chunk, state=domain.ChunkState.IN_DOUBT))
-    if wish.in_doubt == "abandon":
+    if word == "abandon":
         chunks.settle_conflicts(journal, run, accept_position=False)
+
+
+def _word(wish: Wish, journal: Journal, run: Run) -> str:
+    """Return what the person says to the doubts; "" to leave them, or where nobody can be asked."""
+    if not wish.console.is_interactive():
+        return ""
+    doubts.explain(journal, run, wish.console)
+    words = {"", "resend", "abandon"}
+    return wish.console.ask("resend, abandon, or Enter to leave it for now: ", check=lambda word: word in words)
 
 
 def _unbound(journal: Journal, chunk: chunks.Chunk) -> int:

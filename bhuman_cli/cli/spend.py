@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bhuman_cli import errors
+from bhuman_cli import domain, errors
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import Refusal
@@ -50,7 +50,8 @@ def show(plan: Plan, console: Console) -> None:
     parts += [f"{counts.invalid:,} invalid"] if counts.invalid else []
     requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
     console.say(f"plan: {', '.join(parts)} rows in {requests}")
-    console.say(f"  {plan.target.kind} {plan.target.api_id} on {plan.service}, as {plan.account}")
+    target = "not named yet" if plan.target.api_id == domain.NO_TARGET else plan.target.api_id
+    console.say(f"  {plan.target.kind} {target} on {plan.service}, as {plan.account}")
     if plan.journal is not None:
         console.say(f"  journal {plan.journal}")
     console.say(f"  results {plan.output}")

@@ -67,7 +67,7 @@ def _acquire(
             if clock.monotonic_s() >= end_s:
                 raise errors.Refusal(
                     f"another bhuman is working on this target: {_owner(owner)}",
-                    hint="wait for it, or use --lock-wait 10m",
+                    hint="--lock-wait 10m",
                     code="locked",
                 ) from None
         except (OSError, NotImplementedError) as error:  # the second where a file system knows no locks

@@ -98,7 +98,7 @@ class Outcome:
     def next_command(self) -> str | None:
         """Return the command that continues; None when nothing is left."""
         if self.selected.get(Status.IN_DOUBT, 0) or self.doubts:
-            return f"bhuman resume {self.run_id} --in-doubt resend|abandon"
+            return f"bhuman resume {self.run_id} --in-doubt ask"
         if self.unwritten or (not self.declined and (self.open_rows or self.unsent or self.held_back)):
             return f"bhuman resume {self.run_id}"
         return None

@@ -1,0 +1,60 @@
+"""Owns turning a hint into a command that works when pasted. Decides nothing about what to hint at."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Final
+
+_COMMANDS: Final = (
+    "bhuman", "pip", "export", "ls", "mkdir", "chmod", "rm", "df", "timedatectl", "BHUMAN_BASE_URL=",
+)  # fmt: skip
+_BLANK: Final = re.compile(r"[A-Z]{4}|[,…]$")  # a word in capitals stands for something to fill in
+_LONG: Final = {"-m": "--map", "-o": "--output", "-c": "--campaign", "-i": "--instance"}
+
+
+def is_command(hint: str) -> bool:
+    """Say whether a hint is something for the shell, and not a sentence."""
+    return hint.startswith(_COMMANDS)
+
+
+def whole(hint: str, argv: Sequence[str]) -> str:
+    """Return a hint that is an option (`--max-rows 37`) as the command that was typed, with it; others unchanged.
+
+    An option that was given already is given its new value, the most similar one where it was given several times.
+    """
+    name, *value = _option(hint)
+    if not name or not argv:
+        return hint
+    words = list(argv)
+    given = [place for place, word in enumerate(words) if _name(word) == _name(name)] if value else []
+    if not given:
+        return shlex.join(["bhuman", *words, name, *value])
+    nearest = max(given, key=lambda place: difflib.SequenceMatcher(None, _value(words, place), value[0]).ratio())
+    width = 1 if "=" in words[nearest] and words[nearest].startswith("--") else 2
+    words[nearest : nearest + width] = [name, *value]
+    return shlex.join(["bhuman", *words])
+
+
+def _option(hint: str) -> list[str]:
+    """Return the option and its value, if there is nothing else in the hint and nothing to be filled in."""
+    try:
+        words = shlex.split(hint) if hint.startswith("-") else []
+    except ValueError:
+        words = []
+    is_whole = bool(words) and len(words) < 3 and not any(_BLANK.search(word) for word in words[1:])
+    return words if is_whole else [""]
+
+
+def _name(word: str) -> str:
+    plain = word.partition("=")[0] if word.startswith("--") else word
+    return _LONG.get(plain, plain)
+
+
+def _value(words: Sequence[str], place: int) -> str:
+    before, equals, after = words[place].partition("=")
+    if equals and before.startswith("--"):
+        return after
+    return words[place + 1] if place + 1 < len(words) else ""
