@@ -136,7 +136,7 @@ def _reel(used: template.Template) -> scene.Reel:
 
 
 def _warnings(plan: scene.Scene) -> Iterator[str]:
-    missing = text.uncovered("".join(caption.text for caption in plan.captions))
+    missing = text.uncovered("".join(caption.text[: text.MOST_CHARACTERS] for caption in plan.captions))
     if missing:
         codes = ", ".join(f"U+{ord(character):04X}" for character in missing[:5])
         yield f"no font on this machine has {codes}; left out of the video"

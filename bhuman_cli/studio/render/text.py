@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import unicodedata
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,11 @@ from numpy.typing import NDArray
 from bhuman_cli.studio.render import fonts, shape
 
 RGBA = NDArray[np.uint8]
-LINE_HEIGHT = 1.32
-ASCENT = 1.02
+MOST_CHARACTERS: Final = 400
+"""More never fits; ordering and shaping megabytes would take minutes."""
+
+LINE_HEIGHT: Final = 1.32
+ASCENT: Final = 1.02
 """Base line below the line's top, in em: room for Vietnamese stacked accents above and Arabic tails below."""
 
 
@@ -63,7 +68,7 @@ def uncovered(value: str) -> str:
 
 def fit(value: str, box: Box) -> Block:
     """Shrink, then wrap, then end in an ellipsis, so that the text stays inside its box."""
-    text = " ".join(unicodedata.normalize("NFC", value).split())
+    text = " ".join(unicodedata.normalize("NFC", value[:MOST_CHARACTERS]).split())
     base = shape.base_level(text)
     one_line_floor = max(box.smallest_px, round(box.size_px * (0.66 if box.lines > 1 else 0)))
     width_em = shape.line(text, box.font, base).width
@@ -95,23 +100,30 @@ def _wrap(text: str, box: Box, base: int, size_px: int) -> list[str]:
     return lines
 
 
+def _cut(text: str, box: Box, base: int, size_px: int) -> str:
+    """Return as much of the text as fits before an ellipsis."""
+    room_em = box.width_px / size_px
+    parts = shape.clusters(text)
+
+    def ended(count: int) -> str:
+        return "".join(parts[:count]).rstrip() + "…"
+
+    return ended(
+        bisect.bisect(range(1, len(parts) + 1), room_em, key=lambda n: shape.line(ended(n), box.font, base).width)
+    )
+
+
 def _chop(word: str, box: Box, base: int, room_em: float) -> list[str]:
     """Break a word that is wider than the box between clusters (an address, or Thai, which has no spaces)."""
-    pieces = [""]
-    for cluster in shape.clusters(word):
-        if pieces[-1] and shape.line(pieces[-1] + cluster, box.font, base).width > room_em:
-            pieces.append(cluster)
-        else:
-            pieces[-1] += cluster
+    rest = shape.clusters(word)
+    pieces: list[str] = []
+    while rest:
+        fits = bisect.bisect(
+            range(1, len(rest) + 1), room_em, key=lambda n: shape.line("".join(rest[:n]), box.font, base).width
+        )
+        pieces.append("".join(rest[: max(1, fits)]))
+        rest = rest[max(1, fits) :]
     return pieces
-
-
-def _cut(text: str, box: Box, base: int, size_px: int) -> str:
-    room_em = box.width_px / size_px
-    parts = shape.clusters(text[:500])
-    while parts and shape.line("".join(parts).rstrip() + "…", box.font, base).width > room_em:
-        parts.pop()
-    return "".join(parts).rstrip() + "…"
 
 
 def draw(block: Block, colour: tuple[int, int, int], width_px: int = 0) -> RGBA:
