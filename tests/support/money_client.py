@@ -43,8 +43,9 @@ class Quiet:
 
 @dataclass(slots=True, kw_only=True)
 class Client:
-    """The command line's part. places: folders for answers that the journal can't take. last: how the latest life ended; None if it was killed or refused.
+    """The command line's part.
 
+    last: how the latest life ended; None if it was killed or refused. places: for answers the journal can't take.
     finals: results that were final once, by run and place, which must stay as they are. is_alone: no other copy runs.
     """
 
