@@ -16,7 +16,7 @@ import re
 import shlex
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,7 @@ class Fault:
     method: "" meets every method. path: without the API's prefix, `*` allowed; `callback`, `render`: not requests.
     first, last: which of the requests it meets, counted from 1; last None is for ever.
     times: how often at most.
+    text: as it was written.
     where: what a render must have for the fault to meet it: `row` (inside its request) or `text` (one of its values).
     """
 
@@ -48,6 +49,7 @@ class Fault:
     times: int | None = None
     where: tuple[tuple[str, str], ...] = ()
     options: tuple[tuple[str, str], ...] = ()
+    text: str = field(default="", compare=False)
 
     def option(self, key: str, default: str = "") -> str:
         """Return an option's text."""
@@ -105,6 +107,7 @@ def parse(text: str) -> Fault:
         times=int(times) if times else None,
         where=tuple(where.items()),
         options=tuple(options.items()),
+        text=" ".join(text.split()),
     )
 
 

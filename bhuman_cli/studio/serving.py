@@ -141,5 +141,5 @@ def banner(config: StudioConfig, url: str) -> list[str]:
     ]
     if config.keys == (("local", "local"),):
         lines.append(f"  BHUMAN_BASE_URL={url} BHUMAN_API_KEY_ID=local BHUMAN_API_KEY_SECRET=local")
-    lines += [f"  rehearsing: {fault.path}: {fault.action}" for fault in config.faults]
+    lines += [f"  rehearsing {fault.text}" for fault in config.faults]
     return lines

@@ -53,6 +53,7 @@ def test_the_first_line_is_the_url_and_a_signal_ends_it_well(tmp_path: Path, num
     talk = (tmp_path / "studio.stderr").read_text()
     assert "Traceback" not in talk
     assert "BHUMAN_API_KEY_ID=local" in talk
+    assert "rehearsing POST *: hang after-acceptance" in talk
 
 
 def test_own_keys_replace_the_usual_one(tmp_path: Path) -> None:
