@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bhuman_cli.domain import MAX_ROWS_PER_REQUEST
 from bhuman_cli.studio import answers, faults, mangle, wire
 from bhuman_cli.studio.answers import Answer
 from bhuman_cli.studio.backend import Backend
@@ -219,14 +220,19 @@ class Front:
         self._log.add(entry)
 
     def _surroundings(self, exchange: _Exchange) -> mangle.Surroundings:
-        earlier = [row for row in self._backend.store.latest(4_000) if row["request_no"] != exchange.no]
-        wanted = exchange.flagged("foreign-record") is not None
+        now = self._backend.clock.now()
+        if not (exchange.flagged("foreign-ids") or exchange.flagged("foreign-record")):
+            return mangle.Surroundings(now=now)
         asked = exchange.scope["query_string"].decode("latin-1")
-        other = next((row for row in earlier if row["id"] not in asked), None) if wanted else None
+        others = [
+            row
+            for row in self._backend.store.latest(2 * MAX_ROWS_PER_REQUEST)
+            if row["request_no"] != exchange.no and row["id"] not in asked
+        ]
         return mangle.Surroundings(
-            now=self._backend.clock.now(),
-            earlier_ids=[row["id"] for row in earlier],
-            earlier_record=None if other is None else self._backend.show(other),
+            now=now,
+            earlier_ids=[row["id"] for row in others],
+            earlier_record=self._backend.show(others[0]) if others else None,
         )
 
 
