@@ -54,7 +54,13 @@ def api(  # noqa: PLR0913 - one parameter is one option
     paginate: Annotated[bool, typer.Option("--paginate", help="GET every page; print one JSON list.")] = False,
     include: Annotated[bool, typer.Option("--include", help="Print the status line and the headers, too.")] = False,
     auth: Annotated[
-        str | None, typer.Option("--auth", metavar="basic|bearer", help="Which credentials, if there are both.")
+        str | None,
+        typer.Option(
+            "--auth",
+            metavar="basic|bearer",
+            help="Which credentials, if there are both.",
+            show_default="as the route wants",
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before sending anything but a GET.")] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="Behave as without a terminal.")] = False,

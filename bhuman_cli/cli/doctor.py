@@ -32,7 +32,8 @@ def doctor(
         bool, typer.Option("--contract", help="Compare the service's OpenAPI document with what bhuman sends.")
     ] = False,
     openapi: Annotated[
-        str | None, typer.Option("--openapi", metavar="PATH", help="Where the service keeps that document.")
+        str | None,
+        typer.Option("--openapi", metavar="PATH", help="Where the service keeps it.", show_default="looked for"),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask the service nothing.")] = False,
     json_output: JsonOption = False,

@@ -61,7 +61,12 @@ def download(  # noqa: PLR0913 - one parameter is one option
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="TEMPLATE", help="File names from row fields, as {row_index:04d}-{first_name}."),
+        typer.Option(
+            "--name",
+            metavar="TEMPLATE",
+            help="File names from row fields.",
+            show_default="{row_index:04d}-{FIRST COLUMN}",
+        ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Files at once.")] = 8,
     allow_private: Annotated[

@@ -36,7 +36,12 @@ def listen(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to bind.")] = "127.0.0.1",
     public_url: Annotated[
         str | None,
-        typer.Option("--public-url", metavar="URL", help="HTTPS address of the tunnel or proxy that leads here."),
+        typer.Option(
+            "--public-url",
+            metavar="URL",
+            help="HTTPS address of the tunnel or proxy that leads here.",
+            show_default="none",
+        ),
     ] = None,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Ask the service about each event; a callback alone proves nothing.")

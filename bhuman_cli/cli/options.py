@@ -99,7 +99,9 @@ Map = Annotated[
 ]  # fmt: skip
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="COL,…", help="Send these columns and no others.", rich_help_panel=_MAP),
+    typer.Option(
+        "--only", metavar="COL,…", help="Send these columns and no others.", show_default="all", rich_help_panel=_MAP
+    ),
 ]
 Exclude = Annotated[
     list[str] | None,
@@ -128,11 +130,20 @@ Backgrounds = Annotated[
 ]
 
 Rows = Annotated[
-    str | None, typer.Option("--rows", metavar="0-9,15", help="Only these rows, from 0.", rich_help_panel=_SELECT)
+    str | None,
+    typer.Option(
+        "--rows", metavar="0-9,15", help="Only these rows, from 0.", show_default="all", rich_help_panel=_SELECT
+    ),
 ]
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", metavar="N", help="Only the first N rows that are not blank.", rich_help_panel=_SELECT),
+    typer.Option(
+        "--limit",
+        metavar="N",
+        help="Only the first N rows that are not blank.",
+        show_default="all",
+        rich_help_panel=_SELECT,
+    ),
 ]
 Sample = Annotated[
     int | None,
@@ -144,7 +155,11 @@ Sample = Annotated[
 OnInvalid = Annotated[
     str | None,
     typer.Option(
-        "--on-invalid", metavar="stop|skip", help="What a bad row does.", show_default="stop", rich_help_panel=_SELECT
+        "--on-invalid",
+        metavar="stop|skip",
+        help="A bad row stops the run, or is left out and reported.",
+        show_default="stop",
+        rich_help_panel=_SELECT,
     ),
 ]
 Strict = Annotated[bool | None, typer.Option("--strict", help="Warnings count as errors.", rich_help_panel=_SELECT)]
@@ -178,11 +193,13 @@ RetryFailed = Annotated[
 ]
 Again = Annotated[
     bool | None,
-    typer.Option("--again", help="Ignore what was rendered before: pay again.", rich_help_panel=_SPEND),
+    typer.Option("--again", help="Ignore what was rendered before: pay for every row again.", rich_help_panel=_SPEND),
 ]
 AcceptChanges = Annotated[
     bool | None,
-    typer.Option("--accept-changes", help="Other variables, or many changed rows, are meant.", rich_help_panel=_SPEND),
+    typer.Option(
+        "--accept-changes", help="Go on with other variables, or with many changed rows.", rich_help_panel=_SPEND
+    ),
 ]
 Adopt = Annotated[
     bool | None,
@@ -205,7 +222,7 @@ Timeout = Annotated[
 PollInterval = Annotated[
     str | None,
     typer.Option(
-        "--poll-interval", metavar="D", help="How often to ask, at most.", show_default="10", rich_help_panel=_WAIT
+        "--poll-interval", metavar="D", help="How often to ask, at most.", show_default="10s", rich_help_panel=_WAIT
     ),
 ]
 Rate = Annotated[

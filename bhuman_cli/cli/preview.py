@@ -17,7 +17,7 @@ from bhuman_cli.domain import RowState, Target, TargetKind
 
 
 def preview(
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The table whose row is rendered here.")] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="The table whose row is rendered here.")] = None,
     *,
     row: Annotated[int, typer.Option("--row", min=0, metavar="N", help="Which data row, from 0.")] = 0,
     open_: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,

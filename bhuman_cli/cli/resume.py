@@ -40,7 +40,7 @@ class Wish:
 
 def resume(
     run_id: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="The run to continue; the latest unfinished one if left out.")
+        str | None, typer.Argument(metavar="RUN", help="The run to continue; the latest unfinished one if left out.")
     ] = None,
     *,
     all_: Annotated[bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")] = False,

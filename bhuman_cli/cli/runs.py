@@ -17,7 +17,15 @@ from bhuman_cli.journal import drafts, history
 from bhuman_cli.journal.history import Listed
 from bhuman_cli.ports import SystemClock
 
-app = typer.Typer(help="List the local history of runs, or delete one.", rich_markup_mode="markdown")
+app = typer.Typer(
+    help=(
+        "List the local history of runs, newest first, or delete one.\n\n**Examples**\n\n`bhuman runs`\n\n"
+        "`bhuman runs --state unfinished --json`\n\n"
+        "`bhuman runs delete r7f3a91c04e`   forget its values, keep what was paid"
+    ),
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 _STATES: Final = ("unfinished", "finished", "superseded")
 
@@ -26,22 +34,16 @@ _STATES: Final = ("unfinished", "finished", "superseded")
 def runs(
     ctx: typer.Context,
     state: Annotated[
-        str | None, typer.Option("--state", metavar="|".join(_STATES), help="Only runs in this state.")
+        str | None,
+        typer.Option(
+            "--state", metavar="STATE", help=f"Only runs in this state: {', '.join(_STATES)}.", show_default="all"
+        ),
     ] = None,
     file: Annotated[str | None, typer.Option("--file", metavar="TEXT", help="Only runs whose file holds this.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
 ) -> None:
-    """List runs, newest first.
-
-    **Examples**
-
-    `bhuman runs`
-
-    `bhuman runs --state unfinished --json`
-
-    `bhuman runs delete r7f3a91c04e`   forget its values, keep what was paid
-    """
+    """List runs, newest first; the help stands with `app`."""
     if ctx.invoked_subcommand is not None:
         return
     if state is not None and state not in _STATES:
@@ -76,7 +78,10 @@ def delete(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.")],
     *,
     forget_values: Annotated[
-        bool, typer.Option("--forget-values", help="What is done anyway: forget values, links and raw answers.")
+        bool,
+        typer.Option(
+            "--forget-values", help="Forget values, links and raw answers; done in any case.", show_default=False
+        ),
     ] = True,
     forget_payments: Annotated[
         bool,
@@ -89,7 +94,14 @@ def delete(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> int:
-    """Remove a run's values, links and raw answers; what was paid stays known, so that nothing is paid again."""
+    """Remove a run's values, links and raw answers; what was paid stays known, so that nothing is paid again.
+
+    **Examples**
+
+    `bhuman runs delete r7f3a91c04e`
+
+    `bhuman runs delete r7f3a91c04e --forget-payments --confirm r7f3a91c04e`   a later render pays again
+    """
     del forget_values
     console = Console()
     home = settings.home(os.environ)

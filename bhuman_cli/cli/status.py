@@ -43,7 +43,7 @@ def status(
     ],
     *,
     kind: Annotated[
-        str | None, typer.Option("--kind", metavar="|".join(_KINDS), help="What the id is, if it can't be told.")
+        str | None, typer.Option("--kind", metavar="|".join(_KINDS), help="What the id is.", show_default="found out")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again until it is finished.")] = False,
     interval: Annotated[str, typer.Option("--interval", metavar="D", help="How often --watch looks.")] = "10s",

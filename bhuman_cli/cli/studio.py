@@ -19,7 +19,10 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="Run AI Studio's API on this machine, really rendering.",
+    help=(
+        "Run AI Studio's API on this machine, really rendering.\n\n**Examples**\n\n`bhuman studio serve`\n\n"
+        "`bhuman studio template new --for campaign.csv`\n\n`bhuman studio faults`   bad days to rehearse"
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -133,7 +136,12 @@ def serve(  # noqa: PLR0913 - one parameter per option
 
 @app.command("faults")
 def list_faults() -> int:
-    """Print every misbehaviour that can be rehearsed with `studio serve --fault`, and the grammar."""
+    """Print every misbehaviour that can be rehearsed with `studio serve --fault`, and the grammar.
+
+    **Example**
+
+    `bhuman studio faults | less`
+    """
     from bhuman_cli.cli.console import Console
     from bhuman_cli.studio import manual
 

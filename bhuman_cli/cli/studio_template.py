@@ -20,13 +20,17 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="Write, list and check video templates for the local studio.",
+    help=(
+        "Write, list and check video templates for the local studio.\n\n**Examples**\n\n"
+        "`bhuman studio template new --for campaign.csv`\n\n`bhuman studio template check`"
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 @app.command()
 def new(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path(USUAL_NAME),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path(USUAL_NAME),
     *,
     table: Annotated[
         Path | None, typer.Option("--for", metavar="TABLE", help="Take the variables from this spreadsheet's header.")
@@ -56,7 +60,12 @@ def new(
 
 @app.command("list")
 def list_templates(*, json_output: JsonOption = False) -> int:
-    """List the built-in template, those in this folder, and the styles a text can have."""
+    """List the built-in template, those in this folder, and the styles a text can have.
+
+    **Example**
+
+    `bhuman studio template list --json`
+    """
     from bhuman_cli.studio import template
 
     console = Console(json_mode=json_output)
@@ -77,11 +86,16 @@ def list_templates(*, json_output: JsonOption = False) -> int:
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The template.")] = Path(USUAL_NAME),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The template.")] = Path(USUAL_NAME),
     *,
     json_output: JsonOption = False,
 ) -> int:
-    """Say everything that is wrong with a template; exit 3 if anything is."""
+    """Say everything that is wrong with a template; exit 3 if anything is.
+
+    **Example**
+
+    `bhuman studio template check bhuman-template.toml`
+    """
     from bhuman_cli.studio import template
 
     try:

@@ -56,7 +56,10 @@ def build(noun: Noun) -> typer.Typer:
     app = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode="markdown",
-        help=f"List, show, create and update {_many(noun)}.",
+        help=(
+            f"List, show, create and update {_many(noun)}.\n\n**Examples**\n\n`bhuman {noun.many} list`\n\n"
+            f"`bhuman {noun.many} show {_EXAMPLE_ID}`"
+        ),
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     _add_reading(app, noun)

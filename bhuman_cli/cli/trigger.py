@@ -12,7 +12,9 @@ from bhuman_cli.cli import options as opt
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Send one request in an integration's payload shape.\n\nWhat was paid before is shown, not paid again.",
+    help="Send one request in an integration's payload shape.\n\nWhat was paid before is shown, not paid again."
+    "\n\n**Examples**\n\n`bhuman trigger campaign -c CAMPAIGN_ID --set first_name=Alex --wait`"
+    "\n\n`bhuman trigger pabbly --data payload.json --dry-run`",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

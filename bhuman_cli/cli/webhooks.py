@@ -14,7 +14,9 @@ from bhuman_cli.cli.session import JsonOption, ProfileOption
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="List and create saved webhooks, which are told about finished videos.",
+    help="List and create saved webhooks, which are told about finished videos."
+    "\n\n**Examples**\n\n`bhuman webhooks list`"
+    "\n\n`bhuman webhooks create --name Production --url https://yourapp.com/bhuman/callback`",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
