@@ -73,17 +73,12 @@ def _load(shown: Shown, stage: Stage, cache_dir: Path, *, allow_private: bool) -
         if shot is not None:
             return Page(_opened(shot), stage)
         return Still(card.draw(shown.asset), stage)
-    if kind == "linkedin" and not _names_a_picture(shown.asset):
+    if kind == "linkedin" and not fetch.names_a_picture(shown.asset):
         fetch.complete(shown.asset)
         return Still(card.draw(shown.asset, linkedin=True), stage)
     path = fetch.download(shown.asset, cache_dir, allow_private=allow_private)
     picture = _picture(path)
     return Still(picture, stage) if picture is not None else Moving(path, stage)
-
-
-def _names_a_picture(address: str) -> bool:
-    path = address.split("?", maxsplit=1)[0].split("#", maxsplit=1)[0].lower()
-    return path.endswith((".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".webm"))
 
 
 def _picture(path: Path) -> Image.Image | None:

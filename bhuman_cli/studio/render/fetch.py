@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock
+
 MOST_BYTES: Final = 300 * 1024 * 1024
 MOST_REDIRECTS: Final = 5
 CONNECT_S: Final = 10.0
@@ -115,16 +117,29 @@ def download(address: str, cache_dir: Path, *, allow_private: bool) -> Path:
     if is_fresh(path):
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    with _answered(address, allow_private=allow_private) as (_, answer):
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in _chunks(answer):
-                    file.write(chunk)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+    # Rows share assets, and several processes render rows: one fetches, the others wait for it.
+    with FileLock(f"{path}.lock"):
+        if not is_fresh(path):
+            with _answered(address, allow_private=allow_private) as (_, answer):
+                _save(answer, path)
     return path
+
+
+def _save(answer: http.client.HTTPResponse, path: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in _chunks(answer):
+                file.write(chunk)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def names_a_picture(address: str) -> bool:
+    """Say whether an address ends like a picture or a video: then it is one, and not a page about someone."""
+    path = address.split("?", maxsplit=1)[0].split("#", maxsplit=1)[0].lower()
+    return path.endswith((".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".webm"))
 
 
 def is_fresh(path: Path) -> bool:

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock
+
 from bhuman_cli.studio.render import fetch
 
 WIDTH: Final = 1280
@@ -42,15 +44,22 @@ def capture(address: str, cache_dir: Path, *, allow_private: bool) -> Path | Non
     if browser is None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        if not fetch.is_fresh(path) and not _take(browser, place, path, allow_private=allow_private):
+            return None
+    return path
+
+
+def _take(browser: str, place: fetch.Place, path: Path, *, allow_private: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="bhuman-shot-") as work:
         made = Path(work) / "shot.png"
         take = _by_playwright if _has_playwright() else _by_command
         if not take(browser, place, made, allow_private=allow_private) or not made.is_file():
-            return None
-        partial = folder / f".{path.name}.{os.getpid()}"
+            return False
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
         shutil.move(made, partial)
         partial.replace(path)
-    return path
+    return True
 
 
 def find_browser() -> str | None:

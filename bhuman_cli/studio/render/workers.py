@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli.studio.render import tidy
+from bhuman_cli.studio.render import ahead, tidy
 from bhuman_cli.studio.render.job import RenderedMedia, RenderFailure, RenderJob
 
 STOPPED: Final = "the studio was stopped before this video was rendered"
@@ -82,16 +82,19 @@ class RenderPool:
         self._executor: Executor | None = None
         self._closed = False
         self._context = _Context()
+        self._ahead = ahead.Ahead(cache_dir)
         tidy.tidy(cache_dir)
 
     def submit(self, job: RenderJob) -> Future[RenderedMedia]:
         """Queue a job; its future ends with media or a RenderFailure. Tried again once if a worker dies."""
         outer: Future[RenderedMedia] = Future()
+        self._ahead.fetch(job)
         self._attempt(job, outer, 1)
         return outer
 
     def close(self) -> None:
         """End the workers at once; jobs that are not done fail, their unfinished files have temporary names."""
+        self._ahead.close()
         with self._lock:
             self._closed = True
             executor, self._executor = self._executor, None

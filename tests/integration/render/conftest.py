@@ -25,6 +25,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Web:
     folder: Path
     url: str
+    asked: list[str]
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -32,6 +33,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
         if self.path == "/missing":
             self.send_error(404)
         elif self.path == "/to-file":
@@ -58,9 +60,11 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     folder = tmp_path_factory.mktemp("web")
     handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        asked: list[str] = []
+        server.asked = asked  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield Web(folder, f"http://127.0.0.1:{server.server_port}")
+        yield Web(folder, f"http://127.0.0.1:{server.server_port}", asked)
         server.shutdown()
         thread.join()
 

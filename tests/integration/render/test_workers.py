@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from bhuman_cli.studio.render import job, workers
+from tests.integration.render import footage
+from tests.integration.render.conftest import Web
 
 
 @pytest.fixture
@@ -123,6 +125,8 @@ PARENT = """
 import sys
 from pathlib import Path
 from bhuman_cli.studio.render import job, workers
+from tests.integration.render import footage
+from tests.integration.render.conftest import Web
 pool = workers.RenderPool(1, Path(sys.argv[1]))
 values = {"first_name": "A", "company": "B"}
 work = job.RenderJob(generation_id="a", template=sys.argv[2], values=values, out_dir=sys.argv[3])
@@ -160,3 +164,24 @@ def _ended(descriptors: list[int], within_s: float) -> bool:
             return False
         waiting -= set(ready)
     return True
+
+
+def test_assets_are_fetched_ahead_and_once_for_all_rows_and_workers(
+    plain_template: Path, tmp_path: Path, web: Web
+) -> None:
+    footage.image(web.folder / "shared.png", (200, 30, 30))
+    pool = workers.RenderPool(2, tmp_path / "cache")
+    shown = {"start": 1, "end": 2, "kind": "link", "config": {"mode": "basic"}}
+    options = {"allow_private": True}
+    futures = [
+        pool.submit(
+            row(
+                plain_template, tmp_path, name, assets=(f"{web.url}/shared.png",), backgrounds=(shown,), options=options
+            )
+        )
+        for name in ("a", "b", "c", "d")
+    ]
+    for future in futures:
+        future.result(60)
+    pool.close()
+    assert web.asked.count("/shared.png") == 1
