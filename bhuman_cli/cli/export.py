@@ -12,7 +12,7 @@ from bhuman_cli import domain, errors
 from bhuman_cli.cli import delivered
 from bhuman_cli.cli import session as sessions
 from bhuman_cli.cli.delivered import Delivered, RunArgument
-from bhuman_cli.cli.session import JsonOption
+from bhuman_cli.cli.session import JsonOption, Session
 from bhuman_cli.delivery.mailmerge import COLUMNS, For
 from bhuman_cli.domain import ResultRow, Status
 
@@ -52,6 +52,12 @@ def export(  # noqa: PLR0913 - one parameter is one option
         Path | None,
         typer.Option("--media", metavar="DIR", help="Add the paths of the files downloaded to this folder."),
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by", metavar="COLUMN", help="Count rows by this column and by status instead."
+        ),
+    ] = None,
     bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is not a results file.")] = False,
     json_output: JsonOption = False,
@@ -63,11 +69,16 @@ def export(  # noqa: PLR0913 - one parameter is one option
     `bhuman export -o campaign.xlsx`
 
     `bhuman export campaign.csv --for mailmerge`
+
+    `bhuman export campaign.csv --by company`   how each company's rows ended
     """
     from bhuman_cli.table import writer
 
     session = sessions.start(json_mode=json_output)
     found = delivered.find(session, run)
+    if by is not None:
+        _count(session, found, by, _statuses(only, None), output)
+        return
     output = output or _usual_output(found, purpose)
     _require_writable(output, found, force=force)
     extras = _extras(found, purpose, media)
@@ -91,6 +102,28 @@ def export(  # noqa: PLR0913 - one parameter is one option
         )
     else:
         session.console.out(str(output))
+
+
+def _count(session: Session, found: Delivered, column: str, statuses: set[str] | None, output: Path | None) -> None:
+    """Show or write how many rows of each value ended how."""
+    import json
+
+    from bhuman_cli.table import mapping, pivot
+
+    if column not in found.header:
+        near = mapping.meant(column, found.header)
+        meant = f"; did you mean {near}?" if near else ""
+        raise errors.UsageError(f"--by {column[:60]!r}: there is no such column{meant}", hint="bhuman export --help")
+    counted = pivot.counts_by(found.header, _rows(found, (), statuses), column)
+    if output is not None:
+        pivot.write(counted, output)
+        session.console.out(str(output))
+    elif session.console.json_mode:
+        rows = json.loads(counted.reset_index().to_json(orient="records"))
+        session.console.out_json({"schema": SCHEMA, "run_id": found.run.run_id, "by": column, "counts": rows})
+    else:
+        header, lines = pivot.lines(counted)
+        session.console.table(header, lines, right=header[1:])
 
 
 def _usual_output(found: Delivered, purpose: For | None) -> Path:
