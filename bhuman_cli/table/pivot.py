@@ -30,7 +30,7 @@ def counts_by(columns: Sequence[str], rows: Iterable[ResultRow], column: str) ->
     counted = counted[[status for status in Status if status in counted.columns]]
     counted[TOTAL] = counted.sum(axis="columns")
     counted = counted.sort_values(TOTAL, ascending=False, kind="stable")
-    counted.loc[TOTAL] = counted.sum(axis="rows")
+    counted.loc[TOTAL] = counted.sum()
     counted.index.name = column
     return counted
 
