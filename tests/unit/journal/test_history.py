@@ -229,3 +229,12 @@ def test_the_statuses_of_a_sample_are_those_of_the_first_valid_rows(journal: Jou
     chunks.reject(journal, chunk, "HTTP 422")
     assert history.sample_statuses(journal, run, 2) == ["rejected", "pending"]
     assert history.sample_statuses(journal, run, 9) == ["rejected", "pending", "pending"]
+
+
+def test_the_generations_a_run_paid_for_are_its_own_only(journal: Journal) -> None:
+    first = paid(journal, "Ada")
+    second = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
+    ids = ledger.new_ids(1)
+    ledger.sent(journal, second, ids)
+    assert history.generation_ids(journal, second) == ids
+    assert len(history.generation_ids(journal, first)) == 1
