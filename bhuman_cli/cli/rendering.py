@@ -221,6 +221,8 @@ def _real(job: Job) -> int:
 
 def _prepared(job: Job, journal: Journal) -> Prepared:
     """Read, check and plan; stop if the table did not pass."""
+    from bhuman_cli.table import writer
+
     intakes.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
     prepared = runner.prepare(
         journal,
@@ -229,6 +231,8 @@ def _prepared(job: Job, journal: Journal) -> Prepared:
         places=runtime.rescue_places(job.home, job.output),
         is_gone=runtime.is_gone if job.is_local else None,
     )
+    if said := writer.style_notice(runtime.style_of(prepared.run), job.intake.table, prepared.counts.rows):
+        job.console.say(said)
     log = job.intake.problems
     problems.say(log, job.console)
     if _is_stopped_by_problems(job):
