@@ -108,8 +108,10 @@ class LazyGroup(TyperGroup):
         if name.startswith("-"):
             return super().resolve_command(ctx, args)
         near = difflib.get_close_matches(name, COMMANDS, n=1)
+        meant = f"; did you mean `{near[0]}`?" if near else ""
         raise errors.UsageError(
-            f"there is no command `{console_text(name)}`", hint=f"bhuman {near[0]} --help" if near else "bhuman --help"
+            f"there is no command `{console_text(name)}`{meant}",
+            hint=f"bhuman {near[0]} --help" if near else "bhuman --help",
         )
 
 

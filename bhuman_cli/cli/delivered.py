@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,33 +10,18 @@ from typing import Annotated
 
 import typer
 
-from bhuman_cli import domain, errors, settings
-from bhuman_cli.cli import runtime
+from bhuman_cli import domain, errors
+from bhuman_cli.cli import completion, runtime
 from bhuman_cli.cli.session import Session
 from bhuman_cli.domain import Status
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
-from bhuman_cli.ports import SystemClock
-
-
-def complete(incomplete: str) -> list[tuple[str, str]]:
-    """Return the run ids that begin so, with their files, for the shell's completion; never fails."""
-    from bhuman_cli.journal import store
-
-    with contextlib.suppress(Exception):
-        folder = settings.home(os.environ).state
-        if (folder / store.FILE_NAME).is_file():
-            with contextlib.closing(store.open_journal(folder, SystemClock())) as journal:
-                runs = [item.run for item in history.listing(journal, limit=50)]
-            return [(run.run_id, Path(run.input_path).name) for run in runs if run.run_id.startswith(incomplete)]
-    return []
-
 
 RunArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="RUN", autocompletion=complete, show_default="the latest run with videos",
+        metavar="RUN", autocompletion=completion.run_ids, show_default="the latest run with videos",
         help="Run id (its start is enough), or the run's input or results file.",
     ),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from bhuman_cli import credentials, domain, errors, settings
-from bhuman_cli.cli import doubts, finish, runtime
+from bhuman_cli.cli import completion, doubts, finish, runtime
 from bhuman_cli.cli import options as opt
 from bhuman_cli.cli.console import Console
 from bhuman_cli.errors import ExitCode
@@ -40,7 +40,13 @@ class Wish:
 
 def resume(
     run_id: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="The run to continue; the latest unfinished one if left out.")
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="The run to continue.",
+            show_default="the latest unfinished one",
+            autocompletion=completion.run_ids,
+        ),
     ] = None,
     *,
     all_: Annotated[bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")] = False,

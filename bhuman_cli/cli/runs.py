@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from bhuman_cli import domain, durations, errors, settings
-from bhuman_cli.cli import runtime
+from bhuman_cli.cli import completion, runtime
 from bhuman_cli.cli.console import Console
 from bhuman_cli.journal import drafts, history
 from bhuman_cli.journal.history import Listed
@@ -75,7 +75,7 @@ def runs(
 
 @app.command("delete")
 def delete(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.", autocompletion=completion.run_ids)],
     *,
     forget_values: Annotated[
         bool,

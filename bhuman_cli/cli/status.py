@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bhuman_cli import credentials, domain, durations, errors, ids
-from bhuman_cli.cli import runs, runtime, session
+from bhuman_cli.cli import completion, runs, runtime, session
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import Generation, Status, Target, TargetKind, short_id
 from bhuman_cli.errors import ExitCode
@@ -39,7 +39,12 @@ class Report:
 
 def status(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="A run, generation, campaign or instance; app URLs may be pasted.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="A run, generation, campaign or instance; app URLs may be pasted.",
+            autocompletion=completion.run_ids,
+        ),
     ],
     *,
     kind: Annotated[

@@ -78,10 +78,11 @@ def test_a_run_is_found_by_id_its_start_its_table_or_its_results(
         assert run(capsys, "export", text, "-o", tmp_path / f"id{number}.csv")[0] == 0
 
 
-def test_the_shell_completes_run_ids(rendered: Rendered, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command_line", ["download", "resume", "status", "runs delete"])
+def test_the_shell_completes_run_ids(rendered: Rendered, tmp_path: Path, command_line: str) -> None:
     environ = {
         "PATH": os.environ["PATH"], "BHUMAN_HOME": str(rendered.home), "_BHUMAN_COMPLETE": "complete_bash",
-        "COMP_WORDS": "bhuman download r", "COMP_CWORD": "2",
+        "COMP_WORDS": f"bhuman {command_line} r", "COMP_CWORD": str(len(command_line.split()) + 1),
     }  # fmt: skip
     command = [sys.executable, "-m", "bhuman_cli"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
