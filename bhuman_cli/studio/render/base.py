@@ -16,6 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from bhuman_cli.studio import presenter
 from bhuman_cli.studio.render import compose, encode, source
 
 ENGINE: Final = 1
@@ -117,12 +118,12 @@ def _unpack(pictures: Iterator[NDArray[np.uint8]], path: Path) -> None:
 def prepare(footage: Path, marks: Sequence[int], cache_dir: Path) -> Path:
     """Return the base made from footage with key frames at the marks; made once, whoever asks first.
 
-    Footage that is one of our own files with key frames there already is taken as it is.
+    The built-in presenter has key frames at every half second and is taken as it is where they suffice.
 
     Raises:
         source.SourceError: the footage can't be decoded.
     """
-    if _fits(footage, marks):
+    if _is_a_base(footage, marks, cache_dir):
         return footage
     folder = cache_dir / "bases" / _key(footage, marks)
     path = folder / "base.mp4"
@@ -141,10 +142,8 @@ def _key(footage: Path, marks: Sequence[int]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
-def _fits(footage: Path, marks: Sequence[int]) -> bool:
-    from bhuman_cli.studio import presenter
-
-    return footage.name.startswith("presenter-") and set(marks) <= set(presenter.MARKS)
+def _is_a_base(footage: Path, marks: Sequence[int], cache_dir: Path) -> bool:
+    return footage == presenter.path_of(cache_dir) and set(marks) <= set(presenter.MARKS)
 
 
 def _encode(footage: Path, marks: Sequence[int], path: Path) -> None:

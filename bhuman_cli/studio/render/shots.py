@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -18,6 +19,9 @@ from bhuman_cli.studio.render import fetch
 
 WIDTH: Final = 1280
 TALLEST: Final = 2_400
+PATIENCE_S: Final = 10.0
+"""How long a page may load its parts; then it is taken as it stands."""
+
 LONGEST_S: Final = 25.0
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 _MAC: Final = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -92,6 +96,7 @@ def _by_command(browser: str, place: fetch.Place, made: Path, *, allow_private: 
         f"--user-data-dir={made.parent / 'profile'}",
         f"--window-size={WIDTH},{TALLEST}",
         "--virtual-time-budget=6000",
+        f"--timeout={round(PATIENCE_S * 1000)}",
         f"--screenshot={made}",
         place.url,
     ]
@@ -131,7 +136,9 @@ def _by_playwright(browser: str, place: fetch.Place, made: Path, *, allow_privat
         with sync_playwright() as driver:
             running = driver.chromium.launch(executable_path=browser, args=flags(place, allow_private=allow_private))
             page = running.new_page(viewport={"width": WIDTH, "height": 720})
-            page.goto(place.url, wait_until="load", timeout=LONGEST_S * 1000)
+            page.goto(place.url, wait_until="domcontentloaded", timeout=LONGEST_S * 1000)
+            with contextlib.suppress(Error):
+                page.wait_for_load_state("load", timeout=PATIENCE_S * 1000)
             tall = min(TALLEST, int(page.evaluate("document.documentElement.scrollHeight")))
             page.screenshot(
                 path=str(made), full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": max(720, tall)}

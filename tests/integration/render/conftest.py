@@ -40,6 +40,8 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
             self._redirect("file:///etc/passwd")
         elif self.path == "/loop":
             self._redirect("/loop")
+        elif self.path == "/never.png":
+            self.server.closing.wait(30)  # type: ignore[attr-defined]
         elif self.path == "/short":
             self.send_response(200)
             self.send_header("Content-Length", "1000")
@@ -61,10 +63,12 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         asked: list[str] = []
+        server.closing = threading.Event()  # type: ignore[attr-defined]
         server.asked = asked  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         yield Web(folder, f"http://127.0.0.1:{server.server_port}", asked)
+        server.closing.set()  # type: ignore[attr-defined]
         server.shutdown()
         thread.join()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bhuman_cli.studio.render import job, shots
 from tests.integration.render import footage
@@ -225,6 +226,20 @@ def test_a_site_without_a_browser_is_a_card(wall: Studio, assets: Web, monkeypat
     card = film.pictures[45]
     assert not footage.near(card[:100, :100], GREEN, 60)
     assert card[:200].max() > 240, "the card says something in white"
+
+
+def test_a_page_whose_parts_never_come_is_taken_as_it_stands(
+    assets: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shots.find_browser() is None:
+        pytest.skip("no browser on this machine")
+    page = "<!doctype html><body style='margin:0;background:rgb(200,30,30)'><h1>x</h1><img src='/never.png'>"
+    (assets.folder / "slow.html").write_text(page)
+    monkeypatch.setattr(shots, "PATIENCE_S", 1.0)
+    found = shots.capture(f"{assets.url}/slow.html", tmp_path, allow_private=True)
+    assert found is not None
+    with Image.open(found) as shot:
+        assert footage.near(np.asarray(shot.convert("RGB"))[600:700], RED)
 
 
 def test_a_linkedin_profile_needs_no_network(wall: Studio) -> None:

@@ -252,6 +252,23 @@ def test_a_row_without_any_values_is_the_base_itself(plain: Studio) -> None:
     assert Path(media.gif).stat().st_size > 100
 
 
+@pytest.mark.parametrize(("start", "made"), [(1.0, False), (1.25, True)])
+def test_the_presenter_is_encoded_again_only_for_other_key_frames(
+    cache_dir: Path, tmp_path: Path, start: float, made: bool
+) -> None:
+    before = set((cache_dir / "bases").glob("*"))
+    path = tmp_path / "t.toml"
+    path.write_text(f"[[variables]]\nname='n'\nstart={start}\nend=2\n", "utf-8")
+    film = Studio(path, cache_dir, tmp_path).row({"n": "MMM"})
+    assert film.duration_s == presenter.DURATION_S
+    assert bool(set((cache_dir / "bases").glob("*")) - before) is made
+
+
+def test_footage_named_like_ours_is_treated_like_any_other(tmp_path: Path, cache_dir: Path) -> None:
+    own = footage.make(tmp_path / "presenter-room-v2.mp4", footage.Clip(seconds=1, sound=False))
+    assert base.prepare(own, (0,), cache_dir) != own
+
+
 @pytest.mark.parametrize("size", [(360, 640), (480, 480), (638, 360)])
 def test_portrait_square_and_other_sizes_keep_captions_inside_the_picture(
     tmp_path: Path, cache_dir: Path, size: tuple[int, int]
