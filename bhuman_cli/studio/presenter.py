@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Part of the file's name: raise it whenever picture or sound change."""
 
 FPS: Final = 30
@@ -30,7 +30,8 @@ _RATE: Final = 48_000
 _LOOP: Final = 3 * FPS
 """Body and speech repeat after three seconds, so most pictures are drawn once."""
 
-_BLINKS: Final = (52, 139, 186, 250)
+# Not at 52, where the greeting's thumbnail is taken.
+_BLINKS: Final = (74, 139, 186, 250)
 _CHORDS: Final = (
     (220.00, 277.18, 329.63),
     (185.00, 246.94, 329.63),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bhuman_cli.studio import presenter
+from bhuman_cli.studio import presenter, scene, template
 from bhuman_cli.studio.render import base, engine, gif, job, splice
 from tests.integration.render import footage
 from tests.integration.render.conftest import Studio
@@ -240,6 +241,15 @@ def test_the_presenter_is_the_same_every_time_and_made_once(tmp_path: Path, cach
     assert all(np.array_equal(again[number], original[number]) for number in numbers)
 
 
+def test_the_presenter_looks_at_you_in_the_thumbnail() -> None:
+    reel = scene.Reel(fps=Fraction(presenter.FPS), frames=presenter.FRAMES)
+    values = {"first_name": "Zoë", "company": "Acme"}
+    first = scene.lay_out(template.BUILT_IN, reel, values, (), ()).pieces[0]
+    pose = presenter.pose_at(engine.poster_frame(first.captions, first.first, first.last))
+    assert pose.blink == 0
+    assert pose.arm == 1, "and waves"
+
+
 def test_characters_without_a_font_are_a_warning_without_the_value(built_in: Studio) -> None:
     media = built_in.row({"first_name": "Bo\ue000b"})
     assert media.warnings == ("no font on this machine has U+E000; left out of the video",)
@@ -265,7 +275,7 @@ def test_the_presenter_is_encoded_again_only_for_other_key_frames(
 
 
 def test_footage_named_like_ours_is_treated_like_any_other(tmp_path: Path, cache_dir: Path) -> None:
-    own = footage.make(tmp_path / "presenter-room-v2.mp4", footage.Clip(seconds=1, sound=False))
+    own = footage.make(tmp_path / presenter.path_of(tmp_path).name, footage.Clip(seconds=1, sound=False))
     assert base.prepare(own, (0,), cache_dir) != own
 
 
