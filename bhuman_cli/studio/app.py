@@ -33,6 +33,7 @@ from bhuman_cli.studio import (
 from bhuman_cli.studio.backend import Backend
 from bhuman_cli.studio.callbacks import Sender
 from bhuman_cli.studio.config import StudioConfig
+from bhuman_cli.studio.owners import Owner
 from bhuman_cli.studio.request_log import RequestLog
 from bhuman_cli.studio.store import StudioStore
 
@@ -95,7 +96,8 @@ def _lifespan(backend: Backend, log: RequestLog, pool: RenderPool | None) -> Cal
         _grant_credits(backend)
         if backend.config.render == "instant":
             instant.lay_out(backend.links.media)
-        dispatcher, sender = dispatch.Dispatcher(backend, pool), Sender(backend)
+        owner = Owner(backend.config.home)
+        dispatcher, sender = dispatch.Dispatcher(backend, owner, pool), Sender(backend, owner)
 
         def wake() -> None:
             dispatcher.wake()
@@ -110,6 +112,7 @@ def _lifespan(backend: Backend, log: RequestLog, pool: RenderPool | None) -> Cal
         await asyncio.gather(*tasks, return_exceptions=True)
         dispatcher.close()
         sender.close()
+        owner.release(backend.store)
         log.flush()
         backend.store.close()
 

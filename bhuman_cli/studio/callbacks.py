@@ -20,6 +20,7 @@ from bhuman_cli.studio.config import is_loopback
 from bhuman_cli.studio.database import Row
 from bhuman_cli.studio.entries import Settled
 from bhuman_cli.studio.faults import Fault
+from bhuman_cli.studio.owners import Owner
 
 PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
 """Between attempts; after the last one the callback is given up. Retries are not documented by BHuman: ours."""
@@ -33,10 +34,11 @@ IDLE_S: Final = 5.0
 class Sender:
     """Sends what is owed. One per process, on the event loop; the POSTs run in a few threads."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, owner: Owner) -> None:
         self._backend = backend
+        self._owner = owner
         self._wake = asyncio.Event()
-        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
         self._settled: list[Settled] = []
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="studio-callback")
 
@@ -50,35 +52,33 @@ class Sender:
             self._wake.clear()
             self._record()
             any_order = any(fault.action == "reorder" for fault in self._backend.plan.faults)
-            room = MOST_UNDER_WAY - len(self._under_way)
-            # Those under way are still owed, so they are among the rows and must not take the room of others.
-            for owed in self._backend.store.owed(self._backend.now_s(), MOST_UNDER_WAY + room, any_order=any_order):
-                key = (owed["generation_id"], owed["event"])
-                if key not in self._under_way and len(self._under_way) < MOST_UNDER_WAY:
+            if room := MOST_UNDER_WAY - len(self._under_way):
+                now_s = self._backend.now_s()
+                for owed in self._backend.store.take_owed(self._owner.name, now_s, room, any_order=any_order):
                     task = asyncio.create_task(self._handle(owed))
-                    self._under_way[key] = task
-                    task.add_done_callback(functools.partial(self._done, key))
+                    self._under_way.add(task)
+                    task.add_done_callback(functools.partial(self._done, owed))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._pause_s())
 
     def close(self) -> None:
         """Begin nothing new; what is under way ends by its own time limit, and is owed until it was taken."""
-        for task in list(self._under_way.values()):
+        for task in list(self._under_way):
             task.cancel()
         self._record()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _done(self, key: tuple[str, str], _: asyncio.Task[None]) -> None:
-        del self._under_way[key]
+    def _done(self, owed: Row, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._settle(owed, "", later_s=IDLE_S)
         self._wake.set()
 
     def _pause_s(self) -> float:
         due = self._backend.store.next_due_s()
         if due is None or len(self._under_way) >= MOST_UNDER_WAY:
             return IDLE_S
-        wait = due - self._backend.now_s()
-        # What is due and under way wakes us when it is done.
-        return IDLE_S if wait <= 0 and self._under_way else min(max(wait, 0.02), IDLE_S)
+        return min(max(due - self._backend.now_s(), 0.02), IDLE_S)
 
     async def _handle(self, owed: Row) -> None:
         row = self._backend.store.generation(owed["generation_id"])

@@ -66,15 +66,18 @@ class Database:
         self._connection.row_factory = sqlite3.Row
         for pragma in PRAGMAS:
             self.execute(f"PRAGMA {pragma}")
-        version = self._version()
-        if version > schema.VERSION:
+        if self._version() > schema.VERSION:
             raise _unusable(path, "it was made by a newer bhuman")
-        if version < schema.VERSION:
+        if self._version() < schema.VERSION:
             with self.writing():
-                # Somebody else may have been faster.
-                if self._version() == 0:
-                    self._run(filter(str.strip, schema.DDL.split(";\n")))
+                # Asked again: somebody else may have been faster.
+                self._run(self._missing(self._version()))
                 self.execute(f"PRAGMA user_version = {schema.VERSION}")
+
+    def _missing(self, version: int) -> Iterable[str]:
+        if version == 0:
+            return filter(str.strip, schema.DDL.split(";\n"))
+        return [change for made, change in schema.CHANGES.items() if made > version]
 
     def _run(self, statements: Iterable[str]) -> None:
         for statement in statements:

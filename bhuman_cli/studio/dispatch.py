@@ -1,4 +1,4 @@
-"""Owns handing queued videos to the render workers, and taking them back from owners that died. No rendering."""
+"""Owns handing queued videos to the render workers, and recording how they end. No rendering."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import filelock
 
 from bhuman_cli.studio.backend import Backend
 from bhuman_cli.studio.config import StudioConfig
 from bhuman_cli.studio.database import Row
+from bhuman_cli.studio.owners import Owner
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.render.job import RenderedMedia, RenderJob
@@ -34,8 +31,9 @@ MAX_ATTEMPTS: Final = 5
 class Dispatcher:
     """Keeps the workers busy as long as something is queued. One per process, on the event loop."""
 
-    def __init__(self, backend: Backend, pool: RenderPool | None = None) -> None:
+    def __init__(self, backend: Backend, owner: Owner, pool: RenderPool | None = None) -> None:
         self._backend = backend
+        self._owner = owner
         self._workers = worker_count(backend.config)
         self._wake = asyncio.Event()
         self._pool = pool
@@ -43,11 +41,6 @@ class Dispatcher:
         self._futures: dict[str, Future[RenderedMedia]] = {}
         self._waiting: list[str] = []
         self._running: set[str] = set()
-        self._owners = backend.config.home / "owners"
-        self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._owners.mkdir(parents=True, exist_ok=True)
-        self._lock = filelock.FileLock(self._owners / self._owner)
-        self._lock.acquire(timeout=0)
 
     def wake(self) -> None:
         """Look at the queue now."""
@@ -57,39 +50,25 @@ class Dispatcher:
         """Work until cancelled."""
         while True:
             self._wake.clear()
-            self._take_back()
+            self._owner.take_back(self._backend.store)
             self._fill()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_S)
 
     def close(self) -> None:
-        """Stop the workers at once; what was not done is queued again."""
+        """Stop the workers at once; what was not done is left to Owner.release()."""
         self._closing = True
         if self._pool is not None:
             self._pool.close()
         for identifier, future in self._futures.items():
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
-        self._backend.store.requeue(self._owner, died=False)
-        self._lock.release()
-        with contextlib.suppress(OSError):
-            (self._owners / self._owner).unlink()
-
-    def _take_back(self) -> None:
-        for owner in self._backend.store.owners():
-            if owner == self._owner:
-                continue
-            lock = filelock.FileLock(self._owners / Path(owner).name)
-            with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
-                self._backend.store.requeue(owner, died=True)
-                with contextlib.suppress(OSError):
-                    (self._owners / Path(owner).name).unlink()
 
     def _fill(self) -> None:
         # One row ahead of each worker, so that none waits for this loop.
         room = 2 * self._workers - len(self._futures)
         if room > 0:
-            for row in self._backend.store.claim(self._owner, room):
+            for row in self._backend.store.claim(self._owner.name, room):
                 self._begin(row)
         self._mark_started()
 
@@ -120,7 +99,7 @@ class Dispatcher:
         while self._waiting and len(self._running) < self._workers:
             identifier = self._waiting.pop(0)
             self._running.add(identifier)
-            self._backend.store.start(identifier, self._owner, now=self._backend.now())
+            self._backend.store.start(identifier, self._owner.name, now=self._backend.now())
 
     def _ended(self, identifier: str, future: Future[RenderedMedia]) -> None:
         if self._closing:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 DDL: Final = """
 -- Every request that came, in the order it came. Bodies only of those that are not GET.
@@ -60,6 +60,7 @@ CREATE TABLE callbacks (
     url           TEXT NOT NULL,
     attempts      INTEGER NOT NULL DEFAULT 0,
     due_s         REAL NOT NULL,
+    owner         TEXT,                -- the process that is sending it
     outcome       TEXT NOT NULL DEFAULT '',  -- '' still owed; else delivered | refused: why | given up: why
     PRIMARY KEY (generation_id, event)
 );
@@ -76,3 +77,6 @@ CREATE TABLE things (
 
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+
+CHANGES: Final = {2: "ALTER TABLE callbacks ADD COLUMN owner TEXT"}
+"""What makes a file of the version before into one of this version."""

@@ -215,6 +215,7 @@ class StudioStore:
     def requeue(self, owner: str, *, died: bool) -> int:
         """Give back what an owner had claimed and not finished; return how many. Only a death counts as an attempt."""
         with self._writing():
+            self._db.execute("UPDATE callbacks SET owner = NULL WHERE owner = ?", (owner,))
             return self._db.execute(
                 "UPDATE generations SET state = 'queued', owner = NULL, attempts = attempts - ?"
                 " WHERE owner = ? AND state IN ('preparing', 'processing')",
@@ -223,7 +224,11 @@ class StudioStore:
 
     def owners(self) -> list[str]:
         """Return everybody who has claimed something and not finished it."""
-        return [row[0] for row in self._db.execute("SELECT DISTINCT owner FROM generations WHERE owner IS NOT NULL")]
+        rows = self._db.execute(
+            "SELECT owner FROM generations WHERE owner IS NOT NULL"
+            " UNION SELECT owner FROM callbacks WHERE owner IS NOT NULL"
+        )
+        return [row[0] for row in rows]
 
     # --- callbacks ------------------------------------------------------------------------------------------------
 
@@ -247,27 +252,31 @@ class StudioStore:
                 [(identifier, event, url, due_s) for identifier in identifiers for event in events],
             )
 
-    def owed(self, now_s: float, limit: int, *, any_order: bool = False) -> list[Row]:
-        """Return callbacks that are due; a whatsapp.ready only after its completion is settled, unless any_order."""
-        after = (
-            "AND (event = 'completion' OR ? OR NOT EXISTS (SELECT 1 FROM callbacks earlier WHERE earlier.outcome = ''"
-            " AND earlier.generation_id = callbacks.generation_id AND earlier.event = 'completion'))"
-        )
-        return self._db.execute(
-            f"SELECT * FROM callbacks WHERE outcome = '' AND due_s <= ? {after} ORDER BY due_s, rowid LIMIT ?",
-            (now_s, any_order, limit),
-        ).fetchall()
+    def take_owed(self, owner: str, now_s: float, limit: int, *, any_order: bool = False) -> list[Row]:
+        """Take callbacks that are due for this owner; nobody else gets them until they are settled.
+
+        A whatsapp.ready comes only after its completion is settled, unless any_order.
+        """
+        with self._writing():
+            rows = self._db.execute(
+                f"SELECT rowid, * FROM callbacks WHERE {_OWED} AND due_s <= ? ORDER BY due_s, rowid LIMIT ?",
+                (any_order, now_s, limit),
+            ).fetchall()
+            self._db.executemany(
+                "UPDATE callbacks SET owner = ? WHERE rowid = ?", [(owner, row["rowid"]) for row in rows]
+            )
+        return rows
 
     def next_due_s(self) -> float | None:
-        """Return when the next callback is due, or None."""
-        due: float | None = self._db.execute("SELECT min(due_s) FROM callbacks WHERE outcome = ''").fetchone()[0]
+        """Return when the next callback is due that nobody has taken, or None."""
+        due: float | None = self._db.execute(f"SELECT min(due_s) FROM callbacks WHERE {_OWED}", (False,)).fetchone()[0]
         return due
 
     def settle(self, attempts: Iterable[Settled]) -> None:
         """Record what came of attempts at callbacks."""
         with self._writing():
             self._db.executemany(
-                "UPDATE callbacks SET attempts = attempts + 1, outcome = ?, due_s = ?"
+                "UPDATE callbacks SET attempts = attempts + 1, outcome = ?, due_s = ?, owner = NULL"
                 " WHERE generation_id = ? AND event = ?",
                 [(one.outcome, one.due_s, one.generation_id, one.event) for one in attempts],
             )
@@ -324,6 +333,11 @@ _GENERATIONS: Final = (
     " b.callback_url, b.whatsapp, b.template, b.accepted_at FROM generations g JOIN batches b ON b.no = g.batch_no"
 )
 
+
+_OWED: Final = (
+    "outcome = '' AND owner IS NULL AND (event = 'completion' OR ? OR NOT EXISTS (SELECT 1 FROM callbacks earlier"
+    " WHERE earlier.outcome = '' AND earlier.generation_id = callbacks.generation_id AND earlier.event = 'completion'))"
+)
 
 _FORGET_BODIES: Final = (
     "UPDATE requests SET body = NULL WHERE body IS NOT NULL AND no <="

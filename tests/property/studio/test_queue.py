@@ -79,7 +79,8 @@ class Queue(RuleBasedStateMachine):
 
     @rule(outcome=st.sampled_from(["", "delivered"]))
     def settle(self, outcome: str) -> None:
-        owed = self.store.owed(1, 2)
+        owed = self.store.take_owed("one", 1, 2)
+        assert all(row["owner"] is None for row in owed)
         self.store.settle([Settled(row["generation_id"], row["event"], outcome, 0) for row in owed])
 
     @rule()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bhuman_cli.studio import schema
 from bhuman_cli.studio import store as stores
 from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow, Settled
 
@@ -73,12 +74,40 @@ def test_an_end_is_recorded_once(store: stores.StudioStore) -> None:
     assert len(store.callbacks()) == 1
 
 
+def taken(store: stores.StudioStore, *, any_order: bool = False) -> list[str]:
+    return [owed["event"] for owed in store.take_owed("me", 9, 10, any_order=any_order)]
+
+
 def test_whatsapp_waits_for_its_completion(store: stores.StudioStore) -> None:
     accept(store, row("one", "succeeded"), callback_url="http://127.0.0.1/", whatsapp=True)
-    assert [owed["event"] for owed in store.owed(9, 10)] == ["completion"]
-    assert [owed["event"] for owed in store.owed(9, 10, any_order=True)] == ["completion", "whatsapp.ready"]
+    assert taken(store) == ["completion"]
+    assert store.next_due_s() is None
+    assert taken(store, any_order=True) == ["whatsapp.ready"]
+    store.requeue("me", died=True)
+    assert taken(store) == ["completion"]
     store.settle([Settled("one", "completion", "delivered", 0)])
-    assert [owed["event"] for owed in store.owed(9, 10)] == ["whatsapp.ready"]
+    assert taken(store) == ["whatsapp.ready"]
+
+
+def test_a_callback_is_sent_by_one_owner_and_given_back_when_it_dies(store: stores.StudioStore) -> None:
+    accept(store, row("one", "succeeded"), callback_url="http://127.0.0.1/")
+    assert len(store.take_owed("me", 9, 10)) == 1
+    assert store.take_owed("you", 9, 10) == []
+    assert store.owners() == ["me"]
+    store.requeue("me", died=True)
+    assert len(store.take_owed("you", 9, 10)) == 1
+    store.settle([Settled("one", "completion", "", 20.0)])
+    assert store.take_owed("you", 9, 10) == []
+    assert store.next_due_s() == 20.0
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    first = schema.DDL.replace("    owner         TEXT,                -- the process that is sending it\n", "")
+    with contextlib.closing(sqlite3.connect(tmp_path / "studio.sqlite")) as old:
+        old.executescript(first + "PRAGMA user_version = 1;")
+    with contextlib.closing(stores.StudioStore.open(tmp_path)) as store:
+        accept(store, row("one", "succeeded"), callback_url="http://127.0.0.1/")
+        assert len(store.take_owed("me", 9, 10)) == 1
 
 
 def test_a_failed_render_has_no_whatsapp(store: stores.StudioStore) -> None:

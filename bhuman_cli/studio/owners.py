@@ -1,0 +1,44 @@
+"""Owns the name under which a process claims work, and whether the owners of other claims are still alive.
+
+Several studios may share a home. An owner's lock is the operating system's: it dies with its process, whatever happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+import filelock
+
+from bhuman_cli.studio.store import StudioStore
+
+
+class Owner:
+    """This process, as it is known to the store. Alive from here until release()."""
+
+    def __init__(self, home: Path) -> None:
+        self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._folder = home / "owners"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = filelock.FileLock(self._folder / self.name)
+        self._lock.acquire(timeout=0)
+
+    def take_back(self, store: StudioStore) -> None:
+        """Free what dead owners had claimed."""
+        for other in store.owners():
+            if other == self.name:
+                continue
+            path = self._folder / Path(other).name
+            with contextlib.suppress(filelock.Timeout), filelock.FileLock(path).acquire(timeout=0):
+                store.requeue(other, died=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def release(self, store: StudioStore) -> None:
+        """Free what this process had claimed and not finished; it is no attempt."""
+        store.requeue(self.name, died=False)
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            (self._folder / self.name).unlink()
