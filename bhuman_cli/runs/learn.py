@@ -78,7 +78,7 @@ class Learning:
             return fact.seen
         is_foreign = settle.is_foreign(record, self.run.target)
         word = reconcile.seen(reconcile.read(record), fact.text_key, view.keys, is_foreign=is_foreign)
-        view.facts[item.claim_id] = replace(fact, seen=word)
+        view.facts[item.claim_id] = replace(fact, seen=word, status=record.status)
         view.is_plain = view.is_plain and word in _PLAIN
         return word
 

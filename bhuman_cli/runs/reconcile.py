@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bhuman_cli.domain import Binding, Generation, GenerationId
+from bhuman_cli.domain import Binding, Generation, GenerationId, Status
 from bhuman_cli.journal.generations import ClaimFacts
 from bhuman_cli.runs import identity
 
@@ -60,8 +60,8 @@ def decide(facts: Sequence[ClaimFacts], *, speaks_text: bool = False) -> dict[in
     speaks_text: whether other requests have shown that this service repeats a row's values word for word.
 
     - `own` is confirmed; `other` and `foreign` are conflicts.
-    - `odd`: a conflict if any record of the request equals its row (then this one is somebody else's); once all were
-      seen and none does, the service formats `text` its own way and the record speaks by its index, or not at all.
+    - `odd`: a conflict if any record of the request equals its row (then this one is somebody else's); once all have
+      said theirs and none does, the service formats `text` its own way and the record speaks by its index, or not at all.
     - `index:<n>`: confirmed where n is the place, or the place + 1 throughout; else a conflict.
     - `none`: the position stands, unless a record proves that this request's ids came in another order.
     """
@@ -70,10 +70,11 @@ def decide(facts: Sequence[ClaimFacts], *, speaks_text: bool = False) -> dict[in
     speaks_text = speaks_text or any(word in {"own", "other"} for word in words.values())
     is_shuffled = any(word == "other" for word in words.values())
     all_seen = all(words.values())
+    all_said = all(_has_said(fact) for fact in bound)
     base = _index_base(bound, rows=1 + max((fact.place for fact in facts), default=0), all_seen=all_seen)
     decided: dict[int, Binding] = {}
     for fact in bound:
-        binding = _binding(fact, speaks_text=speaks_text, all_seen=all_seen, base=base)
+        binding = _binding(fact, speaks_text=speaks_text, all_said=all_said, base=base)
         if binding is Binding.POSITION and is_shuffled:
             binding = Binding.CONFLICT
         if binding is not None:
@@ -81,14 +82,20 @@ def decide(facts: Sequence[ClaimFacts], *, speaks_text: bool = False) -> dict[in
     return decided
 
 
-def _binding(fact: ClaimFacts, *, speaks_text: bool, all_seen: bool, base: int | None) -> Binding | None:
+def _has_said(fact: ClaimFacts) -> bool:
+    """Say whether the record has said all it ever will about its row: `text` may be null until a video is finished."""
+    word = fact.seen.partition(":")[0]
+    return bool(word) and (word not in {"none", "index"} or fact.status in {Status.SUCCEEDED, Status.FAILED})
+
+
+def _binding(fact: ClaimFacts, *, speaks_text: bool, all_said: bool, base: int | None) -> Binding | None:
     match fact.seen.partition(":"):
         case ("own", _, _):
             return Binding.CONFIRMED
         case ("other" | "foreign", _, _):
             return Binding.CONFLICT
         case ("odd", _, index):
-            return _odd(fact, index, speaks_text=speaks_text, all_seen=all_seen, base=base)
+            return _odd(fact, index, speaks_text=speaks_text, all_said=all_said, base=base)
         case ("index", _, index):
             return _by_index(fact.place, int(index), base)
         case ("none", _, _):
@@ -97,11 +104,13 @@ def _binding(fact: ClaimFacts, *, speaks_text: bool, all_seen: bool, base: int |
             return None
 
 
-def _odd(fact: ClaimFacts, index: str, *, speaks_text: bool, all_seen: bool, base: int | None) -> Binding | None:
+def _odd(fact: ClaimFacts, index: str, *, speaks_text: bool, all_said: bool, base: int | None) -> Binding | None:
     if speaks_text:
         return Binding.CONFLICT
-    if not all_seen:
-        return None  # whether the service formats `text` its own way is known when the request's others are seen
+    if not all_said:
+        return (
+            None  # whether the service formats `text` its own way is known when the request's others have said theirs
+        )
     return _by_index(fact.place, int(index), base) if index else Binding.POSITION
 
 

@@ -53,12 +53,23 @@ class Client:
     oracle: Oracle
     chunk_size: int = 2
     waits: bool = True
+    timeout_s: float = 600.0
     last: Outcome | None = None
     refused: str = ""
     stop: Stop = field(default_factory=Stop)
     finals: dict[str, dict[int, tuple[str, ...]]] = field(default_factory=dict)
     is_alone: bool = True
     places: tuple[Path, ...] = ()
+
+    def decide(self, name: str, decision: str) -> None:
+        """Do what `bhuman resume RUN --in-doubt …` does with the newest run."""
+        with self._ended(), self._opened() as journal:
+            newest = next((item.run for item in history.listing(journal) if item.run.state == "confirmed"), None)
+            if newest is not None:
+                with self.locked(name):
+                    recovery.reopen(journal, newest.target_id, self.places)
+                    self._decide(journal, newest, decision)
+                    self._carry_out(journal, newest)
 
     def copy(self) -> Client:
         """Return another process's client over the same world."""
@@ -154,7 +165,7 @@ class Client:
             interval_s=1.0,
             waits=self.waits,
             submits=run.state == "confirmed",
-            timeout_s=600.0,
+            timeout_s=self.timeout_s,
             checkpoint=lambda: self._write(journal, run),
         )
         self.last = runner.carry_out(drive, effects)
@@ -189,10 +200,13 @@ class Client:
         """The exit code says what the rows say."""
         states = [row.fields["status"] for row in generations.results(journal, run)]
         code = outcome.exit_code
-        doubtful = "in_doubt" in states or any(c.state != "sending" for c in chunks.unsettled(journal, run.target_id))
+        doubtful = [c.run_no for c in chunks.unsettled(journal, run.target_id) if c.state == "in_doubt"]
+        same_file = history.of_same_file(journal, run, doubtful) > 0
         wrong = ""
-        if doubtful != (code is ExitCode.IN_DOUBT):
-            wrong = "9 says in doubt, and only that"
+        if code is not ExitCode.IN_DOUBT and ("in_doubt" in states or same_file):
+            wrong = "something of this file is in doubt"
+        elif code is ExitCode.IN_DOUBT and not doubtful and "in_doubt" not in states:
+            wrong = "9 says that something is in doubt"
         elif code is ExitCode.OK and set(states) - {LINKED}:
             wrong = "0 says that all succeeded"
         elif code is ExitCode.ROWS_FAILED and not set(states) & {"failed", "rejected", "invalid"}:

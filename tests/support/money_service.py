@@ -44,6 +44,7 @@ class Manner:
     speaks: text | late (text only once finished) | index | index1 | null | odd | odd_null. lists: the list is open.
     lag_s: how long a video is missing in the list. calls_back: callbacks name the attempt.
     fails: values whose render fails. has_colleague: somebody else orders the same texts at the same time.
+    is_away: no GET is answered.
     """
 
     speaks: str = "text"
@@ -52,6 +53,7 @@ class Manner:
     calls_back: bool = False
     fails: frozenset[str] = frozenset()
     has_colleague: bool = False
+    is_away: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +109,8 @@ class Oracle:
         """Return one record."""
         self.world.effect("get")
         self.polls += 1
+        if self.manner.is_away:
+            raise errors.ServiceDown("away")
         video = self.videos.get(generation_id)
         return self._record(video) if video is not None else None
 
@@ -114,6 +118,8 @@ class Oracle:
         """Return one page of the list, where it is open."""
         self.world.effect("list")
         self.polls += 1
+        if self.manner.is_away:
+            raise errors.ServiceDown("away")
         if not self.manner.lists:
             raise errors.ApiError("closed", status=403)
         now = self.world.clock.monotonic_s()

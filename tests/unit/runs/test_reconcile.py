@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ def facts(*seen: str, texts: tuple[str, ...] = (), bindings: tuple[str, ...] = (
         ClaimFacts(
             claim_id=100 + place, place=place, text_key=key(texts[place] if texts else f"row {place}"),
             generation_id=None if word == "-" else GenerationId(f"id{place}"),
-            binding=bindings[place] if bindings else "provisional", seen="" if word == "-" else word, status="",
+            binding=bindings[place] if bindings else "provisional", seen="" if word == "-" else word,
+            status="succeeded",
         )
         for place, word in enumerate(seen)
     ]  # fmt: skip
@@ -134,6 +136,16 @@ def test_a_position_that_stood_because_the_record_was_silent_falls_when_it_speak
     """`text` may be null until a video is finished."""
     assert decided("other", "own", bindings=("position", "confirmed")) == [CONFLICT, CONFIRMED]
     assert decided("odd", "own", bindings=("position", "confirmed")) == [CONFLICT, CONFIRMED]
+
+
+def test_a_text_of_no_row_waits_for_records_that_may_still_say_theirs() -> None:
+    """While a video is made, its record may be silent: that is no word about how the service writes values."""
+    for silent in ("none", "index:1"):
+        asked = facts("odd:0", silent)
+        unfinished = [asked[0], dataclasses.replace(asked[1], status="processing")]
+        assert 100 not in reconcile.decide(unfinished)
+        assert reconcile.decide(asked)[100] == CONFIRMED
+        assert reconcile.decide(unfinished, speaks_text=True)[100] == CONFLICT
 
 
 def test_a_silent_record_beside_proof_of_another_order_is_in_doubt() -> None:
