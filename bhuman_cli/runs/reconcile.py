@@ -61,7 +61,7 @@ def decide(facts: Sequence[ClaimFacts], *, speaks_text: bool = False) -> dict[in
 
     - `own` is confirmed; `other` and `foreign` are conflicts.
     - `odd`: a conflict if any record of the request equals its row (then this one is somebody else's); once all have
-      said theirs and none does, the service formats `text` its own way and the record speaks by its index, or not at all.
+      said theirs and none does, the service formats `text` its own way: the record speaks by its index, or not at all.
     - `index:<n>`: confirmed where n is the place, or the place + 1 throughout; else a conflict.
     - `none`: the position stands, unless a record proves that this request's ids came in another order.
     """

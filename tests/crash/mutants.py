@@ -251,7 +251,8 @@ def _forgets_the_final() -> Sequence[Patch]:
         whole(journal, chunk, found, **more)
         with journal.transaction():
             journal.execute(
-                "UPDATE claim SET status = 'queued', url = '', ended_at = NULL WHERE chunk_id = ?", (chunk.chunk_id,)
+                "UPDATE claim SET generation_id = NULL, url = '' WHERE chunk_id = ? AND status <> 'queued'",
+                (chunk.chunk_id,),
             )
 
     return [mock.patch.object(chunks, "bind", bind)]

@@ -35,7 +35,7 @@ class MoneyMachine(RuleBasedStateMachine):
         self.world, self.oracle = self.client.world, self.client.oracle
         self.oracle.manner.fails = frozenset({FAILS})
         self.tables: dict[str, Table] = dict.fromkeys(FILES, rows)
-        self.most: Counter[tuple[str, ...]] = Counter()
+        self.most: Counter[tuple[str, str]] = Counter()
         self.attempts = 1
         self.lives = 0
 
