@@ -176,6 +176,15 @@ def test_owed_callbacks_survive_a_kill(tmp_path: Path, receiver: Receiver) -> No
         assert [event["id"] for event in receiver.wait_for(lambda got: len(got) == 1)] == [identifier]
 
 
+def test_studios_that_share_a_home_send_each_callback_once(tmp_path: Path, receiver: Receiver) -> None:
+    with running_studio(tmp_path) as one, running_studio(tmp_path) as other:
+        names = tuple(f"Name {number}" for number in range(40))
+        ids = [*order(one, receiver.url, names), *order(other, receiver.url, names)]
+        receiver.wait_for(lambda got: {event["id"] for event in got} == set(ids))
+        eventually(lambda: set(outcomes(one)) == {"delivered"})
+    assert sorted(event["id"] for event in receiver.events) == sorted(ids)
+
+
 # --- rehearsed --------------------------------------------------------------------------------------------------------
 
 
