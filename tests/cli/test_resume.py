@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import plain_service
+from tests.support import plain_service, terminal
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
@@ -97,3 +99,21 @@ def test_wrong_words_are_refused_before_anything_happens(desk: Desk, service: Pl
         assert ended.code == 2, arguments
         assert ended.err.startswith("error: ")
     assert service.seen == []
+
+
+def test_the_next_command_after_a_doubt_asks_and_never_pays_by_being_pasted(desk: Desk, service: PlainService) -> None:
+    service.posts = [lost(service)]
+    desk.people(2)
+    ended = desk.render("people.csv", "--json")
+    told = shlex.split(ended.document["next"])
+    assert (ended.code, told[:2], told[-2:]) == (9, ["bhuman", "resume"], ["--in-doubt", "ask"])
+    unasked = desk.run(*told[1:])
+    assert (unasked.code, len(service.accepted)) == (9, 2)
+    assert f"{' '.join(told[:-1])} abandon" in unasked.err
+    command = [sys.executable, "-m", "bhuman_cli", *told[1:]]
+    with terminal.terminal(command, folder=desk.folder, env=desk.environment(None)) as asked:
+        asked.wait_for("resend, abandon, or Enter to leave it for now: ")
+        asked.type("abandon\r")
+        assert asked.end() == 5
+    assert len(service.accepted) == 2
+    assert desk.column("status") == ["failed", "failed"]

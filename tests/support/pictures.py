@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
 from bhuman_cli.cli import progress
+from tests.support import chromium
 
-FOLDER = Path(__file__).parents[2] / ".github" / "images"
+REPOSITORY = Path(__file__).parents[2]
+FOLDER = REPOSITORY / ".github" / "images"
 
 
 def draw_progress(path: Path) -> None:
@@ -28,6 +34,23 @@ def draw_progress(path: Path) -> None:
     path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.S), encoding="utf-8")
 
 
+def draw_gallery(path: Path) -> None:
+    """Render sample_data/campaign.csv with the local studio, and take a picture of its gallery as PNG."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(REPOSITORY / "sample_data" / "campaign.csv", folder)
+        for words in (["render", "campaign.csv", "--local", "--progress", "none"], ["gallery", "-o", "gallery.html"]):
+            subprocess.run(
+                [sys.executable, "-m", "bhuman_cli", *words], cwd=folder, check=True,
+                env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "BHUMAN_HOME": str(folder / "home")},
+            )  # fmt: skip
+        with chromium.running(folder / "profile") as browser:
+            browser.open((folder / "gallery.html").as_uri(), width=1100, height=800)
+            browser.js("Promise.all([...document.images].map(image => image.decode().catch(() => 0))).then(() => 0)")
+            browser.screenshot(path)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     draw_progress(FOLDER / "progress.svg")
+    draw_gallery(FOLDER / "gallery.png")
