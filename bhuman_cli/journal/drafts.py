@@ -207,6 +207,12 @@ def match(journal: Journal, run: Run) -> None:
 def share_pool(journal: Journal, run: Run) -> None:
     """Give unclaimed pending rows what is paid already; inside a transaction. Remembers the target's epoch."""
     which = "AND selected = 0" if run.again else ""
+    # A failed render that another run retried meanwhile is not retried once more: what that run paid is in the pool.
+    journal.execute(
+        "UPDATE row SET claim_id = NULL, plan = CASE plan WHEN 'retried' THEN 'new' ELSE plan END WHERE run_no = ?"
+        " AND plan IN ('retried', 'later') AND claim_id IN (SELECT claim_id FROM claim WHERE live = 0)",
+        (run.run_no,),
+    )
     journal.execute(
         f"""
         WITH want AS MATERIALIZED (

@@ -116,3 +116,20 @@ def test_a_plan_that_was_not_confirmed_is_never_paid() -> None:
         with client.world.alive("resume"):
             client.resume("resume")
         assert client.oracle.posts == 0
+
+
+def test_a_failed_render_is_retried_once_by_two_runs_that_share_it() -> None:
+    row = (("fay", "Blue"),)
+    client = histories.build(Case(outcomes=(), table=row * 2))
+    client.oracle.manner.fails = frozenset({"fay"})
+    lives = (
+        ("ok", lambda: client.render("life", row, path="/a.csv")),
+        ("429_long", lambda: client.render("life", row, path="/b.csv", retry=True)),
+        ("ok", lambda: client.render("life", row, path="/a.csv", retry=True)),
+        ("ok", lambda: client.resume("life")),
+    )
+    for outcome, live in lives:
+        client.oracle.outcomes = [outcome]
+        with client.world.alive("life"):
+            live()
+    assert client.oracle.accepted()[row[0]] == 2
