@@ -205,9 +205,9 @@ def _ask(place: Place) -> tuple[http.client.HTTPConnection, http.client.HTTPResp
     except TimeoutError:
         connection.close()
         raise FetchError(f"did not answer within {CONNECT_S:g} s") from None
-    except ssl.SSLError:
+    except ssl.SSLCertVerificationError:
         connection.close()
-        raise FetchError("has no valid certificate") from None
+        raise FetchError("is on a host without a valid certificate") from None
     except (OSError, http.client.HTTPException, UnicodeError):
         connection.close()
         raise FetchError("can't be reached") from None

@@ -39,6 +39,7 @@ def wall(template_path: Path, cache_dir: Path, tmp_path: Path) -> Studio:
 @pytest.fixture(scope="module")
 def assets(web: Web) -> Web:
     footage.image(web.folder / "red.png", RED)
+    (web.folder / "empty.png").touch()
     footage.make(web.folder / "blue.mp4", footage.Clip(seconds=0.7, size=(320, 180), fps=25, colour=BLUE))
     page = "<!doctype html><style>body{margin:0;background:rgb(200,30,30)}div{height:1500px}</style><div></div>end"
     (web.folder / "page.html").write_text(page, "utf-8")
@@ -191,6 +192,8 @@ def test_the_built_in_presenter_is_cut_out_of_green_for_chroma(built_in: Studio,
         ("{url}/loop", {}, "background 1 (demo): the asset redirects too often"),
         ("{url}/short", {}, "background 1 (demo): the asset broke off before it was complete"),
         ("file:///etc/passwd", {}, "background 1 (demo): the asset must be an http or https address, not file"),
+        ("{url}/empty.png", {}, "background 1 (demo): the asset is empty"),
+        ("{secure}/red.png", {}, "background 1 (demo): the asset can't be reached"),
         ("http://127.0.0.1:1/x", {}, "background 1 (demo): the asset can't be reached"),
         ("http://nobody.invalid/x", {}, "background 1 (demo): the asset is on a host that can't be found"),
         ("http://", {}, "background 1 (demo): the asset is not a usable address"),
@@ -205,7 +208,10 @@ def test_a_failed_asset_fails_its_row_with_the_background_and_the_reason(
 ) -> None:
     with pytest.raises(job.RenderFailure) as caught:
         wall.row(
-            {}, assets=(address.format(url=assets.url),), backgrounds=(background("link", "basic"),), options=options
+            {},
+            assets=(address.format(url=assets.url, secure=assets.url.replace("http", "https")),),
+            backgrounds=(background("link", "basic"),),
+            options=options,
         )
     assert said in caught.value.message
     assert assets.url not in caught.value.message, "an address is a recipient's value"
@@ -226,6 +232,15 @@ def test_a_site_without_a_browser_is_a_card(wall: Studio, assets: Web, monkeypat
     card = film.pictures[45]
     assert not footage.near(card[:100, :100], GREEN, 60)
     assert card[:200].max() > 240, "the card says something in white"
+
+
+def test_a_browser_that_gives_up_leaves_a_card(assets: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shots.find_browser() is None:
+        pytest.skip("no browser on this machine")
+    (assets.folder / "given_up.html").write_text("<p>x")
+    monkeypatch.setattr(shots, "LONGEST_S", 0.01)
+    assert shots.capture(f"{assets.url}/given_up.html", tmp_path, allow_private=True) is None
+    assert not list((tmp_path / "shots").glob("*.png"))
 
 
 def test_a_page_whose_parts_never_come_is_taken_as_it_stands(

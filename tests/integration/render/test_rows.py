@@ -167,6 +167,34 @@ def test_equal_pieces_are_encoded_once_per_process(plain: Studio, monkeypatch: p
     assert encoded == [90]
 
 
+def test_pictures_beyond_the_room_for_unpacked_ones_are_decoded_again_and_come_out_the_same(
+    plain: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped = footage.decode(plain.row(VALUES, name="mapped").video)
+    monkeypatch.setattr(engine, "_engines", type(engine._engines)())
+    monkeypatch.setattr(base.Base, "_mapped", lambda *_: None)
+    decoded = footage.decode(plain.row(VALUES, name="decoded").video)
+    assert all(np.array_equal(one, other) for one, other in zip(mapped.pictures, decoded.pictures, strict=True))
+
+
+def test_unpacked_pictures_have_a_limit(plain_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "MAPPED_LIMIT_BYTES", 30 * 640 * 360 * 3 // 2)
+    Studio(plain_template, tmp_path / "cache", tmp_path).row(VALUES)
+    kept = [path.name for path in (tmp_path / "cache").rglob("*.yuv")]
+    assert kept == ["base-frames-30-60.yuv"]
+
+
+def test_pieces_that_nobody_asks_for_any_more_make_room(plain: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_engines", type(engine._engines)())
+    monkeypatch.setattr(engine, "PIECE_CACHE_BYTES", 1)
+    for name in ("one", "two", "three"):
+        media = plain.row({"first_name": name, "company": name}, name=name)
+        assert len(footage.decode(media.video).pictures) == 120
+    used = next(iter(engine._engines.values()))
+    assert len(used._pieces) == 1
+    assert used._kept_bytes == sum(piece.size_bytes for piece in used._pieces.values())
+
+
 def test_rendering_again_replaces_the_files_whole(plain: Studio) -> None:
     media = plain.row(VALUES)
     first = Path(media.video).read_bytes()
