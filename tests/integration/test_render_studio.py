@@ -1,0 +1,127 @@
+"""`bhuman render` as a process against the local studio over real HTTP; the studio's own count is the judge."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID
+from tests.support.desk import Desk
+from tests.support.studio import RunningStudio, running_studio
+
+
+def at_desk(tmp_path: Path, studio: RunningStudio) -> Desk:
+    """Return a desk whose environment names the studio."""
+    desk = Desk(tmp_path, studio.base_url)
+    desk.env |= {
+        "BHUMAN_API_KEY_ID": studio.key_id, "BHUMAN_API_KEY_SECRET": studio.secret, "BHUMAN_CAMPAIGN_ID": CAMPAIGN_ID,
+    }  # fmt: skip
+    return desk
+
+
+def judged(desk: Desk, studio: RunningStudio, name: str = "people.results.csv") -> None:
+    """Every row that was accepted was accepted once, and every link is beside the row it was made for."""
+    texts = collections.Counter(tuple(row["text"]) for row in studio.accepted())
+    assert all(count == 1 for count in texts.values()), "paid twice"
+    text_of = {row["id"]: row["text"] for row in studio.accepted()}
+    for row in desk.results(name):
+        if row["url"]:
+            assert text_of[row["id"]] == [row["first_name"], row["company"]]
+            assert row["id"] in row["url"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "token"),
+    [
+        ((), False),
+        (("GET generated_video_by_campaign_id: list-newest-first",), True),
+        (("GET *: row-index is=null", "GET *: text is=null", "GET *: status-word word=COMPLETED"), False),
+        (("POST pipeline/campaign: shuffled-ids",), False),
+        (("GET *: row-index is=one-based", "GET *: text is=null"), False),
+        (("POST pipeline/campaign#2: short-ids n=3",), True),
+        (("GET generated_video_by_id: 429 retry-after=0 times=5", "GET generated_video_by_id#9: drop"), False),
+    ],
+)
+def test_thirty_seven_rows_in_four_requests_whatever_the_service_is_like(
+    tmp_path: Path, faults: tuple[str, ...], token: bool
+) -> None:
+    with running_studio(tmp_path, faults=faults) as studio:
+        desk = at_desk(tmp_path, studio)
+        desk.people(37)
+        env: dict[str, str | None] = {"BHUMAN_TOKEN": studio.bearer} if token else {}
+        ended = desk.render("people.csv", "--chunk-size", "10", "--json", env=env)
+        assert (ended.code, ended.rows["succeeded"]) == (0, 37), ended.err
+        posts = [entry["body"] for entry in studio.requests() if entry["method"] == "POST"]
+        assert [len(body["names"]) for body in posts] == [10, 10, 10, 7]
+        assert [row["text"] for row in studio.accepted()] == [[f"Name{at}", f"Company {at}"] for at in range(37)]
+        judged(desk, studio)
+
+
+def test_a_lost_answer_is_settled_by_the_list_where_the_token_opens_it(tmp_path: Path) -> None:
+    faults = ("POST pipeline/campaign#2: drop-after-acceptance",)
+    with running_studio(tmp_path, faults=faults) as studio:
+        desk = at_desk(tmp_path, studio)
+        desk.people(6)
+        closed = desk.render("people.csv", "--chunk-size", "2", "--json")
+        assert (closed.code, closed.rows["in_doubt"], closed.rows["succeeded"]) == (9, 2, 4)
+        opened = desk.render("people.csv", "--json", env={"BHUMAN_TOKEN": studio.bearer})
+        assert (opened.code, opened.rows["succeeded"], opened.rows["submitted"]) == (0, 6, 0)
+        assert len(studio.accepted()) == 6
+        judged(desk, studio)
+
+
+def test_a_video_instance_is_another_target_on_its_own_route(tmp_path: Path) -> None:
+    with running_studio(tmp_path) as studio:
+        desk = at_desk(tmp_path, studio)
+        desk.people(2)
+        campaign = desk.render("people.csv", "--json")
+        instance = desk.render("people.csv", "-i", INSTANCE_ID, "--json", env={"BHUMAN_CAMPAIGN_ID": None})
+        assert (campaign.code, instance.code) == (0, 0), instance.err
+        assert instance.document["target"] == {"instance_id": INSTANCE_ID}
+        assert instance.rows["submitted"] == 2
+        paths = [entry["path"] for entry in studio.requests() if entry["method"] == "POST"]
+        assert [path.rsplit("/", 1)[-1] for path in paths] == ["campaign", "try_sample"]
+
+
+def test_ids_may_be_pasted_as_app_urls_and_equal_texts_keep_their_own_assets(tmp_path: Path) -> None:
+    with running_studio(tmp_path) as studio:
+        desk = at_desk(tmp_path, studio)
+        people = [("Ada", "Acme", f"https://{site}.example/x.png") for site in ("one", "two", "one")]
+        desk.table("people.csv", people, header=("first_name", "company", "site"))
+        (desk.folder / "bg.toml").write_text(
+            '[[backgrounds]]\nstart = 0\nend = -1\nkind = "link"\nconfig = {mode = "basic"}\n'
+        )
+        ended = desk.render(
+            "people.csv", "-c", f"https://app.bhuman.ai/campaign/generatedVideos/{CAMPAIGN_ID.upper()}",
+            "--asset", "site", "--backgrounds", "bg.toml", "--json",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        posts: list[dict[str, Any]] = [entry["body"] for entry in studio.requests() if entry["method"] == "POST"]
+        assert [body["assets"] for body in posts] == [[[people[0][2]], [people[2][2]]], [[people[1][2]]]]
+        asset_of = {row["id"]: row["assets"] for row in studio.accepted()}
+        assert [asset_of[row["id"]] for row in desk.results()] == [[row[2]] for row in people]
+
+
+def test_local_rendering_needs_no_account_and_keeps_its_own_books(tmp_path: Path) -> None:
+    with running_studio(tmp_path) as studio:
+        desk = at_desk(tmp_path, studio)
+        desk.table("people.csv", [("Ada", "Acme")])
+        assert desk.render("people.csv").code == 0
+        bare: dict[str, str | None] = dict.fromkeys(desk.env, None) | {"BHUMAN_HOME": str(desk.home)}
+        other = "3d9c1b52-94f0-4d5b-8d39-0d3c8c1c7f10"
+        local = desk.run("render", "people.csv", "--local", "-c", other, "--json", env=bare)
+        assert (local.code, local.rows["submitted"]) == (0, 1), local.err
+        assert local.document["output"] == str(desk.folder / "people.local.csv")
+        link = desk.column("url", "people.local.csv")[0]
+        assert link.startswith("file:///")
+        video = Path(link.removeprefix("file://"))
+        assert video.stat().st_size > 10_000
+        again = desk.run("render", "people.csv", "--local", "-c", other, "--json", env=bare)
+        assert (again.code, again.rows["submitted"], again.rows["reused"]) == (0, 0, 1)
+        assert len(studio.accepted()) == 1, "the other service heard nothing of it"
+        video.unlink()
+        anew = desk.run("render", "people.csv", "--local", "-c", other, "--json", env=bare)
+        assert (anew.code, anew.rows["submitted"]) == (0, 1), "what is gone from disk is rendered again"
