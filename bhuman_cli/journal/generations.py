@@ -46,7 +46,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimFacts:
-    """What decides whether an id belongs to its row. seen: what its record said, see reconcile; "" if not asked yet."""
+    """What decides whether an id belongs to its row.
+
+    seen: what its record said, see reconcile; "" if not asked yet. identity: of the row, assets included.
+    """
 
     claim_id: int
     place: int
@@ -55,6 +58,7 @@ class ClaimFacts:
     binding: str
     seen: str
     status: str
+    identity: bytes = b""
 
 
 def waiting(journal: Journal, run: Run, *, after: int = 0) -> list[Waiting]:
@@ -99,7 +103,7 @@ def chunk_facts(journal: Journal, chunk_id: int) -> list[ClaimFacts]:
         ClaimFacts(
             claim_id=found["claim_id"], place=found["place"], text_key=found["text_key"],
             generation_id=GenerationId(found["generation_id"]) if found["generation_id"] else None,
-            binding=found["binding"] or "", seen=found["seen"] or "", status=found["status"],
+            binding=found["binding"] or "", seen=found["seen"] or "", status=found["status"], identity=found["identity"],
         )
         for found in journal.query(
             "SELECT * FROM claim WHERE chunk_id = ? AND (live = 1 OR generation_id IS NOT NULL) ORDER BY place",

@@ -191,12 +191,15 @@ def match_exactly(
     """Bind candidates from a list to the unbound rows of doubtful requests: chunk → place → id.
 
     Only where every group of equal texts has exactly as many candidates as unbound rows over all these requests, so
-    that somebody else's video of the same text is never taken.
+    that somebody else's video of the same text is never taken; and only where those rows do not differ in what a
+    record leaves out, their assets.
     """
     wanted: dict[bytes, list[tuple[int, int]]] = {}
+    identities: dict[bytes, set[bytes]] = {}
     for chunk, facts in unbound.items():
         for fact in facts:
             wanted.setdefault(fact.text_key, []).append((chunk, fact.place))
+            identities.setdefault(fact.text_key, set()).add(fact.identity)
     offered: dict[bytes, list[GenerationId]] = {}
     for record in {record.generation_id: record for record in records}.values():
         if record.text_key in wanted and record.text_key is not None:
@@ -204,7 +207,7 @@ def match_exactly(
     pairs: dict[int, dict[int, GenerationId]] = {}
     for chunk, facts in unbound.items():
         keys = {fact.text_key for fact in facts}
-        if all(len(offered.get(key, [])) == len(wanted[key]) for key in keys):
+        if all(len(offered.get(key, [])) == len(wanted[key]) and len(identities[key]) == 1 for key in keys):
             for fact in facts:
                 pairs.setdefault(chunk, {})[fact.place] = offered[fact.text_key].pop()
                 wanted[fact.text_key].remove((chunk, fact.place))

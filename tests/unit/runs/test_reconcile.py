@@ -234,3 +234,12 @@ def test_a_candidate_listed_twice_is_one_and_one_without_text_is_none() -> None:
     unbound = {1: facts("-", "-", texts=("a", "a"))}
     assert reconcile.match_exactly(unbound, [record(1, "a"), record(1, "a")]) == {}
     assert reconcile.match_exactly({1: facts("-", texts=("a",))}, [record(1), record(2, "a")]) == {1: {0: "id2"}}
+
+
+def test_rows_that_differ_only_in_their_assets_are_never_told_apart_by_text() -> None:
+    def doubtful(identity: bytes) -> list[ClaimFacts]:
+        return [dataclasses.replace(facts("-", texts=("Ada",))[0], identity=identity)]
+
+    offered = [record(1, "Ada"), record(2, "Ada")]
+    assert reconcile.match_exactly({1: doubtful(b"red"), 2: doubtful(b"blue")}, offered) == {}
+    assert set(reconcile.match_exactly({1: doubtful(b"red"), 2: doubtful(b"red")}, offered)) == {1, 2}
