@@ -84,8 +84,7 @@ class Polling:
                 continue
             if known is not None:
                 self._unname(known)
-            else:
-                self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)
+            self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)
             self._waiting[item.claim_id] = item
             self._by_id[item.generation_id] = item.claim_id
 
@@ -179,8 +178,7 @@ class Polling:
                 self._schedule.failed(claim, now)
                 continue
             self.good_at_s = now
-            item = self._waiting.get(claim)
-            if record is None or item is None or item.generation_id != record.id:
+            if record is None or not self._is_of(claim, record):
                 # Nothing is known yet, or the row was bound to another id while this question was in flight.
                 self._schedule.answered(claim, now, finished=False)
             else:
@@ -188,11 +186,20 @@ class Polling:
         if records:
             ended = self._write(records)
             asked = {claim for claim, _ in records}
+            # A video that is finished is not asked again, even while it is open whose it is: the others will tell.
+            final = ended | {claim for claim, record in records if record.is_final and self._is_of(claim, record)}
             for claim in asked:
-                self._schedule.answered(claim, now, finished=claim in ended)
+                self._schedule.answered(claim, now, finished=claim in final)
+            if final:
+                self.last_end_s = now
             for claim in ended - asked:
                 self._schedule.drop(claim, now)
             self._forget(ended)
+
+    def _is_of(self, claim: int, record: Generation) -> bool:
+        """Say whether the record is that of the id to which the row is bound now."""
+        item = self._waiting.get(claim)
+        return item is not None and item.generation_id == record.id
 
     def _ask_list(self) -> float:
         """Read some of the list; return when to go on."""

@@ -17,6 +17,7 @@ from bhuman_cli.journal import chunks, generations, history
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.history import Adopted
 from bhuman_cli.runs import identity, learn, settle, sweep
+from bhuman_cli.runs.effects import Stop
 from bhuman_cli.runs.learn import Learning
 from bhuman_cli.runs.poll import Polling
 from bhuman_cli.runs.sweep import Sweep
@@ -240,6 +241,78 @@ def test_what_the_records_of_a_request_say_together(bench: Bench, change: Change
         assert statuses(bench, run) == [expected] * 3
         assert {row["message"] for row in rows(bench, run)} == {words} or words in rows(bench, run)[0]["message"]
     assert polling.remaining == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: {**record, "text": ["<odd>", *record["text"]]},
+        lambda record: {**record, "text": ["<odd>", *record["text"]], "row_index": None},
+        lambda record: {**record, "text": None, "row_index": record["row_index"] + 1},
+    ],
+)
+def test_videos_whose_row_only_the_whole_request_can_tell_do_not_hold_up_the_others(
+    bench: Bench, change: Change
+) -> None:
+    """What is finished moves the front on, though it is not known yet whose it is."""
+    run = accepted(bench, *(f"person {at}" for at in range(150)))
+    bench.service.change = change
+    polling = waiting(bench, run)
+    wait_out(bench, polling, most_s=600)
+    assert set(statuses(bench, run)) == {"succeeded"}
+    assert bench.service.polls == 150
+    assert_links_are_right(bench, run)
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_a_row_that_was_bound_anew_is_asked_about_its_own_video(bench: Bench, first: int) -> None:
+    """One video is finished early, beside the wrong row; the row's own one takes longer."""
+    run = accepted(bench, *(f"person {at}" for at in range(4)), order=lambda ids: ids[1:] + ids[:1])
+
+    def change(record: dict[str, Any]) -> dict[str, Any] | None:
+        is_done = record["text"] == [f"person {first}"] or bench.clock.monotonic_s() > 300
+        return record if is_done else UNFINISHED(record)
+
+    bench.service.change = change
+    wait_out(bench, waiting(bench, run))
+    assert statuses(bench, run) == ["succeeded"] * 4
+    assert_links_are_right(bench, run)
+
+
+def test_a_finished_video_whose_row_turns_out_to_be_another_is_replaced_in_the_queue(bench: Bench) -> None:
+    """Its record says nothing at first; when the others prove another order, its row waits for another video."""
+    run = accepted(bench, *(f"person {at}" for at in range(3)), order=lambda ids: ids[1:] + ids[:1])
+    spoken: list[bool] = []
+
+    def change(record: dict[str, Any]) -> dict[str, Any] | None:
+        late = bench.clock.monotonic_s() > 300
+        if record["text"] == ["person 1"]:
+            return record if spoken else {**record, "text": ["<odd>"], "row_index": None}
+        if record["text"] == ["person 2"] and bench.clock.monotonic_s() > 100:
+            spoken.append(True)
+        silent = {**record, "text": ["<odd>"], "row_index": None}
+        return record if late else UNFINISHED(record if spoken else silent)
+
+    bench.service.change = change
+    wait_out(bench, waiting(bench, run))
+    assert statuses(bench, run) == ["succeeded"] * 3
+    assert_links_are_right(bench, run)
+
+
+def test_a_restart_knows_again_what_only_the_whole_request_can_tell(bench: Bench) -> None:
+    run = accepted(bench, *(f"person {at}" for at in range(40)))
+
+    def change(record: dict[str, Any]) -> dict[str, Any]:
+        odd = {**record, "text": ["<odd>"], "row_index": None}
+        return odd if record["row_index"] < 20 or bench.clock.monotonic_s() > 500 else UNFINISHED(odd) or odd
+
+    bench.service.change = change
+    bench.effects.stop.press(130)
+    wait_out(bench, waiting(bench, run), most_s=60)
+    bench.effects.stop = Stop()
+    wait_out(bench, waiting(bench, run), most_s=400)
+    wait_out(bench, waiting(bench, run), most_s=3_000)
+    assert set(statuses(bench, run)) == {"succeeded"}
 
 
 def test_exchanged_ids_without_text_never_show_the_wrong_link(bench: Bench) -> None:
