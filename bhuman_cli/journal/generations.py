@@ -103,7 +103,8 @@ def chunk_facts(journal: Journal, chunk_id: int) -> list[ClaimFacts]:
         ClaimFacts(
             claim_id=found["claim_id"], place=found["place"], text_key=found["text_key"],
             generation_id=GenerationId(found["generation_id"]) if found["generation_id"] else None,
-            binding=found["binding"] or "", seen=found["seen"] or "", status=found["status"], identity=found["identity"],
+            binding=found["binding"] or "", seen=found["seen"] or "",
+            status=found["status"], identity=found["identity"],
         )
         for found in journal.query(
             "SELECT * FROM claim WHERE chunk_id = ? AND (live = 1 OR generation_id IS NOT NULL) ORDER BY place",

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash import copies, histories, kills, mutants
@@ -26,33 +27,45 @@ BASES: tuple[tuple[str, Case], ...] = (
 )
 
 
-def singles(base: Case, *, second: bool, stride: int) -> Iterator[Told]:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Every so many of the histories; the first is number one."""
+
+    first: int
+    step: int
+
+    def takes(self, number: int) -> bool:
+        """Say whether a history is among them."""
+        return number % self.step == self.first % self.step
+
+
+def singles(base: Case, share: Share, *, second: bool) -> Iterator[Told]:
     """Run every outcome with kills at every effect, and a second kill in recovery."""
     for outcome in OUTCOMES:
         case = histories.with_outcomes(base, outcome)
-        yield from histories.with_kills(case, second=second, stride=stride)
+        yield from histories.with_kills(case, second=second, stride=17, takes=share.takes)
 
 
-def twos(stride: int) -> Iterator[Told]:
+def twos(share: Share) -> Iterator[Told]:
     """Run every pair of outcomes with one kill at every effect."""
     for one in OUTCOMES:
         for two in OUTCOMES:
-            yield from histories.with_kills(Case(outcomes=(one, two)), second=False, stride=stride)
+            yield from histories.with_kills(Case(outcomes=(one, two)), second=False, stride=60, takes=share.takes)
 
 
-def everything(seeds: int) -> Iterator[Score]:
+def everything(share: Share, seeds: int) -> Iterator[Score]:
     """Run all there is, a table row at a time."""
     for label, base in BASES:
         second = label in {"one answer, then resume", "one answer, then render"}
-        yield histories.score(f"{label}{', two kills' if second else ''}", singles(base, second=second, stride=17))
-    yield histories.score("two answers, a kill at every effect", twos(stride=60))
+        yield histories.score(f"{label}{', two kills' if second else ''}", singles(base, share, second=second))
+    yield histories.score("two answers, a kill at every effect", twos(share))
     yield copies.score("two copies, the lock works", seeds=range(seeds), locks=True)
     yield copies.score("two copies, the lock is broken", seeds=range(seeds), locks=False)
 
 
 def quickly() -> Iterator[Score]:
     """Run one kill at every effect, and some copies."""
-    yield histories.score(BASES[0][0], singles(BASES[0][1], second=False, stride=17))
+    yield histories.score(BASES[0][0], singles(BASES[0][1], Share(1, 1), second=False))
     yield copies.score("two copies, the lock is broken", seeds=range(200), locks=False)
 
 
@@ -61,11 +74,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every history (takes long)")
     parser.add_argument("--kills", type=int, default=0, metavar="N", help="histories of real SIGKILLs")
+    parser.add_argument(
+        "--share", default="1/1", metavar="I/N", help="of the histories with --all, every Nth from I on"
+    )
     parser.add_argument("--seeds", type=int, default=10_000, metavar="N", help="interleavings of two copies each")
     asked = parser.parse_args()
     broken = total = 0
     print(histories.HEAD)
-    for score in everything(asked.seeds) if asked.all else quickly():
+    share = Share(*(int(part) for part in asked.share.split("/")))
+    for score in everything(share, asked.seeds) if asked.all else quickly():
         print(score.line(), flush=True)
         total += score.histories
         broken += sum(score.broken.values())

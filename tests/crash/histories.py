@@ -7,7 +7,7 @@ import os
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.support import money_judge
@@ -165,18 +165,26 @@ def quick_kills(told: Told, *, stride: int, life: int = 0) -> list[int]:
     return [at for at in range(1, len(labels) + 1) if at <= judged or at % stride == 0]
 
 
-def with_kills(case: Case, *, second: bool, stride: int = 1) -> Iterator[Told]:
+def with_kills(
+    case: Case, *, second: bool, stride: int = 1, takes: Callable[[int], bool] = lambda _: True
+) -> Iterator[Told]:
     """Run a case unharmed, then killed at every effect, and at every effect of the life after that.
 
-    stride: of the effects that only wait for videos, every so many.
+    stride: of the effects that only wait for videos, every so many. takes: which of the histories by their number;
+    those from which others follow are run all the same.
     """
     unharmed = run(case)
     yield unharmed
+    number = 0
     for one in quick_kills(unharmed, stride=stride):
+        number += 1
+        if not second and not takes(number):
+            continue
         once = run(killed(case, one))
         yield once
-        if second and len(once.labels) > 1:
-            for two in quick_kills(once, stride=stride, life=1):
+        for two in quick_kills(once, stride=stride, life=1) if second else ():
+            number += 1
+            if takes(number):
                 yield run(killed(case, one, two))
 
 

@@ -123,7 +123,8 @@ def _finish(desk: Desk, rng: random.Random, told: Fallen) -> None:
     final = desk.run(*_render())
     states = set(desk.column("status"))
     expected = IN_DOUBT if "in_doubt" in states else 0
-    if final.code != expected or states - {"succeeded", "in_doubt"}:
+    allowed = {"succeeded", "in_doubt", "pending"} if expected else {"succeeded"}  # two doubts hold the rest back
+    if final.code != expected or states - allowed:
         told.broken.append(f"exit code {final.code} with {sorted(states)}")
 
 
@@ -149,11 +150,15 @@ def _judge(studio: StudioUnderTest, desk: Desk, table: list[tuple[str, str]], to
             told.broken.append(f"secret in {path.name}")
 
 
-def many(folder: Path, numbers: range, *, at_once: int = 3) -> list[Fallen]:
-    """Run many histories, a few at once."""
+def many(folder: Path, kills: int, *, at_once: int = 3) -> list[Fallen]:
+    """Run histories, a few at once, until there were so many kills."""
+    found: list[Fallen] = []
     with serving(folder) as studio, ThreadPoolExecutor(at_once) as pool:
         usual_s = measure(studio, folder / "measure")
-        return list(pool.map(lambda number: fall(studio, folder, number, usual_s * 1.2), numbers))
+        while (left := kills - sum(one.kills for one in found)) > 0 and len(found) < 3 * kills:
+            numbers = range(len(found), len(found) + max(2, left * 3 // 4))
+            found += pool.map(lambda number: fall(studio, folder, number, usual_s * 1.2), numbers)
+    return found
 
 
 def line(found: list[Fallen], seconds: float) -> str:
