@@ -33,7 +33,7 @@ def adopt(journal: Journal, run: Run, unknown: list[str], client: Client, consol
     Only the record's own `text` is believed, never the place in the results file.
     """
     from bhuman_cli.api import wire
-    from bhuman_cli.runs import identity
+    from bhuman_cli.runs import identity, settle
 
     items: list[Adopted] = []
     for generation_id in unknown:
@@ -41,12 +41,13 @@ def adopt(journal: Journal, run: Run, unknown: list[str], client: Client, consol
             record = client.generation(generation_id)
         except (errors.ApiError, errors.ServiceDown, wire.WireError):
             continue
-        if record is None or record.text is None:
+        if record is None or record.text is None or settle.is_foreign(record, run.target):
             continue
         key = identity.text_key(record.text)
-        row = journal.one("SELECT identity FROM row WHERE run_no = ? AND text_key = ? LIMIT 1", (run.run_no, key))
-        if row is not None:
-            items.append(Adopted(identity=row["identity"], text_key=key, generation=record))
+        asked = "SELECT DISTINCT identity FROM row WHERE run_no = ? AND text_key = ?"
+        rows = list(journal.query(asked, (run.run_no, key)))
+        if len(rows) == 1:  # rows with equal values but other assets can't be told apart by their text
+            items.append(Adopted(identity=rows[0]["identity"], text_key=key, generation=record))
     adopted = history.adopt(journal, run, items)
     console.say(f"{adopted:,} of {len(unknown):,} unknown ids were taken over")
     return len(unknown) - len(items)

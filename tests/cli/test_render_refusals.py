@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,9 +179,29 @@ def test_a_lost_journal_is_noticed_and_can_be_rebuilt_from_the_results(desk: Des
     assert {row["id"] for row in desk.results()} == {item["id"] for item in service.accepted}
     assert len(service.accepted) == 4
     third = {"BHUMAN_HOME": str(desk.folder / "third-home")}
-    service.shape = lambda record: {**record, "text": ["somebody", "else"]}
-    unproven = desk.render("people.csv", "--adopt", "--json", env=third)
-    assert (unproven.code, unproven.error["code"], len(service.accepted)) == (7, "unknown_results", 4)
+    odd: list[dict[str, Any]] = [{"text": ["somebody", "else"]}, {"text": None}, {"campaign_id": "another"}]
+    for changed in odd:
+        service.shape = _changing(changed)
+        unproven = desk.render("people.csv", "--adopt", "--json", env=third)
+        assert (unproven.code, unproven.error["code"]) == (7, "unknown_results"), changed
+    assert len(service.accepted) == 4
+
+
+def _changing(changed: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda record: {**record, **changed}
+
+
+def test_what_can_not_be_told_apart_is_not_adopted(desk: Desk, service: PlainService) -> None:
+    """Two rows with equal values and other assets: the record does not say which of them it was rendered for."""
+    backgrounds = [{"start": 0, "end": -1, "kind": "link", "config": {"mode": "basic"}}]
+    (desk.folder / "bg.json").write_text(json.dumps(backgrounds))
+    people = [("Ada", f"https://{site}.example/x.png") for site in ("one", "two")]
+    desk.table("people.csv", people, header=("first_name", "site"))
+    with_assets = ("people.csv", "--asset", "site", "--backgrounds", "bg.json", "--json")
+    assert desk.render(*with_assets).code == 0
+    other = {"BHUMAN_HOME": str(desk.folder / "other-home")}
+    adopted = desk.render(*with_assets, "--adopt", env=other)
+    assert (adopted.code, adopted.error["code"], len(service.accepted)) == (7, "unknown_results", 2)
 
 
 def test_another_process_holds_the_target(desk: Desk, service: PlainService) -> None:
