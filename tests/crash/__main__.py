@@ -73,7 +73,7 @@ def main() -> int:
     """Run what was asked for; 1 if any promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every history (takes long)")
-    parser.add_argument("--kills", type=int, default=0, metavar="N", help="histories of real SIGKILLs")
+    parser.add_argument("--kills", type=int, default=0, metavar="N", help="real SIGKILLs of the command")
     parser.add_argument(
         "--share", default="1/1", metavar="I/N", help="of the histories with --all, every Nth from I on"
     )
@@ -92,7 +92,7 @@ def main() -> int:
     if asked.kills:
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            found = kills.many(Path(folder), range(asked.kills))
+            found = kills.many(Path(folder), asked.kills)
         broken += sum(len(one.broken) for one in found)
         print("\n" + kills.line(found, time.monotonic() - started))
     return int(broken > 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -122,7 +122,7 @@ def test_a_failed_render_is_retried_once_by_two_runs_that_share_it() -> None:
     row = (("fay", "Blue"),)
     client = histories.build(Case(outcomes=(), table=row * 2))
     client.oracle.manner.fails = frozenset({"fay"})
-    lives = (
+    lives: tuple[tuple[str, Callable[[], None]], ...] = (
         ("ok", lambda: client.render("life", row, path="/a.csv")),
         ("429_long", lambda: client.render("life", row, path="/b.csv", retry=True)),
         ("ok", lambda: client.render("life", row, path="/a.csv", retry=True)),
