@@ -82,12 +82,15 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         return _dry(job) if values.get("dry_run") else _real(job)
     except errors.BhumanError as error:
         console.log(f"error: {error.message}")
-        raise
+        if not console.json_mode:
+            raise
+        console.error(error)  # `json` may stand in the project file, which the error boundary does not read
+        return int(error.exit_code)
 
 
 def _job(source: Path | None, values: settings.Settings, console: Console) -> Job:
     home = settings.home(os.environ)
-    target = _target(values, needs_one=not values.get("dry_run"))
+    target = _target(values, source, needs_one=not values.get("dry_run"))
     intake = intakes.open_for(source, values, home, target)
     for notice in intake.notices:
         console.say(notice)
@@ -104,7 +107,7 @@ def _job(source: Path | None, values: settings.Settings, console: Console) -> Jo
     )
 
 
-def _target(values: settings.Settings, *, needs_one: bool) -> Target:
+def _target(values: settings.Settings, source: Path | None, *, needs_one: bool) -> Target:
     instance = values.get("instance")
     text = instance or values.get("campaign")
     kind = TargetKind.INSTANCE if instance else TargetKind.CAMPAIGN
@@ -118,7 +121,9 @@ def _target(values: settings.Settings, *, needs_one: bool) -> Target:
             "no campaign is named: --campaign, BHUMAN_CAMPAIGN_ID, or `campaign` in the project file",
             hint="--local",
         )
-    return Target(service=service, kind=kind, api_id=ids.parse(text).uuid if text else domain.NO_TARGET)
+    api_id = ids.parse(text).uuid if text else domain.NO_TARGET
+    own = runtime.template_beside(source) if values.get("local") else None
+    return Target(service=service, kind=kind, api_id=runtime.id_with_template(api_id, own) if own else api_id)
 
 
 def _new_run(job: Job) -> NewRun:

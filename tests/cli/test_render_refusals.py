@@ -254,6 +254,9 @@ def test_a_project_file_may_carry_a_cron_line_but_no_secrets(desk: Desk, service
     assert [body["variables"] for body in service.bodies] == [["first", "plan"]] * 2
     assert service.texts() == [[f"Name{at}", "Gold"] for at in range(3)]
     assert list(desk.results("out/done.csv")[0])[:3] == ["first_name", "company", "row_index"]
+    settings.write_text('json = true\nonly = ["nobody"]\n')
+    as_json = desk.render("people.csv")
+    assert (as_json.code, as_json.error["code"], as_json.out) == (2, "usage", "")
     for forbidden in (
         "yes = true",
         "again = true",
