@@ -65,7 +65,7 @@ def download(  # noqa: PLR0913 - one parameter is one option
             "--name",
             metavar="TEMPLATE",
             help="File names from row fields.",
-            show_default="{row_index:04d}-{FIRST COLUMN}",
+            show_default="{row_index:04d}-{FIRST VARIABLE}",
         ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Files at once.")] = 8,

@@ -54,9 +54,7 @@ def export(  # noqa: PLR0913 - one parameter is one option
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(
-            "--by", metavar="COLUMN", help="Count rows by this column and by status instead."
-        ),
+        typer.Option("--by", metavar="COLUMN", help="Count rows by this column and by status instead."),
     ] = None,
     bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is not a results file.")] = False,

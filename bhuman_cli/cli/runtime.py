@@ -6,10 +6,13 @@ Used by every command that sends or waits: render, resume, trigger.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import sys
 import tempfile
+import tomllib
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -127,6 +130,23 @@ def template_beside(input_path: Path | None) -> Path | None:
     folder = input_path.parent if input_path is not None else Path.cwd()
     found = folder / "bhuman-template.toml"
     return found if found.is_file() else None
+
+
+def id_with_template(api_id: str, template: Path) -> str:
+    """Return an id that stands for the target as this template shows it: what an edited one shows was not rendered yet.
+
+    Raises:
+        UsageError: the template can't be read.
+    """
+    try:
+        words = template.read_bytes()
+    except OSError as error:
+        raise errors.UsageError(f"{template}: can't be read: {error.strerror or 'unreadable'}") from None
+    seen = hashlib.sha256(words)
+    with contextlib.suppress(OSError, ValueError, TypeError):  # what is wrong in it is said by who loads it
+        video = (template.parent / tomllib.loads(words.decode())["video"]).stat()
+        seen.update(f"{video.st_size} {video.st_mtime_ns}".encode())
+    return str(uuid.uuid5(uuid.UUID(api_id), seen.hexdigest()))
 
 
 def open_journal(home: settings.Home) -> Journal:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID
+from tests.support import small_template
 from tests.support.desk import Desk
 from tests.support.studio import RunningStudio, running_studio
 
@@ -125,3 +126,23 @@ def test_local_rendering_needs_no_account_and_keeps_its_own_books(tmp_path: Path
         video.unlink()
         anew = desk.run("render", "people.csv", "--local", "-c", other, "--json", env=bare)
         assert (anew.code, anew.rows["submitted"]) == (0, 1), "what is gone from disk is rendered again"
+
+
+def test_an_edited_template_is_rendered_anew_and_an_old_one_is_remembered(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "http://127.0.0.1:9")
+    bare: dict[str, str | None] = dict.fromkeys(desk.env, None) | {"BHUMAN_HOME": str(desk.home)}
+    desk.table("people.csv", [("Ada",)], header=("first_name",))
+    template = small_template.write(tmp_path).rename(tmp_path / "bhuman-template.toml")
+
+    def planned() -> tuple[int, int]:
+        plan = desk.run("render", "people.csv", "--local", "--dry-run", "--json", env=bare).document["plan"]
+        return plan["new"], plan["reused"]
+
+    assert desk.run("render", "people.csv", "--local", env=bare).code == 0
+    assert planned() == (0, 1)
+    template.write_text(small_template.TEMPLATE.replace("Hi ", "Hello "))
+    assert planned() == (1, 0)
+    template.write_text(small_template.TEMPLATE)
+    assert planned() == (0, 1)
+    template.unlink()
+    assert planned() == (1, 0), "the built-in presenter is another video"
