@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bhuman_cli import credentials, domain, errors, ids, settings
 from bhuman_cli.cli import adopting, finish, intakes, problems, runtime, spend
 from bhuman_cli.cli.console import Console
-from bhuman_cli.domain import RenderSpec, Target, TargetKind
+from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
 from bhuman_cli.journal import drafts
 from bhuman_cli.journal.drafts import NewRun
 from bhuman_cli.journal.store import Journal
@@ -224,6 +224,15 @@ def _real(job: Job) -> int:
         return finish.carry_out(_settings_of(job), journal, confirmed, link)
 
 
+def _rows(job: Job) -> Iterator[Row]:
+    if not job.is_local:
+        return job.intake.rows()
+    runtime.require_studio()
+    from bhuman_cli.cli import lettering
+
+    return lettering.watched(job.intake.rows(), job.console)
+
+
 def _prepared(job: Job, journal: Journal) -> Prepared:
     """Read, check and plan; stop if the table did not pass."""
     from bhuman_cli.table import writer
@@ -232,7 +241,7 @@ def _prepared(job: Job, journal: Journal) -> Prepared:
     prepared = runner.prepare(
         journal,
         _new_run(job),
-        job.intake.rows(),
+        _rows(job),
         places=runtime.rescue_places(job.home, job.output),
         is_gone=runtime.is_gone if job.is_local else None,
     )
