@@ -121,21 +121,24 @@ def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -
     before = journal.one("SELECT * FROM claim WHERE claim_id = ?", (claim_id,))
     if before is None or before["generation_id"] != generation.id:
         return  # bound anew meanwhile
-    status = before["status"]
+    status, message = before["status"], before["message"]
     if not before["ended_at"] and domain.status_rank(generation.status) >= domain.status_rank(status):
+        # What was said on the way ("waiting for a worker") does not outlive it; a person's word does.
+        is_over = generation.status != status and before["seen"] != "person"
+        message = generation.message or ("" if is_over else message)
         status = generation.status
     journal.execute(
         "UPDATE claim SET status = :status, seen = :seen, url = coalesce(nullif(:url, ''), url),"
         " share_url = coalesce(nullif(:share_url, ''), share_url),"
         " thumbnail = coalesce(nullif(:thumbnail, ''), thumbnail), gif = coalesce(nullif(:gif, ''), gif),"
         " whatsapp_video_url = coalesce(nullif(:whatsapp, ''), whatsapp_video_url),"
-        " message = coalesce(nullif(:message, ''), message),"
+        " message = :message,"
         " execution_name = coalesce(nullif(:execution, ''), execution_name),"
         " generated_at = coalesce(nullif(:generated_at, ''), generated_at) WHERE claim_id = :claim",
         {
             "status": status, "seen": seen, "claim": claim_id, "url": generation.url,
             "share_url": generation.share_url, "thumbnail": generation.thumbnail, "gif": generation.gif,
-            "whatsapp": generation.whatsapp_video_url, "message": generation.message,
+            "whatsapp": generation.whatsapp_video_url, "message": message,
             "execution": generation.execution_name, "generated_at": generation.generated_at,
         },
     )  # fmt: skip

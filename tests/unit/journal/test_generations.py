@@ -67,6 +67,20 @@ def test_what_is_final_stays_final_but_late_links_are_added(journal: Journal) ->
     assert (fields["url"], fields["gif"]) == ("https://x.example/1.mp4", "https://x.example/1.gif")
 
 
+def test_what_was_said_on_the_way_does_not_outlive_it(journal: Journal) -> None:
+    sent = Sent(journal, "Ada")
+    sent.learn(0, "processing", message="waiting for a worker")
+    sent.learn(0, "processing")
+    assert sent.fields()["message"] == "waiting for a worker"
+    sent.learn(0, "queued", message="out of order")
+    assert sent.fields()["message"] == "waiting for a worker"
+    sent.learn(0, "succeeded", url="https://x.example/1.mp4")
+    sent.judge(0, Binding.CONFIRMED)
+    assert sent.fields()["message"] == ""
+    sent.learn(0, "failed", message="too late")
+    assert (sent.fields()["status"], sent.fields()["message"]) == ("succeeded", "")
+
+
 def test_success_without_a_url_is_not_the_end(journal: Journal) -> None:
     sent = Sent(journal, "Ada")
     sent.learn(0, "succeeded")
