@@ -235,6 +235,12 @@ def finished_urls(journal: Journal, target_id: int) -> list[tuple[int, str]]:
     ]
 
 
+def has_accepted(journal: Journal, run: Run) -> bool:
+    """Say whether the service ever took a row of this run."""
+    asked = "SELECT 1 FROM claim WHERE run_no = ? AND generation_id IS NOT NULL LIMIT 1"
+    return journal.one(asked, (run.run_no,)) is not None
+
+
 def generation_ids(journal: Journal, run: Run) -> list[str]:
     """Return the ids of the generations that a run paid for."""
     found = journal.query(

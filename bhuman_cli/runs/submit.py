@@ -12,7 +12,7 @@ from typing import Final
 
 from bhuman_cli import errors
 from bhuman_cli.api.sent import Came, NotSent
-from bhuman_cli.journal import chunks
+from bhuman_cli.journal import chunks, history
 from bhuman_cli.journal.chunks import Answer, Candidate, Chunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.runs import judge, request, settle
@@ -183,7 +183,9 @@ class Sending:
         self._refusal = normal
 
     def _is_hopeless(self) -> bool:
-        return self.accepted == 0 and self._refusals >= SAME_REFUSALS
+        if self.accepted or self._refusals < SAME_REFUSALS:
+            return False
+        return not history.has_accepted(self.effects.journal, self.run)  # by an earlier command, either
 
 
 def keep(effects: Effects, chunk: Chunk, came: Came, answer: Answer) -> None:

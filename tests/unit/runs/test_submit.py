@@ -271,6 +271,15 @@ def test_another_reason_or_one_accepted_request_starts_the_count_anew(bench: Ben
     assert sender.ending is Ending.SENT, "the campaign is right: every bad row is found"
 
 
+def test_what_an_earlier_command_had_accepted_counts_for_its_run(bench: Bench) -> None:
+    run, sender = started(bench, 30, chunk_size=1)
+    sender.step()
+    bench.service.always = refusing("person")
+    resumed = sending(bench, run, 1)
+    to_the_end(bench, resumed)
+    assert (resumed.ending, statuses(bench, run).count("rejected")) == (Ending.SENT, 29)
+
+
 # Stopping, and others at work.
 
 
