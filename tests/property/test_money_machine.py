@@ -128,7 +128,7 @@ class MoneyMachine(RuleBasedStateMachine):
     @rule(is_away=st.booleans())
     def service_goes_or_comes(self, is_away: bool) -> None:
         self.oracle.manner.is_away = is_away
-        self.client.timeout_s = 20.0 if is_away else 600.0
+        self.client.timeout_s = 20.0 if is_away else 130.0
 
     @rule()
     def a_colleague_orders_the_same(self) -> None:

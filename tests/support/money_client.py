@@ -53,7 +53,7 @@ class Client:
     oracle: Oracle
     chunk_size: int = 2
     waits: bool = True
-    timeout_s: float = 600.0
+    timeout_s: float = 130.0
     last: Outcome | None = None
     refused: str = ""
     stop: Stop = field(default_factory=Stop)
