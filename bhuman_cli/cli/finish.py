@@ -180,11 +180,15 @@ def document(run: Run, outcome: Outcome) -> dict[str, Any]:
 def dry(
     console: Console, journal: Journal, run: Run, plan: spend.Plan, problem: errors.BhumanError | None, *, is_json: bool
 ) -> int:
-    """Say what a dry run found, and what a real one would stop at; return the exit code."""
+    """Say what a dry run found; return the exit code.
+
+    Raises:
+        BhumanError: what a real run would stop at.
+    """
     code = problem.exit_code if problem is not None else ExitCode.OK
     if not is_json:
         if problem is not None:
-            console.error(problem)
+            raise problem
         return int(code)
     tally = generations.tally(journal, run)
     waiting = ("queued", "preparing", "processing", "pending")
@@ -207,7 +211,7 @@ def dry(
         }
     )
     if problem is not None:
-        console.error(problem)
+        raise problem
     return int(code)
 
 

@@ -23,7 +23,8 @@ def is_command(hint: str) -> bool:
 def whole(hint: str, argv: Sequence[str]) -> str:
     """Return a hint that is an option (`--max-rows 37`) as the command that was typed, with it; others unchanged.
 
-    An option that was given already is given its new value, the most similar one where it was given several times.
+    An option that was given already is given its new value, the most similar one where it was given several times;
+    "" if that is what was typed.
     """
     name, *value = _option(hint)
     if not name or not argv:
@@ -35,7 +36,7 @@ def whole(hint: str, argv: Sequence[str]) -> str:
     nearest = max(given, key=lambda place: difflib.SequenceMatcher(None, _value(words, place), value[0]).ratio())
     width = 1 if "=" in words[nearest] and words[nearest].startswith("--") else 2
     words[nearest : nearest + width] = [name, *value]
-    return shlex.join(["bhuman", *words])
+    return shlex.join(["bhuman", *words]) if words != list(argv) else ""
 
 
 def _option(hint: str) -> list[str]:

@@ -32,3 +32,12 @@ def test_a_plan_without_a_target_names_none(desk: Desk) -> None:
     assert (ended.code, ended.document["target"]) == (0, {"campaign_id": None})
     assert "not named yet" in ended.err
     assert "00000000" not in ended.out + ended.err
+
+
+def test_what_helps_a_dry_run_is_the_command_typed_with_an_option(desk: Desk) -> None:
+    desk.table("people.csv", [("Ada", ""), ("Bob", "Acme")])
+    for words in ([], ["--json"]):
+        ended = desk.run("render", "people.csv", "--dry-run", *words)
+        typed = " ".join(["bhuman render people.csv --dry-run", *words])
+        assert ended.code == 3
+        assert f"{typed} --on-invalid skip" in ended.err

@@ -19,6 +19,7 @@ from bhuman_cli.cli import hints
             ["render", "a.csv", "-m", "company=Firm", "-m", "first_name=Frist Name"],
             "bhuman render a.csv -m company=Firm --map 'first_name=First Name'",
         ),
+        ("--only a", ["render", "a.csv", "--only", "a", "--exclude", "a"], ""),
         ("bhuman login", ["render", "a.csv"], "bhuman login"),
         ("--force", [], "--force"),
         ("--sheet NAME", ["render", "a.xlsx"], "--sheet NAME"),
