@@ -9,6 +9,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.support import money_judge
 from tests.support.money_client import Client, Table
@@ -55,9 +56,9 @@ class Told:
     story: list[str] = field(default_factory=list)
 
 
-def build(case: Case, *, locks: bool = True) -> Client:
-    """Put a world together."""
-    world = World(locks=locks)
+def build(case: Case, *, locks: bool = True, folder: Path | None = None) -> Client:
+    """Put a world together; its journal is a real file where a folder is given."""
+    world = World(locks=locks, folder=folder)
     manner = Manner(
         speaks=case.speaks, lists=case.lists, lag_s=case.lag_s, calls_back=case.calls_back,
         has_colleague=case.has_colleague,
@@ -92,10 +93,10 @@ def _answer_is_durable(world: World, token: str) -> None:
             raise Violation("answer: something was written before the raw answer")
 
 
-def run(case: Case) -> Told:
+def run(case: Case, *, folder: Path | None = None) -> Told:
     """Live one history to its quiet end and judge it."""
     told = Told(case)
-    client = build(case)
+    client = build(case, folder=folder)
     world = client.world
     told.story = world.story
     try:

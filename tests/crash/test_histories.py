@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -96,10 +97,10 @@ def test_a_second_kill_in_recovery_changes_nothing() -> None:
     for outcomes in (("429", "lost_after"), ("short_ids", "500_after"), ("400", "429")):
         case = Case(outcomes=outcomes, after=("resume", "render"))
         unharmed = histories.run(case)
-        for one in histories.quick_kills(unharmed, stride=40)[::5]:
+        for one in histories.quick_kills(unharmed, stride=40)[::8]:
             once = histories.run(histories.killed(case, one))
             assert once.broken == ""
-            recovery = histories.quick_kills(once, stride=40, life=1)[::3] if len(once.counts) > 1 else []
+            recovery = histories.quick_kills(once, stride=40, life=1)[::5] if len(once.counts) > 1 else []
             for two in recovery:
                 told = histories.run(histories.killed(case, one, two))
                 assert told.broken == "", (outcomes, one, two, told.story)
@@ -140,3 +141,13 @@ def test_a_failed_render_is_retried_once_by_two_runs_that_share_it() -> None:
         with client.world.alive("life"):
             live()
     assert client.oracle.accepted()[row[0]] == 2
+
+
+@pytest.mark.parametrize("outcome", ["ok", "lost_after", "short_ids", "429"])
+def test_a_journal_in_a_real_file_goes_the_same_ways(tmp_path: Path, outcome: str) -> None:
+    """Most histories keep their journal in memory; here it is the file that is used for real."""
+    for at in range(5, 60, 9):
+        case = Case(outcomes=(outcome,), kills=(at,))
+        real = histories.run(case, folder=tmp_path / f"{outcome}{at}")
+        assert real.broken == ""
+        assert (real.labels, real.posts) == ((same := histories.run(case)).labels, same.posts)

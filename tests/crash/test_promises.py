@@ -214,3 +214,11 @@ def test_secrets_are_nowhere(desk: Desk, service: PlainService) -> None:
         path.read_bytes() for path in desk.folder.rglob("*") if path.is_file() and path.name != "journal.sqlite3"
     ]
     assert not any(plain_service.SECRET.encode() in place for place in places)
+
+
+def test_the_embedded_studio_is_one_service_whatever_its_port(desk: Desk) -> None:
+    desk.people(1)
+    first = desk.run("render", "people.csv", "--local", "--json", "--progress", "none")
+    assert (first.code, first.rows["submitted"]) == (0, 1)
+    again = desk.run("render", "people.csv", "--local", "--json", "--progress", "none")
+    assert (again.code, again.rows["submitted"], again.rows["reused"]) == (0, 0, 1)
