@@ -72,10 +72,12 @@ class BhumanError(Exception):
 
     message: the thing, the place, the rule; never a recipient's value, a key or a whole generation id.
     hint: a command that works when pasted, or empty.
+    is_for_programs: to be said as JSON, though the command line does not ask for it.
     """
 
     exit_code: ExitCode = ExitCode.BUG
     code: str = "error"
+    is_for_programs: bool = False
 
     def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
         super().__init__(message)

@@ -182,7 +182,7 @@ def _report(error: errors.BhumanError, argv: Sequence[str]) -> None:
     # The last net: whatever a library or a service put into its words, no key of the environment leaves with them.
     secrets = credentials.environment_secrets(os.environ)
     error.message, error.hint = credentials.mask(error.message, secrets), credentials.mask(error.hint, secrets)
-    console.Console(json_mode=_wants_json(argv)).error(error)
+    console.Console(json_mode=_wants_json(argv) or error.is_for_programs).error(error)
 
 
 def _usage(error: typer.TyperException, argv: Sequence[str]) -> int:

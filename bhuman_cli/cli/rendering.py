@@ -82,10 +82,8 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         return _dry(job) if values.get("dry_run") else _real(job)
     except errors.BhumanError as error:
         console.log(f"error: {error.message}")
-        if not console.json_mode:
-            raise
-        console.error(error)  # `json` may stand in the project file, which the error boundary does not read
-        return int(error.exit_code)
+        error.is_for_programs = console.json_mode  # `json` may stand in the project file
+        raise
 
 
 def _job(source: Path | None, values: settings.Settings, console: Console) -> Job:
