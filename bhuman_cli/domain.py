@@ -208,7 +208,7 @@ class ChunkState(StrEnum):
     REJECTED = "rejected"  # certainly not accepted
     SPLIT = "split"  # refused with 400; its halves took over its rows
     IN_DOUBT = "in_doubt"
-    RELEASED = "released"  # given back unsent, or freed by evidence or a person
+    RELEASED = "released"  # given back: unsent, put off (429, 401, 403), or freed by evidence or a person
 
 
 class Binding(StrEnum):

@@ -1,6 +1,6 @@
 """Owns the sending: one request in flight, intent on disk before it, its raw answer on disk before anybody reads it.
 
-**Money.** A request is sent again only from state `planned`, and only a verdict that is certain puts it back there.
+**Money.** A request is sent at most once. Its rows go into another one only after a verdict that is certain.
 """
 
 from __future__ import annotations
