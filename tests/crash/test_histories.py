@@ -9,6 +9,7 @@ import pytest
 
 from tests.crash import histories
 from tests.crash.histories import Case, Score, Told
+from tests.support import money_judge
 from tests.support.money_service import OUTCOMES
 
 # Kills while videos are only waited for can lose a GET, never money: every seventh is enough for the quick run.
@@ -151,3 +152,26 @@ def test_a_journal_in_a_real_file_goes_the_same_ways(tmp_path: Path, outcome: st
         real = histories.run(case, folder=tmp_path / f"{outcome}{at}")
         assert real.broken == ""
         assert (real.labels, real.posts) == ((same := histories.run(case)).labels, same.posts)
+
+
+@pytest.mark.parametrize("outcome", ["ok", "lost_after", "429"])
+def test_paying_again_on_purpose_pays_once_more_however_often_it_is_killed(outcome: str) -> None:
+    at = 0
+    while True:
+        at += 3
+        client = histories.build(Case(outcomes=(), table=(*histories.DISTINCT, *histories.DISTINCT)))
+        with client.world.alive("first"):
+            client.render("first", histories.DISTINCT)
+        client.oracle.outcomes = [outcome]
+        with client.world.alive("again", at) as life:
+            client.render("again", histories.DISTINCT, again=True)
+        for name in ("second", "third"):
+            with client.world.alive(name):
+                client.resume(name)
+        with client.world.alive("plain"):
+            client.render("plain", histories.DISTINCT)
+        money_judge.check(client.world, client.oracle)
+        assert max(client.oracle.accepted().values()) <= 2
+        if life.count < at:
+            break
+    assert min(client.oracle.accepted().values()) == 2

@@ -86,13 +86,15 @@ class Client:
         yield
         world.lock_owner = ""
 
-    def render(self, name: str, table: Table, *, path: str = "/table.csv", retry: bool = False) -> None:
+    def render(
+        self, name: str, table: Table, *, path: str = "/table.csv", retry: bool = False, again: bool = False
+    ) -> None:
         """Do what `bhuman render` does."""
         with self._ended(), self._opened() as journal, self.locked(name):
             new = NewRun(
                 target=TARGET, input_path=path, input_sha256="x", output_path=path + ".results.csv",
                 columns=VARIABLES, spec=RenderSpec(variables=VARIABLES),
-                options={"chunk_size": self.chunk_size}, retry_failed=retry,
+                options={"chunk_size": self.chunk_size}, retry_failed=retry, again=again,
             )  # fmt: skip
             prepared = runner.prepare(journal, new, rows_of(table), places=self.places)
             self.world.life.next_commit = lambda: self.oracle.wanted.update({path: frozenset(table)})
