@@ -77,7 +77,7 @@ def resume(
     """Continue a run without its file: send what is unsent, wait, write the results.
 
     Service, target and results file are those of the run. Nothing that may have been paid is sent again unless you say
-    `--in-doubt resend`.
+    `--in-doubt resend`. With `--all`, `--json` prints one document for each run.
 
     **Examples**
 
@@ -143,7 +143,10 @@ def _all(wish: Wish, journal: Journal) -> int:
             return int(codes[-1])
     if not codes:
         wish.console.say("nothing was to be continued")
-    return int(errors.worst(codes))
+    code = int(errors.worst(codes))
+    if wish.values.get("json") and not codes:
+        wish.console.out_json({"schema": finish.SCHEMA, "run_id": None, "exit_code": code, "next": None})
+    return code
 
 
 def _continue(wish: Wish, journal: Journal, run: Run) -> int:
@@ -211,7 +214,7 @@ def _manner(wish: Wish, run: Run, *, is_local: bool) -> finish.Manner:
     return finish.Manner(
         console=wish.console,
         home=wish.home,
-        is_json=bool(values.get("json")) and not wish.is_all,
+        is_json=bool(values.get("json")),
         progress=values.get("progress"),
         waits=bool(values.get("wait")),
         timeout_s=chosen("timeout"),

@@ -117,3 +117,17 @@ def test_the_next_command_after_a_doubt_asks_and_never_pays_by_being_pasted(desk
         assert asked.end() == 5
     assert len(service.accepted) == 2
     assert desk.column("status") == ["failed", "failed"]
+
+
+def test_all_runs_are_told_to_programs_a_document_each(desk: Desk) -> None:
+    none = desk.run("resume", "--all", "--json")
+    assert (none.code, none.document["run_id"]) == (0, None)
+    runs = set()
+    for name in ("a.csv", "b.csv"):
+        desk.table(name, [(name, "Acme")])
+        runs.add(desk.render(name, "--no-wait", "--json").document["run_id"])
+    ended = desk.run("resume", "--all", "--json", "--poll-interval", "0.05")
+    told = [json.loads(line) for line in ended.out.splitlines()]
+    assert ended.code == 0
+    assert {document["run_id"] for document in told} == runs
+    assert all(document["rows"]["succeeded"] == 1 for document in told)
