@@ -43,6 +43,7 @@ class Manner:
     yes: bool = False
     download: Path | None = None
     submits: bool = True
+    selected_only: bool = False
 
 
 def carry_out(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> int:
@@ -74,6 +75,7 @@ def _driven(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> O
             interval_s=manner.interval_s,
             waits=manner.waits,
             submits=manner.submits,
+            selected_only=manner.selected_only,
             timeout_s=manner.timeout_s,
             checkpoint=checkpoint,
         )

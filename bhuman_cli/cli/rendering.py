@@ -308,4 +308,5 @@ def _settings_of(job: Job) -> finish.Manner:
         asks=job.console.is_interactive() and not job.get("yes"),
         yes=bool(job.get("yes")),
         download=job.get("download"),
+        selected_only=True,
     )

@@ -35,13 +35,14 @@ UNFINISHED: Final = (Status.QUEUED, Status.PREPARING, Status.PROCESSING, Status.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A generation that is not finished. chunk_id 0: adopted. order: place in the queue as far as it is known."""
+    """A generation that is not finished. chunk_id 0: adopted. selected: False outside `--rows`/`--limit`."""
 
     claim_id: int
     chunk_id: int
     place: int
     generation_id: GenerationId
     row_index: int
+    selected: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +77,11 @@ def waiting(journal: Journal, run: Run, *, after: int = 0) -> list[Waiting]:
         Waiting(
             claim_id=found["claim_id"], chunk_id=found["chunk_id"] or 0, place=found["place"],
             generation_id=GenerationId(found["generation_id"]), row_index=found["row_index"],
+            selected=bool(found["selected"]),
         )
         for found in journal.query(
-            f"SELECT claim.claim_id, claim.chunk_id, claim.place, claim.generation_id, row.row_index FROM {source}"
+            "SELECT claim.claim_id, claim.chunk_id, claim.place, claim.generation_id, row.row_index, row.selected"
+            f" FROM {source}"
             " AND claim.generation_id IS NOT NULL AND claim.ended_at IS NULL ORDER BY claim.chunk_id, claim.place",
             {"run": run.run_no, "after": after},
         )

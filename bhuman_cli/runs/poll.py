@@ -35,6 +35,7 @@ class Polling:
 
     ended: generations that came to their end during this command. last_end_s: when one last did.
     good_at_s: when the service last gave a good answer. refused: why it refuses to answer, "" if it does not.
+    selected_only: rows outside the selection are asked about along the way, but nobody stays for them.
     """
 
     run: Run
@@ -44,6 +45,8 @@ class Polling:
     last_end_s: float = 0.0
     good_at_s: float = 0.0
     refused: str = ""
+    selected_only: bool = False
+    _others: int = 0
     _schedule: Schedule = field(init=False)
     _newest: int = 0
     _hinted: int = 0
@@ -66,8 +69,8 @@ class Polling:
 
     @property
     def remaining(self) -> int:
-        """Return how many generations are not finished."""
-        return len(self._waiting)
+        """Return how many generations are waited for."""
+        return len(self._waiting) - (self._others if self.selected_only else 0)
 
     def take(self, *, anew: bool = True) -> None:
         """Take over the run's unfinished generations from the journal; not anew: only those accepted since."""
@@ -84,6 +87,8 @@ class Polling:
                 continue
             if known is not None:
                 self._unname(known)
+            else:
+                self._others += not item.selected
             self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)
             self._waiting[item.claim_id] = item
             self._by_id[item.generation_id] = item.claim_id
@@ -228,7 +233,9 @@ class Polling:
         self.last_end_s = self.effects.clock.monotonic_s()
         self.ended += len(ended)
         for claim in ended:
-            self._unname(self._waiting.pop(claim))
+            item = self._waiting.pop(claim)
+            self._others -= not item.selected
+            self._unname(item)
 
     def _unname(self, item: Waiting) -> None:
         if self._by_id.get(item.generation_id) == item.claim_id:  # else the id is another row's by now

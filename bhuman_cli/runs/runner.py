@@ -51,6 +51,7 @@ class Drive:
     interval_s: float
     waits: bool = True
     submits: bool = True
+    selected_only: bool = False
     timeout_s: float | None = None
     checkpoint: Callable[[], bool] = field(default=lambda: True)
 
@@ -111,7 +112,9 @@ class _Carrying:
         self.sending = Sending(
             run=drive.run, shape=drive.shape, chunk_size=clamp_rows(drive.chunk_size), effects=effects
         )
-        self.polling = Polling(run=drive.run, effects=effects, interval_s=drive.interval_s)
+        self.polling = Polling(
+            run=drive.run, effects=effects, interval_s=drive.interval_s, selected_only=drive.selected_only
+        )
         self.started_s = effects.clock.monotonic_s()
         self.started = effects.clock.now()
         self.paid_before = generations.paid_rows(effects.journal, drive.run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,20 @@ def test_a_run_that_only_waits_submits_nothing(bench: Bench) -> None:
     )
     outcome = bench.carry_out(run, submits=False)
     assert (outcome.requests, outcome.tally) == (0, {"succeeded": 1, "pending": 3})
+
+
+@pytest.mark.parametrize("selected_only", [True, False])
+def test_rows_outside_the_selection_hold_up_nobody_but_a_resume(bench: Bench, selected_only: bool) -> None:
+    bench.carry_out(confirmed(bench, 3), waits=False)
+    bench.service.change = lambda record: (
+        record if record["text"] == ["person 1"] or bench.clock.monotonic_s() > 900 else {**record, "status": "queued"}
+    )
+    rows = [replace(row, selected=row.row_index == 1) for row in ledger.rows_of("person 0", "person 1", "person 2")]
+    run = ledger.confirmed(bench.journal, rows)
+    outcome = bench.carry_out(run, selected_only=selected_only)
+    assert outcome.exit_code == ExitCode.OK
+    assert (outcome.elapsed_s < 60) == selected_only
+    assert outcome.tally == ({"queued": 2, "succeeded": 1} if selected_only else {"succeeded": 3})
 
 
 def test_a_timeout_ends_the_wait_and_says_so(bench: Bench) -> None:
