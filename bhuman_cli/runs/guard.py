@@ -48,8 +48,8 @@ def refusals(
     if unknown_ids and not limits.again:
         found.append(
             Refusal(
-                f"the results file holds {unknown_ids:,} ids that this journal does not know: they may be paid already; "
-                "--adopt takes them over, --again pays for them again",
+                f"the results file holds {unknown_ids:,} ids that this journal does not know: they may be paid already;"
+                " --adopt takes them over, --again pays for them again",
                 hint="--adopt",
                 code="unknown_results",
             )
