@@ -80,13 +80,37 @@ def test_ids_in_another_order_never_put_a_link_beside_the_wrong_row(speaks: str)
     expect_zeros(histories.score(speaks, quick(case)))
 
 
-@pytest.mark.parametrize("decision", ["resend", "abandon", "accept"])
-@pytest.mark.parametrize("outcome", ["lost_after", "lost_before", "short_ids", "only_foreign", "only_unknown"])
+@pytest.mark.parametrize("decision", ["resend", "abandon"])
+@pytest.mark.parametrize("outcome", ["lost_after", "lost_before", "short_ids", "foreign", "only_unknown"])
 def test_a_person_settles_what_evidence_can_not(outcome: str, decision: str) -> None:
     case = Case(outcomes=(outcome,), decision=decision)
     expect_zeros(histories.score(outcome, quick(case)))
-    told = histories.run(case)
-    assert told.is_settled == (decision != "accept")
+    assert histories.run(case).is_settled
+
+
+def test_accepting_positions_says_nothing_about_requests_in_doubt() -> None:
+    told = histories.run(Case(outcomes=("lost_after",), decision="accept"))
+    assert (told.broken, told.is_settled) == ("", False)
+
+
+def test_given_up_rows_stay_given_up_while_others_of_their_request_are_still_asked_about() -> None:
+    client = histories.build(Case(outcomes=("foreign",), table=histories.DISTINCT))
+    client.world.clock.pass_s(60.0)  # the stranger's video is finished long ago
+    client.timeout_s = 1.1  # ours are not
+    with client.world.alive("render"):
+        client.render("render", histories.DISTINCT)
+    client.timeout_s = 0.1
+    with client.world.alive("abandon"):
+        client.decide("abandon", "abandon")
+    assert client.last is not None
+    assert client.last.selected["failed"] == 1
+    assert client.last.open_rows > 0
+    client.timeout_s = 130.0
+    with client.world.alive("resume"):
+        client.resume("resume")
+    assert client.last is not None
+    assert client.last.exit_code == 5
+    assert client.last.selected == {"failed": 1, "succeeded": 3}
 
 
 def test_refused_rows_are_found_by_halving_however_often_it_is_killed() -> None:

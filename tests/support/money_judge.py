@@ -35,11 +35,16 @@ def _check_losses(oracle: Oracle, chunks: dict[str, Any], claims: list[Any], own
         if chunk is None:
             raise Violation(f"lost: the journal knows no request {token[:4]}, which was accepted")
         mine = [row for row in claims if row["chunk_id"] == chunk["chunk_id"]]
-        if any(row["binding"] == "conflict" or _waits_for_nobody(oracle, row) for row in mine):
+        if any(_is_contested(row) or _waits_for_nobody(oracle, row) for row in mine):
             continue
         open_places = sum(_is_open(chunk, row) for row in mine)
         if missing.total() > open_places:
             raise Violation(f"lost silently: {dict(missing)} of a request that is {chunk['state']} ({chunk['reason']})")
+
+
+def _is_contested(claim: Any) -> bool:
+    """Say whether a record contradicts a place, and a person is asked about it or has decided."""
+    return claim["binding"] == "conflict" or claim["seen"] in {"person", "given up"}
 
 
 def _waits_for_nobody(oracle: Oracle, claim: Any) -> bool:
