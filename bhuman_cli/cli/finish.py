@@ -51,9 +51,11 @@ def carry_out(manner: Manner, journal: Journal, run: Run, link: runtime.Link) ->
     outcome = _driven(manner, journal, run, link)
     if outcome.held_back and manner.sample and not outcome.stopped:
         outcome = _after_sample(manner, journal, run, link, outcome)
-    _say(manner, journal, run, outcome)
-    if manner.download is not None:
-        _download(manner, journal, run, link)
+    try:
+        if manner.download is not None:
+            _download(manner, journal, run, link)
+    finally:  # the document and the error are the last that is said
+        _say(manner, journal, run, outcome)
     return int(outcome.exit_code)
 
 

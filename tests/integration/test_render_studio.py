@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bhuman_cli.studio import faults
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID
 from tests.support import small_template
 from tests.support.desk import Desk
@@ -146,3 +147,13 @@ def test_an_edited_template_is_rendered_anew_and_an_old_one_is_remembered(tmp_pa
     assert planned() == (0, 1)
     template.unlink()
     assert planned() == (1, 0), "the built-in presenter is another video"
+
+
+def test_what_programs_read_is_said_after_the_download(tmp_path: Path) -> None:
+    with running_studio(tmp_path, faults=(faults.parse("render row=1: fail message=boom"),)) as studio:
+        desk = at_desk(tmp_path, studio)
+        desk.people(2)
+        ended = desk.render("people.csv", "--download", "media", "--json")
+        assert (ended.code, ended.rows["failed"], ended.error["code"]) == (5, 1, "rows_failed")
+        assert " in media\n" in ended.err, "how many files there are is said, too"
+        assert [path.name for path in sorted((tmp_path / "media").glob("*.mp4"))] == ["0000-Name0.mp4"]
