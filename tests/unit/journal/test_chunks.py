@@ -1,19 +1,17 @@
-"""The life of a paid request on disk: every transition starts where it may, and nowhere else."""
+"""Requests planned, sent, answered and bound."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import chunks, drafts, generations
+from bhuman_cli.domain import ChunkState
+from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer, Chunk, StaleChunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
@@ -38,86 +36,6 @@ def state_of(journal: Journal, chunk: Chunk) -> str:
 
 def statuses(journal: Journal, run: Run) -> list[str]:
     return [row.fields["status"] for row in generations.results(journal, run)]
-
-
-# Which transition starts from which state.
-
-_REACH: dict[str, Callable[[Journal, Run, Chunk], object]] = {
-    "planned": lambda journal, run, chunk: None,
-    "sending": lambda journal, run, chunk: chunks.begin_sending(journal, chunk),
-    "mapping": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.to_mapping(journal, chunk, "m")),
-    "accepted": lambda journal, run, chunk: _then(
-        journal, chunk, lambda: chunks.accept(journal, chunk, ledger.new_ids(2))
-    ),
-    "rejected": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.reject(journal, chunk, "r")),
-    "in_doubt": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.doubt(journal, chunk, "d")),
-    "split": lambda journal, run, chunk: _then(
-        journal, chunk, lambda: chunks.split(journal, run, chunk, ledger.freeze, "s")
-    ),
-    "released": lambda journal, run, chunk: chunks.release_planned(journal, run.target_id),
-}
-
-_MOVES: dict[str, tuple[Callable[[Journal, Run, Chunk], object], set[str], str]] = {
-    "begin_sending": (lambda journal, run, chunk: chunks.begin_sending(journal, chunk), {"planned"}, "sending"),
-    "accept": (
-        lambda journal, run, chunk: chunks.accept(journal, chunk, ledger.new_ids(2)),
-        {"sending", "in_doubt"}, "accepted",
-    ),
-    "bind": (
-        lambda journal, run, chunk: chunks.bind(journal, chunk, dict(enumerate(ledger.new_ids(2))), reason=""),
-        {"mapping", "in_doubt", "accepted"}, "accepted",
-    ),
-    "bind_part": (
-        lambda journal, run, chunk: chunks.bind(journal, chunk, dict(enumerate(ledger.new_ids(1))), reason="half"),
-        {"mapping", "in_doubt", "accepted"}, "in_doubt",
-    ),
-    "to_mapping": (
-        lambda journal, run, chunk: chunks.to_mapping(journal, chunk, "m"), {"sending", "in_doubt"}, "mapping",
-    ),
-    "doubt": (lambda journal, run, chunk: chunks.doubt(journal, chunk, "d"), {"sending", "mapping"}, "in_doubt"),
-    "back": (lambda journal, run, chunk: chunks.back(journal, chunk, "b"), {"sending"}, "released"),
-    "renew": (
-        lambda journal, run, chunk: chunks.renew(journal, run, chunk, ledger.freeze, "n"), {"sending"}, "released",
-    ),
-    "reject": (lambda journal, run, chunk: chunks.reject(journal, chunk, "r"), {"sending", "planned"}, "rejected"),
-    "split": (
-        lambda journal, run, chunk: chunks.split(journal, run, chunk, ledger.freeze, "s"), {"sending"}, "split",
-    ),
-    "free": (
-        lambda journal, run, chunk: chunks.free(journal, chunk, why="resend", run_id=run.run_id),
-        {"in_doubt"}, "released",
-    ),
-    "abandon": (
-        lambda journal, run, chunk: chunks.abandon(journal, chunk, run_id=run.run_id), {"in_doubt"}, "accepted",
-    ),
-}  # fmt: skip
-
-
-def _then(journal: Journal, chunk: Chunk, act: Callable[[], object]) -> None:
-    chunks.begin_sending(journal, chunk)
-    act()
-
-
-@pytest.mark.parametrize("state", list(_REACH))
-@pytest.mark.parametrize("move", list(_MOVES))
-def test_every_transition_starts_only_where_it_may(journal: Journal, state: str, move: str) -> None:
-    run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
-    chunk = planned(journal, run)
-    _REACH[state](journal, run, chunk)
-    act, starts, after = _MOVES[move]
-    before = _everything(journal)
-    if state in starts:
-        act(journal, run, chunk)
-        assert state_of(journal, chunk) == after
-    else:
-        with pytest.raises(StaleChunk):
-            act(journal, run, chunk)
-        assert _everything(journal) == before, "a refused transition changes nothing"
-
-
-def _everything(journal: Journal) -> list[Any]:
-    tables = ("target", "run", "row", "chunk", "claim", "answer", "decision")
-    return [[tuple(found) for found in journal.query(f"SELECT * FROM {table}")] for table in tables]
 
 
 # Planning.
@@ -315,147 +233,3 @@ def test_places_without_evidence_stay_in_doubt(journal: Journal) -> None:
     assert (rows[0].fields["id"], rows[0].fields["message"]) == ("", "1 of 2 rows are bound")
     assert [found.chunk_id for found in chunks.unsettled(journal, run.target_id)] == [chunk.chunk_id]
     assert chunks.unsettled(journal, run.target_id + 1) == []
-
-
-# Refusals.
-
-
-def test_rejected_rows_cost_nothing_and_are_offered_to_the_next_run(journal: Journal) -> None:
-    run = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    chunk = ledger.sent(journal, run, None)
-    chunks.reject(journal, chunk, "HTTP 422: bad word")
-    assert statuses(journal, run) == ["rejected"]
-    assert [row.fields["message"] for row in generations.results(journal, run)] == ["HTTP 422: bad word"]
-    assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is None, "not by this run"
-    later = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    assert planned(journal, later).rows == 1
-
-
-def test_a_refused_retry_gives_the_row_its_failed_render_back(journal: Journal) -> None:
-    run = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    ids = ledger.new_ids(1)
-    ledger.sent(journal, run, ids)
-    _fail(journal, ids[0])
-    again = ledger.confirmed(journal, ledger.rows_of("Ada"), retry_failed=True)
-    chunk = ledger.sent(journal, again, None)
-    assert statuses(journal, again) == ["in_doubt"]
-    chunks.reject(journal, chunk, "HTTP 422")
-    rows = list(generations.results(journal, again))
-    assert (rows[0].fields["status"], rows[0].fields["id"]) == ("failed", ids[0])
-    third = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    assert drafts.counts(journal, third).reused == 1, "still paid"
-
-
-def test_a_retry_that_is_given_back_is_still_a_retry(journal: Journal) -> None:
-    run = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    ids = ledger.new_ids(1)
-    ledger.sent(journal, run, ids)
-    _fail(journal, ids[0])
-    again = ledger.confirmed(journal, ledger.rows_of("Ada"), retry_failed=True)
-    planned(journal, again)
-    chunks.release_planned(journal, again.target_id)
-    assert drafts.counts(journal, again).retried == 1
-    chunk = ledger.sent(journal, again, ledger.new_ids(1))
-    attempt = journal.one("SELECT attempt FROM claim WHERE chunk_id = ?", (chunk.chunk_id,))
-    assert attempt is not None
-    assert attempt[0] == 2
-
-
-def _fail(journal: Journal, generation_id: GenerationId) -> None:
-    with journal.transaction():
-        journal.execute(
-            "UPDATE claim SET status = 'failed', binding = 'confirmed', ended_at = 'then' WHERE generation_id = ?",
-            (generation_id,),
-        )
-
-
-def test_halves_take_the_rows_over_in_one_commit(journal: Journal) -> None:
-    run = ledger.confirmed(journal, ledger.rows_of("Ada", "", "Bob", "Cid"))
-    chunk = ledger.sent(journal, run, None)
-    chunks.split(journal, run, chunk, ledger.freeze, "HTTP 400")
-    halves = [
-        json.loads(found["body"])["names"] for found in journal.query("SELECT body FROM chunk WHERE state='planned'")
-    ]
-    assert halves == [[["Ada"], ["Bob"]], [["Cid"]]]
-    assert statuses(journal, run) == ["pending", "skipped", "pending", "pending"]
-    live = journal.one("SELECT count(*) FROM claim WHERE live = 1")
-    assert live is not None
-    assert live[0] == 3
-
-
-# What a person decides.
-
-
-def test_resending_frees_only_what_is_not_bound_and_is_journaled(journal: Journal) -> None:
-    run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob", "Cid"))
-    chunk = ledger.sent(journal, run, None)
-    chunks.to_mapping(journal, chunk, "1 id")
-    chunks.bind(journal, chunk, {1: ledger.new_ids(1)[0]}, reason="1 of 3")
-    assert chunks.free(journal, chunk, why="resend", run_id=run.run_id) == 2
-    assert statuses(journal, run) == ["pending", "queued", "pending"]
-    assert state_of(journal, chunk) == "accepted", "what was bound of it stays paid"
-    assert json.loads(planned(journal, run).body)["names"] == [["Ada"], ["Cid"]]
-    decision = journal.one("SELECT * FROM decision")
-    assert decision is not None
-    assert (decision["what"], decision["detail"], decision["chunk_id"]) == ("resend", "2 rows", chunk.chunk_id)
-
-
-def test_freeing_gives_rows_that_shared_the_doubt_back_to_their_runs(journal: Journal) -> None:
-    one = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/one.csv")
-    chunk = ledger.sent(journal, one, None)
-    chunks.doubt(journal, chunk, "lost")
-    two = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/two.csv")
-    assert statuses(journal, two) == ["in_doubt"], "doubt is shared, not paid around"
-    chunks.free(journal, chunk, why="not accepted", run_id=one.run_id)
-    assert (statuses(journal, one), statuses(journal, two)) == (["pending"], ["pending"])
-    ledger.sent(journal, one, ledger.new_ids(1))
-    assert chunks.plan(journal, two, ledger.pick(9), ledger.freeze) is None, "one video is enough for both"
-    assert statuses(journal, two) == ["queued"]
-
-
-def test_abandoned_rows_count_as_failed_and_are_never_sent_by_themselves(journal: Journal) -> None:
-    run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
-    chunk = ledger.sent(journal, run, None)
-    chunks.doubt(journal, chunk, "lost")
-    assert chunks.abandon(journal, chunk, run_id=run.run_id) == 2
-    assert statuses(journal, run) == ["failed", "failed"]
-    assert all("abandoned" in row.fields["message"] for row in generations.results(journal, run))
-    later = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
-    assert (drafts.counts(journal, later).new, drafts.counts(journal, later).reused) == (0, 2)
-    retried = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"), retry_failed=True)
-    assert drafts.counts(journal, retried).retried == 2, "unless a person says so"
-
-
-@pytest.mark.parametrize("accept", [True, False])
-def test_a_person_settles_conflicts(journal: Journal, accept: bool) -> None:
-    run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
-    ids = ledger.new_ids(2)
-    ledger.sent(journal, run, ids)
-    with journal.transaction():
-        journal.execute(
-            "UPDATE claim SET binding = 'conflict', status = 'succeeded', url = 'https://x.example', ended_at = 'then'"
-            " WHERE generation_id = ?",
-            (ids[1],),
-        )
-    assert statuses(journal, run) == ["queued", "in_doubt"]
-    assert chunks.settle_conflicts(journal, run, accept_position=accept) == 1
-    shown = list(generations.results(journal, run))[1].fields
-    if accept:
-        assert (shown["status"], shown["url"], shown["id"]) == ("succeeded", "https://x.example", ids[1])
-        assert "accepted by a person" in shown["message"]
-    else:
-        assert (shown["status"], shown["url"], shown["id"]) == ("failed", "", "")
-        assert "another row" in shown["message"]
-    decision = journal.one("SELECT what FROM decision")
-    assert decision is not None
-    assert decision[0] == ("accept-position" if accept else "abandon")
-    assert chunks.settle_conflicts(journal, run, accept_position=accept) == 0
-
-
-def test_a_stale_copy_of_a_request_changes_nothing(journal: Journal) -> None:
-    """The copy says `sending`, the journal knows better."""
-    run = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    chunk = ledger.sent(journal, run, ledger.new_ids(1))
-    with pytest.raises(StaleChunk, match="another process changed it"):
-        chunks.doubt(journal, replace(chunk, state=ChunkState.SENDING), "late")
-    assert statuses(journal, run) == ["queued"]

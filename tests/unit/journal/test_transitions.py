@@ -1,0 +1,116 @@
+"""Every transition of a request starts where it may, and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal.chunks import Chunk, StaleChunk
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.store import Journal
+from tests.support import ledger
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with contextlib.closing(ledger.opened(tmp_path)) as opened:
+        yield opened
+
+
+def planned(journal: Journal, run: Run, limit: int = 500) -> Chunk:
+    chunk = chunks.plan(journal, run, ledger.pick(limit), ledger.freeze)
+    assert chunk is not None
+    return chunk
+
+
+def state_of(journal: Journal, chunk: Chunk) -> str:
+    return chunks.get(journal, chunk.chunk_id).state
+
+
+def statuses(journal: Journal, run: Run) -> list[str]:
+    return [row.fields["status"] for row in generations.results(journal, run)]
+
+
+# Which transition starts from which state.
+
+_REACH: dict[str, Callable[[Journal, Run, Chunk], object]] = {
+    "planned": lambda journal, run, chunk: None,
+    "sending": lambda journal, run, chunk: chunks.begin_sending(journal, chunk),
+    "mapping": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.to_mapping(journal, chunk, "m")),
+    "accepted": lambda journal, run, chunk: _then(
+        journal, chunk, lambda: chunks.accept(journal, chunk, ledger.new_ids(2))
+    ),
+    "rejected": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.reject(journal, chunk, "r")),
+    "in_doubt": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.doubt(journal, chunk, "d")),
+    "split": lambda journal, run, chunk: _then(
+        journal, chunk, lambda: chunks.split(journal, run, chunk, ledger.freeze, "s")
+    ),
+    "released": lambda journal, run, chunk: chunks.release_planned(journal, run.target_id),
+}
+
+_MOVES: dict[str, tuple[Callable[[Journal, Run, Chunk], object], set[str], str]] = {
+    "begin_sending": (lambda journal, run, chunk: chunks.begin_sending(journal, chunk), {"planned"}, "sending"),
+    "accept": (
+        lambda journal, run, chunk: chunks.accept(journal, chunk, ledger.new_ids(2)),
+        {"sending", "in_doubt"}, "accepted",
+    ),
+    "bind": (
+        lambda journal, run, chunk: chunks.bind(journal, chunk, dict(enumerate(ledger.new_ids(2))), reason=""),
+        {"mapping", "in_doubt", "accepted"}, "accepted",
+    ),
+    "bind_part": (
+        lambda journal, run, chunk: chunks.bind(journal, chunk, dict(enumerate(ledger.new_ids(1))), reason="half"),
+        {"mapping", "in_doubt", "accepted"}, "in_doubt",
+    ),
+    "to_mapping": (
+        lambda journal, run, chunk: chunks.to_mapping(journal, chunk, "m"), {"sending", "in_doubt"}, "mapping",
+    ),
+    "doubt": (lambda journal, run, chunk: chunks.doubt(journal, chunk, "d"), {"sending", "mapping"}, "in_doubt"),
+    "back": (lambda journal, run, chunk: chunks.back(journal, chunk, "b"), {"sending"}, "released"),
+    "renew": (
+        lambda journal, run, chunk: chunks.renew(journal, run, chunk, ledger.freeze, "n"), {"sending"}, "released",
+    ),
+    "reject": (lambda journal, run, chunk: chunks.reject(journal, chunk, "r"), {"sending", "planned"}, "rejected"),
+    "split": (
+        lambda journal, run, chunk: chunks.split(journal, run, chunk, ledger.freeze, "s"), {"sending"}, "split",
+    ),
+    "free": (
+        lambda journal, run, chunk: chunks.free(journal, chunk, why="resend", run_id=run.run_id),
+        {"in_doubt"}, "released",
+    ),
+    "abandon": (
+        lambda journal, run, chunk: chunks.abandon(journal, chunk, run_id=run.run_id), {"in_doubt"}, "accepted",
+    ),
+}  # fmt: skip
+
+
+def _then(journal: Journal, chunk: Chunk, act: Callable[[], object]) -> None:
+    chunks.begin_sending(journal, chunk)
+    act()
+
+
+@pytest.mark.parametrize("state", list(_REACH))
+@pytest.mark.parametrize("move", list(_MOVES))
+def test_every_transition_starts_only_where_it_may(journal: Journal, state: str, move: str) -> None:
+    run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
+    chunk = planned(journal, run)
+    _REACH[state](journal, run, chunk)
+    act, starts, after = _MOVES[move]
+    before = _everything(journal)
+    if state in starts:
+        act(journal, run, chunk)
+        assert state_of(journal, chunk) == after
+    else:
+        with pytest.raises(StaleChunk):
+            act(journal, run, chunk)
+        assert _everything(journal) == before, "a refused transition changes nothing"
+
+
+def _everything(journal: Journal) -> list[Any]:
+    tables = ("target", "run", "row", "chunk", "claim", "answer", "decision")
+    return [[tuple(found) for found in journal.query(f"SELECT * FROM {table}")] for table in tables]
