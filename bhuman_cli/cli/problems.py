@@ -21,17 +21,16 @@ def file_for(source: Path | None) -> Path:
 
 
 def say(log: ProblemLog, console: Console) -> None:
-    """List the problems, equal ones as one line."""
+    """List the problems, equal ones as one line, what helps under the first that it helps."""
     groups = log.grouped()
-    hints: dict[str, None] = {}
+    said: set[str] = set()
     for group in groups[:_SHOWN]:
         (console.warn if group.severity == "warning" else console.say)(str(group))
-        if group.hint:
-            hints[group.hint] = None
+        if group.hint and group.hint not in said:
+            console.say(f"  {group.hint}")
+            said.add(group.hint)
     if len(groups) > _SHOWN:
         console.say(f"and {len(groups) - _SHOWN} more kinds of problems")
-    for hint in hints:
-        console.say(f"hint: {hint}")
 
 
 def write(log: ProblemLog, source: Path | None, console: Console) -> Path | None:
