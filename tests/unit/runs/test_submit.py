@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli import errors
 from bhuman_cli.api.sent import Came
 from bhuman_cli.domain import Target
 from bhuman_cli.journal import chunks, generations
@@ -299,66 +298,3 @@ def test_a_run_that_was_superseded_meanwhile_sends_nothing_more(bench: Bench) ->
     assert (sender.ending, len(bench.service.bodies)) == (Ending.SUPERSEDED, 1)
     to_the_end(bench, sending(bench, newer))
     assert len(bench.service.accepted) == 4
-
-
-# Nowhere to write.
-
-
-class FullDisk:
-    """A journal whose disk is full for so many answers."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-        self.left = times
-        self._real = chunks.record_answer
-        monkeypatch.setattr(chunks, "record_answer", self)
-
-    def __call__(self, *arguments: Any) -> None:
-        self.left -= 1
-        if self.left >= 0:
-            raise errors.JournalError("the journal can't be used: the disk is full")
-        self._real(*arguments)
-
-
-def test_an_answer_that_can_not_be_stored_is_kept_elsewhere_and_tried_until_it_can(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept: list[Came] = []
-
-    def rescue(chunk: chunks.Chunk, came: Came) -> str:
-        kept.append(came)
-        return "/somewhere/else.json"
-
-    bench.effects.rescue = rescue
-    FullDisk(monkeypatch, 3)
-    run, sender = started(bench, 1)
-    to_the_end(bench, sender)
-    assert (len(kept), statuses(bench, run)) == (1, ["queued"])
-    cries = [said for said in bench.notices.said if "could not be stored" in said]
-    assert len(cries) == 1
-    assert "/somewhere/else.json" in cries[0]
-    assert bench.clock.slept == [5.0] * 3
-
-
-def test_with_no_other_place_the_ids_are_printed_as_the_last_resort(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    FullDisk(monkeypatch, 1)
-    _run, sender = started(bench, 1)
-    to_the_end(bench, sender)
-    assert bench.service.accepted[0]["id"] in bench.notices.said[0]
-    FullDisk(monkeypatch, 1)
-    bench.service.posts = [LOST]
-    other = ledger.confirmed(bench.journal, ledger.rows_of("Zoe"), input_path="/in/other.csv")
-    to_the_end(bench, sending(bench, other))
-    assert "ids: none" in bench.notices.said[1]
-
-
-def test_asked_to_stop_it_leaves_what_it_could_not_store_as_being_sent(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    FullDisk(monkeypatch, 99)
-    run, sender = started(bench, 1)
-    bench.service.before_answer = lambda: bench.effects.stop.press(143)
-    with pytest.raises(errors.JournalError, match="disk is full"):
-        sender.step()
-    assert [chunk.state for chunk in chunks.unsettled(bench.journal, run.target_id)] == ["sending"]

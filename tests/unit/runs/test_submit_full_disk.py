@@ -1,0 +1,123 @@
+"""Sending with nowhere to write the answer: it is kept elsewhere, printed, and tried until it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bhuman_cli import errors
+from bhuman_cli.api.sent import Came
+from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal.drafts import Run
+from bhuman_cli.runs.request import Shape
+from bhuman_cli.runs.submit import Sending
+from tests.support import ledger
+from tests.support.ledger import LOST, Bench, ScriptedService, answered
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return ledger.bench(tmp_path)
+
+
+def people(count: int) -> list[Any]:
+    return ledger.rows_of(*(f"person {at}" for at in range(count)))
+
+
+def sending(bench: Bench, run: Run, chunk_size: int = 500) -> Sending:
+    shape = Shape(target=run.target, spec=run.spec)
+    return Sending(run=run, shape=shape, chunk_size=chunk_size, effects=bench.effects)
+
+
+def to_the_end(bench: Bench, sender: Sending) -> list[float]:
+    """Step until sending ends; return the pauses that were asked for."""
+    pauses = []
+    while sender.ending is None:
+        pause = sender.step()
+        bench.clock.pass_s(pause)
+        pauses += [pause] if pause else []
+    return pauses
+
+
+def started(bench: Bench, count: int, chunk_size: int = 500) -> tuple[Run, Sending]:
+    run = ledger.confirmed(bench.journal, people(count))
+    return run, sending(bench, run, chunk_size)
+
+
+def refusing(word: str, status: int = 400) -> Callable[[ScriptedService, dict[str, Any]], Came]:
+    """Refuse requests in which a row says the word."""
+
+    def post(service: ScriptedService, body: dict[str, Any]) -> Came:
+        bad = [at for at, row in enumerate(body["names"]) if word in row[0]]
+        if bad:
+            return answered(status, {"code": status, "error": f"row {bad[0]}: not allowed"})
+        return answered(200, {"code": 200, "result": service.take(body)})
+
+    return post
+
+
+def statuses(bench: Bench, run: Run) -> list[str]:
+    return [row.fields["status"] for row in generations.results(bench.journal, run)]
+
+
+class FullDisk:
+    """A journal whose disk is full for so many answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.left = times
+        self._real = chunks.record_answer
+        monkeypatch.setattr(chunks, "record_answer", self)
+
+    def __call__(self, *arguments: Any) -> None:
+        self.left -= 1
+        if self.left >= 0:
+            raise errors.JournalError("the journal can't be used: the disk is full")
+        self._real(*arguments)
+
+
+def test_an_answer_that_can_not_be_stored_is_kept_elsewhere_and_tried_until_it_can(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Came] = []
+
+    def rescue(chunk: chunks.Chunk, came: Came) -> str:
+        kept.append(came)
+        return "/somewhere/else.json"
+
+    bench.effects.rescue = rescue
+    FullDisk(monkeypatch, 3)
+    run, sender = started(bench, 1)
+    to_the_end(bench, sender)
+    assert (len(kept), statuses(bench, run)) == (1, ["queued"])
+    cries = [said for said in bench.notices.said if "could not be stored" in said]
+    assert len(cries) == 1
+    assert "/somewhere/else.json" in cries[0]
+    assert bench.clock.slept == [5.0] * 3
+
+
+def test_with_no_other_place_the_ids_are_printed_as_the_last_resort(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FullDisk(monkeypatch, 1)
+    _run, sender = started(bench, 1)
+    to_the_end(bench, sender)
+    assert bench.service.accepted[0]["id"] in bench.notices.said[0]
+    FullDisk(monkeypatch, 1)
+    bench.service.posts = [LOST]
+    other = ledger.confirmed(bench.journal, ledger.rows_of("Zoe"), input_path="/in/other.csv")
+    to_the_end(bench, sending(bench, other))
+    assert "ids: none" in bench.notices.said[1]
+
+
+def test_asked_to_stop_it_leaves_what_it_could_not_store_as_being_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FullDisk(monkeypatch, 99)
+    run, sender = started(bench, 1)
+    bench.service.before_answer = lambda: bench.effects.stop.press(143)
+    with pytest.raises(errors.JournalError, match="disk is full"):
+        sender.step()
+    assert [chunk.state for chunk in chunks.unsettled(bench.journal, run.target_id)] == ["sending"]
