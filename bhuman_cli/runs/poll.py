@@ -72,6 +72,11 @@ class Polling:
         """Return how many generations are waited for."""
         return len(self._waiting) - (self._others if self.selected_only else 0)
 
+    @property
+    def list_is_closed(self) -> bool:
+        """Say whether the list was asked for and refused."""
+        return self._sweep.is_closed
+
     def take(self, *, anew: bool = True) -> None:
         """Take over the run's unfinished generations from the journal; not anew: only those accepted since."""
         now = self.effects.clock.monotonic_s()

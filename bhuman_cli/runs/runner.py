@@ -130,7 +130,7 @@ class _Carrying:
         if not self.drive.submits:
             self.sending.ending = Ending.SENT
         doubtful = self._carry()
-        audit = self._audit() if self.sending.requests else 0
+        audit = self._audit() if self.sending.requests and not self.polling.list_is_closed else 0
         self._checkpoint(force=True)
         self.effects.reporter.update()
         return self._outcome(doubtful, audit)

@@ -44,6 +44,11 @@ class Sweep:
         return bool(self._is_open) and self._idle < IDLE_SWEEPS and waiting > CHEAPER * self._pages
 
     @property
+    def is_closed(self) -> bool:
+        """Say whether these credentials were refused the list, so that nobody asks for it a second time."""
+        return self._is_open is False
+
+    @property
     def due_s(self) -> float:
         """Return the monotonic second of the next step."""
         return self._due_s

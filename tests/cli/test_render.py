@@ -47,7 +47,7 @@ def test_thirty_seven_rows_in_four_requests_each_link_beside_its_row(desk: Desk,
         "skipped": 0, "reused": 0, "submitted": 37,
     }  # fmt: skip
     lists = [path for method, path, _ in service.seen if "by_campaign" in path]
-    assert len(lists) <= 2, "a closed list is asked once, and once more for the audit at most"
+    assert len(lists) == 1, "a closed list is asked once a run"
 
 
 def test_lists_in_any_order_and_ids_in_any_order_still_find_their_rows(desk: Desk, service: PlainService) -> None:
