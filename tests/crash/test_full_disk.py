@@ -60,7 +60,7 @@ def full() -> errors.JournalError:
 
 
 def test_it_stays_alive_until_the_disk_has_room_again(client: Client, refusals: Answers) -> None:
-    refusals += [full() for _ in range(50)]
+    refusals += [full() for _ in range(20)]
     live(client, "render")
     assert client.last is not None
     assert client.last.exit_code == 0
