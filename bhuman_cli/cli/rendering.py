@@ -277,6 +277,7 @@ def _plan(job: Job, prepared: Prepared, journal: Journal) -> spend.Plan:
         journal=journal.path,
         output=job.output,
         unit_cost=job.get("unit_cost"),
+        sample=job.get("sample"),
     )
 
 

@@ -15,7 +15,10 @@ from bhuman_cli.journal.drafts import PlanCounts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a person sees before it costs anything. unit_cost: the user's own estimate, None if there is none."""
+    """What a person sees before it costs anything.
+
+    unit_cost: the user's own estimate, None if there is none. sample: rows to send before the others, None for all.
+    """
 
     counts: PlanCounts
     chunk_size: int
@@ -25,6 +28,7 @@ class Plan:
     journal: Path | None
     output: Path
     unit_cost: float | None
+    sample: int | None = None
 
     @property
     def cost_rows(self) -> int:
@@ -70,5 +74,8 @@ def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: b
             raise refusal
         if not console.confirm(f"{refusal.message}. Go on?"):
             raise errors.Refusal(f"not confirmed: {refusal.message}", hint=refusal.hint, code=refusal.code)
-    if asks and plan.cost_rows and not console.confirm(f"Submit {plan.cost_rows:,} rows to {plan.service}?"):
+    many = f"{plan.cost_rows:,}"
+    if plan.sample is not None and plan.sample < plan.cost_rows:
+        many = f"a sample of {plan.sample:,} of {many}"
+    if asks and plan.cost_rows and not console.confirm(f"Submit {many} rows to {plan.service}?"):
         raise errors.Refusal("not confirmed; nothing was sent", hint="", code="not_confirmed")

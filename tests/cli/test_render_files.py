@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from bhuman_cli.domain import RESULT_COLUMNS
-from tests.support import plain_service
+from tests.support import plain_service, terminal
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
@@ -206,3 +206,15 @@ def test_a_results_file_that_cannot_be_written_does_not_stop_the_run(desk: Desk,
     ended = desk.render("people.csv", "--force")
     assert (ended.code, len(service.accepted)) in {(2, 0), (0, 1)}
     assert "Traceback" not in ended.err
+
+
+def test_on_a_terminal_a_sample_is_asked_for_by_its_own_size(desk: Desk, service: PlainService) -> None:
+    desk.people(6)
+    words = [sys.executable, "-m", "bhuman_cli", "render", "people.csv", "--sample", "2", "--poll-interval", "0.05"]
+    with terminal.terminal(words, folder=desk.folder, env=desk.environment()) as screen:
+        screen.wait_for("Submit a sample of 2 of 6 rows to ")
+        screen.type("y\r")
+        screen.wait_for("Submit the other 4 rows? [y/N] ")
+        screen.type("n\r")
+        assert screen.end() == 7
+    assert len(service.accepted) == 2
