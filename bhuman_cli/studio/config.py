@@ -120,8 +120,8 @@ class StudioConfig:
         object.__setattr__(self, "template", self.template.absolute() if self.template else None)
         if not is_loopback(self.host) and not self.allow_remote:
             raise UsageError(
-                f"--host {self.host}: the studio binds to this machine only, because its keys are no secret",
-                hint="bhuman studio serve --host 127.0.0.1   (or add --allow-remote)",
+                f"--host {self.host}: its keys are no secret, so only this machine is served; --allow-remote lifts that",
+                hint="bhuman studio serve --host 127.0.0.1",
             )
         if not 0 <= self.port <= 65535:
             raise UsageError(f"--port {self.port}: a port is between 0 and 65535, and 0 takes a free one")
