@@ -120,7 +120,7 @@ class StudioConfig:
         object.__setattr__(self, "template", self.template.absolute() if self.template else None)
         if not is_loopback(self.host) and not self.allow_remote:
             raise UsageError(
-                f"--host {self.host}: its keys are no secret, so only this machine is served; --allow-remote lifts that",
+                f"--host {self.host}: its keys are no secret, so it serves only this machine without --allow-remote",
                 hint="bhuman studio serve --host 127.0.0.1",
             )
         if not 0 <= self.port <= 65535:
