@@ -11,7 +11,7 @@ from typing import Any
 
 from bhuman_cli import errors
 from bhuman_cli.api import wire
-from bhuman_cli.api.paid import Came, NotSent
+from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.api.wire import Page
 from bhuman_cli.domain import Generation
 from bhuman_cli.ports import iso_utc
