@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bhuman_cli import errors
 from bhuman_cli.cli.console import Console
@@ -15,14 +16,23 @@ from bhuman_cli.journal.store import Journal
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
 
+_UUID: Final = re.compile(rb"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
+
 
 def unknown_ids(journal: Journal, output: Path) -> list[str]:
-    """Return the ids in the results file that this journal does not know, in its order."""
+    """Return the ids in the results file that this journal does not know, in its order.
+
+    A file that an edit made unreadable is searched as text: it stops nobody, and hides nothing that was paid.
+    """
     from bhuman_cli.table import writer
 
     if writer.recognise(output) is not writer.Recognised.OURS:
         return []
-    found = list(dict.fromkeys(row.generation_id.strip().lower() for row in writer.read_ids(output)))
+    try:
+        ids = [row.generation_id.strip().lower() for row in writer.read_ids(output)]
+    except errors.InputError:
+        ids = [match.decode().lower() for match in _UUID.findall(output.read_bytes())]
+    found = list(dict.fromkeys(ids))
     known = history.known(journal, found)
     return [item for item in found if item not in known]
 

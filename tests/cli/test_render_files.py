@@ -218,3 +218,19 @@ def test_on_a_terminal_a_sample_is_asked_for_by_its_own_size(desk: Desk, service
         screen.type("n\r")
         assert screen.end() == 7
     assert len(service.accepted) == 2
+
+
+def test_results_that_an_edit_broke_stop_nobody_and_still_tell_what_was_paid(
+    desk: Desk, service: PlainService, tmp_path: Path
+) -> None:
+    desk.people(2)
+    assert desk.render("people.csv").code == 0
+    results = desk.folder / "people.results.csv"
+    results.write_text(results.read_text() + "a note to myself\n")
+    ended = desk.render("people.csv", "--json")
+    assert (ended.code, ended.rows["reused"]) == (0, 2)
+    assert "a note to myself" in (desk.folder / "people.results.csv.bak").read_text()
+    results.write_text(results.read_text() + "a note to myself\n")
+    elsewhere = desk.run("render", "people.csv", "--json", env={"BHUMAN_HOME": str(tmp_path / "another machine")})
+    assert (elsewhere.code, elsewhere.error["code"]) == (7, "unknown_results")
+    assert len(service.accepted) == 2
