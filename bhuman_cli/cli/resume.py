@@ -16,7 +16,7 @@ from bhuman_cli.cli import completion, doubts, finish, runtime
 from bhuman_cli.cli import options as opt
 from bhuman_cli.cli.console import Console
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, drafts, generations, history
+from bhuman_cli.journal import chunks, decisions, drafts, generations, history
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.ports import SystemClock
@@ -229,7 +229,7 @@ def _manner(wish: Wish, run: Run, *, is_local: bool) -> finish.Manner:
 def _decide(wish: Wish, journal: Journal, run: Run) -> None:
     """Carry out what the person decided, each decision journaled."""
     if wish.accept_position:
-        kept = chunks.settle_conflicts(journal, run, accept_position=True)
+        kept = decisions.settle_conflicts(journal, run, accept_position=True)
         wish.console.say(f"{kept} rows keep the ids beside them")
     doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state in {"in_doubt", "mapping"}]
     word = _word(wish, journal, run) if wish.in_doubt == "ask" and doubtful else wish.in_doubt
@@ -244,16 +244,16 @@ def _decide(wish: Wish, journal: Journal, run: Run) -> None:
             raise errors.Refusal("not confirmed; nothing was sent", code="not_confirmed")
         wish.console.say(f"{rows} rows are sent again; they may be paid twice")
     act: Callable[[chunks.Chunk], int] = (
-        (lambda chunk: chunks.free(journal, chunk, why="resend", run_id=run.run_id))
+        (lambda chunk: decisions.free(journal, chunk, why="resend", run_id=run.run_id))
         if word == "resend"
-        else (lambda chunk: chunks.abandon(journal, chunk, run_id=run.run_id))
+        else (lambda chunk: decisions.abandon(journal, chunk, run_id=run.run_id))
     )
     for chunk in doubtful:
         if chunk.state == "mapping":
             chunks.doubt(journal, chunk, chunk.reason)
         act(replace(chunk, state=domain.ChunkState.IN_DOUBT))
     if word == "abandon":
-        chunks.settle_conflicts(journal, run, accept_position=False)
+        decisions.settle_conflicts(journal, run, accept_position=False)
 
 
 def _word(wish: Wish, journal: Journal, run: Run) -> str:

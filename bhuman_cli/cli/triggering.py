@@ -20,7 +20,7 @@ from bhuman_cli.cli.orders import Integration, Order
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
-from bhuman_cli.journal.chunks import Candidate
+from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.drafts import NewRun, Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.ports import SystemClock

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from bhuman_cli import errors
 from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import drafts
+from bhuman_cli.journal import claims, drafts
+from bhuman_cli.journal.claims import Candidate, Freeze
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
 
@@ -44,18 +45,6 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A row that could go into the next request."""
-
-    row_index: int
-    identity: bytes
-    text_key: bytes
-    values: tuple[str, ...]
-    assets: tuple[str, ...]
-    retried_claim: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back, as it came. status None: no complete answer; error then says what happened after sending."""
 
@@ -63,10 +52,6 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     error: str = ""
-
-
-Freeze = Callable[[Sequence[Candidate], str], bytes]
-"""Build the request body for rows and the attempt's token."""
 
 
 def plan(
@@ -92,24 +77,11 @@ def plan(
         )
         if waiting is not None:
             return _read(waiting)
-        picked = pick(_candidates(journal, run))
+        picked = pick(claims.to_send(journal, run))
         if not picked:
             return None
         chunk_id = _insert(journal, run, picked, state["epoch"], None, freeze)
     return get(journal, chunk_id)
-
-
-def _candidates(journal: Journal, run: Run) -> Iterable[Candidate]:
-    for found in journal.query(
-        "SELECT row_index, identity, text_key, payload, claim_id FROM row WHERE run_no = ?"
-        " AND plan IN ('new', 'retried') ORDER BY row_index",
-        (run.run_no,),
-    ):
-        values, assets = json.loads(found["payload"])
-        yield Candidate(
-            row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
-            values=tuple(values), assets=tuple(assets), retried_claim=found["claim_id"],
-        )  # fmt: skip
 
 
 def _insert(
@@ -125,24 +97,7 @@ def _insert(
         (run.run_no, run.target_id, parent, epoch, token, len(rows), body, hashlib.sha256(body).hexdigest(),
          journal.now()),
     )  # fmt: skip
-    journal.execute_many(
-        "INSERT INTO claim (chunk_id, place, target_id, run_no, row_index, identity, text_key, attempt)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 1 + coalesce((SELECT attempt FROM claim WHERE claim_id = ?), 0))",
-        (
-            (chunk_id, place, run.target_id, run.run_no, row.row_index, row.identity, row.text_key, row.retried_claim)
-            for place, row in enumerate(rows)
-        ),
-    )
-    journal.execute_many(
-        "UPDATE claim SET live = 0, replaced_by = (SELECT claim_id FROM claim WHERE chunk_id = ? AND place = ?)"
-        " WHERE claim_id = ?",
-        ((chunk_id, place, row.retried_claim) for place, row in enumerate(rows) if row.retried_claim is not None),
-    )
-    journal.execute(
-        "UPDATE row SET claim_id = claim.claim_id, plan = 'sent' FROM claim WHERE claim.chunk_id = ?"
-        " AND row.run_no = claim.run_no AND row.row_index = claim.row_index",
-        (chunk_id,),
-    )
+    claims.take(journal, run, chunk_id, rows)
     return chunk_id
 
 
@@ -252,14 +207,14 @@ def accept(journal: Journal, chunk: Chunk, ids: Sequence[GenerationId]) -> None:
     if len(ids) != chunk.rows:
         raise errors.JournalError(f"{len(ids)} ids for {chunk.rows} rows can't be bound by place")
     with journal.transaction():
-        _move(journal, chunk, ("sending", "in_doubt"), ChunkState.ACCEPTED, "")
+        move(journal, chunk, ("sending", "in_doubt"), ChunkState.ACCEPTED, "")
         now = journal.now()
         journal.execute_many(
             "UPDATE claim SET generation_id = ?, binding = 'provisional', status = 'queued', accepted_at = ?"
             " WHERE chunk_id = ? AND place = ? AND generation_id IS NULL",
             ((generation, now, chunk.chunk_id, place) for place, generation in enumerate(ids)),
         )
-        _drop_payload(journal, chunk)
+        claims.drop_payload(journal, chunk.chunk_id)
 
 
 def bind(
@@ -284,7 +239,7 @@ def bind(
             added = {p: generation for p, generation in pairs.items() if generation not in taken.values()}
             pairs = added | taken
         state = ChunkState.ACCEPTED if len(pairs) == chunk.rows else ChunkState.IN_DOUBT
-        _move(journal, chunk, ("mapping", "in_doubt", "accepted"), state, "" if state == "accepted" else reason)
+        move(journal, chunk, ("mapping", "in_doubt", "accepted"), state, "" if state == "accepted" else reason)
         journal.execute_many(
             "UPDATE claim SET generation_id = NULL, binding = NULL, seen = NULL, status = '', url = '', share_url = '',"
             " thumbnail = '', gif = '', whatsapp_video_url = '', message = '', execution_name = '', generated_at = '',"
@@ -304,26 +259,26 @@ def bind(
             "UPDATE claim SET binding = 'confirmed' WHERE chunk_id = ? AND binding = 'provisional'", (chunk.chunk_id,)
         )
         if state is ChunkState.ACCEPTED:
-            _drop_payload(journal, chunk)
+            claims.drop_payload(journal, chunk.chunk_id)
 
 
 def to_mapping(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that the chunk was accepted, but its ids must be asked which row they belong to."""
     with journal.transaction():
-        _move(journal, chunk, ("sending", "in_doubt"), ChunkState.MAPPING, reason)
+        move(journal, chunk, ("sending", "in_doubt"), ChunkState.MAPPING, reason)
 
 
 def doubt(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that nobody knows whether the chunk was accepted."""
     with journal.transaction():
-        _move(journal, chunk, ("sending", "mapping"), ChunkState.IN_DOUBT, reason)
+        move(journal, chunk, ("sending", "mapping"), ChunkState.IN_DOUBT, reason)
 
 
 def back(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that the chunk was certainly not accepted and its rows may be sent again; they wait to be planned anew."""
     with journal.transaction():
-        _move(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
-        _unclaim(journal, chunk, row_state="pending", plan="new", message="")
+        move(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
+        claims.give_back(journal, chunk.chunk_id)
 
 
 def renew(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str) -> None:
@@ -332,42 +287,27 @@ def renew(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str)
     Not the same chunk again: a stored answer to the first attempt would be taken for one to the second after a crash.
     """
     with journal.transaction():
-        _move(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
-        rows = _take_back(journal, run, chunk)
+        move(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
+        rows = claims.take_back(journal, run, chunk.chunk_id)
         _insert(journal, run, rows, _epoch(journal, chunk), chunk.chunk_id, freeze)
 
 
 def reject(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that the chunk was certainly not accepted: its rows cost nothing and are offered again by a later run."""
     with journal.transaction():
-        _move(journal, chunk, ("sending", "planned"), ChunkState.REJECTED, reason)
-        _unclaim(journal, chunk, row_state="rejected", plan=None, message=reason)
+        move(journal, chunk, ("sending", "planned"), ChunkState.REJECTED, reason)
+        claims.give_back(journal, chunk.chunk_id, row_state="rejected", plan=None, message=reason)
         journal.execute("UPDATE chunk SET body = NULL WHERE chunk_id = ?", (chunk.chunk_id,))
 
 
 def split(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str) -> None:
     """Replace a refused chunk by its two halves, `planned`; their claims take over the rows in the same commit."""
     with journal.transaction():
-        _move(journal, chunk, ("sending",), ChunkState.SPLIT, reason)
-        rows = _take_back(journal, run, chunk)
+        move(journal, chunk, ("sending",), ChunkState.SPLIT, reason)
+        rows = claims.take_back(journal, run, chunk.chunk_id)
         middle = (len(rows) + 1) // 2
         for half in (rows[:middle], rows[middle:]):
             _insert(journal, run, half, _epoch(journal, chunk), chunk.chunk_id, freeze)
-
-
-def _take_back(journal: Journal, run: Run, chunk: Chunk) -> list[Candidate]:
-    """Give a chunk's rows back and return them, for other chunks in the same commit."""
-    _unclaim(journal, chunk, row_state="pending", plan="taken", message="")
-    return [
-        Candidate(
-            row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
-            values=tuple(json.loads(found["payload"])[0]), assets=tuple(json.loads(found["payload"])[1]),
-            retried_claim=found["claim_id"],
-        )
-        for found in journal.query(
-            "SELECT * FROM row WHERE run_no = ? AND plan = 'taken' ORDER BY row_index", (run.run_no,)
-        )
-    ]  # fmt: skip
 
 
 def _epoch(journal: Journal, chunk: Chunk) -> int:
@@ -384,62 +324,16 @@ def release_planned(journal: Journal, target_id: int) -> None:
 def _release_planned(journal: Journal, target_id: int) -> None:
     for found in list(journal.query("SELECT * FROM chunk WHERE target_id = ? AND state = 'planned'", (target_id,))):
         chunk = _read(found)
-        _move(journal, chunk, ("planned",), ChunkState.RELEASED, "given back unsent")
-        _unclaim(journal, chunk, row_state="pending", plan="new", message="")
+        move(journal, chunk, ("planned",), ChunkState.RELEASED, "given back unsent")
+        claims.give_back(journal, chunk.chunk_id)
 
 
-def free(journal: Journal, chunk: Chunk, *, why: str, run_id: str) -> int:
-    """Let the unbound rows of a doubtful chunk be sent again; return how many. Journaled as a decision.
+def move(journal: Journal, chunk: Chunk, before: tuple[str, ...], after: ChunkState, reason: str) -> None:
+    """Move a chunk from one of the states before, inside a transition's transaction.
 
-    why: `resend` (a person accepts that they may be paid twice) or `not accepted` (proof).
+    Raises:
+        StaleChunk: it is in none of them: another process changed it.
     """
-    with journal.transaction():
-        _move(journal, chunk, ("in_doubt",), ChunkState.RELEASED, why)
-        freed = _unclaim(journal, chunk, row_state="pending", plan="new", message="")
-        _decide(journal, run_id, chunk.chunk_id, why, f"{freed} rows")
-        # What was bound of it stays paid: the chunk is settled for those rows.
-        journal.execute(
-            "UPDATE chunk SET state = 'accepted' WHERE chunk_id = ? AND EXISTS"
-            " (SELECT 1 FROM claim WHERE claim.chunk_id = chunk.chunk_id AND live = 1)",
-            (chunk.chunk_id,),
-        )
-    return freed
-
-
-def abandon(journal: Journal, chunk: Chunk, *, run_id: str) -> int:
-    """Give up the unbound rows of a doubtful chunk: they count as failed and may have been paid. Returns how many."""
-    with journal.transaction():
-        _move(journal, chunk, ("in_doubt",), ChunkState.ACCEPTED, "abandoned")
-        given_up = journal.execute(
-            "UPDATE claim SET status = 'failed', ended_at = ?, "
-            " message = 'abandoned: it may have been accepted and paid'"
-            " WHERE chunk_id = ? AND generation_id IS NULL AND live = 1",
-            (journal.now(), chunk.chunk_id),
-        )
-        _decide(journal, run_id, chunk.chunk_id, "abandon", f"{given_up} rows")
-    return given_up
-
-
-def settle_conflicts(journal: Journal, run: Run, *, accept_position: bool) -> int:
-    """Decide the rows whose record contradicts their place: keep the place, or give them up. Returns how many."""
-    change = (
-        "binding = 'position', seen = 'person', message = 'bound by position, accepted by a person',"
-        " ended_at = CASE WHEN status = 'failed' OR (status = 'succeeded' AND url <> '') THEN ended_at END"
-        if accept_position
-        else "binding = NULL, seen = 'given up', status = 'failed',"
-        " message = 'abandoned: its video belongs to another row'"
-    )
-    with journal.transaction():
-        settled = journal.execute(
-            f"UPDATE claim SET {change} WHERE binding = 'conflict' AND claim_id IN"
-            " (SELECT claim_id FROM row WHERE run_no = ?)",
-            (run.run_no,),
-        )
-        _decide(journal, run.run_id, None, "accept-position" if accept_position else "abandon", f"{settled} conflicts")
-    return settled
-
-
-def _move(journal: Journal, chunk: Chunk, before: tuple[str, ...], after: ChunkState, reason: str) -> None:
     marks = ",".join("?" * len(before))
     moved = journal.execute(
         f"UPDATE chunk SET state = ?, reason = ?, judged_at = ? WHERE chunk_id = ? AND state IN ({marks})",
@@ -447,44 +341,3 @@ def _move(journal: Journal, chunk: Chunk, before: tuple[str, ...], after: ChunkS
     )
     if moved != 1:
         raise StaleChunk(f"a request can't become {after}: another process changed it", hint="bhuman runs")
-
-
-def _unclaim(journal: Journal, chunk: Chunk, *, row_state: str, plan: str | None, message: str) -> int:
-    """Take unbound claims out of the pool and give their rows back; rows that were retried get their failed render."""
-    values = {"chunk": chunk.chunk_id, "state": row_state, "plan": plan, "message": message}
-    unbound = "SELECT claim_id FROM claim WHERE chunk_id = :chunk AND generation_id IS NULL AND live = 1"
-    journal.execute(f"UPDATE claim SET live = 1 WHERE replaced_by IN ({unbound})", values)
-    changed = journal.execute(
-        "UPDATE row SET claim_id = (SELECT old.claim_id FROM claim AS old WHERE old.replaced_by = row.claim_id),"
-        " state = CASE WHEN EXISTS (SELECT 1 FROM claim AS old WHERE old.replaced_by = row.claim_id)"
-        "   THEN 'pending' ELSE :state END,"
-        " plan = CASE WHEN :plan = 'new' AND EXISTS (SELECT 1 FROM claim AS old WHERE old.replaced_by = row.claim_id)"
-        "   THEN 'retried' ELSE :plan END,"
-        " message = CASE WHEN :message = '' THEN message ELSE :message END"
-        f" WHERE run_no = (SELECT run_no FROM chunk WHERE chunk_id = :chunk) AND claim_id IN ({unbound})",
-        values,
-    )
-    journal.execute(f"UPDATE claim SET replaced_by = NULL WHERE replaced_by IN ({unbound})", values)
-    journal.execute(
-        f"UPDATE row SET claim_id = NULL, plan = CASE WHEN selected = 1 THEN 'new' END WHERE claim_id IN ({unbound})",
-        values,
-    )
-    journal.execute("UPDATE claim SET live = 0 WHERE chunk_id = :chunk AND generation_id IS NULL AND live = 1", values)
-    return changed
-
-
-def _drop_payload(journal: Journal, chunk: Chunk) -> None:
-    """What is accepted is never sent again: the frozen body and the rows' payload are not needed any more."""
-    journal.execute("UPDATE chunk SET body = NULL WHERE chunk_id = ?", (chunk.chunk_id,))
-    journal.execute(
-        "UPDATE row SET payload = NULL FROM claim WHERE claim.chunk_id = ? AND row.run_no = claim.run_no"
-        " AND row.row_index = claim.row_index",
-        (chunk.chunk_id,),
-    )
-
-
-def _decide(journal: Journal, run_id: str, chunk_id: int | None, what: str, detail: str) -> None:
-    journal.insert(
-        "INSERT INTO decision (at, run_id, chunk_id, what, detail) VALUES (?, ?, ?, ?, ?)",
-        (journal.now(), run_id, chunk_id, what, detail),
-    )

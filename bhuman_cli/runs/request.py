@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bhuman_cli import domain
 from bhuman_cli.domain import RenderSpec, Target, TargetKind
-from bhuman_cli.journal.chunks import Candidate
+from bhuman_cli.journal.claims import Candidate
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 _FRAME_BYTES: Final = 64 * 1024  # variables, backgrounds and addresses, beside the rows

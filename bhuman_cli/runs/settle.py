@@ -14,7 +14,7 @@ from typing import Final
 from bhuman_cli import errors
 from bhuman_cli.api.wire import WireError
 from bhuman_cli.domain import ChunkState, Generation, GenerationId, Target, TargetKind
-from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal import chunks, decisions, generations
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.generations import ClaimFacts
@@ -169,7 +169,7 @@ def _settle_by_answer(effects: Effects, run: Run, chunk: Chunk) -> None:
                 map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
         case judge.Rejected() | judge.Back() if chunk.state is ChunkState.IN_DOUBT:
             # Another copy called it in doubt while its sender still waited for this answer.
-            chunks.free(effects.journal, chunk, why="not accepted", run_id=run.run_id)
+            decisions.free(effects.journal, chunk, why="not accepted", run_id=run.run_id)
 
 
 def _settle_by_callbacks(effects: Effects, run: Run, chunk: Chunk) -> None:
@@ -207,7 +207,7 @@ def _settle_by_list(effects: Effects, run: Run, doubtful: Sequence[Chunk], liste
                 }
                 _bind(effects, chunk, {**bound, **found}, confirmed, chunk.reason)
         elif not candidates and _may_free(effects, run, chunk, listed):
-            freed = chunks.free(journal, chunk, why="not accepted", run_id=run.run_id)
+            freed = decisions.free(journal, chunk, why="not accepted", run_id=run.run_id)
             effects.reporter.notice(f"{freed} rows were certainly not accepted and are sent again")
 
 

@@ -13,7 +13,8 @@ from typing import Final
 from bhuman_cli import errors
 from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.journal import chunks, history
-from bhuman_cli.journal.chunks import Answer, Candidate, Chunk
+from bhuman_cli.journal.chunks import Answer, Chunk
+from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.runs import judge, request, settle
 from bhuman_cli.runs.effects import Effects

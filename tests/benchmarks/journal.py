@@ -22,7 +22,7 @@ from typing import Final
 
 from bhuman_cli import domain, ports
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import chunks, drafts, store
+from bhuman_cli.journal import chunks, claims, drafts, store
 from tests.benchmarks import report
 
 ROWS: Final = 100_000
@@ -65,10 +65,10 @@ def record_plan(journal: store.Journal, folder: Path, rows: Iterable[drafts.Draf
 def next_chunk(journal: store.Journal, run: drafts.Run, size: int) -> chunks.Chunk | None:
     """Claim the next rows and freeze their request."""
 
-    def pick(candidates: Iterable[chunks.Candidate]) -> list[chunks.Candidate]:
+    def pick(candidates: Iterable[claims.Candidate]) -> list[claims.Candidate]:
         return list(itertools.islice(candidates, size))
 
-    def freeze(rows: Sequence[chunks.Candidate], token: str) -> bytes:
+    def freeze(rows: Sequence[claims.Candidate], token: str) -> bytes:
         return json.dumps({"names": [row.values for row in rows], "callback_url": token}).encode()
 
     return chunks.plan(journal, run, pick, freeze)

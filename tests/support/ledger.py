@@ -17,7 +17,8 @@ from bhuman_cli.api import wire
 from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.domain import Generation, Row, RowState, Target, TargetKind
 from bhuman_cli.journal import store
-from bhuman_cli.journal.chunks import Candidate, Chunk
+from bhuman_cli.journal.chunks import Chunk
+from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.drafts import NewRun, Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.runs import request, runner

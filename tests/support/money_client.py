@@ -11,7 +11,7 @@ from pathlib import Path
 from bhuman_cli import errors
 from bhuman_cli.domain import GenerationId, RenderSpec, ResultRow, Row, Target, TargetKind
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, drafts, generations, history
+from bhuman_cli.journal import chunks, decisions, drafts, generations, history
 from bhuman_cli.journal.drafts import NewRun, Run
 from bhuman_cli.runs import recovery, runner
 from bhuman_cli.runs.effects import Effects, Stop
@@ -133,7 +133,7 @@ class Client:
     def _decide(self, journal: WatchedJournal, run: Run, decision: str) -> None:
         """Do what `resume RUN --in-doubt …` does, and let the judge know what a person allowed."""
         if decision == "accept":
-            chunks.settle_conflicts(journal, run, accept_position=True)
+            decisions.settle_conflicts(journal, run, accept_position=True)
             return
         doubtful = [c for c in chunks.unsettled(journal, run.target_id) if c.state in {"in_doubt", "mapping"}]
         for chunk in doubtful:
@@ -142,11 +142,11 @@ class Client:
             if chunk.state == "mapping":
                 chunks.doubt(journal, chunk, chunk.reason)
             if decision == "resend":
-                chunks.free(journal, chunk, why="resend", run_id=run.run_id)
+                decisions.free(journal, chunk, why="resend", run_id=run.run_id)
             else:
-                chunks.abandon(journal, chunk, run_id=run.run_id)
+                decisions.abandon(journal, chunk, run_id=run.run_id)
         if decision == "abandon":
-            chunks.settle_conflicts(journal, run, accept_position=False)
+            decisions.settle_conflicts(journal, run, accept_position=False)
 
     def _allow(self, journal: WatchedJournal, chunk: chunks.Chunk) -> None:
         unbound = {fact.place for fact in generations.chunk_facts(journal, chunk.chunk_id) if not fact.generation_id}

@@ -11,7 +11,7 @@ import pytest
 
 from bhuman_cli import domain, errors
 from bhuman_cli.domain import Background, GenerationId, RenderSpec, RowState, Target, TargetKind
-from bhuman_cli.journal import chunks, drafts, generations
+from bhuman_cli.journal import chunks, decisions, drafts, generations
 from bhuman_cli.journal.drafts import PlanCounts, Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.runs import runner
@@ -161,7 +161,7 @@ def test_rejected_freed_and_planned_requests_are_not_paid(journal: Journal) -> N
                 chunks.reject(journal, chunk, "no")
             else:
                 chunks.doubt(journal, chunk, "lost")
-                chunks.free(journal, chunk, why="resend", run_id=run.run_id)
+                decisions.free(journal, chunk, why="resend", run_id=run.run_id)
         assert prepared(journal, end).counts == PlanCounts(new=1, retried=0, reused=0, rows=1, invalid=0), end
 
 

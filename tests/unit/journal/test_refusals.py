@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import chunks, drafts, generations
+from bhuman_cli.journal import chunks, decisions, drafts, generations
 from bhuman_cli.journal.chunks import Chunk, StaleChunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
@@ -112,7 +112,7 @@ def test_resending_frees_only_what_is_not_bound_and_is_journaled(journal: Journa
     chunk = ledger.sent(journal, run, None)
     chunks.to_mapping(journal, chunk, "1 id")
     chunks.bind(journal, chunk, {1: ledger.new_ids(1)[0]}, reason="1 of 3")
-    assert chunks.free(journal, chunk, why="resend", run_id=run.run_id) == 2
+    assert decisions.free(journal, chunk, why="resend", run_id=run.run_id) == 2
     assert statuses(journal, run) == ["pending", "queued", "pending"]
     assert state_of(journal, chunk) == "accepted", "what was bound of it stays paid"
     assert json.loads(planned(journal, run).body)["names"] == [["Ada"], ["Cid"]]
@@ -127,7 +127,7 @@ def test_freeing_gives_rows_that_shared_the_doubt_back_to_their_runs(journal: Jo
     chunks.doubt(journal, chunk, "lost")
     two = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/two.csv")
     assert statuses(journal, two) == ["in_doubt"], "doubt is shared, not paid around"
-    chunks.free(journal, chunk, why="not accepted", run_id=one.run_id)
+    decisions.free(journal, chunk, why="not accepted", run_id=one.run_id)
     assert (statuses(journal, one), statuses(journal, two)) == (["pending"], ["pending"])
     ledger.sent(journal, one, ledger.new_ids(1))
     assert chunks.plan(journal, two, ledger.pick(9), ledger.freeze) is None, "one video is enough for both"
@@ -138,7 +138,7 @@ def test_abandoned_rows_count_as_failed_and_are_never_sent_by_themselves(journal
     run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
     chunk = ledger.sent(journal, run, None)
     chunks.doubt(journal, chunk, "lost")
-    assert chunks.abandon(journal, chunk, run_id=run.run_id) == 2
+    assert decisions.abandon(journal, chunk, run_id=run.run_id) == 2
     assert statuses(journal, run) == ["failed", "failed"]
     assert all("abandoned" in row.fields["message"] for row in generations.results(journal, run))
     later = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
@@ -159,7 +159,7 @@ def test_a_person_settles_conflicts(journal: Journal, accept: bool) -> None:
             (ids[1],),
         )
     assert statuses(journal, run) == ["queued", "in_doubt"]
-    assert chunks.settle_conflicts(journal, run, accept_position=accept) == 1
+    assert decisions.settle_conflicts(journal, run, accept_position=accept) == 1
     shown = list(generations.results(journal, run))[1].fields
     if accept:
         assert (shown["status"], shown["url"], shown["id"]) == ("succeeded", "https://x.example", ids[1])
@@ -170,7 +170,7 @@ def test_a_person_settles_conflicts(journal: Journal, accept: bool) -> None:
     decision = journal.one("SELECT what FROM decision")
     assert decision is not None
     assert decision[0] == ("accept-position" if accept else "abandon")
-    assert chunks.settle_conflicts(journal, run, accept_position=accept) == 0
+    assert decisions.settle_conflicts(journal, run, accept_position=accept) == 0
 
 
 def test_a_stale_copy_of_a_request_changes_nothing(journal: Journal) -> None:

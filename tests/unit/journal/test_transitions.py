@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal import chunks, decisions, generations
 from bhuman_cli.journal.chunks import Chunk, StaleChunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
@@ -80,11 +80,11 @@ _MOVES: dict[str, tuple[Callable[[Journal, Run, Chunk], object], set[str], str]]
         lambda journal, run, chunk: chunks.split(journal, run, chunk, ledger.freeze, "s"), {"sending"}, "split",
     ),
     "free": (
-        lambda journal, run, chunk: chunks.free(journal, chunk, why="resend", run_id=run.run_id),
+        lambda journal, run, chunk: decisions.free(journal, chunk, why="resend", run_id=run.run_id),
         {"in_doubt"}, "released",
     ),
     "abandon": (
-        lambda journal, run, chunk: chunks.abandon(journal, chunk, run_id=run.run_id), {"in_doubt"}, "accepted",
+        lambda journal, run, chunk: decisions.abandon(journal, chunk, run_id=run.run_id), {"in_doubt"}, "accepted",
     ),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli.domain import Binding, Generation, GenerationId
-from bhuman_cli.journal import chunks, generations, history
+from bhuman_cli.journal import decisions, generations, history
 from bhuman_cli.journal.history import Adopted
 from bhuman_cli.runs import identity, learn, settle
 from bhuman_cli.runs.effects import Stop
@@ -202,7 +202,7 @@ def test_what_a_person_accepted_is_not_taken_back_by_a_record(bench: Bench) -> N
     bench.service.change = lambda record: {**record, "campaign_id": "another", "status": "processing", "url": ""}
     wait_out(bench, waiting(bench, run), most_s=60)
     assert statuses(bench, run) == ["in_doubt"] * 2
-    chunks.settle_conflicts(bench.journal, run, accept_position=True)
+    decisions.settle_conflicts(bench.journal, run, accept_position=True)
     bench.service.change = lambda record: {**record, "campaign_id": "another"}
     wait_out(bench, waiting(bench, run))
     assert statuses(bench, run) == ["succeeded"] * 2

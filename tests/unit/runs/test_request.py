@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli.domain import Background, RenderSpec, Target, TargetKind
-from bhuman_cli.journal.chunks import Candidate
+from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.runs import identity, request
 from bhuman_cli.runs.request import Shape
 from tests.support.ledger import TARGET
