@@ -48,7 +48,7 @@ def raw(studio: RunningStudio, request: bytes) -> bytes:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.10", "::", "studio.example.com"])
 def test_only_loopback_is_bound_unless_allowed(tmp_path: Path, host: str) -> None:
-    with pytest.raises(UsageError, match="this machine only"):
+    with pytest.raises(UsageError, match="only this machine"):
         StudioConfig(home=tmp_path, host=host)
     assert StudioConfig(home=tmp_path, host=host, allow_remote=True).host == host
 
