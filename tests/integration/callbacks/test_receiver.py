@@ -149,7 +149,7 @@ def test_many_at_once_share_commits_and_none_is_lost(running: Running, monkeypat
         answers = list(pool.map(lambda n: running.post({"id": f"id-{n % 200}"}), range(300)))
     assert {status for status, _ in answers} == {200}
     assert sum(words == "stored" for _, words in answers) == 200
-    assert running.store.last_position() == 200
+    assert len(running.store.hints(0)[1]) == 200  # positions may have gaps, events not
     assert sum(commits) == 300
     assert len(commits) < 300
 
