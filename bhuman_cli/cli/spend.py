@@ -51,6 +51,7 @@ def show(plan: Plan, console: Console) -> None:
     counts = plan.counts
     parts = [f"{counts.new:,} new", f"{counts.reused:,} reused"]
     parts += [f"{counts.retried:,} retried"] if counts.retried else []
+    parts += [f"{counts.in_doubt:,} in doubt (not sent)"] if counts.in_doubt else []
     parts += [f"{counts.invalid:,} invalid"] if counts.invalid else []
     requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
     console.say(f"plan: {', '.join(parts)} rows in {requests}")

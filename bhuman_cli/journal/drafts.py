@@ -81,13 +81,14 @@ class DraftRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanCounts:
-    """What confirming a draft would do, in selected rows."""
+    """What confirming a draft would do, in selected rows. in_doubt: nobody knows whether they are paid; not sent."""
 
     new: int
     retried: int
     reused: int
     rows: int
     invalid: int
+    in_doubt: int = 0
 
 
 def start(journal: Journal, new: NewRun) -> Run:
@@ -242,16 +243,20 @@ def share_pool(journal: Journal, run: Run) -> None:
 def counts(journal: Journal, run: Run) -> PlanCounts:
     """Count what the draft would do."""
     found = journal.one(
-        "SELECT count(*) FILTER (WHERE plan = 'new') AS new, count(*) FILTER (WHERE plan = 'retried') AS retried,"
-        " count(*) FILTER (WHERE plan = 'reused') AS reused, count(*) AS rows,"
-        " count(*) FILTER (WHERE state = 'invalid') AS invalid FROM row WHERE run_no = ? AND selected = 1",
+        "SELECT count(*) FILTER (WHERE row.plan = 'new') AS new,"
+        " count(*) FILTER (WHERE row.plan = 'retried') AS retried,"
+        " count(*) FILTER (WHERE row.plan = 'reused') AS reused, count(*) AS rows,"
+        " count(*) FILTER (WHERE row.state = 'invalid') AS invalid,"
+        " count(*) FILTER (WHERE row.plan = 'reused' AND claim.generation_id IS NULL AND claim.status <> 'failed')"
+        " AS in_doubt FROM row LEFT JOIN claim USING (claim_id) WHERE row.run_no = ? AND row.selected = 1",
         (run.run_no,),
     )
     if found is None:
         raise errors.JournalError("the journal lost the rows of a run", hint="bhuman doctor")
     return PlanCounts(
-        new=found["new"], retried=found["retried"], reused=found["reused"], rows=found["rows"], invalid=found["invalid"]
-    )
+        new=found["new"], retried=found["retried"], reused=found["reused"] - found["in_doubt"], rows=found["rows"],
+        invalid=found["invalid"], in_doubt=found["in_doubt"],
+    )  # fmt: skip
 
 
 def keep_sample(journal: Journal, run: Run, size: int) -> None:
