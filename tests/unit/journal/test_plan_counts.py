@@ -25,5 +25,5 @@ def test_rows_in_doubt_are_neither_new_nor_reused(tmp_path: Path) -> None:
             chunks.accept(journal, chunk, [GenerationId("id0")])
     planned = runner.prepare(journal, ledger.new_run(), rows).counts
     assert planned == drafts.PlanCounts(new=1, retried=0, reused=1, in_doubt=1, rows=3, invalid=0)
-    assert domain.ChunkState.IN_DOUBT == chunks.unsettled(journal, run.target_id)[0].state
+    assert chunks.unsettled(journal, run.target_id)[0].state == domain.ChunkState.IN_DOUBT
     journal.close()
