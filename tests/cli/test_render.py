@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.support import plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
 UNPAID = {"BHUMAN_BASE_URL": "http://127.0.0.1:9"}
-
-
-@pytest.fixture
-def service() -> Iterator[PlainService]:
-    with plain_service.running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, service: PlainService) -> Desk:
-    return Desk(tmp_path, service.url)
 
 
 def test_thirty_seven_rows_in_four_requests_each_link_beside_its_row(desk: Desk, service: PlainService) -> None:

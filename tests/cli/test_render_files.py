@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
@@ -15,17 +14,6 @@ from bhuman_cli.domain import RESULT_COLUMNS
 from tests.support import plain_service, terminal
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
-
-
-@pytest.fixture
-def service() -> Iterator[PlainService]:
-    with plain_service.running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, service: PlainService) -> Desk:
-    return Desk(tmp_path, service.url)
 
 
 def test_a_workbook_stdin_and_a_pipe_all_behave(desk: Desk, service: PlainService) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,6 @@ from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
 NO_KEY = {"BHUMAN_API_KEY_ID": None, "BHUMAN_API_KEY_SECRET": None}
-
-
-@pytest.fixture
-def service() -> Iterator[PlainService]:
-    with plain_service.running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, service: PlainService) -> Desk:
-    return Desk(tmp_path, service.url)
 
 
 def test_a_wrong_key_and_no_key(desk: Desk, service: PlainService) -> None:

@@ -5,25 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.support import plain_service, terminal
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
-
-
-@pytest.fixture
-def service() -> Iterator[PlainService]:
-    with plain_service.running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, service: PlainService) -> Desk:
-    return Desk(tmp_path, service.url)
 
 
 def lost(service: PlainService) -> plain_service.Post:

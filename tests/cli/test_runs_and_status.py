@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.support import plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
-
-
-@pytest.fixture
-def service() -> Iterator[PlainService]:
-    with plain_service.running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, service: PlainService) -> Desk:
-    return Desk(tmp_path, service.url)
 
 
 def test_before_the_first_run_there_is_nothing_and_no_journal_is_made(desk: Desk) -> None:

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,17 +14,6 @@ import pytest
 from tests.support import plain_service, terminal
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
-
-
-@pytest.fixture
-def service() -> Iterator[PlainService]:
-    with plain_service.running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, service: PlainService) -> Desk:
-    return Desk(tmp_path, service.url)
 
 
 def texts(service: PlainService) -> list[str]:
