@@ -117,7 +117,6 @@ class _Carrying:
         )
         self.started_s = effects.clock.monotonic_s()
         self.started = effects.clock.now()
-        self.paid_before = generations.paid_rows(effects.journal, drive.run)
         self._written_s = float("-inf")
         self._write_cost_s = 0.0
         self._ended_written = -1
