@@ -185,4 +185,5 @@ def test_what_is_no_document(value: Any) -> None:
 def test_a_strange_document_is_compared_as_far_as_it_goes(item: Any) -> None:
     found = document()
     found["paths"][f"{PREFIX}/webhook"] = item
-    contract.compare(found)
+    # What can't be read of one route is said of that route; the others are compared as before.
+    assert {difference.route.split()[-1] for difference in contract.compare(found)} <= {"webhook"}

@@ -46,3 +46,4 @@ def test_bases_used_longest_ago_go_first_and_the_last_one_stays(
 
 def test_an_empty_cache_is_fine(tmp_path: Path) -> None:
     tidy.tidy(tmp_path / "nothing")
+    assert list(tmp_path.iterdir()) == [], "tidying makes nothing"
