@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bhuman_cli.studio import template
-from bhuman_cli.studio.render import fetch, shots
+from bhuman_cli.studio.render import fetch, reach, shots
 from bhuman_cli.studio.render.job import RenderJob
 
 AT_ONCE: Final = 3
@@ -51,7 +51,7 @@ class Ahead:
         for kind, address in zip(_kinds(job), job.assets, strict=False):
             if not address.strip():
                 continue
-            with contextlib.suppress(fetch.FetchError, OSError):
+            with contextlib.suppress(reach.FetchError, OSError):
                 if kind == "site":
                     shots.capture(address, self._cache_dir, allow_private=allow_private)
                 elif kind == "link" or fetch.names_a_picture(address):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps, UnidentifiedImageError
 
-from bhuman_cli.studio.render import card, compose, encode, fetch, shots, source
+from bhuman_cli.studio.render import card, compose, encode, fetch, reach, shots, source
 from bhuman_cli.studio.scene import Shown
 
 U8 = NDArray[np.uint8]
@@ -60,7 +60,7 @@ def load(shown: Shown, stage: Stage, cache_dir: Path, *, allow_private: bool) ->
     """
     try:
         return _load(shown, stage, cache_dir, allow_private=allow_private)
-    except fetch.FetchError as problem:
+    except reach.FetchError as problem:
         raise AssetFailure(f"the asset {problem}") from None
     except source.SourceError as problem:
         raise AssetFailure(f"the asset {problem}") from None
@@ -74,7 +74,7 @@ def _load(shown: Shown, stage: Stage, cache_dir: Path, *, allow_private: bool) -
             return Page(_opened(shot), stage)
         return Still(card.draw(shown.asset), stage)
     if kind == "linkedin" and not fetch.names_a_picture(shown.asset):
-        fetch.complete(shown.asset)
+        reach.complete(shown.asset)
         return Still(card.draw(shown.asset, linkedin=True), stage)
     path = fetch.download(shown.asset, cache_dir, allow_private=allow_private)
     picture = _picture(path)

@@ -1,27 +1,26 @@
-"""Owns fetching assets over HTTP: only http(s), only public addresses unless allowed, all bounded."""
+"""Owns fetching assets over HTTP: redirects, sizes and times bounded. Where it may go is decided in `reach`."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import ipaddress
 import os
-import socket
 import ssl
 import tempfile
 import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from filelock import FileLock
 
+from bhuman_cli.studio.render import reach
+from bhuman_cli.studio.render.reach import Place
+
 MOST_BYTES: Final = 300 * 1024 * 1024
 MOST_REDIRECTS: Final = 5
-CONNECT_S: Final = 10.0
 WHOLE_S: Final = 60.0
 FRESH_S: Final = 600.0
 """An asset is fetched once per batch; ten minutes are a batch."""
@@ -30,83 +29,17 @@ _AGENT: Final = "Mozilla/5.0 (compatible; bhuman-studio)"
 _CHUNK: Final = 256 * 1024
 
 
-class FetchError(Exception):
-    """The asset can't be had; the message continues a sentence whose subject is the asset. Never holds its address."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """An address taken apart and looked up; connecting to `ip` and not to the name keeps what was checked."""
-
-    url: str
-    secure: bool
-    host: str
-    port: int
-    path: str
-    ip: str
-
-
-def complete(address: str) -> urllib.parse.SplitResult:
-    """Take an address apart; without a scheme it is https. Looks nothing up.
-
-    Raises:
-        FetchError: not http(s), or no address at all.
-    """
-    url = address.strip()
-    try:
-        parts = urllib.parse.urlsplit(url if "://" in url else f"https://{url}")
-        plain = " " not in parts.netloc and not any(ord(letter) < 32 for letter in url)
-        usable = bool(parts.hostname) and parts.port != 0 and plain
-    except ValueError:
-        usable = False
-    scheme = url.split(":", 1)[0].lower()
-    if "://" in url and scheme not in {"http", "https"}:
-        raise FetchError(f"must be an http or https address, not {scheme[:20]}")
-    if not usable:
-        raise FetchError("is not a usable address")
-    return parts
-
-
-def locate(address: str, *, allow_private: bool) -> Place:
-    """Complete, check and look up an address.
-
-    Raises:
-        FetchError: not http(s), unknown host, or a private address that is not allowed.
-    """
-    parts = complete(address)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        found = socket.getaddrinfo(host.encode("idna").decode(), port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise FetchError("is on a host that can't be found") from None
-    ips = [str(entry[4][0]) for entry in found]
-    if not allow_private and not all(_is_public(ip) for ip in ips):
-        raise FetchError("is on a private or local address, which is not allowed")
-    path = urllib.parse.quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = f"?{urllib.parse.quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
-    secure = parts.scheme == "https"
-    return Place(url=parts.geturl(), secure=secure, host=host, port=port, path=path + query, ip=ips[0])
-
-
-def _is_public(ip: str) -> bool:
-    address = ipaddress.ip_address(ip.split("%", maxsplit=1)[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_global and not address.is_multicast
-
-
-def final(address: str, *, allow_private: bool) -> Place:
+def final(address: str, *, allow_private: bool, network: reach.Network = reach.SYSTEM) -> Place:
     """Follow redirects without reading the body; every stop on the way is checked.
 
     Raises:
         FetchError: any stop is refused, unreachable, or answers 400 or more.
     """
-    with _answered(address, allow_private=allow_private) as (place, _):
+    with _answered(address, allow_private=allow_private, network=network) as (place, _):
         return place
 
 
-def download(address: str, cache_dir: Path, *, allow_private: bool) -> Path:
+def download(address: str, cache_dir: Path, *, allow_private: bool, network: reach.Network = reach.SYSTEM) -> Path:
     """Return a file with the asset's bytes, from the cache where it is fresh.
 
     Raises:
@@ -120,7 +53,7 @@ def download(address: str, cache_dir: Path, *, allow_private: bool) -> Path:
     # Rows share assets, and several processes render rows: one fetches, the others wait for it.
     with FileLock(f"{path}.lock"):
         if not is_fresh(path):
-            with _answered(address, allow_private=allow_private) as (_, answer):
+            with _answered(address, allow_private=allow_private, network=network) as (_, answer):
                 _save(answer, path)
     return path
 
@@ -157,46 +90,48 @@ def _chunks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
     while chunk := _read(answer):
         size += len(chunk)
         if size > MOST_BYTES:
-            raise FetchError(f"is larger than {MOST_BYTES // 2**20} MiB")
+            raise reach.FetchError(f"is larger than {MOST_BYTES // 2**20} MiB")
         if time.monotonic() > deadline:
-            raise FetchError(f"took longer than {WHOLE_S:g} s to arrive")
+            raise reach.FetchError(f"took longer than {WHOLE_S:g} s to arrive")
         yield chunk
     if expected is not None and size < expected:
-        raise FetchError("broke off before it was complete")
+        raise reach.FetchError("broke off before it was complete")
     if not size:
-        raise FetchError("is empty")
+        raise reach.FetchError("is empty")
 
 
 def _read(answer: http.client.HTTPResponse) -> bytes:
     try:
         return answer.read1(_CHUNK)
     except (OSError, http.client.HTTPException):
-        raise FetchError("broke off before it was complete") from None
+        raise reach.FetchError("broke off before it was complete") from None
 
 
 @contextmanager
-def _answered(address: str, *, allow_private: bool) -> Iterator[tuple[Place, http.client.HTTPResponse]]:
+def _answered(
+    address: str, *, allow_private: bool, network: reach.Network
+) -> Iterator[tuple[Place, http.client.HTTPResponse]]:
     url = address
     for _ in range(MOST_REDIRECTS + 1):
-        place = locate(url, allow_private=allow_private)
-        connection, answer = _ask(place)
+        place = reach.locate(url, allow_private=allow_private, network=network)
+        connection, answer = _ask(place, network)
         try:
             if answer.status in {301, 302, 303, 307, 308} and answer.headers.get("Location"):
                 url = urllib.parse.urljoin(place.url, answer.headers["Location"])
                 continue
             if answer.status >= 400:
                 reason = http.client.responses.get(answer.status, "")
-                raise FetchError(f"answered {answer.status} {reason}".rstrip())
+                raise reach.FetchError(f"answered {answer.status} {reason}".rstrip())
             yield place, answer
             return
         finally:
             answer.close()
             connection.close()
-    raise FetchError("redirects too often")
+    raise reach.FetchError("redirects too often")
 
 
-def _ask(place: Place) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-    connection = _Pinned(place)
+def _ask(place: Place, network: reach.Network) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    connection = _Pinned(place, network)
     try:
         connection.request(
             "GET", place.path, headers={"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -204,25 +139,26 @@ def _ask(place: Place) -> tuple[http.client.HTTPConnection, http.client.HTTPResp
         return connection, connection.getresponse()
     except TimeoutError:
         connection.close()
-        raise FetchError(f"did not answer within {CONNECT_S:g} s") from None
+        raise reach.FetchError(f"did not answer within {reach.CONNECT_S:g} s") from None
     except ssl.SSLCertVerificationError:
         connection.close()
-        raise FetchError("is on a host without a valid certificate") from None
+        raise reach.FetchError("is on a host without a valid certificate") from None
     except (OSError, http.client.HTTPException, UnicodeError):
         connection.close()
-        raise FetchError("can't be reached") from None
+        raise reach.FetchError("can't be reached") from None
 
 
 class _Pinned(http.client.HTTPConnection):
     """A connection to the address that was checked, under the name that was asked for."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, network: reach.Network) -> None:
         host = f"[{place.host}]" if ":" in place.host else place.host
-        super().__init__(host, place.port, timeout=CONNECT_S)
+        super().__init__(host, place.port, timeout=reach.CONNECT_S)
+        self._network = network
         self._place = place
 
     def connect(self) -> None:
-        plain: Any = socket.create_connection((self._place.ip, self._place.port), CONNECT_S)
+        plain: Any = self._place.connect(self._network)
         if self._place.secure:
             self.default_port = 443
             plain = ssl.create_default_context().wrap_socket(plain, server_hostname=self._place.host)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from filelock import FileLock
 
-from bhuman_cli.studio.render import fetch
+from bhuman_cli.studio.render import fetch, gate, reach
 
 WIDTH: Final = 1280
 TALLEST: Final = 2_400
@@ -26,39 +26,36 @@ LONGEST_S: Final = 25.0
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 _MAC: Final = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
-# What a page loads may not reach into the network this runs in; patterns match names and literal addresses.
-_PRIVATE: Final = (
-    "localhost", "*.localhost", "*.local", "*.internal", "127.*", "10.*", "192.168.*", "169.254.*", "0.*", "[*]",
-    *(f"172.{second}.*" for second in range(16, 32)),
-)  # fmt: skip
 
-
-def capture(address: str, cache_dir: Path, *, allow_private: bool) -> Path | None:
+def capture(
+    address: str, cache_dir: Path, *, allow_private: bool, network: reach.Network = reach.SYSTEM
+) -> Path | None:
     """Return a picture of the page, up to TALLEST pixels high; None where no browser is at hand or it gave up.
 
     Raises:
-        fetch.FetchError: the address is refused, can't be reached or answers 400 or more.
+        reach.FetchError: the address is refused, can't be reached or answers 400 or more.
     """
     folder = cache_dir / "shots"
     path = folder / f"{hashlib.sha256(f'{allow_private}|{address.strip()}'.encode()).hexdigest()[:40]}.png"
     if fetch.is_fresh(path):
         return path
-    place = fetch.final(address, allow_private=allow_private)
+    place = fetch.final(address, allow_private=allow_private, network=network)
     browser = find_browser()
     if browser is None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
-        if not fetch.is_fresh(path) and not _take(browser, place, path, allow_private=allow_private):
-            return None
-    return path
+        if fetch.is_fresh(path):
+            return path
+        with gate.Gate(allow_private=allow_private, network=network) as way_out:
+            return path if _take(browser, place, path, way_out) else None
 
 
-def _take(browser: str, place: fetch.Place, path: Path, *, allow_private: bool) -> bool:
+def _take(browser: str, place: reach.Place, path: Path, way_out: gate.Gate) -> bool:
     with tempfile.TemporaryDirectory(prefix="bhuman-shot-") as work:
         made = Path(work) / "shot.png"
         take = _by_playwright if _has_playwright() else _by_command
-        if not take(browser, place, made, allow_private=allow_private) or not made.is_file():
+        if not take(browser, place, made, way_out) or not made.is_file():
             return False
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         shutil.move(made, partial)
@@ -72,15 +69,17 @@ def find_browser() -> str | None:
     return found or (_MAC if sys.platform == "darwin" and Path(_MAC).is_file() else None)
 
 
-def flags(place: fetch.Place, *, allow_private: bool) -> list[str]:
-    """Return the browser's options: quiet, no updates, and names resolved as they were checked."""
-    rules = [f"MAP {place.host} {place.ip}"]
-    if not allow_private:
-        rules += [f"MAP {pattern} ~NOTFOUND" for pattern in _PRIVATE]
+def flags(way_out: gate.Gate) -> list[str]:
+    """Return the browser's options: quiet, no updates, and the gate as the only way out."""
     return [
         "--headless", *_unboxed(), "--disable-gpu", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-default-apps",
-        "--disable-dev-shm-usage", "--hide-scrollbars", "--mute-audio", f"--host-resolver-rules={', '.join(rules)}",
+        "--disable-dev-shm-usage", "--hide-scrollbars", "--mute-audio",
+        # Loopback too goes through the gate, and what knows no proxy (QUIC, WebRTC, lookups ahead) goes nowhere.
+        f"--proxy-server=http://127.0.0.1:{way_out.port}", "--proxy-bypass-list=<-loopback>",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--disable-quic",
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+        "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     ]  # fmt: skip
 
 
@@ -89,10 +88,10 @@ def _unboxed() -> list[str]:
     return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
-def _by_command(browser: str, place: fetch.Place, made: Path, *, allow_private: bool) -> bool:
+def _by_command(browser: str, place: reach.Place, made: Path, way_out: gate.Gate) -> bool:
     command = [
         browser,
-        *flags(place, allow_private=allow_private),
+        *flags(way_out),
         f"--user-data-dir={made.parent / 'profile'}",
         f"--window-size={WIDTH},{TALLEST}",
         "--virtual-time-budget=6000",
@@ -129,12 +128,12 @@ def _has_playwright() -> bool:
     return True
 
 
-def _by_playwright(browser: str, place: fetch.Place, made: Path, *, allow_private: bool) -> bool:
+def _by_playwright(browser: str, place: reach.Place, made: Path, way_out: gate.Gate) -> bool:
     from playwright.sync_api import Error, sync_playwright
 
     try:
         with sync_playwright() as driver:
-            running = driver.chromium.launch(executable_path=browser, args=flags(place, allow_private=allow_private))
+            running = driver.chromium.launch(executable_path=browser, args=flags(way_out))
             page = running.new_page(viewport={"width": WIDTH, "height": 720})
             page.goto(place.url, wait_until="domcontentloaded", timeout=LONGEST_S * 1000)
             with contextlib.suppress(Error):
