@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bhuman_cli import errors
-from bhuman_cli.callbacks import store
+from bhuman_cli.callbacks import events, store
 from bhuman_cli.domain import GenerationId
 
 
@@ -31,6 +31,13 @@ class Hints:
         except errors.JournalError:
             return []
         return [GenerationId(identifier) for identifier in dict.fromkeys(hint.generation_id for hint in found)]
+
+    def announced(self) -> list[GenerationId]:
+        """Return the ids for which WhatsApp's video was said to be ready, the newest first."""
+        try:
+            return [GenerationId(identifier) for identifier in self._store.ids_of_kind(events.WHATSAPP_READY)]
+        except errors.JournalError:
+            return []
 
     def close(self) -> None:
         """Close the file."""

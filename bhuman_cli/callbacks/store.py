@@ -126,6 +126,11 @@ class EventStore:
         """Return the events that came in on one chunk attempt's URL, oldest first."""
         return [_hint(row) for row in self._select("token = ? AND token <> '' ORDER BY position", token)]
 
+    def ids_of_kind(self, kind: str) -> list[str]:
+        """Return the generations of which there is an event of this kind, the newest event first."""
+        found = self._select("kind = ? ORDER BY position DESC", kind, columns="generation_id")
+        return list(dict.fromkeys(row["generation_id"] for row in found))
+
     def since(self, position: int, *, limit: int = 500) -> list[tuple[int, Event]]:
         """Return whole events after a position, with their positions, oldest first."""
         found = self._select("position > ? ORDER BY position LIMIT ?", position, limit)
@@ -140,12 +145,12 @@ class EventStore:
         found = self._select("position = (SELECT max(position) FROM event)")
         return int(found[0]["position"]) if found else 0
 
-    def _select(self, where: str, *values: Any) -> list[sqlite3.Row]:
+    def _select(self, where: str, *values: Any, columns: str = "*") -> list[sqlite3.Row]:
         with self._lock:
             if self._read_only and self._connection is None and not self._path.exists():
                 return []
             try:
-                found = self._connect().execute(f"SELECT * FROM event WHERE {where}", values)
+                found = self._connect().execute(f"SELECT {columns} FROM event WHERE {where}", values)
                 return found.fetchall()
             except sqlite3.Error as problem:
                 raise _unusable(self._path, problem) from problem

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final
 from bhuman_cli import credentials, domain, errors, settings
 from bhuman_cli.cli import session
 from bhuman_cli.cli.console import Console
-from bhuman_cli.domain import GenerationId
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.drafts import Run
@@ -31,6 +30,7 @@ from bhuman_cli.ports import SystemClock
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
+    from bhuman_cli.callbacks.hints import Hints
     from bhuman_cli.runs.effects import Effects, Stop
     from bhuman_cli.table.writer import OutputStyle
 
@@ -189,7 +189,7 @@ def effects(
     clock = SystemClock()
     places = rescue_places(home, Path(run.output_path))
     with (
-        _callbacks(home) as (hints, by_token),
+        _callbacks(home) as heard,
         progress.choose(show, console, look, clock) as reporter,
         ThreadPoolExecutor(in_flight, thread_name_prefix="bhuman-ask") as pool,
         _signals(stop, reporter.notice, link.client.stop),
@@ -202,24 +202,23 @@ def effects(
             reporter=reporter,
             pool=pool,
             in_flight=in_flight,
-            hints=hints,
-            callbacks=by_token,
+            hints=heard or list,
+            callbacks=heard.for_token if heard else lambda _: [],
+            announced=heard.announced if heard else list,
             rescue=lambda chunk, came: recovery.rescue(chunk, came, places),
         )
 
 
 @contextlib.contextmanager
-def _callbacks(
-    home: settings.Home,
-) -> Iterator[tuple[Callable[[], list[GenerationId]], Callable[[str], list[GenerationId]]]]:
+def _callbacks(home: settings.Home) -> Iterator[Hints | None]:
     """Read what `bhuman listen` stores, where it ever ran."""
     from bhuman_cli.callbacks import hints, store
 
     if not (home.state / store.NAME).is_file():
-        yield list, lambda _: []
+        yield None
         return
     with contextlib.closing(hints.Hints(home.state)) as found:
-        yield found, found.for_token
+        yield found
 
 
 @contextlib.contextmanager

@@ -74,18 +74,49 @@ def waiting(journal: Journal, run: Run, *, after: int = 0) -> list[Waiting]:
         else "row JOIN claim USING (claim_id) WHERE row.run_no = :run"
     )
     return [
-        Waiting(
-            claim_id=found["claim_id"], chunk_id=found["chunk_id"] or 0, place=found["place"],
-            generation_id=GenerationId(found["generation_id"]), row_index=found["row_index"],
-            selected=bool(found["selected"]),
-        )
+        _waiting(found)
         for found in journal.query(
-            "SELECT claim.claim_id, claim.chunk_id, claim.place, claim.generation_id, row.row_index, row.selected"
+            "SELECT claim.claim_id, claim.chunk_id, claim.place, claim.generation_id,"
+            " row.row_index AS shown_index, row.selected"
             f" FROM {source}"
             " AND claim.generation_id IS NOT NULL AND claim.ended_at IS NULL ORDER BY claim.chunk_id, claim.place",
             {"run": run.run_no, "after": after},
         )
-    ]  # fmt: skip
+    ]
+
+
+LATE_LINKS: Final = ("thumbnail", "gif", "whatsapp_video_url")
+"""What a record may gain after its video is finished. Source: API contract, sections 3 and 4."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """A finished video without some of LATE_LINKS. names: those that it lacks."""
+
+    waiting: Waiting
+    names: tuple[str, ...]
+
+
+def lacking(journal: Journal, run: Run, *, whatsapp: bool = False) -> list[Lacking]:
+    """Return the run's finished videos without a thumbnail or GIF; whatsapp: those without that link instead."""
+    missing = "claim.whatsapp_video_url = ''" if whatsapp else "(claim.thumbnail = '' OR claim.gif = '')"
+    return [
+        Lacking(waiting=_waiting(found), names=tuple(name for name in LATE_LINKS if not found[name]))
+        for found in journal.query(
+            "SELECT claim.*, row.row_index AS shown_index, row.selected FROM row JOIN claim USING (claim_id)"
+            " WHERE row.run_no = ? AND claim.status = 'succeeded' AND claim.url <> '' AND claim.ended_at IS NOT NULL"
+            f" AND claim.binding IN ('confirmed', 'position') AND {missing} ORDER BY claim.chunk_id, claim.place",
+            (run.run_no,),
+        )
+    ]
+
+
+def _waiting(found: Any) -> Waiting:
+    return Waiting(
+        claim_id=found["claim_id"], chunk_id=found["chunk_id"] or 0, place=found["place"],
+        generation_id=GenerationId(found["generation_id"]), row_index=found["shown_index"],
+        selected=bool(found["selected"]),
+    )  # fmt: skip
 
 
 def fronts(journal: Journal, run: Run) -> list[tuple[int, int]]:

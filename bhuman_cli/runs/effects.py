@@ -101,6 +101,7 @@ class Effects:
 
     pool: asks the service about several generations at once; None: one after the other.
     hints: generations that a callback says have news, each once. callbacks: those that came for an attempt's token.
+    announced: those of whose late links a callback told, the newest first.
     rescue: keeps an answer outside the journal.
     """
 
@@ -114,4 +115,5 @@ class Effects:
     in_flight: int = 4
     hints: Callable[[], list[GenerationId]] = _no_hints
     callbacks: Callable[[str], list[GenerationId]] = _no_callbacks
+    announced: Callable[[], list[GenerationId]] = _no_hints
     rescue: Callable[[Chunk, Came], str] = _no_rescue

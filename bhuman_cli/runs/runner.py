@@ -11,7 +11,7 @@ from bhuman_cli.domain import Row, RowState
 from bhuman_cli.journal import chunks, drafts, generations, history
 from bhuman_cli.journal.drafts import DraftRow, NewRun, PlanCounts, Run
 from bhuman_cli.journal.store import Journal
-from bhuman_cli.runs import identity, recovery, settle
+from bhuman_cli.runs import identity, links, recovery, settle
 from bhuman_cli.runs.effects import Effects
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.poll import Polling
@@ -129,6 +129,7 @@ class _Carrying:
         if not self.drive.submits:
             self.sending.ending = Ending.SENT
         doubtful = self._carry()
+        self._late_links()
         audit = self._audit() if self.sending.requests and not self.polling.list_is_closed else 0
         self._checkpoint(force=True)
         self.effects.reporter.update()
@@ -203,21 +204,24 @@ class _Carrying:
     def _settle(self) -> int:
         """Look for evidence about doubts: now, and for at most 20 s more."""
         effects = self.effects
-        doubtful = settle.settle_doubts(effects, self.run)
+        looked = settle.look(effects, self.run)
         end_s = effects.clock.monotonic_s() + DOUBT_LOOK_S
-        while doubtful and not effects.stop.is_pressed and self._may_look_again():
+        while looked.doubtful and looked.is_list_open and not effects.stop.is_pressed:
             if effects.clock.monotonic_s() + _DOUBT_STEP_S > end_s:
                 break
             effects.stop.wait(effects.clock, _DOUBT_STEP_S)
-            doubtful = settle.settle_doubts(effects, self.run)
+            looked = settle.look(effects, self.run)
+        doubtful = looked.doubtful
         if self.drive.waits:
             self.polling.take()
         if self.sending.ending is Ending.DOUBT:
             return len(doubtful)  # another file's doubts, too, keep this one's rows unsent
         return history.of_same_file(effects.journal, self.run, [chunk.run_no for chunk in doubtful])
 
-    def _may_look_again(self) -> bool:
-        return settle.read_list(self.effects) is not None
+    def _late_links(self) -> None:
+        """Ask once more for what follows a video's end, where nothing else is left to wait for."""
+        if self.drive.waits and not self.polling.remaining and not self.polling.refused:
+            links.bring(self.effects, self.run, is_over=self._is_late)
 
     def _audit(self) -> int:
         found = settle.unasked(self.effects, self.run, self.started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bhuman_cli import credentials
+from bhuman_cli import credentials, errors
 from bhuman_cli.api import paid
 from bhuman_cli.api.client import Client
 from bhuman_cli.api.paid import PaidRequest
@@ -22,6 +22,7 @@ class ApiService:
     target: Target
     user_agent: str
     authorization: str = field(repr=False)
+    _closed: errors.ApiError | None = None
 
     @property
     def polls(self) -> int:
@@ -47,5 +48,12 @@ class ApiService:
         return self.client.generation(generation_id)
 
     def page(self, page: int) -> Page:
-        """Return one page of the target's list."""
-        return self.client.generations_page(self.target, page)
+        """Return one page of the target's list; a list that was refused once is not asked for again."""
+        if self._closed is not None:
+            raise self._closed
+        try:
+            return self.client.generations_page(self.target, page)
+        except errors.ApiError as error:
+            if error.status in {401, 403}:
+                self._closed = error
+            raise

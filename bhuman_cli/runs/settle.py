@@ -36,9 +36,17 @@ class Listed:
     is_complete: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a look for evidence left. doubtful: chunks still in doubt. is_list_open: the target's list was read."""
+
+    doubtful: list[Chunk]
+    is_list_open: bool
+
+
 def ask(effects: Effects, generation_id: str) -> Generation | None:
     """Return one record, None where the service knows none or gives no good answer now."""
-    return _read(effects, generation_id)[0]
+    return read_one(effects, generation_id)[0]
 
 
 def is_foreign(generation: Generation, target: Target) -> bool:
@@ -55,7 +63,7 @@ def map_chunk(effects: Effects, run: Run, chunk: Chunk, ids: Sequence[Generation
     """
     journal = effects.journal
     bound_already = chunks.known_ids(journal, ids)
-    read = [_read(effects, item) for item in ids if item not in bound_already]
+    read = [read_one(effects, item) for item in ids if item not in bound_already]
     if read and all(is_unread for _, is_unread in read):
         return 0
     records = [found for found, _ in read if found is not None and not is_foreign(found, run.target)]
@@ -68,7 +76,7 @@ def map_chunk(effects: Effects, run: Run, chunk: Chunk, ids: Sequence[Generation
     return len(found_now)
 
 
-def _read(effects: Effects, generation_id: str) -> tuple[Generation | None, bool]:
+def read_one(effects: Effects, generation_id: str) -> tuple[Generation | None, bool]:
     """Return a record, None where the service knows none; and whether it gave no good answer."""
     try:
         return effects.service.generation(generation_id), False
@@ -137,7 +145,12 @@ def read_list(effects: Effects) -> Listed | None:
 
 
 def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:
-    """Settle what evidence can settle on the run's target; return the chunks that stay in doubt.
+    """Settle what evidence can settle on the run's target; return the chunks that stay in doubt."""
+    return look(effects, run).doubtful
+
+
+def look(effects: Effects, run: Run) -> Looked:
+    """Settle what evidence can settle on the run's target; return what stays in doubt, and if looking again may help.
 
     Looks at stored answers and callbacks first, then at the list where it is open. A chunk is freed only by a stored
     refusal, or by a complete list that holds the run's other chunks, after the grace time. One that is being sent is
@@ -149,11 +162,11 @@ def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:
             _settle_by_answer(effects, run, chunk)
             _settle_by_callbacks(effects, run, chunk)
     doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
-    if doubtful:
-        listed = read_list(effects)
-        if listed is not None:
-            _settle_by_list(effects, run, doubtful, listed)
-    return [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
+    listed = read_list(effects) if doubtful else None
+    if listed is not None:
+        _settle_by_list(effects, run, doubtful, listed)
+    left = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
+    return Looked(doubtful=left, is_list_open=listed is not None)
 
 
 def _settle_by_answer(effects: Effects, run: Run, chunk: Chunk) -> None:

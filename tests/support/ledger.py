@@ -157,7 +157,8 @@ class ScriptedService:
         shown = self.change(
             {"id": key, "status": "succeeded", "url": f"https://a.example/{key}.mp4", "row_index": item["row_index"]}
             | {"share_url": f"https://v.example/{key}", "text": item["text"], "created_at": item["at"].isoformat()}
-            | {"campaign_id": TARGET.api_id}
+            | {"campaign_id": TARGET.api_id, "thumbnail": f"https://a.example/{key}.jpg"}
+            | {"gif": f"https://a.example/{key}.gif"}
         )
         return wire.read_generation(shown) if shown is not None else None
 

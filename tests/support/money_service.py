@@ -182,6 +182,7 @@ class Oracle:
         }  # fmt: skip
         if is_done and not is_failed:
             record |= {"url": f"https://v.test/{video.id}.mp4", "share_url": f"https://v.test/{video.id}"}
+            record |= {"thumbnail": f"https://v.test/{video.id}.jpg", "gif": f"https://v.test/{video.id}.gif"}
         speaks = self.manner.speaks
         if speaks == "text" or (speaks == "late" and is_done):
             record |= {"text": list(video.values), "row_index": video.place}

@@ -34,3 +34,16 @@ def test_a_damaged_file_never_stops_a_run(tmp_path: Path) -> None:
     assert hints() == []
     assert hints.for_token("a") == []
     hints.close()
+
+
+def test_links_that_were_announced_are_named_newest_first(tmp_path: Path) -> None:
+    assert Hints(tmp_path).announced() == []
+    ready = "whatsapp.ready"
+    with EventStore.open(tmp_path / NAME) as store:
+        store.add([event(0), event(1, kind=ready), event(2, kind=ready), event(1, kind=ready, sha256=b"x")])
+    hints = Hints(tmp_path)
+    assert hints.announced() == ["id-1", "id-2"]
+    assert hints.announced() == ["id-1", "id-2"], "asked for, not handed out"
+    hints.close()
+    (tmp_path / NAME).write_bytes(b"not a database at all, but long enough" * 40)
+    assert Hints(tmp_path).announced() == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bhuman_cli import errors
 from bhuman_cli.api import paid, wire
 from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.domain import Generation, GenerationId
@@ -92,3 +93,21 @@ def test_reading_is_the_clients() -> None:
     assert found is not None
     assert found.id == "id1"
     assert held.page(3).total == 3
+
+
+@pytest.mark.parametrize(("status", "asks"), [(401, 1), (403, 1), (500, 3)])
+def test_a_list_that_was_refused_is_not_asked_for_again(status: int, asks: int) -> None:
+    """Whoever asks: the doubts at the start, the waiting, the doubts at the end."""
+    held = service()
+    seen: list[int] = []
+
+    def refuse(target: object, page: int) -> wire.Page:
+        seen.append(page)
+        raise errors.ApiError("no", status=status)
+
+    client: Any = held.client
+    client.generations_page = refuse
+    for _ in range(3):
+        with pytest.raises(errors.ApiError):
+            held.page(0)
+    assert len(seen) == asks
