@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bhuman_cli import domain, errors
-from bhuman_cli.cli import completion, runtime
+from bhuman_cli.cli import completion, late, runtime
 from bhuman_cli.cli.session import Session
 from bhuman_cli.domain import Status
 from bhuman_cli.journal import generations, history
@@ -62,14 +62,18 @@ class Delivered:
         return sum(row.fields["status"] in waiting for row in self.rows)
 
 
-def find(session: Session, text: str | None) -> Delivered:
+def find(session: Session, text: str | None, *, with_late_links: bool = False) -> Delivered:
     """Return the run meant by an id, the start of one, or the path of its input or results file; else the latest.
+
+    with_late_links: asks the service for those that a callback announced, if there are any.
 
     Raises:
         UsageError: there is none, or several.
     """
     with contextlib.closing(runtime.open_journal(session.home)) as journal:
         run = _latest(journal) if text is None else _named(journal, text.strip())
+        if with_late_links:
+            late.bring(journal, run, session.home, session.console)
         rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
         return Delivered(run=run, rows=rows, seconds=seconds)
 

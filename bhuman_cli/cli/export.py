@@ -73,7 +73,7 @@ def export(  # noqa: PLR0913 - one parameter is one option
     from bhuman_cli.table import writer
 
     session = sessions.start(json_mode=json_output)
-    found = delivered.find(session, run)
+    found = delivered.find(session, run, with_late_links=by is None)
     if by is not None:
         _count(session, found, by, _statuses(only, None), output)
         return

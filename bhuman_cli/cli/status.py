@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bhuman_cli import credentials, domain, durations, errors, ids
-from bhuman_cli.cli import completion, runs, runtime, session
+from bhuman_cli.cli import completion, late, runs, runtime, session
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import Generation, Status, Target, TargetKind, short_id
 from bhuman_cli.errors import ExitCode
@@ -94,7 +94,7 @@ def _say(console: Console, report: Report, *, is_json: bool) -> None:
 
 def _look(opened: session.Session, journal: Journal, identifier: str, kind: str | None) -> Report:
     if kind == "run" or (kind is None and _RUN.fullmatch(identifier.strip())):
-        return _run(journal, identifier.strip())
+        return _run(opened, journal, identifier.strip())
     parsed = ids.parse(identifier)
     kind = kind or parsed.kind or _kind_in(journal, parsed.uuid)
     try:
@@ -118,8 +118,10 @@ def _kind_in(journal: Journal, uuid: str) -> str | None:
     return next((kind for kind in TargetKind if history.runs_of_target(journal, kind, uuid)), None)
 
 
-def _run(journal: Journal, run_id: str) -> Report:
-    listed = history.listed(journal, drafts.find(journal, run_id))
+def _run(opened: session.Session, journal: Journal, run_id: str) -> Report:
+    run = drafts.find(journal, run_id)
+    gained = late.bring(journal, run, opened.home, opened.console)
+    listed = history.listed(journal, run)
     state = runs.state_of(listed)
     tally = generations.tally(journal, listed.run, selected_only=True)
     code = _code(tally, unsent=listed.unsent)
@@ -137,7 +139,8 @@ def _run(journal: Journal, run_id: str) -> Report:
     if state == "unfinished":
         lines.append(("next", f"bhuman resume {listed.run.run_id}"))
     document = {"schema": "bhuman.status/1", "kind": "run", **runs.as_json(listed), "exit_code": int(code)}
-    return Report(lines=tuple(lines), document=document, code=code)
+    notice = f"{gained} WhatsApp links came; `bhuman resume {run_id}` writes them" if gained else ""
+    return Report(lines=tuple(lines), document=document, code=code, notice=notice)
 
 
 def _code(tally: dict[str, int], *, unsent: int = 0) -> ExitCode:
