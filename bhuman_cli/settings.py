@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bhuman_cli import project_file, starter_file
-from bhuman_cli.errors import UsageError
+from bhuman_cli.errors import JournalError, UsageError
 
 DEFAULT_BASE_URL: Final = "https://studio.bhuman.ai"
 USER_FILE_NAME: Final = "config.toml"
@@ -226,9 +227,19 @@ def home(environ: Mapping[str, str]) -> Home:
 
 
 def private_folder(path: Path) -> Path:
-    """Make the folder and its missing parents, the folder itself readable by its owner only; return it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.mkdir(exist_ok=True, mode=0o700)
+    """Make the folder and its missing parents, the folder itself readable by its owner only; return it.
+
+    Raises:
+        JournalError: there can be no such folder.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        why = "it is not a folder" if path.exists() else (error.strerror or "unknown").lower()
+        raise JournalError(
+            f"{path}: the folder for the journal can't be made: {why}", hint=f"ls -ld {shlex.quote(str(path))}"
+        ) from None
     return path
 
 
