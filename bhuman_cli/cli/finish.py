@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,11 +52,9 @@ def carry_out(manner: Manner, journal: Journal, run: Run, link: runtime.Link) ->
     outcome = _driven(manner, journal, run, link)
     if outcome.held_back and manner.sample and not outcome.stopped:
         outcome = _after_sample(manner, journal, run, link, outcome)
-    try:
-        if manner.download is not None:
-            _download(manner, journal, run, link)
-    finally:  # the document and the error are the last that is said
-        _say(manner, journal, run, outcome)
+    if manner.download is not None and not outcome.stopped:
+        outcome = _with_media(manner, journal, run, link, outcome)
+    _say(manner, journal, run, outcome)  # the document and the error are the last that is said
     return int(outcome.exit_code)
 
 
@@ -223,7 +222,16 @@ def _known(api_id: str) -> str | None:
     return None if api_id == domain.NO_TARGET else api_id
 
 
-def _download(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> None:
+def _with_media(manner: Manner, journal: Journal, run: Run, link: runtime.Link, outcome: Outcome) -> Outcome:
+    """Fetch what is not here yet: who asked for the files is told by the exit code if one is missing."""
     from bhuman_cli.cli import download
 
-    download.after_render(journal, run, link, manner.download, manner.console)
+    again = f"bhuman download {run.run_id} --to {shlex.quote(str(manner.download))}"
+    try:
+        code = ExitCode(download.after_render(journal, run, link, manner.download, manner.console))
+    except KeyboardInterrupt:
+        return replace(outcome, stopped=int(ExitCode.INTERRUPTED))
+    except errors.BhumanError as error:
+        manner.console.warn(f"the files are not fetched: {error.message}")
+        code = ExitCode.NOT_FINISHED
+    return replace(outcome, fetched=code, fetch_command=again)

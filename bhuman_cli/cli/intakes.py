@@ -116,6 +116,18 @@ def require_writable(output: Path, source: Path | None, opened: Intake, *, force
         raise errors.UsageError(f"{output} is not a results file of ours, and would be replaced", hint="--force")
 
 
+def require_folder(folder: Path | None, option: str) -> None:
+    """Refuse a place for files that is no folder and can't become one: before rows are paid, not after.
+
+    Raises:
+        UsageError: a file is in the way.
+    """
+    places = [folder, *folder.absolute().parents] if folder is not None else []
+    nearest = next((place for place in places if place.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise errors.UsageError(f"{option} {folder}: {nearest.name} is a file, not a folder")
+
+
 def back_up_edited(journal: Journal, run: Run, console: Console) -> None:
     """Keep a copy of a results file that somebody changed since we wrote it."""
     import hashlib

@@ -236,6 +236,7 @@ def _prepared(job: Job, journal: Journal) -> Prepared:
     from bhuman_cli.table import writer
 
     intakes.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
+    intakes.require_folder(job.get("download"), "--download")
     prepared = runner.prepare(
         journal,
         _new_run(job),

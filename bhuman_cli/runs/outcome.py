@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from bhuman_cli import errors
@@ -41,6 +41,7 @@ class Outcome:
     stopped: 130 or 143 after a signal, else 0. audit: videos in the target that nobody asked for.
     declined: a person saw the sample and said no. sample_failed: the rest was to follow only a sample that succeeds.
     doubts: requests of this file, from any run, that stay in doubt. unwritten: the results file could not be written.
+    fetched: how fetching the media ended, with fetch_command to go on; OK where that was not asked for.
     """
 
     run_id: str
@@ -64,6 +65,8 @@ class Outcome:
     declined: bool = False
     sample_failed: bool = False
     unwritten: bool = False
+    fetched: ExitCode = ExitCode.OK
+    fetch_command: str = ""
 
     @property
     def open_rows(self) -> int:
@@ -92,7 +95,7 @@ class Outcome:
             codes.append(ExitCode.ROWS_FAILED)
         if any(self.selected.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.INVALID)):
             codes.append(ExitCode.ROWS_FAILED)
-        return errors.worst(codes)
+        return errors.worst([*codes, self.fetched])
 
     @property
     def next_command(self) -> str | None:
@@ -101,7 +104,7 @@ class Outcome:
             return f"bhuman resume {self.run_id} --in-doubt ask"
         if self.unwritten or (not self.declined and (self.open_rows or self.unsent or self.held_back)):
             return f"bhuman resume {self.run_id}"
-        return None
+        return self.fetch_command if self.fetched else None
 
     def as_json(self) -> dict[str, Any]:
         """Return the counting part of the `--json` document.
@@ -136,6 +139,8 @@ def as_error(outcome: Outcome) -> errors.BhumanError | None:
     reason = outcome.refused or outcome.reason
     shows_reason = bool(reason) and code is not ExitCode.ROWS_FAILED
     hint = "bhuman login" if code is ExitCode.CREDENTIALS else outcome.next_command or ""
+    if outcome.fetched and replace(outcome, fetched=ExitCode.OK).exit_code is ExitCode.OK:
+        said = "every row succeeded, but some files could not be fetched"
     found = kind(f"{said}: {reason}" if shows_reason else said, hint=hint, code=word)
     found.exit_code = code
     return found

@@ -59,6 +59,10 @@ def ended(tally: dict[str, int], **fields: Any) -> Outcome:
         (ended({"pending": 4, "failed": 1}, held_back=4, sample_failed=True), 5),
         (ended({"pending": 4, "processing": 1}, held_back=4, sample_failed=True), 6),
         (ended({"pending": 4}, declined=True, stopped=130), 130),
+        (ended({"succeeded": 1}, fetched=ExitCode.ROWS_FAILED), 5),
+        (ended({"succeeded": 1, "failed": 1}, fetched=ExitCode.NOT_FINISHED), 6),
+        (ended({"in_doubt": 1}, fetched=ExitCode.NOT_FINISHED), 9),
+        (ended({"queued": 1}, stopped=130, fetched=ExitCode.ROWS_FAILED), 130),
     ],
 )
 def test_the_code_nearest_to_money_wins(found: Outcome, code: int) -> None:
@@ -80,6 +84,10 @@ def test_the_command_that_continues() -> None:
     assert ended({"pending": 1}, held_back=1).next_command == "bhuman resume r1"
     assert ended({"pending": 1}, declined=True).next_command is None
     assert ended({"in_doubt": 1, "queued": 3}).next_command == "bhuman resume r1 --in-doubt ask"
+    fetch = "bhuman download r1 --to media"
+    assert ended({"succeeded": 1}, fetch_command=fetch).next_command is None
+    assert ended({"succeeded": 1}, fetched=ExitCode.ROWS_FAILED, fetch_command=fetch).next_command == fetch
+    assert ended({"queued": 1}, fetched=ExitCode.ROWS_FAILED, fetch_command=fetch).next_command == "bhuman resume r1"
 
 
 def test_counts_always_add_up_and_pending_is_every_row_without_an_end() -> None:
@@ -123,6 +131,11 @@ def test_every_failure_can_be_said_to_a_program() -> None:
     assert refused
     assert declined
     assert (refused.code, declined.code, refused.message) == ("locked", "not_confirmed", "superseded")
+    files = outcomes.as_error(ended({"succeeded": 1}, fetched=ExitCode.ROWS_FAILED))
+    both = outcomes.as_error(ended({"failed": 1}, fetched=ExitCode.ROWS_FAILED))
+    assert files
+    assert both
+    assert ("files" in files.message, "files" in both.message) == (True, False)
     quota = outcomes.as_error(ended({"rejected": 1}, unsent=1, ending=Ending.BUSINESS, reason="quota exceeded"))
     assert quota is not None
     assert "quota exceeded" in quota.message
