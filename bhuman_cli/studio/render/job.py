@@ -99,10 +99,10 @@ def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
     backings = engine.backings(plan, allow_private=bool(job.options.get("allow_private")))
     with _finished(out / "video.mp4") as temporary:
         stills = engine.film(plan, backings, temporary)
-    _write(out / "thumbnail.jpg", stills.thumbnail)
-    _write(out / "preview.gif", stills.gif)
+    place(out / "thumbnail.jpg", stills.thumbnail)
+    place(out / "preview.gif", stills.gif)
     heading = page.title_for(used.name, job.values)
-    _write(out / "index.html", page.render_page(job.values, heading, "").encode())
+    place(out / "index.html", page.render_page(job.values, heading, "").encode())
     return RenderedMedia(
         video=str(out / "video.mp4"),
         thumbnail=str(out / "thumbnail.jpg"),
@@ -155,6 +155,7 @@ def _finished(path: Path) -> Iterator[str]:
         Path(name).unlink(missing_ok=True)
 
 
-def _write(path: Path, data: bytes) -> None:
+def place(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all."""
     with _finished(path) as name:
         Path(name).write_bytes(data)

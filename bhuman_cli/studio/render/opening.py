@@ -26,14 +26,17 @@ def check_video(path: Path) -> None:
         SourceError: there is no picture in it, or none can be decoded.
     """
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        # Opening decodes a picture on its own account, and drops it: not this time.
+        with av.open(str(path), metadata_errors="ignore", options={"skip_frame": "all"}) as container:
             if not container.streams.video:
                 raise source.SourceError("holds no video")
             stream = container.streams.video[0]
+            codec = stream.codec_context
+            codec.skip_frame, codec.options = "DEFAULT", {"skip_loop_filter": "all"}  # nobody looks at it
             # More threads want as many packets before they give the first picture: twice the work.
-            stream.codec_context.thread_count = 1
+            codec.thread_count = 1
             packets = (packet for packet in container.demux(stream) if packet.size)
-            if not any(_decodes(stream.codec_context, packet) for packet in packets):
+            if not any(_decodes(codec, packet) for packet in packets):
                 raise source.SourceError("holds no picture that can be decoded")
     except source.READ_ERRORS:
         raise source.SourceError("is damaged or not a video") from None

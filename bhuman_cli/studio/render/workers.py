@@ -88,7 +88,8 @@ class RenderPool:
     def submit(self, job: RenderJob) -> Future[RenderedMedia]:
         """Queue a job; its future ends with media or a RenderFailure. Tried again once if a worker dies."""
         outer: Future[RenderedMedia] = Future()
-        self._ahead.fetch(job)
+        if self._elsewhere is None:  # machines of a cluster fetch for themselves
+            self._ahead.fetch(job)
         self._attempt(job, outer, 1)
         return outer
 

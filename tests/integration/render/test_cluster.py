@@ -1,8 +1,9 @@
-"""Rows on a Dask cluster: many through two workers, one of which is killed on the way; an address that is none."""
+"""Rows on a Dask cluster: a worker is killed on the way; our folder is shared, or out of sight; no such address."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.errors import UsageError
-from bhuman_cli.studio.render import workers
+from bhuman_cli.studio.render import fonts, workers
+from tests.integration.render import footage
 
 ROWS = 40
 
@@ -50,6 +52,69 @@ def test_all_rows_end_once_though_a_worker_is_killed(plain_template: Path, cache
     assert [Path(path).parent.name for path in ended] == [str(number) for number in range(ROWS)]
     assert all(Path(path).stat().st_size > 10_000 for path in ended)
     assert not list((tmp_path / "out").rglob(".*")), "unfinished files are left"
+
+
+APART = """
+import json, os, signal, subprocess, sys
+from pathlib import Path
+from distributed import LocalCluster
+from bhuman_cli.studio.render import job, workers
+
+def worker(address, hidden, scratch):
+    # In a mount namespace of its own our folder is an empty one, as on another machine.
+    return subprocess.Popen(["unshare", "-rm", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', hidden,
+        sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--nthreads", "2",
+        "--no-dashboard", "--local-directory", scratch, "--host", "127.0.0.1"])
+
+def main(hidden, scratch, rows):
+    home = Path(hidden)
+    with LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as cluster:
+        address = cluster.scheduler_address
+        there = [worker(address, hidden, f"{scratch}/{n}") for n in range(2)]
+        pool = workers.RenderPool(2, home / "cache", executor=address.replace("tcp://", "dask://"))
+        def send(n, template="plain.toml"):
+            return pool.submit(job.RenderJob(generation_id=str(n), template=str(home / template),
+                out_dir=str(home / "media" / str(n)),
+                values={"first_name": f"Name {n}", "company": f"Company {n % 5}"}))
+        futures = [send(n) for n in range(rows)]
+        futures[2].result(100)
+        os.kill(there[0].pid, signal.SIGKILL)
+        there.append(worker(address, hidden, f"{scratch}/late"))
+        ended = [future.result(100).video for future in futures]
+        failed = str(send(rows, "damaged.toml").exception(100))
+        pool.close()
+    for process in there:
+        process.wait(30)
+    print(json.dumps([ended, failed]))
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3], int(sys.argv[3]))
+"""
+
+
+def test_workers_that_do_not_see_our_folder_send_the_files_back(plain_template: Path, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    if not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+        pytest.skip("this system can't hide a folder from a process")
+    home = tmp_path / "home"
+    (home / "media").mkdir(parents=True)
+    shutil.copy(fonts.HERE / "NotoSans-Bold.ttf", home / "own.ttf")
+    shutil.copy(plain_template.with_name("plain.mp4"), home / "plain.mp4")
+    text = plain_template.read_text("utf-8").replace('style = "badge"', 'style = "badge"\nfont = "own.ttf"')
+    (home / "plain.toml").write_text(text, "utf-8")
+    (home / "damaged.toml").write_text(text.replace("plain.mp4", "gone.mp4"), "utf-8")
+    program = tmp_path / "program.py"
+    program.write_text(APART, "utf-8")
+    command = [sys.executable, str(program), str(home), str(tmp_path / "scratch"), "16"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    ended, failed = json.loads(done.stdout.strip().splitlines()[-1])
+    assert [Path(path).parent.name for path in ended] == [str(number) for number in range(16)]
+    assert len(footage.decode(ended[15]).pictures) == 120
+    names = {"video.mp4", "thumbnail.jpg", "preview.gif", "index.html"}
+    assert all({file.name for file in Path(path).parent.iterdir()} == names for path in ended)
+    assert "video 'gone.mp4' was not found" in failed
+    assert not list(home.rglob(".*")), "marks or unfinished files are left"
 
 
 @pytest.mark.parametrize("address", ["ray://host", "host:8786"])
