@@ -157,17 +157,16 @@ def _refresher(client: Client | None) -> Callable[[fetch.Job], str]:
 
 
 def decoder() -> Callable[[Path, What], str]:
-    """Return what opens a video with the studio's decoder, where that extra is installed."""
+    """Return what opens a file with the studio's decoders, where that extra is installed."""
     try:
-        from bhuman_cli.studio.render import source
+        from bhuman_cli.studio.render import opening, source
     except ImportError:
         return lambda _path, _what: ""
 
     def probe(path: Path, what: What) -> str:
-        if what is not What.VIDEO:
-            return ""
+        check = opening.check_video if what is What.VIDEO else opening.check_picture
         try:
-            source.probe(path)
+            check(path)
         except source.SourceError as problem:
             return f"the file {problem}"
         return ""

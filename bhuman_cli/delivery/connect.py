@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -32,7 +33,7 @@ class Opener:
         self._adapter = _PinnedAdapter()
         self._bundle = _bundle()
         self._active: requests.Response | None = None
-        self._proxies: dict[tuple[str, str], dict[str, str]] = {}
+        self._ways: dict[tuple[str, str], _Way] = {}
 
     @contextmanager
     def get(self, url: str) -> Iterator[requests.Response]:
@@ -74,30 +75,48 @@ class Opener:
         self._adapter.close()
 
     def _send(self, url: str) -> requests.Response:
-        proxies = self._proxies_for(url)
-        # A proxy resolves the name itself: what is seen from here is checked, more is not possible.
-        found = self._policy.checked(url, by_proxy=bool(proxies))
-        # No session: it would keep cookies and read netrc, and costs as much as a small file.
-        request = requests.Request("GET", url, headers=_HEADERS).prepare()
-        request.headers["Host"] = urlsplit(str(request.url)).netloc
-        options: dict[str, Any] = {"proxies": proxies, "verify": self._bundle, "timeout": (CONNECT_S, READ_S)}
-        for place, address in enumerate([""] if proxies else found):
+        parts = addresses.split(url)
+        host = (parts.scheme, parts.netloc)
+        if host not in self._ways:
+            self._ways[host] = self._way(url, parts.scheme)
+        way = self._ways[host]
+        request = _request(url)
+        options: dict[str, Any] = {"proxies": way.proxies, "verify": self._bundle, "timeout": (CONNECT_S, READ_S)}
+        for place, address in enumerate(way.addresses):
             self._adapter.address = address
             try:
                 return self._adapter.send(request, stream=True, **options)
             except requests.ConnectionError:
-                if proxies or place == len(found) - 1:
+                if place == len(way.addresses) - 1:
+                    del self._ways[host]  # the host may have moved: the next attempt asks for its address again
                     raise
+        del self._ways[host]
         raise addresses.Unreachable("the host's name has no address")
 
-    def _proxies_for(self, url: str) -> dict[str, str]:
-        """Return the environment's proxies for this link; read once for each host."""
-        parts = addresses.split(url)
-        key = (parts.scheme, parts.netloc)
-        if key not in self._proxies:
-            known = get_environ_proxies(url)
-            self._proxies[key] = {scheme: proxy for scheme, proxy in known.items() if scheme in {"all", parts.scheme}}
-        return self._proxies[key]
+    def _way(self, url: str, scheme: str) -> _Way:
+        """Return how to reach this link's host; asked for once, because a lookup for each file costs a round trip."""
+        known = get_environ_proxies(url)
+        proxies = {name: proxy for name, proxy in known.items() if name in {"all", scheme}}
+        # A proxy resolves the name itself: what is seen from here is checked, more is not possible.
+        found = self._policy.checked(url, by_proxy=bool(proxies))
+        return _Way(proxies=proxies, addresses=("",) if proxies else tuple(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How a host is reached: by a proxy, or at one of these addresses, which were checked."""
+
+    proxies: dict[str, str]
+    addresses: tuple[str, ...]
+
+
+def _request(url: str) -> requests.PreparedRequest:
+    """Return the request; no session, and nothing of what it adds: it would keep cookies and read netrc."""
+    request = requests.PreparedRequest()
+    request.prepare_method("GET")
+    request.prepare_url(url, None)
+    request.prepare_headers({**_HEADERS, "Host": urlsplit(str(request.url)).netloc})
+    return request
 
 
 def _bundle() -> str | bool:

@@ -27,6 +27,7 @@ _VIDEO_ENDINGS: Final = {".mp4", ".mov", ".m4v", ".webm"}
 _IMAGE_ENDINGS: Final = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
 _BOX_HEADER: Final = 8
 _HEAD: Final = 16
+_SEGMENT: Final = b"\x18\x53\x80\x67"
 
 
 def ending(what: What, url: str) -> str:
@@ -85,6 +86,8 @@ def _truncated(file: IO[bytes], kind: str, size: int, head: bytes) -> str:
     ends = {"gif": b"\x3b", "jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
     if kind == "mp4":
         return _boxes_problem(file, size)
+    if kind == "webm":
+        return _segment_problem(file, size, head)
     # Some encoders pad the end with zeros; a cut file does not end in the right bytes before them either.
     if kind in ends and not _read(file, max(0, size - _HEAD)).rstrip(b"\x00").endswith(ends[kind]):
         return f"the {kind} file is cut off"
@@ -110,3 +113,23 @@ def _boxes_problem(file: IO[bytes], size: int) -> str:
             return "the mp4 file is cut off"
         place += length
     return "" if b"moov" in kinds else "the mp4 file has no index"
+
+
+def _segment_problem(file: IO[bytes], size: int, head: bytes) -> str:
+    """Compare a WebM's one segment with the file; a recorder that could not seek back left its length open."""
+    first, length = _ebml_length(head[4:])
+    start = 4 + first + length
+    segment = _read(file, start)
+    first, length = _ebml_length(segment[4:])
+    if not segment.startswith(_SEGMENT) or first == 0:
+        return "the webm file is cut off"
+    is_open = length == (1 << 7 * first) - 1
+    return "" if is_open or start + 4 + first + length <= size else "the webm file is cut off"
+
+
+def _ebml_length(found: bytes) -> tuple[int, int]:
+    """Return how many bytes the length takes (0: it is not all there), and the length."""
+    first = 9 - found[0].bit_length() if found and found[0] else 0
+    if first == 0 or len(found) < first:
+        return 0, 0
+    return first, int.from_bytes(found[:first], "big") & ((1 << 7 * first) - 1)

@@ -36,14 +36,14 @@ def test_what_is_no_video_is_no_video(tmp_path: Path, content: bytes) -> None:
     assert media.problem(path, What.VIDEO)
 
 
-def test_large_boxes_open_ends_webm_and_webp(tmp_path: Path) -> None:
+def test_large_boxes_open_ends_and_webp(tmp_path: Path) -> None:
     path = tmp_path / "file"
     head, index = media_files.box(b"ftyp", b"isom"), media_files.box(b"moov", b"0" * 9)
     long_box = (1).to_bytes(4, "big") + b"mdat" + (16 + 50).to_bytes(8, "big") + b"0" * 50
     open_end = (0).to_bytes(4, "big") + b"mdat" + b"0" * 50
     webp = b"RIFF" + (20).to_bytes(4, "little") + b"WEBP" + b"0" * 16
     wholes = [(What.VIDEO, head + long_box + index), (What.VIDEO, head + index + open_end),
-              (What.VIDEO, b"\x1a\x45\xdf\xa3" + b"0" * 50), (What.THUMBNAIL, webp)]  # fmt: skip
+              (What.THUMBNAIL, webp)]  # fmt: skip
     for what, content in wholes:
         path.write_bytes(content)
         assert media.problem(path, what) == ""
@@ -51,6 +51,18 @@ def test_large_boxes_open_ends_webm_and_webp(tmp_path: Path) -> None:
     assert media.problem(path, What.THUMBNAIL) == "the webp file is cut off"
     path.write_bytes(head + b"\0\0\0\5free" + index)
     assert media.problem(path, What.VIDEO)
+
+
+def test_a_webm_ends_where_its_segment_says(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    start, segment = b"\x1a\x45\xdf\xa3\x84webm", b"\x18\x53\x80\x67"
+    known, unknown = segment + b"\x40\x40" + b"0" * 64, segment + b"\x01" + b"\xff" * 7 + b"0" * 64
+    for whole in (known, unknown):
+        path.write_bytes(start + whole)
+        assert media.problem(path, What.VIDEO) == ""
+    for cut in (start + known[:-1], start + known[:5], start + segment, start[:5], start + b"0" * 70):
+        path.write_bytes(cut)
+        assert media.problem(path, What.VIDEO) == "the webm file is cut off"
 
 
 def test_a_video_without_index_can_not_be_played(tmp_path: Path) -> None:
