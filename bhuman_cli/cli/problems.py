@@ -53,6 +53,7 @@ def refusal(intake: Intake, written: Path | None) -> errors.InputError:
     where = f", all listed in {written}" if written is not None else ""
     return errors.InputError(
         f"{intake.table.name}: {rows}{where}; nothing was sent",
-        hint="" if log.file_errors else "--on-invalid skip",
+        # Where nothing would be left to render, leaving rows out is no help.
+        hint="" if log.file_errors or not intake.has_valid else "--on-invalid skip",
         problems=log.as_json(),
     )

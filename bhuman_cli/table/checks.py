@@ -50,7 +50,8 @@ class Problem:
         }
 
     def __str__(self) -> str:
-        place = [f"line {self.line}"] if self.line is not None else []
+        place = [f"row {self.row_index}"] if self.row_index is not None else []
+        place += [f"line {self.line}"] if self.line is not None else []
         place += [f"column {self.column}"] if self.column else []
         return f"{', '.join(place)}: {self.rule}" if place else self.rule
 
@@ -71,11 +72,11 @@ class Group:
         place = f"column {self.column}: " if self.column else ""
         if not self.lines:
             return f"{place}{self.rule}"
-        shown = ", ".join(map(str, self.lines))
+        rows, lines = ", ".join(map(str, self.rows)), ", ".join(map(str, self.lines))
         if self.count == 1:
-            return f"line {shown}, {place}{self.rule}" if place else f"line {shown}: {self.rule}"
+            return f"row {rows}, line {lines}{', ' if place else ': '}{place}{self.rule}"
         more = f" and {self.count - len(self.lines):,} more" if self.count > len(self.lines) else ""
-        return f"{place}{self.rule}: {self.count:,} rows (lines {shown}{more})"
+        return f"{place}{self.rule}: {self.count:,} rows ({rows} in lines {lines}{more})"
 
 
 class ProblemLog:

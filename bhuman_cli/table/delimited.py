@@ -104,10 +104,10 @@ def blocks(
     skip_rows: rows up to the header and with it. width: the header's columns.
 
     Raises:
-        InputError: as `rows`, or a ragged row.
+        InputError: as `rows`.
     """
     csv.field_size_limit(MAX_CELL_CHARS)
-    numbering = records.Numbering(source.name, width)
+    numbering = records.Numbering(source.name, width, delimiter=dialect.delimiter)
     try:
         with _opened(source, coding) as stream:
             for _ in range(dialect.skip):

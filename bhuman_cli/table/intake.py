@@ -47,6 +47,7 @@ class Intake:
     columns: source columns that go into the results file, as in the file. variables: in the order they are sent.
     missing, unknown: known variables without a column; variables that the target does not know.
     problems: complete once `rows()` was consumed to its end; begins anew with each `rows()`.
+    has_valid: whether a selected row passed; known once `rows()` was consumed.
     """
 
     def __init__(self, table: reader.Table, options: IntakeOptions) -> None:
@@ -65,6 +66,7 @@ class Intake:
         sent = [self._header[position] for position in self._plan.positions]
         self._names = rules.names(self.variables[: len(sent)], self._header, sent)
         self.problems = checks.ProblemLog()
+        self.has_valid = False
         self._warned = _constants_checked(self._plan, self._header)
 
     @property
@@ -90,6 +92,7 @@ class Intake:
         )
         with refusals.told_as_problems(self.table.name):
             yield from running.run(self.table.blocks())
+        self.has_valid = running.has_valid
         if not self._chosen.is_all and not running.taken:
             self._report(
                 None, None, ("", "--rows and --limit select no row of this file", "rows count from 0", "warning")
@@ -134,7 +137,7 @@ def open_intake(source: Path | None, options: IntakeOptions) -> Intake:
     """
     with refusals.told_as_problems(str(source or "stdin")):
         table = reader.open_table(source, options.read, allow_empty=options.allow_empty)
-        if next(table.records(), None) is None and not options.allow_empty:
+        if next(table.blocks(), None) is None and not options.allow_empty:
             raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty")
         return Intake(table, options)
 

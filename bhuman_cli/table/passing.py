@@ -38,15 +38,18 @@ class Pass:
         self._has_backgrounds = has_backgrounds
         self._seen: dict[int, int] = {}
         self.taken = 0
+        self.has_valid = False
 
     def run(self, blocks: Iterator[list[records.Record]]) -> Iterator[domain.Row]:
         """Yield a row for each record: blocks that pass the sieve as they are, others row by row."""
         for block in blocks:
             if (plain := self._plain(block)) is not None:
+                self.has_valid = True
                 yield from plain
                 continue
             for record in block:
                 one = self._plain((record,))
+                self.has_valid = self.has_valid or one is not None
                 yield self._judged(*record) if one is None else next(one)
 
     def _plain(self, block: Sequence[records.Record]) -> Iterator[domain.Row] | None:
@@ -108,6 +111,11 @@ class Pass:
         self, row: domain.Row, raw: Sequence[str], wrong: list[rules.Finding], flaws: Mapping[int, str]
     ) -> domain.Row:
         plan = self._plan
+        if ragged := flaws.get(records.WHOLE_ROW):
+            # Its cells may stand in the wrong columns: nothing else that could be said of them would be true.
+            finding: rules.Finding = ("", ragged, records.ragged_hint(self._width, row.line), "error")
+            self._report(row.row_index, row.line, finding)
+            return self._invalid(row, [finding])
         mine = {number: flaws[position] for number, position in enumerate(plan.positions) if position in flaws}
         found = rules.judge(self._names, raw, row.values[: len(raw)], mine) + wrong
         found += [
@@ -118,8 +126,12 @@ class Pass:
         stopping = [finding for finding in found if self._report(row.row_index, row.line, finding)]
         if not stopping and (repeated := self._repeated(row)) and self._report(row.row_index, row.line, repeated):
             stopping = [repeated]
-        if not stopping:
-            return row
+        if stopping:
+            return self._invalid(row, stopping)
+        self.has_valid = True
+        return row
+
+    def _invalid(self, row: domain.Row, stopping: Sequence[rules.Finding]) -> domain.Row:
         said = "; ".join(f"{column}: {rule}" if column else rule for column, rule, _, _ in stopping)
         return domain.Row(
             row_index=row.row_index,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import archives, delimited, encodings, jsonrows, records, source, workbooks
+from bhuman_cli.table import archives, delimited, encodings, jsonrows, records, refusals, source, workbooks
 
 TEXT_KINDS: Final = {".csv": "csv", ".tsv": "tsv", ".txt": "csv", "": "csv"}
 BOOK_KINDS: Final = {".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".ods": "ods"}
@@ -60,7 +60,8 @@ class Table:
     header: trimmed, unique, not blank. raw_header: as in the file. header_line: physical line or sheet row.
     kind: csv, tsv, xlsx, xls, ods, json or jsonl, by content. delimiter: "" for other than delimited text.
     encoding: for people, "" for workbooks. sheet: the sheet's name, "" for others. notices: for people.
-    header_line is 0 where the header is no row of the file (JSON). blocks: the data rows, from the first at each call.
+    header_line is 0 where the header is no row of the file (JSON). blocks: the data rows, from the first at each call;
+    a ragged row comes with a flaw there, while `records` and `rows` refuse it.
     first_column: 0-based, where the table begins in its sheet.
     unapplied: column position → number format that shows another text than ours; complete once the rows were read.
     """
@@ -81,8 +82,16 @@ class Table:
     unapplied: Mapping[int, str] = field(default_factory=dict)
 
     def records(self) -> Iterator[records.Record]:
-        """Yield the data rows as plain tuples."""
-        return itertools.chain.from_iterable(self.blocks())
+        """Yield the data rows as plain tuples.
+
+        Raises:
+            InputError: as `rows`.
+        """
+        for record in itertools.chain.from_iterable(self.blocks()):
+            if record[3] and (rule := record[3].get(records.WHOLE_ROW)):
+                hint = records.ragged_hint(len(self.header), record[1])
+                raise refusals.at_line(self.name, record[1], rule, hint=hint, row_index=record[0])
+            yield record
 
     def rows(self) -> Iterator[SourceRow]:
         """Yield the data rows from the first; blank rows at the end don't exist, others keep their number.

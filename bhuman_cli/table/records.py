@@ -15,13 +15,15 @@ Raw = tuple[int, Sequence[str], Mapping[int, str]]
 """A row before it is numbered: line, cells, flaws."""
 
 NO_FLAWS: Final[Mapping[int, str]] = MappingProxyType({})
-
+WHOLE_ROW: Final = -1
+"""The place of a flaw that no single cell has: the row has not as many cells as the header has columns."""
 
 Record = tuple[int, int, tuple[str, ...], Mapping[int, str]]
 """One data row as read; a plain tuple, because a million of them are made.
 
 row_index: 0-based among data rows. line: 1-based physical line or sheet row. cells: as many as the header has columns.
-flaws: column position → rule, for cells that hold an error, not a text.
+flaws: column position → rule, for cells that hold an error, not a text; WHOLE_ROW → rule for a ragged row, whose
+cells are filled up, or the surplus ones joined to the last as they stand in the file.
 """
 
 BLOCK_ROWS: Final = 128
@@ -46,16 +48,17 @@ def header_of(name: str, cells: Sequence[str], line: int) -> tuple[str, ...]:
             raise refusals.at_line(name, line, rule, hint=hint)
         if (first := header.index(column)) < position:
             rule = f"columns {first + 1} and {position + 1} are both named {column!r}"
-            raise refusals.at_line(name, line, rule, hint="rename one of them in the file")
+            raise refusals.at_line(name, line, rule, hint="rename one of them in the file", column=column)
     return tuple(header)
 
 
 class Numbering:
     """Numbers the rows of one table: keeps blank ones that have a row after them, drops those at the end."""
 
-    def __init__(self, name: str, width: int, *, is_sheet: bool = False) -> None:
+    def __init__(self, name: str, width: int, *, delimiter: str = "", is_sheet: bool = False) -> None:
         self._name = name
         self._width = width
+        self._delimiter = delimiter
         self._is_sheet = is_sheet
         self._next = 0
         self._blanks = _Blanks(width)
@@ -73,7 +76,7 @@ class Numbering:
         """Yield the records of any rows, each with its own line.
 
         Raises:
-            InputError: a row has fewer cells than the header, or a text beyond its last column.
+            InputError: a sheet has a text to the right of its header's last column.
         """
         for line, cells, flaws in lines:
             row_index, self._next = self._next, self._next + 1
@@ -81,27 +84,33 @@ class Numbering:
                 self._blanks.keep(row_index, line, cells)
                 continue
             if len(cells) != self._width:
-                cells = self._straight(line, cells)  # noqa: PLW2901 - without its blank end
+                cells, flaws = self._straight(line, cells, flaws)  # noqa: PLW2901 - as wide as the header
             if self._blanks.lines:
                 yield from self._blanks.release()
             yield row_index, line, tuple(cells), flaws
 
-    def _straight(self, line: int, cells: Sequence[str]) -> Sequence[str]:
+    def _straight(
+        self, line: int, cells: Sequence[str], flaws: Mapping[int, str]
+    ) -> tuple[Sequence[str], Mapping[int, str]]:
         width = self._width
         if len(cells) > width and not any(map(str.strip, cells[width:])):
-            return cells[:width]
+            return cells[:width], flaws
         columns = "1 column" if width == 1 else f"{width} columns"
         if self._is_sheet:
             hint = f"name every column; --header-row {line}, if that row is the header"
             rule = f"a value to the right of the header's {columns}"
             raise refusals.at_line(self._name, line, rule, hint=hint, place=f"row {line}", row_index=self._next - 1)
         found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-        if width == 1:
-            hint = f"--header-row {line}, if that line is the header; --delimiter, if it was guessed wrong"
-        else:
-            hint = "put quotes around a value that holds the delimiter; --delimiter, if it was guessed wrong"
-        rule = f"{found}, but the header has {columns}"
-        raise refusals.at_line(self._name, line, rule, hint=hint, row_index=self._next - 1)
+        last = self._delimiter.join(cells[width - 1 :])
+        padding = [""] * (width - 1 - len(cells))
+        return (*cells[: width - 1], *padding, last), {**flaws, WHOLE_ROW: f"{found}, but the header has {columns}"}
+
+
+def ragged_hint(width: int, line: int) -> str:
+    """Return what helps against a row of this line that has not as many cells as the header has columns."""
+    if width == 1:
+        return f"--header-row {line}, if that line is the header; --delimiter, if it was guessed wrong"
+    return "put quotes around a value that holds the delimiter; --delimiter, if it was guessed wrong"
 
 
 def in_blocks(found: Iterator[Record]) -> Iterator[list[Record]]:

@@ -9,11 +9,11 @@ from typing import Any
 from bhuman_cli.errors import InputError
 
 
-def at_line(
-    name: str, line: int, rule: str, *, hint: str = "", place: str = "", row_index: int | None = None
+def at_line(  # noqa: PLR0913 - the parts of one sentence
+    name: str, line: int, rule: str, *, hint: str = "", place: str = "", row_index: int | None = None, column: str = ""
 ) -> InputError:
     """Return the refusal of a table because of one line. place: how the line is called, where it is not sure."""
-    problem = _problem(rule, hint, line=line, row_index=row_index)
+    problem = {**_problem(rule, hint, line=line, row_index=row_index), "column": column}
     return InputError(f"{name}: {place or f'line {line}'}: {rule}", hint=hint, problems=[problem])
 
 

@@ -97,7 +97,7 @@ def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mappin
     found: list[Finding] = []
     for number, (variable, column) in enumerate(zip(known.variables, known.columns, strict=True)):
         if number in flaws:
-            hint = "open the workbook in the spreadsheet program, mend the cell, save"
+            hint = "mend the cell where the file was made, and save it again"
             found.append((column, flaws[number], hint, "error"))
             continue
         text = values[number]

@@ -276,3 +276,30 @@ def test_a_journal_that_cannot_be_used_is_eight_before_anything_is_sent(desk: De
     assert (ended.code, ended.error["code"], ended.out) == (8, "journal", "")
     assert "damaged" in ended.error["message"]
     assert service.seen == []
+
+
+def test_ragged_rows_are_listed_with_all_other_problems_and_can_be_left_out(desk: Desk, service: PlainService) -> None:
+    text = "first_name,company\nAnn,Acme, Inc\nBob,Brick\nCyd\nDan,\n"
+    (desk.folder / "people.csv").write_text(text)
+    dry = desk.render("people.csv", "--dry-run", "--json")
+    assert dry.code == 3
+    assert [(each["row_index"], each["line"], each["column"]) for each in dry.error["problems"]] == [
+        (0, 2, ""),
+        (2, 4, ""),
+        (3, 5, "company"),
+    ]
+    assert (desk.folder / "people.problems.csv").read_text().count("the header has 2 columns") == 2
+    assert "row 0, line 2: 3 cells, but the header has 2 columns" in dry.err
+    assert "row 3, line 5, column company: empty" in dry.err
+    assert desk.render("people.csv", "--json").code == 3
+    assert service.accepted == []
+    left_out = desk.render("people.csv", "--json", "--on-invalid", "skip")
+    assert (left_out.code, left_out.rows["invalid"], left_out.rows["submitted"]) == (5, 3, 1)
+    results = desk.results()
+    assert [row["status"] for row in results] == ["invalid", "succeeded", "invalid", "invalid"]
+    assert [row["company"] for row in results] == ["Acme, Inc", "Brick", "", ""]
+    (desk.folder / "people.csv").write_text("A title\nfirst_name,company\nAnn,Acme\n")
+    title = desk.render("people.csv")
+    assert title.code == 3
+    assert "--header-row 2, if that line is the header" in title.err
+    assert "skip" not in title.err, "nothing would be left to render"

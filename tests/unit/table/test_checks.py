@@ -24,8 +24,8 @@ def test_ten_thousand_equal_problems_are_one_line_with_examples() -> None:
         log.add(problem(number))
     log.add(problem(7, rule="odd", severity="warning"))
     assert [str(group) for group in log.grouped()] == [
-        "column company: empty: 10,000 rows (lines 2, 3, 4, 5, 6 and 9,995 more)",
-        "line 9, column company: odd",
+        "column company: empty: 10,000 rows (0, 1, 2, 3, 4 in lines 2, 3, 4, 5, 6 and 9,995 more)",
+        "row 7, line 9, column company: odd",
     ]
     assert (log.errors, log.warnings, len(log)) == (10_000, 1, 10_001)
     assert log.grouped()[0].rows == [0, 1, 2, 3, 4]
@@ -93,12 +93,12 @@ def test_a_problems_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) 
 
 
 def test_a_problem_says_its_place() -> None:
-    assert str(problem(12)) == "line 14, column company: empty"
+    assert str(problem(12)) == "row 12, line 14, column company: empty"
     assert str(problem(None, column="", rule="overlap")) == "overlap"
     log = ProblemLog()
     log.add(problem(12, column=""))
     log.add(problem(None, column="x", rule="format"))
-    assert sorted(map(str, log.grouped())) == ["column x: format", "line 14: empty"]
+    assert sorted(map(str, log.grouped())) == ["column x: format", "row 12, line 14: empty"]
 
 
 @pytest.mark.parametrize(

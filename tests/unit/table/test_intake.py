@@ -310,10 +310,33 @@ def test_the_sieve_knows_every_name_that_rules_judge_by() -> None:
     assert (names.urls, names.people) == ((0,), (1,))
 
 
+def test_every_ragged_row_is_a_problem_of_its_own_and_loses_no_text(tmp_path: Path) -> None:
+    text = "name,company\nAnn,Acme, Inc\n{{x}}\n\nBob,Acme\nC,D,E,F\n"
+    rows, opened = take(tmp_path, text)
+    assert [(row.state, row.cells) for row in rows] == [
+        (RowState.INVALID, ("Ann", "Acme, Inc")),
+        (RowState.INVALID, ("{{x}}", "")),
+        (RowState.SKIPPED, ("", "")),
+        (RowState.PENDING, ("Bob", "Acme")),
+        (RowState.INVALID, ("C", "D,E,F")),
+    ]
+    assert said(opened) == [
+        (0, 2, "", "3 cells, but the header has 2 columns", "error"),
+        (1, 3, "", "1 cell, but the header has 2 columns", "error"),
+        (4, 6, "", "4 cells, but the header has 2 columns", "error"),
+    ]
+    assert rows[0].message == "3 cells, but the header has 2 columns"
+    assert all("quotes" in each.hint for each in opened.problems)
+
+
+def test_a_ragged_row_that_is_not_selected_is_not_checked(tmp_path: Path) -> None:
+    rows, opened = take(tmp_path, "name,company\nAnn,Acme\nBob\n", rows="0")
+    assert (len(rows), rows[1].selected, len(opened.problems)) == (2, False, 0)
+
+
 @pytest.mark.parametrize(
     ("text", "row_index", "line", "rule"),
     [
-        ("name,company\nAnn,Acme\n\nBob\n", 2, 4, "1 cell, but the header has 2 columns"),
         ('name,company\nAnn,"x\n', None, 2, "a quote is opened here and never closed"),
         ("name,name\nAnn,Lee\n", None, 1, "columns 1 and 2 are both named 'name'"),
         ("name\n", None, None, "no data rows, only a header"),
@@ -326,6 +349,6 @@ def test_a_malformed_file_is_one_problem_for_programs(
     with pytest.raises(InputError) as refused:
         take(tmp_path, text)
     assert [{**each, "hint": ""} for each in refused.value.problems] == [
-        {"row_index": row_index, "line": line, "column": "", "rule": rule, "hint": ""}
+        {"row_index": row_index, "line": line, "column": "name" if "both" in rule else "", "rule": rule, "hint": ""}
     ]
     assert refused.value.message.endswith(rule)
