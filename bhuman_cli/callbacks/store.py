@@ -175,17 +175,24 @@ def _connection(path: Path, *, read_only: bool) -> sqlite3.Connection:
         check_same_thread=False,
     )  # fmt: skip
     connection.row_factory = sqlite3.Row
+    try:
+        _prepare(connection, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, *, read_only: bool) -> None:
     if read_only:
         connection.execute("PRAGMA query_only = ON")
-        return connection
+        return
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     if owner not in {0, _APPLICATION_ID}:
-        connection.close()
         raise sqlite3.DatabaseError("another program's file")
     # As for the journal: not WAL, whose reset bug is in the SQLite of many Pythons; EXTRA syncs the folder, too.
     connection.executescript("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;")
     connection.executescript(f"PRAGMA application_id = {_APPLICATION_ID}; {_TABLES}")
-    return connection
 
 
 def _insert(connection: sqlite3.Connection, event: Event) -> bool:

@@ -91,10 +91,9 @@ def open_journal(folder: Path, clock: ports.Clock) -> Journal:
     with _as_journal_error(path):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _make_private(path)
-        connection = _connect(str(path))
-        journal = Journal(connection, path, clock)
-        _settle_version(connection, path)
-    return journal
+        with _closed_on_error(_connect(str(path))) as connection:
+            _settle_version(connection, path)
+    return Journal(connection, path, clock)
 
 
 def scratch(folder: Path, clock: ports.Clock) -> Journal:
@@ -102,11 +101,10 @@ def scratch(folder: Path, clock: ports.Clock) -> Journal:
 
     For `--dry-run`: planning runs the same statements as for a real run, yet nothing is written to the real file.
     """
-    connection = _connect("")
-    _create(connection)
     path = folder / FILE_NAME
-    if path.is_file():
-        with _as_journal_error(path):
+    with _as_journal_error(path), _closed_on_error(_connect("")) as connection:
+        _create(connection)
+        if path.is_file():
             try:
                 _copy_payments(connection, path, "ro")
             except sqlite3.OperationalError as error:
@@ -130,6 +128,15 @@ def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> Non
             connection.execute(f"INSERT INTO main.{table} SELECT * FROM disk.{table}")
     finally:
         connection.execute("DETACH disk")
+
+
+@contextlib.contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _connect(database: str) -> sqlite3.Connection:

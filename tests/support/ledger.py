@@ -7,6 +7,7 @@ import json
 import random
 import tempfile
 import uuid
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,6 +47,7 @@ def opened(folder: Path, clock: HeldClock | None = None) -> Journal:
         (folder / store.FILE_NAME).write_bytes(_empty())
     journal = store.open_journal(folder, clock or HeldClock())
     journal.execute("PRAGMA synchronous=OFF")
+    weakref.finalize(journal, journal._connection.close)  # a test that fails half-way closes nothing
     return journal
 
 

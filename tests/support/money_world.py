@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class World:
         self.story: list[str] = []
         self.after_commit: Callable[[Life], None] = lambda _: None
         self._disk = None if folder else _memory()
+        if self._disk is not None:
+            weakref.finalize(self, self._disk.close)
 
     def effect(self, label: str) -> None:
         """Mark a point at which the process can die, or another copy can run."""
@@ -69,6 +72,7 @@ class World:
         """Open the journal as a new process would."""
         if self.folder is not None:
             made = store.open_journal(self.folder, self.clock)
+            weakref.finalize(self, made.close)  # whoever is killed closes nothing
             return WatchedJournal(made._connection, made.path, self)
         assert self._disk is not None
         return WatchedJournal(self._disk, None, self)

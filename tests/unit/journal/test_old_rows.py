@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from bhuman_cli import domain, ports
-from bhuman_cli.journal import chunks, generations, history, store
+from bhuman_cli import domain
+from bhuman_cli.journal import chunks, generations, history
 from bhuman_cli.journal.drafts import NewRun, Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.runs import runner
+from tests.support import ledger
 
 TARGET = domain.Target(service="https://example.com", kind=domain.TargetKind.CAMPAIGN, api_id="a" * 32)
 
@@ -37,7 +38,7 @@ def pay(journal: Journal, run: Run, number: int) -> None:
 
 
 def test_only_the_last_superseded_runs_keep_their_rows_and_all_keep_their_counts(tmp_path: Path) -> None:
-    journal = store.open_journal(tmp_path, ports.SystemClock())
+    journal = ledger.opened(tmp_path)
     runs = []
     for number in range(7):
         runs.append(render(journal, f"name {number}"))
@@ -49,11 +50,10 @@ def test_only_the_last_superseded_runs_keep_their_rows_and_all_keep_their_counts
         assert generations.tally(journal, run) == {"failed": 1}
     # The oldest run's generation is still what an equal row shows: it was paid, and is not paid again.
     assert [row.fields["id"] for row in generations.results(journal, last)] == ["id0"]
-    journal.close()
 
 
 def test_a_run_whose_videos_are_not_finished_keeps_its_rows(tmp_path: Path) -> None:
-    journal = store.open_journal(tmp_path, ports.SystemClock())
+    journal = ledger.opened(tmp_path)
     first = render(journal, "waiting")
     chunk = chunks.plan(journal, first, list, lambda rows, token: b"{}")
     assert chunk is not None
@@ -62,4 +62,3 @@ def test_a_run_whose_videos_are_not_finished_keeps_its_rows(tmp_path: Path) -> N
     for number in itertools.islice(itertools.count(), 5):
         render(journal, f"name {number}")
     assert [item.generation_id for item in generations.waiting(journal, first)] == ["waited-for"]
-    journal.close()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bhuman_cli import domain, ports
+from bhuman_cli import domain
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import chunks, drafts, store
+from bhuman_cli.journal import chunks, drafts
 from bhuman_cli.runs import runner
 from tests.support import ledger
 
 
 def test_rows_in_doubt_are_neither_new_nor_reused(tmp_path: Path) -> None:
-    journal = store.open_journal(tmp_path, ports.SystemClock())
+    journal = ledger.opened(tmp_path)
     rows = [ledger.row(number, name) for number, name in enumerate(("Ada", "Bob", "Cem"))]
     run = runner.confirm(journal, runner.prepare(journal, ledger.new_run(), rows))
     for number in range(2):
@@ -26,4 +26,3 @@ def test_rows_in_doubt_are_neither_new_nor_reused(tmp_path: Path) -> None:
     planned = runner.prepare(journal, ledger.new_run(), rows).counts
     assert planned == drafts.PlanCounts(new=1, retried=0, reused=1, in_doubt=1, rows=3, invalid=0)
     assert chunks.unsettled(journal, run.target_id)[0].state == domain.ChunkState.IN_DOUBT
-    journal.close()

@@ -119,8 +119,11 @@ def test_a_page_destroyed_inside_is_found_when_it_is_read(tmp_path: Path) -> Non
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xaa" * (len(content) - 4096)
     path.write_bytes(content)
-    with pytest.raises(errors.JournalError, match="damaged; restore a backup"):
-        list(store.open_journal(tmp_path, HeldClock()).query("SELECT * FROM row"))
+    with (
+        pytest.raises(errors.JournalError, match="damaged; restore a backup"),
+        contextlib.closing(store.open_journal(tmp_path, HeldClock())) as journal,
+    ):
+        list(journal.query("SELECT * FROM row"))
 
 
 def test_a_folder_that_cannot_be_made_is_a_journal_error(tmp_path: Path) -> None:
@@ -184,7 +187,8 @@ def test_tables_that_cannot_be_made_at_all_are_an_error(tmp_path: Path, monkeypa
     monkeypatch.setattr(schema, "TABLES", "CREATE TABLE half (a); CREATE NONSENSE;")
     with pytest.raises(errors.JournalError, match="syntax error"):
         store.open_journal(tmp_path, HeldClock())
-    assert sqlite3.connect(tmp_path / FILE_NAME).execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as made:
+        assert made.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
 
 
 # Reading along, for --dry-run and for the variables of the last run.
