@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bhuman_cli import domain, errors, settings
-from bhuman_cli.cli import delivered, runtime
+from bhuman_cli.cli import delivered, export, runtime
 from bhuman_cli.cli import session as sessions
 from bhuman_cli.cli.console import Console
 from bhuman_cli.cli.delivered import Delivered, RunArgument
@@ -37,13 +37,14 @@ _SAY_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to fetch, and to where. template: "" for the usual names."""
+    """What to fetch, and to where. template: "" for the usual names. table: where results with paths are written."""
 
     folder: Path
     whats: tuple[What, ...] = (What.VIDEO,)
     template: str = ""
     workers: int = 8
     allow_private: bool = False
+    table: Path | None = None
 
 
 def download(  # noqa: PLR0913 - one parameter is one option
@@ -68,6 +69,10 @@ def download(  # noqa: PLR0913 - one parameter is one option
             show_default="{row_index:04d}-{FIRST VARIABLE}",
         ),
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", metavar="PATH", help="Also write the results there, with the path of each file."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Files at once.")] = 8,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Follow links into private networks as well.")
@@ -84,13 +89,17 @@ def download(  # noqa: PLR0913 - one parameter is one option
     `bhuman download`
 
     `bhuman download campaign.csv --what all --to media --name '{row_index:04d}-{first_name}.mp4'`
+
+    `bhuman download campaign.csv --results campaign.files.xlsx`   your rows, the links, and where each file is
     """
     session = sessions.start(profile=profile, json_mode=json_output)
     found = delivered.find(session, run)
     order = Order(
         folder=to or found.media_folder, whats=_whats(what), template=name or "", workers=workers,
-        allow_private=allow_private,
+        allow_private=allow_private, table=results,
     )  # fmt: skip
+    if results is not None:
+        export.style_for(results, found, option="--results")  # refused before anything is fetched
     with _client(session, found.run) as client:
         return _fetch(found, order, client, session.console)
 
@@ -120,6 +129,8 @@ def _fetch(found: Delivered, order: Order, client: Client | None, console: Conso
     progress = _Progress(console, len(wanted))
     done = batch.run(wanted, order.folder, kit, order.workers, progress.note)
     code = _exit_code(done)
+    if order.table is not None:
+        export.write_paths(found, order.folder, order.whats, order.table)
     _say(found, order, done, console)
     if prints:
         _print(found, order, done, code, console)
@@ -243,6 +254,8 @@ def _say(found: Delivered, order: Order, done: Sequence[fetch.Done], console: Co
     for result in done:
         if result.reason:
             by_reason.setdefault(f"{result.state}: {result.reason}", []).append(int(result.job.row_index or 0))
+    if order.table is not None:
+        console.say(f"results with the files' paths: {order.table}")
     if by_reason:
         from bhuman_cli.delivery import summary
 
@@ -278,6 +291,7 @@ def _print(found: Delivered, order: Order, done: Sequence[fetch.Done], code: Exi
             "run_id": found.run.run_id,
             "folder": str(order.folder),
             "manifest": str(order.folder / "manifest.csv"),
+            "results": str(order.table) if order.table is not None else None,
             "total": len(done),
             **{state: counts[state] for state in ("fetched", "kept", "failed", "left")},
             "files": files,

@@ -17,6 +17,7 @@ from bhuman_cli.delivery.mailmerge import COLUMNS, For
 from bhuman_cli.domain import ResultRow, Status
 
 if TYPE_CHECKING:
+    from bhuman_cli.delivery.media import What
     from bhuman_cli.table.writer import OutputStyle
 
 SCHEMA = "bhuman.export/1"
@@ -78,12 +79,11 @@ def export(  # noqa: PLR0913 - one parameter is one option
         _count(session, found, by, _statuses(only, None), output)
         return
     output = output or _usual_output(found, purpose)
-    _require_writable(output, found, force=force)
+    style = style_for(output, found, bom=bom, force=force)
     extras = _extras(found, purpose, media)
     header = _renamed(found.header, [name for name, _ in extras])
-    rows = _rows(found, extras, _statuses(only, purpose))
-    written = list(rows)
-    writer.write_results(output, header, written, _style(output, bom=bom))
+    written = list(_rows(found, extras, _statuses(only, purpose)))
+    writer.write_results(output, header, written, style)
     session.console.say(f"{len(written):,} of {len(found.rows):,} rows written")
     if purpose is not None and found.run.target.service == domain.LOCAL_SERVICE:
         session.console.warn("these are links to this machine's files: they work here, not in a mail")
@@ -100,6 +100,27 @@ def export(  # noqa: PLR0913 - one parameter is one option
         )
     else:
         session.console.out(str(output))
+
+
+def style_for(
+    output: Path, found: Delivered, *, option: str = "-o", bom: bool = False, force: bool = False
+) -> OutputStyle:
+    """Return how the file will be written, as its ending says. option: what the user wrote before its name.
+
+    Raises:
+        UsageError: the ending is none, or what is there is not ours to replace.
+    """
+    _require_writable(output, found, option, force=force)
+    return _style(output, option, bom=bom)
+
+
+def write_paths(found: Delivered, folder: Path, whats: Sequence[What], output: Path) -> None:
+    """Write the results with the paths of the files in folder; a column for each kind, whether it has files or not."""
+    from bhuman_cli.table import writer
+
+    extras = paths(found, folder, whats)
+    header = _renamed(found.header, [name for name, _ in extras])
+    writer.write_results(output, header, _rows(found, extras, None), _style(output))
 
 
 def _count(session: Session, found: Delivered, column: str, statuses: set[str] | None, output: Path | None) -> None:
@@ -143,27 +164,31 @@ def _extras(found: Delivered, purpose: For | None, media: Path | None) -> list[E
         for place, name in enumerate(COLUMNS[purpose]):
             made.append((name, {row_index: texts[place] for row_index, texts in cells.items()}))
     if media is not None:
-        made += _paths(found, media)
+        from bhuman_cli.delivery.media import What
+
+        with_files = [(name, cells) for name, cells in paths(found, media, tuple(What)) if cells]
+        if not with_files:
+            raise errors.UsageError(f"{media}: nothing was downloaded there", hint=f"bhuman download --to {media}")
+        made += with_files
     return made
 
 
-def _paths(found: Delivered, folder: Path) -> list[Extra]:
+def paths(found: Delivered, folder: Path, whats: Sequence[What]) -> list[Extra]:
+    """Return a column of paths for each kind of file, with the cells of those that are in folder."""
     from bhuman_cli.delivery import manifest
-    from bhuman_cli.delivery.media import What
 
     entries = manifest.read(folder)
-    if not entries:
-        raise errors.UsageError(f"{folder}: nothing was downloaded there", hint=f"bhuman download --to {folder}")
-    made = []
-    for what in What:
-        here = {
-            row.fields["row_index"]: str((folder / entry.file).resolve())
-            for row in found.rows
-            if (entry := entries.get((row.fields["id"], str(what)))) and (folder / entry.file).is_file()
-        }
-        if here:
-            made.append((f"{what}_file", here))
-    return made
+    return [
+        (
+            f"{what}_file",
+            {
+                row.fields["row_index"]: str((folder / entry.file).resolve())
+                for row in found.rows
+                if (entry := entries.get((row.fields["id"], str(what)))) and (folder / entry.file).is_file()
+            },
+        )
+        for what in whats
+    ]
 
 
 def _rows(found: Delivered, extras: Sequence[Extra], statuses: set[str] | None) -> Iterator[ResultRow]:
@@ -194,21 +219,22 @@ def _renamed(header: Sequence[str], extra: Sequence[str]) -> list[str]:
     return names
 
 
-def _style(output: Path, *, bom: bool) -> OutputStyle:
+def _style(output: Path, option: str = "-o", *, bom: bool = False) -> OutputStyle:
     from bhuman_cli.table import writer
 
     kind = writer.KINDS.get(output.suffix.lower())
     if kind is None:
         raise errors.UsageError(
-            f"-o {output}: the ending picks the format, and this is none", hint=f"-o {output.stem}.csv"
+            f"{option} {output}: the ending picks the format, and this is none", hint=f"{option} {output.stem}.csv"
         )
     return writer.OutputStyle(kind=kind, delimiter="\t" if kind == "tsv" else ",", bom=bom and kind in {"csv", "tsv"})
 
 
-def _require_writable(output: Path, found: Delivered, *, force: bool) -> None:
+def _require_writable(output: Path, found: Delivered, option: str, *, force: bool) -> None:
     from bhuman_cli.table import writer
 
     if output.resolve() in {Path(found.run.input_path), Path(found.run.output_path)}:
         raise errors.UsageError(f"{output} is the run's own input or results file; choose another name")
     if not force and writer.recognise(output) is writer.Recognised.FOREIGN:
-        raise errors.UsageError(f"{output} is not a results file; it is left alone", hint="--force")
+        hint = "--force" if option == "-o" else f"{option} {output.stem}.files{output.suffix}"
+        raise errors.UsageError(f"{output} is not a results file; it is left alone", hint=hint)

@@ -14,6 +14,7 @@ import openpyxl
 import pytest
 import python_calamine
 
+from bhuman_cli import domain
 from bhuman_cli.cli import app
 from tests.cli.delivery.conftest import NAMES, Rendered
 
@@ -245,6 +246,39 @@ def test_rows_can_be_chosen_by_status_and_files_added(
     assert run(capsys, "export", "-o", tmp_path / "y.jsonl", "--status", "failed")[0] == 0
     assert (tmp_path / "y.jsonl").read_text() == ""
     assert run(capsys, "export", "-o", tmp_path / "z.csv", "--media", tmp_path / "nowhere")[0] == 2
+
+
+def test_a_download_can_end_with_a_table_of_paths_and_leaves_the_results_file_alone(
+    rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = rendered.folder / "people.results.csv"
+    before = results.read_bytes()
+    argv = ["download", rendered.table, "--to", tmp_path / "m", "--what", "video,gif", "--json"]
+    code, out, _ = run(capsys, *argv, "--results", tmp_path / "paths.csv")
+    assert (code, json.loads(out)["results"]) == (0, str(tmp_path / "paths.csv"))
+    with (tmp_path / "paths.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["first_name"] for line in lines] == NAMES
+    assert list(lines[0]) == ["first_name", "zip, code", "video_file", "gif_file", *domain.RESULT_COLUMNS]
+    for line in lines:
+        assert Path(line["video_file"]).name.startswith(f"{int(line['row_index']):04d}-")
+        assert Path(line["video_file"]).is_file()
+        assert Path(line["gif_file"]).suffix == ".gif"
+    assert results.read_bytes() == before
+    assert json.loads(run(capsys, *argv)[1])["results"] is None
+
+
+@pytest.mark.parametrize("name", ["paths.docx", "mine.csv"])
+def test_a_table_that_can_not_be_written_stops_before_anything_is_fetched(
+    name: str, rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    argv = ["download", rendered.table, "--to", tmp_path / "m", "--results", tmp_path / name]
+    code, _, said = run(capsys, *argv)
+    assert code == 2
+    assert "--results " in said.partition("hint: bhuman download")[2]
+    assert not (tmp_path / "m").exists()
+    assert (tmp_path / "mine.csv").read_text() == "a,b\n1,2\n"
 
 
 def _cards(path: Path) -> list[dict[str, Any]]:
