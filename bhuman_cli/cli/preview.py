@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bhuman_cli import domain, errors, ids, settings
-from bhuman_cli.cli import intakes, runtime, session
+from bhuman_cli.cli import intakes, runtime, session, studio
 from bhuman_cli.cli import options as opt
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import RowState, Target, TargetKind
+
+if TYPE_CHECKING:
+    from bhuman_cli.studio.render.job import RenderedMedia
 
 
 def preview(
@@ -74,47 +77,51 @@ def _render(source: Path, row_index: int, given: dict[str, Any], *, opens: bool,
     if found.state is not RowState.PENDING:
         said = found.message or "it is blank"
         raise errors.InputError(f"row {row_index} (line {found.line}) can't be rendered: {said}")
-    page, video, warnings = _rendered(source, home, intake.variables, found, intakes.backgrounds(values))
-    for warning in warnings:
+    media = _rendered(console, source, home, found, intake.variables, intakes.backgrounds(values))
+    for warning in media.warnings:
         console.warn(warning)
     if is_json:
-        console.out_json({"row_index": row_index, "page": str(page), "video": str(video), "warnings": list(warnings)})
+        console.out_json(
+            {"row_index": row_index, "page": media.page, "video": media.video, "warnings": list(media.warnings)}
+        )
     else:
-        console.out(str(page))
+        console.out(media.page)
     if opens:
-        typer.launch(page.as_uri())
+        typer.launch(Path(media.page).as_uri())
     return 0
 
 
 def _rendered(
+    console: Console,
     source: Path,
     home: settings.Home,
-    variables: tuple[str, ...],
     row: domain.Row,
+    variables: tuple[str, ...],
     backgrounds: tuple[domain.Background, ...],
-) -> tuple[Path, Path, tuple[str, ...]]:
+) -> RenderedMedia:
     """Render in this process: for one row, starting workers would take longer than the work."""
-    runtime.require_studio()
+    studio.need_extra(web=False, rendering=True)
     from bhuman_cli.studio.render import job as jobs
 
     template = runtime.template_beside(source)
     name = hashlib.blake2b(f"{source.resolve()}:{row.row_index}".encode(), digest_size=8).hexdigest()
     folder = settings.private_folder(home.studio) / "previews" / name
+    job = jobs.RenderJob(
+        generation_id=f"preview-{name}",
+        template=str(template) if template else None,
+        values=dict(zip(variables, row.values, strict=True)),
+        assets=row.assets,
+        backgrounds=tuple(item.as_json() for item in backgrounds),
+        out_dir=str(folder),
+        options={"at_once": os.cpu_count() or 1},
+    )
+    cache_dir = home.studio / "cache"
+    if step := jobs.first_steps(job, cache_dir):
+        console.say(f"first use: preparing {step} (once; later previews take about a second)")
     try:
-        media = jobs.render(
-            jobs.RenderJob(
-                generation_id=f"preview-{name}",
-                template=str(template) if template else None,
-                values=dict(zip(variables, row.values, strict=True)),
-                assets=row.assets,
-                backgrounds=tuple(item.as_json() for item in backgrounds),
-                out_dir=str(folder),
-            ),
-            home.studio / "cache",
-        )
+        return jobs.render(job, cache_dir)
     except jobs.RenderFailure as failure:
         raise errors.InputError(f"row {row.row_index} (line {row.line}) can't be rendered: {failure}") from None
-    return Path(media.page), Path(media.video), media.warnings
 
 
 def _request(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -28,7 +29,9 @@ app = typer.Typer(
 
 app.add_typer(studio_template.app, name="template")
 
-INSTALL = "pip install 'bhuman[studio]'"
+INSTALL: Final = "pip install 'bhuman[studio]'"
+_WEB: Final = ("fastapi", "uvicorn")
+_RENDERING: Final = ("av", "numpy", "PIL", "uharfbuzz", "freetype", "bidi")
 
 HomeOption = Annotated[
     Path | None,
@@ -108,7 +111,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
 
     `bhuman studio serve --port 0 --render instant --fault 'POST pipeline/campaign#2: drop-after-acceptance'`
     """
-    _need_extra(rendering=render != "instant")
+    need_extra(web=True, rendering=render != "instant")
     from bhuman_cli.studio import faults
     from bhuman_cli.studio.config import StudioConfig
 
@@ -170,10 +173,9 @@ def _serve(config: StudioConfig) -> int:
     return 0
 
 
-def _need_extra(*, rendering: bool) -> None:
-    from importlib.util import find_spec
-
-    needed = ["fastapi", "uvicorn", *(["av", "numpy", "PIL", "uharfbuzz", "freetype", "bidi"] if rendering else [])]
+def need_extra(*, web: bool, rendering: bool) -> None:
+    """Refuse in one sentence where what is needed of the extra `studio` is not installed. Imports nothing of it."""
+    needed = (*(_WEB if web else ()), *(_RENDERING if rendering else ()))
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise errors.UsageError(

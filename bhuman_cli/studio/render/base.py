@@ -123,17 +123,21 @@ def prepare(footage: Path, marks: Sequence[int], cache_dir: Path) -> Path:
     Raises:
         source.SourceError: the footage can't be decoded.
     """
-    if _is_a_base(footage, marks, cache_dir):
-        return footage
-    folder = cache_dir / "bases" / _key(footage, marks)
-    path = folder / "base.mp4"
+    path = path_of(footage, marks, cache_dir)
     if path.is_file():
         return path
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(folder / "base.lock")):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(path.with_name("base.lock"))):
         if not path.is_file():
             _encode(footage, marks, path)
     return path
+
+
+def path_of(footage: Path, marks: Sequence[int], cache_dir: Path) -> Path:
+    """Return where the base made from footage is, or will be."""
+    if _is_a_base(footage, marks, cache_dir):
+        return footage
+    return cache_dir / "bases" / _key(footage, marks) / "base.mp4"
 
 
 def _key(footage: Path, marks: Sequence[int]) -> str:

@@ -97,15 +97,18 @@ class Engine:
             found = pool.map(opened, plan.backdrops)
             return {shown.number: backing for shown, backing in zip(plan.backdrops, found, strict=True)}
 
-    def film(self, plan: scene.Scene, backings: Backings, path: str) -> Stills:
+    def film(self, plan: scene.Scene, backings: Backings, path: str, at_once: int = 1) -> Stills:
         """Write a row's video, and return its stills. Spliced where that is possible, else encoded in full.
+
+        at_once: pieces encoded side by side; more than one only pays where no other process renders.
 
         Raises:
             BackgroundFailure: a background could not be decoded.
         """
         keys = [_key(piece, backings) for piece in plan.pieces]
         if self._splices(plan):
-            pieces = [self._piece(piece, key, backings) for piece, key in zip(plan.pieces, keys, strict=True)]
+            with ThreadPoolExecutor(at_once) as pool:
+                pieces = list(pool.map(lambda piece, key: self._piece(piece, key, backings), plan.pieces, keys))
             try:
                 self._splice(plan, pieces, backings, path)
             except splice.SpliceError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bhuman_cli.studio import presenter, scene, template
+from bhuman_cli.studio.render import base as bases
 from bhuman_cli.studio.render import engine as engines
 from bhuman_cli.studio.render import page, source, text
 
@@ -23,7 +25,7 @@ class RenderJob:
 
     template: path of a template file, None for the built-in one. values: in the order they were sent.
     assets: one per background, "" where blank. backgrounds: as in the request; they replace the template's.
-    options: allow_private (bool): assets may lie on this machine or network.
+    options: allow_private (bool): assets may lie on this machine or network. at_once (int): pieces encoded at once.
     """
 
     generation_id: str
@@ -82,6 +84,20 @@ def render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
         raise RenderFailure(f"the video can't be written: {problem.strerror or type(problem).__name__}") from problem
 
 
+def first_steps(job: RenderJob, cache_dir: Path) -> str:
+    """Return what is made before the first row of this template and kept for all others, "" where it is there."""
+    with contextlib.suppress(template.TemplateError, source.SourceError, OSError):
+        used = _template(job.template)
+        if used.video is None and not presenter.path_of(cache_dir).is_file():
+            return "the built-in presenter"
+        backdrops = template.backgrounds(job.backgrounds) if job.backgrounds else used.backdrops
+        plan = scene.lay_out(used, _reel(used), job.values, job.assets, backdrops)
+        footage = used.video or presenter.path_of(cache_dir)
+        if not bases.path_of(footage, plan.marks, cache_dir).is_file():
+            return f"{footage.name}, cut where this template's texts and backgrounds begin and end"
+    return ""
+
+
 def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
     used = _template(job.template)
     footage = used.video or presenter.video(cache_dir)
@@ -98,7 +114,7 @@ def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
         left.unlink(missing_ok=True)
     backings = engine.backings(plan, allow_private=bool(job.options.get("allow_private")))
     with _finished(out / "video.mp4") as temporary:
-        stills = engine.film(plan, backings, temporary)
+        stills = engine.film(plan, backings, temporary, int(job.options.get("at_once", 1)))
     place(out / "thumbnail.jpg", stills.thumbnail)
     place(out / "preview.gif", stills.gif)
     heading = page.title_for(used.name, job.values)
