@@ -50,12 +50,25 @@ def parse(text: str) -> ParsedId:
     return found
 
 
+def of_kind(text: str, kind: str) -> str:
+    """Return the UUID in what was typed or pasted for an id of this kind.
+
+    Raises:
+        UsageError: there is none, or it is the address of something else.
+    """
+    found = parse(text)
+    if found.kind not in {None, kind}:
+        raise UsageError(f"this is the address of another thing (kind: {found.kind}), not of {_NAMES[kind]}")
+    return found.uuid
+
+
 def is_uuid(text: str) -> bool:
     """Say whether the text is a UUID and nothing else."""
     return _UUID.fullmatch(text) is not None
 
 
 _HINT: Final = "bhuman campaigns list"
+_NAMES: Final = {CAMPAIGN: "a campaign", INSTANCE: "a video instance", GENERATION: "a video"}
 
 
 def _bare(text: str, kind: str | None) -> ParsedId | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import itertools
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,7 +72,10 @@ def read_flag(name: str, value: Any) -> Any:
     """
     try:
         if name in _COMMA_FLAGS and isinstance(value, list | tuple):
-            return tuple(part for flag in value for part in _names(flag))
+            if not all(names := [_names(flag) for flag in value]):
+                # An unset shell variable; without it, every column would be sent.
+                raise _Unfit("at least one column")
+            return tuple(itertools.chain.from_iterable(names))
         return KEYS[name].read(value)
     except _Unfit as unfit:
         raise UsageError(f"--{option(name)} must be {unfit}") from None

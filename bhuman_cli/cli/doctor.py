@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -55,7 +56,7 @@ def doctor(
     if contract or openapi:
         return _contract(session.start(profile=profile, json_mode=json_output), openapi)
     opened, findings = _settings(console, file, profile)
-    findings += _checks(opened, offline=offline)
+    findings += _table(file) + _checks(opened, offline=offline)
     code = _exit_code(findings)
     if json_output:
         console.out_json(_document(opened, findings, code))
@@ -84,6 +85,13 @@ def _settings(console: Console, file: Path | None, profile: str | None) -> tuple
     files = [path for path in (opened.values.project_file, opened.values.user_file) if path]
     detail = f"read {', '.join(str(path) for path in files)}" if files else "no project file, no user file"
     return opened, [Finding(check="settings", verdict=checkup.OK, detail=detail)]
+
+
+def _table(file: Path | None) -> list[Finding]:
+    if file is None or file.exists():
+        return []
+    hint = f"ls {shlex.quote(str(file.parent))}"
+    return [Finding(check="table", verdict=checkup.WARN, detail=f"there is no file {file}", hint=hint)]
 
 
 def _checks(opened: Session | None, *, offline: bool) -> list[Finding]:

@@ -185,7 +185,7 @@ def _refuse_unknown(integration: Integration, body: Mapping[str, Any]) -> None:
 
 def _target(integration: Integration, body: Mapping[str, Any], wishes: Wishes) -> str:
     named = _text(body, integration.id_field)
-    found = {ids.parse(text).uuid for text in (named, wishes.api_id) if text}
+    found = {ids.of_kind(text, integration.kind.value) for text in (named, wishes.api_id) if text}
     if not found:
         raise UsageError(f"no {integration.id_field} is given", hint=f"bhuman trigger {integration.name} --help")
     if len(found) > 1:

@@ -224,9 +224,9 @@ def _chunk_line(number: int, finished: int, rows: int) -> Any:
 
 
 def choose(kind: str, console: consoles.Console, look: Callable[[], Look], clock: Clock) -> Progress:
-    """Return the reporter for `--progress`: auto is a table on a terminal, lines elsewhere."""
+    """Return the reporter for `--progress`: auto is a table on a terminal, lines elsewhere and with `--no-input`."""
     if kind == "auto":
-        kind = "table" if consoles.can_draw() else "plain"
+        kind = "table" if consoles.can_draw() and not console.no_input else "plain"
     match kind:
         case "table":
             return Table(console, look, clock, _TABLE_S)

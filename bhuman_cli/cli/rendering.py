@@ -119,7 +119,7 @@ def _target(values: settings.Settings, source: Path | None, *, needs_one: bool) 
             "no campaign is named: --campaign, BHUMAN_CAMPAIGN_ID, or `campaign` in the project file",
             hint="--local",
         )
-    api_id = ids.parse(text).uuid if text else domain.NO_TARGET
+    api_id = ids.of_kind(str(text), kind.value) if text else domain.NO_TARGET
     own = runtime.template_beside(source) if values.get("local") else None
     return Target(service=service, kind=kind, api_id=runtime.id_with_template(api_id, own) if own else api_id)
 
@@ -169,6 +169,7 @@ def _callback_url(job: Job) -> str:
 def _dry(job: Job) -> int:
     from bhuman_cli.journal import store
 
+    intakes.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
     journal = store.scratch(job.home.state, SystemClock())
     with contextlib.closing(journal):
         prepared = runner.prepare(journal, _new_run(job), job.intake.rows())
@@ -218,7 +219,6 @@ def _real(job: Job) -> int:
         if job.get("sample"):
             drafts.keep_sample(journal, prepared.run, int(job.get("sample")))
         confirmed = runner.confirm(journal, prepared)
-        intakes.back_up_edited(journal, confirmed, job.console)
         return finish.carry_out(_settings_of(job), journal, confirmed, link)
 
 

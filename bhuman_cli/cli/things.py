@@ -91,7 +91,7 @@ def _add_reading(app: typer.Typer, noun: Noun) -> None:
     @app.command("show", help=_help(f"Show one {noun.one}.", f"bhuman {noun.many} show", _EXAMPLE_ID))
     def show(*, api_id: IdArgument, json_output: JsonOption = False, profile: ProfileOption = None) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
-        identifier = read_id(api_id, noun)
+        identifier = ids.of_kind(api_id, noun.key)
         with session.client(session.found_credentials()) as client, _explained(noun):
             record = client.campaign(identifier) if noun.kind is TargetKind.CAMPAIGN else client.instance(identifier)
         if record is None:
@@ -131,7 +131,7 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         payload = _payload(name, fields, data)
         with session.client(session.found_credentials()) as client, _explained(noun):
-            record = client.update(noun.kind, read_id(api_id, noun), payload)
+            record = client.update(noun.kind, ids.of_kind(api_id, noun.key), payload)
         _print_changed(session.console, record, f"changed the {noun.one}")
 
 
@@ -146,18 +146,6 @@ def _help(first: str, command: str, options: str, note: str = "") -> str:
 
 def _many(noun: Noun) -> str:
     return f"{noun.one}s"
-
-
-def read_id(text: str, noun: Noun) -> str:
-    """Return the UUID in what was typed or pasted.
-
-    Raises:
-        UsageError: there is none, or it is the address of something else.
-    """
-    found = ids.parse(text)
-    if found.kind not in {None, noun.key}:
-        raise errors.UsageError(f"this is the address of another thing (kind: {found.kind}), not of a {noun.one}")
-    return found.uuid
 
 
 def _payload(name: str | None, fields: Sequence[str] | None, data: str | None) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
     known = tuple(wishes.known) if wishes.known is not None else variables
     missing = tuple(name for name in known if name not in variables)
     unknown = tuple(name for name in variables if name not in known)
-    notices.extend(_strangers(missing, unknown, wishes))
+    notices.extend(_strangers(missing, unknown, wishes, sets))
     return ColumnPlan(
         variables=variables,
         positions=tuple(names),
@@ -233,16 +233,17 @@ def _defaults(
     return found
 
 
-def _strangers(missing: Sequence[str], unknown: Sequence[str], wishes: Wishes) -> list[str]:
+def _strangers(missing: Sequence[str], unknown: Sequence[str], wishes: Wishes, sets: Mapping[str, str]) -> list[str]:
     source = f" ({wishes.known_source})" if wishes.known_source else ""
-    said = []
-    for name in unknown:
-        guess = meant(name, missing)
-        tail = (
-            f"; did you mean {guess!r}? --map {shlex.quote(f'{guess}={name}')}"
-            if guess
-            else f"; --exclude {shlex.quote(name)} keeps it here"
-        )
-        said.append(f"{name!r} is not a known variable{source}{tail}")
+    said = [f"{name!r} is not a known variable{source}{_way_out(name, missing, sets)}" for name in unknown]
     said.extend(f"variable {name!r} has no column{source}" for name in missing)
     return said
+
+
+def _way_out(name: str, missing: Sequence[str], sets: Mapping[str, str]) -> str:
+    guess = meant(name, missing)
+    if name in sets:
+        return f"; did you mean --set {shlex.quote(guess)}=VALUE?" if guess else "; it comes from --set"
+    if guess:
+        return f"; did you mean {guess!r}? --map {shlex.quote(f'{guess}={name}')}"
+    return f"; --exclude {shlex.quote(name)} keeps it here"

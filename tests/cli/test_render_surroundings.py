@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from tests.support import plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
+from tests.support.terminal import terminal
 
 
 @pytest.mark.parametrize("place", ["a file", "inside a file", "unwritable"])
@@ -19,3 +23,42 @@ def test_a_home_that_can_hold_no_journal_is_not_a_bug(desk: Desk, service: Plain
     assert str(home[place]) in ended.error["message"]
     assert ended.error["hint"].startswith("ls -ld ")
     assert service.accepted == []
+
+
+def test_an_unset_shell_variable_does_not_send_every_column(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    for option in ("--only", "--exclude"):
+        ended = desk.render("people.csv", option, "", "--json")
+        assert (ended.code, ended.error["code"]) == (2, "usage")
+        assert f"{option} must be at least one column" in ended.error["message"]
+    assert service.accepted == []
+
+
+def test_the_address_of_another_thing_is_not_taken_for_the_target(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    campaign = f"https://app.bhuman.ai/campaign/generatedVideos/{plain_service.CAMPAIGN_ID}"
+    instance = f"https://app.bhuman.ai/instance/{plain_service.CAMPAIGN_ID}"
+    for option, address in (("--campaign", instance), ("--instance", campaign)):
+        ended = desk.render("people.csv", option, address, "--json", env={"BHUMAN_CAMPAIGN_ID": None})
+        assert (ended.code, service.accepted) == (2, [])
+        assert "this is the address of another thing" in ended.error["message"]
+    assert desk.render("people.csv", "--campaign", campaign, env={"BHUMAN_CAMPAIGN_ID": None}).code == 0
+
+
+def test_a_dry_run_refuses_the_output_that_a_real_run_refuses(desk: Desk) -> None:
+    desk.people(2)
+    (desk.folder / "mine.csv").write_text("a,b\n1,2\n")
+    for output in ("people.csv", "nowhere/out.csv", "mine.csv"):
+        codes = [desk.render("people.csv", "-o", output, *dry).code for dry in ((), ("--dry-run",))]
+        assert codes == [2, 2], output
+    assert desk.render("people.csv", "-o", "mine.csv", "--force", "--dry-run").code == 0
+    assert (desk.folder / "mine.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_without_input_the_progress_is_lines_also_on_a_terminal(desk: Desk) -> None:
+    desk.people(2)
+    command = [sys.executable, "-m", "bhuman_cli", "render", "people.csv", "--no-input", "--poll-interval", "0.05"]
+    with terminal(command, folder=desk.folder, env=desk.environment()) as shown:
+        assert shown.end() == 0
+    assert "/2 rows ended" in shown.screen
+    assert "\u2501" not in shown.screen

@@ -209,3 +209,11 @@ def test_the_slow_part_of_a_skew_is_not_the_network() -> None:
         status=200, headers={"date": format_datetime(clock.now() + timedelta(seconds=50), usegmt=True)}, body=b""
     )
     assert checkup._skew(answer, clock.now(), 100.0).verdict == "ok"
+
+
+def test_a_table_that_is_not_there_is_said(here: Here, desk: Desk) -> None:
+    ended = here("doctor", "--offline", "--json", "nofile.csv")
+    assert finding(ended, "table")["verdict"] == "warn"
+    assert "there is no file nofile.csv" in finding(ended, "table")["detail"]
+    desk.people(1)
+    assert "there is no file" not in here("doctor", "--offline", "people.csv").out

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bhuman_cli.errors import InputError, UsageError
@@ -106,3 +108,11 @@ def test_two_columns_of_the_file_for_one_known_variable_are_the_files_fault() ->
     with pytest.raises(InputError, match="two columns for it, 'First Name' and 'first_name'"):
         mapping.plan(("First Name", "first_name"), Wishes(known=["first_name"]))
     assert mapping.plan(("First Name", "first_name"), Wishes()).variables == ("First Name", "first_name")
+
+
+def test_a_stranger_given_by_set_is_not_a_column_to_exclude() -> None:
+    known: dict[str, Any] = {"known": ["company", "plan"], "known_source": "campaign.toml"}
+    notices = mapping.plan(("company", "plan"), Wishes(sets=["city=Ulm"], **known)).notices
+    assert notices == ("'city' is not a known variable (campaign.toml); it comes from --set",)
+    notices = mapping.plan(("company",), Wishes(sets=["plann=Gold"], **known)).notices
+    assert notices[0] == "'plann' is not a known variable (campaign.toml); did you mean --set plan=VALUE?"
