@@ -48,7 +48,9 @@ SYSTEM_EMOJI: Final = (
     "/usr/share/fonts/google-noto-emoji/NotoColorEmoji.ttf",
     "/usr/share/fonts/google-noto-color-emoji-fonts/NotoColorEmoji.ttf",
     "/usr/share/fonts/noto/NotoColorEmoji.ttf",
+    "/usr/share/fonts/google-noto-color-emoji-fonts/Noto-COLRv1.ttf",
     "/System/Library/Fonts/Apple Color Emoji.ttc",
+    "C:/Windows/Fonts/seguiemj.ttf",
 )
 SYSTEM_OTHER: Final = (
     "/usr/share/fonts/truetype/noto/NotoSansSymbols2-Regular.ttf",
@@ -84,9 +86,12 @@ class Face:
         self.coverage = face.unicodes
 
     @property
-    def has_pictures(self) -> bool:
-        """Say whether its glyphs are pictures (other ways to colour glyphs can't be drawn here)."""
-        return bool(self.shaper.face.has_color_png)
+    def has_colours(self) -> bool:
+        """Say whether its glyphs are coloured in a way that can be drawn here: pictures, or layers of outlines."""
+        face = self.shaper.face
+        return bool(
+            face.has_color_png or (hasattr(hb, "RasterPaint") and (face.has_color_paint or face.has_color_layers))
+        )
 
     def covers(self, character: str) -> bool:
         """Say whether the font has a glyph for this character."""
@@ -113,7 +118,10 @@ class Face:
         """Return a colour glyph from the picture inside the font; FreeType's wheel can't read those."""
         from PIL import Image
 
-        blob, extents = self.shaper.get_glyph_color_png(index), self.shaper.get_glyph_extents(index)
+        extents = self.shaper.get_glyph_extents(index)
+        if not self.shaper.face.has_color_png:
+            return _painted(self.shaper, index, extents, size_px / self.upem)
+        blob = self.shaper.get_glyph_color_png(index)
         if not blob or not blob.data or extents is None or not extents.width:
             return np.zeros((0, 0), np.uint8), 0, 0
         factor = size_px / self.upem
@@ -129,6 +137,21 @@ class Face:
             self._drawer.set_pixel_sizes(0, size_px)
             self._size_px = size_px
         return self._drawer
+
+
+def _painted(shaper: Any, index: int, extents: Any, factor: float) -> Glyph:
+    """Return a glyph made of coloured layers (COLR), drawn by HarfBuzz."""
+    paint = hb.RasterPaint()
+    paint.transform = (factor, 0, 0, factor, 0, 0)
+    if extents is None or not paint.set_glyph_extents(extents) or not paint.paint_glyph_or_fail(shaper, index):
+        return np.zeros((0, 0), np.uint8), 0, 0
+    image = paint.render()
+    at = image.extents
+    rows = np.frombuffer(image.buffer, np.uint8).reshape(at.height, at.stride)[::-1, : at.width * 4]
+    premultiplied = rows.reshape(at.height, at.width, 4)[..., [2, 1, 0, 3]].astype(np.uint16)
+    alpha = np.maximum(premultiplied[..., 3:], 1)
+    premultiplied[..., :3] = np.minimum(255, (premultiplied[..., :3] * 255 + alpha // 2) // alpha)
+    return premultiplied.astype(np.uint8), at.x_origin, at.y_origin + at.height
 
 
 def _bitmap(slot: Any) -> Glyph:
@@ -156,10 +179,10 @@ def faces(font: str) -> tuple[Face, ...]:
 
 @functools.cache
 def emoji_face() -> Face | None:
-    """Return the system's bitmap emoji font, or None: then emoji are reported as not covered."""
+    """Return the system's coloured emoji font, or None: then emoji are reported as not covered."""
     user = Path.home() / ".local/share/fonts/NotoColorEmoji.ttf" if sys.platform == "linux" else None
     for path in (*map(Path, SYSTEM_EMOJI), *((user,) if user else ())):
-        if path.is_file() and (face := _open(path, is_emoji=True)).has_pictures:
+        if path.is_file() and (face := _open(path, is_emoji=True)).has_colours:
             return face
     return None
 

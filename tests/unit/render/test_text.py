@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bhuman_cli.studio.render import fonts, shape, text
+from tests.support import colour_font
 
 WHITE = (255, 255, 255)
 WIDE = text.Box(width_px=2_000, size_px=40, smallest_px=20)
@@ -157,3 +158,18 @@ def test_emoji_are_drawn_in_colour_where_the_system_has_them_and_reported_where_
     picture = drawn("🎉")
     colours = picture[picture[..., 3] > 200][:, :3]
     assert len(np.unique(colours // 32, axis=0)) > 5
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_emoji_of_coloured_outlines_are_drawn_too(version: int, tmp_path: Path) -> None:
+    """Windows' and some distributions' emoji fonts hold layers of outlines, no pictures."""
+    face = fonts.Face(colour_font.build(tmp_path / "emoji.ttf", version), is_emoji=True)
+    assert face.has_colours
+    picture, left, top = face.glyph(1, 40, 0)
+    assert (picture.shape, left, top) == ((40, 40, 4), 0, 40)
+    assert picture[20, 20].tolist() == [0, 0, 255, 255]
+    assert picture[2, 2].tolist() == [255, 0, 0, 255 if version == 0 else 128]
+
+
+def test_a_font_without_colours_is_no_emoji_font() -> None:
+    assert not fonts.faces("bold")[0].has_colours
