@@ -11,8 +11,6 @@ from bhuman_cli import domain, errors, settings
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import Background, Target
 from bhuman_cli.journal import history
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.journal.store import Journal
 from bhuman_cli.ports import SystemClock
 
 if TYPE_CHECKING:
@@ -126,24 +124,6 @@ def require_folder(folder: Path | None, option: str) -> None:
     nearest = next((place for place in places if place.exists()), None)
     if nearest is not None and not nearest.is_dir():
         raise errors.UsageError(f"{option} {folder}: {nearest.name} is a file, not a folder")
-
-
-def back_up_edited(journal: Journal, run: Run, console: Console) -> None:
-    """Keep a copy of a results file that somebody changed since we wrote it."""
-    import hashlib
-
-    from bhuman_cli.table import writer
-
-    path = Path(run.output_path)
-    ours = history.last_output_sha256(journal, run.output_path)
-    if not path.is_file() or not ours:
-        return
-    with path.open("rb") as stream:
-        now = hashlib.file_digest(stream, "sha256").hexdigest()
-    if now != ours:
-        console.say(
-            f"{path.name} was changed since it was written; the changed file is kept as {writer.keep_backup(path)}"
-        )
 
 
 def write_project_file(source: Path | None, values: settings.Settings, console: Console) -> int:

@@ -258,6 +258,7 @@ def results_writer(journal: Journal, run: Run, style: OutputStyle, console: Cons
 
     def write() -> bool:
         try:
+            _keep_edited(journal, run, console)
             sha256 = writer.write_results(Path(run.output_path), run.columns, generations.results(journal, run), style)
         except errors.UsageError as error:
             if error.message not in said:
@@ -269,6 +270,21 @@ def results_writer(journal: Journal, run: Run, style: OutputStyle, console: Cons
         return True
 
     return write
+
+
+def _keep_edited(journal: Journal, run: Run, console: Console) -> None:
+    """Keep a copy of a results file that somebody changed since we wrote it."""
+    from bhuman_cli.table import writer
+
+    path = Path(run.output_path)
+    ours = history.last_output_sha256(journal, run.output_path)
+    if not ours or not path.is_file():
+        return
+    with path.open("rb") as stream:
+        now = hashlib.file_digest(stream, "sha256").hexdigest()
+    if now != ours:
+        kept = writer.keep_backup(path)
+        console.say(f"{path.name} was changed since it was written; the changed file is kept as {kept}")
 
 
 def style_of(run: Run) -> OutputStyle:

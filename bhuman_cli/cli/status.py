@@ -124,6 +124,8 @@ def _run(opened: session.Session, journal: Journal, run_id: str) -> Report:
     listed = history.listed(journal, run)
     state = runs.state_of(listed)
     tally = generations.tally(journal, listed.run, selected_only=True)
+    if state == "superseded":
+        tally.pop(Status.PENDING, None)  # released: nobody sends them any more
     code = _code(tally, unsent=listed.unsent)
     lines = [
         ("run", listed.run.run_id),

@@ -92,6 +92,14 @@ def _has_work(item: Listed) -> bool:
     return bool(waiting or item.unsent)
 
 
+def unfinished_successor(journal: Journal, run: Run) -> str:
+    """Return the id of the unfinished run that superseded this one, "" if there is none."""
+    found = [
+        item for item in unfinished(journal) if (item.target_id, item.input_path) == (run.target_id, run.input_path)
+    ]
+    return found[0].run_id if found and found[0].run_id != run.run_id else ""
+
+
 def before(journal: Journal, run: Run) -> Before:
     """Look at earlier runs of the draft's file on its target."""
     last = journal.one(

@@ -12,14 +12,6 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.runs.submit import Ending
 
 _OPEN: Final = (Status.PENDING, Status.QUEUED, Status.PREPARING, Status.PROCESSING)
-_ENDS: Final = (
-    Status.SUCCEEDED,
-    Status.FAILED,
-    Status.INVALID,
-    Status.REJECTED,
-    Status.IN_DOUBT,
-    Status.SKIPPED,
-)
 _ENDING_CODES: Final = {
     Ending.CREDENTIALS: ExitCode.CREDENTIALS,
     Ending.DOWN: ExitCode.DOWN,
@@ -41,6 +33,7 @@ class Outcome:
     stopped: 130 or 143 after a signal, else 0. audit: videos in the target that nobody asked for.
     declined: a person saw the sample and said no. sample_failed: the rest was to follow only a sample that succeeds.
     doubts: requests of this file, from any run, that stay in doubt. unwritten: the results file could not be written.
+    successor: the unfinished run that took over this one's unsent rows, "" if there is none.
     fetched: how fetching the media ended, with fetch_command to go on; OK where that was not asked for.
     """
 
@@ -65,6 +58,7 @@ class Outcome:
     declined: bool = False
     sample_failed: bool = False
     unwritten: bool = False
+    successor: str = ""
     fetched: ExitCode = ExitCode.OK
     fetch_command: str = ""
 
@@ -89,7 +83,7 @@ class Outcome:
             codes.append(ExitCode.NOT_FINISHED)
             codes += [ExitCode.DOWN] if self.unanswered else []
             codes += [ExitCode.CREDENTIALS] if self.refused else []
-        if self.unwritten or self.unsent or (self.held_back and not self.sample_failed):
+        if self.unwritten or self.unsent or self.successor or (self.held_back and not self.sample_failed):
             codes.append(ExitCode.NOT_FINISHED)
         if self.sample_failed:
             codes.append(ExitCode.ROWS_FAILED)
@@ -104,6 +98,8 @@ class Outcome:
             return f"bhuman resume {self.run_id} --in-doubt ask"
         if self.unwritten or (not self.declined and (self.open_rows or self.unsent or self.held_back)):
             return f"bhuman resume {self.run_id}"
+        if self.successor:
+            return f"bhuman resume {self.successor}"
         return self.fetch_command if self.fetched else None
 
     def as_json(self) -> dict[str, Any]:
@@ -113,8 +109,10 @@ class Outcome:
             JournalError: the counts do not add up to the rows of the file.
         """
         total = sum(self.tally.values())
-        rows = {"total": total} | {str(status): self.tally.get(status, 0) for status in _ENDS}
+        ends = (Status.SUCCEEDED, Status.FAILED, Status.INVALID, Status.REJECTED, Status.IN_DOUBT)
+        rows = {"total": total} | {str(status): self.tally.get(status, 0) for status in ends}
         rows["pending"] = sum(self.tally.get(status, 0) for status in _OPEN)
+        rows["skipped"] = self.tally.get(Status.SKIPPED, 0)
         if sum(count for name, count in rows.items() if name != "total") != total:
             raise errors.JournalError("the counts of this run do not add up", hint="bhuman doctor")
         return {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli.domain import Row, RowState
+from bhuman_cli.domain import Row, RowState, Status
 from bhuman_cli.journal import chunks, drafts, generations, history
 from bhuman_cli.journal.drafts import DraftRow, NewRun, PlanCounts, Run
 from bhuman_cli.journal.store import Journal
@@ -41,7 +41,8 @@ class Prepared:
 class Drive:
     """How to carry a confirmed run out.
 
-    timeout_s: None waits until nothing has finished for two hours. submits: False only waits (a superseded run).
+    timeout_s: None waits until nothing has finished for two hours.
+    submits: False only waits: a superseded run, whose unsent rows were released.
     checkpoint: writes the results file, and says whether it could.
     """
 
@@ -248,12 +249,16 @@ class _Carrying:
         if ending not in {Ending.SENT, Ending.STOPPED}:
             history.stop(journal, self.run, f"{ending}: {self.sending.reason}")
         silence_s = effects.clock.monotonic_s() - self.polling.good_at_s
-        held_back = drafts.held_back(journal, self.run)
+        held_back = drafts.held_back(journal, self.run) if self.drive.submits else 0
+        selected = generations.tally(journal, self.run, selected_only=True)
+        if not self.drive.submits:
+            selected.pop(Status.PENDING, None)  # released: they are another run's, or nobody's
         return Outcome(
             run_id=self.run.run_id,
             tally=generations.tally(journal, self.run),
-            selected=generations.tally(journal, self.run, selected_only=True),
-            unsent=generations.unsent(journal, self.run) - held_back,
+            selected=selected,
+            unsent=generations.unsent(journal, self.run) - held_back if self.drive.submits else 0,
+            successor="" if self.drive.submits else history.unfinished_successor(journal, self.run),
             submitted=self.sending.accepted,
             reused=max(0, generations.paid_rows(journal, self.run) - self.sending.accepted),
             requests=self.sending.requests,

@@ -61,8 +61,42 @@ def test_resend_pays_again_and_says_so(desk: Desk, service: PlainService) -> Non
     assert (resent.code, len(service.bodies)) == (6, 1), "a superseded run never sends"
     assert "was superseded by" in resent.err
     newest = json.loads(desk.run("runs", "--json").out)["runs"][0]["run_id"]
+    assert f"next: bhuman resume {newest}" in resent.err
     ended = desk.run("resume", newest, "--poll-interval", "0.05", "--json")
     assert (ended.code, ended.rows["succeeded"], len(service.bodies)) == (0, 2, 2)
+
+
+def test_a_superseded_run_is_only_waited_for(desk: Desk, service: PlainService) -> None:
+    """Its unsent rows are released and its results file is the newer run's."""
+    desk.people(4)
+    service.posts = [lambda body: plain_service.reply(200, {"code": 200, "result": service.accept(body)})]
+    service.posts.append(plain_service.refusing(429, Retry_After="3600"))
+    first = desk.render("people.csv", "--chunk-size", "2", "--json")
+    assert (first.code, first.rows["pending"]) == (6, 2)
+    run_id = first.document["run_id"]
+    desk.people(3)
+    assert desk.render("people.csv").code == 0
+    newer = (desk.folder / "people.results.csv").read_bytes()
+    resumed = desk.run("resume", run_id, "--json")
+    assert (resumed.code, resumed.document["next"], resumed.rows["pending"]) == (0, None, 2)
+    assert (desk.folder / "people.results.csv").read_bytes() == newer
+    assert len(service.bodies) == 3
+    watched = desk.run("status", run_id, "--watch", "--json")
+    assert (watched.code, watched.document["state"]) == (0, "superseded"), "nobody waits for rows that nobody sends"
+
+
+def test_a_results_file_that_was_edited_is_kept_by_resume_too(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    assert desk.render("people.csv", "--no-wait").code == 0
+    table = desk.folder / "people.results.csv"
+    edited = table.read_bytes().replace(b"Name0", b"Nameless")
+    table.write_bytes(edited)
+    ended = desk.run("resume", "--poll-interval", "0.05")
+    assert (ended.code, desk.column("first_name")) == (0, ["Name0", "Name1"])
+    assert (desk.folder / "people.results.csv.bak").read_bytes() == edited
+    assert "people.results.csv.bak" in ended.err
+    assert desk.run("resume", "--all").code == 0
+    assert [path.name for path in desk.folder.glob("*.bak")] == ["people.results.csv.bak"]
 
 
 def test_abandoned_rows_are_failed_and_need_retry_failed(desk: Desk, service: PlainService) -> None:
