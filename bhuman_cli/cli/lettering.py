@@ -11,7 +11,7 @@ _EXAMPLES = 5
 
 
 def watched(rows: Iterable[Row], console: Console) -> Iterator[Row]:
-    """Pass rows on; at their end, warn once about characters that would be boxes, with the lines they stand in.
+    """Pass rows on; at their end, warn once about characters that would be missing, with the lines they stand in.
 
     The characters are named by code point: they can't be shown, and a value is never quoted.
     """
@@ -32,5 +32,6 @@ def watched(rows: Iterable[Row], console: Console) -> Iterator[Row]:
         points = ", ".join(f"U+{ord(character):04X}" for character in list(missing)[:_EXAMPLES])
         more = f" and {len(missing) - _EXAMPLES} more" if len(missing) > _EXAMPLES else ""
         where = ", ".join(map(str, lines)) + (" …" if count > len(lines) else "")
-        console.warn(f"no font here draws {points}{more}: {count} rows (lines {where}) will show boxes instead")
+        what = f"{count} rows (lines {where})" if count > 1 else f"1 row (line {where})"
+        console.warn(f"no font here draws {points}{more}: {what} will be drawn without")
         console.say("hint: apt install fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji")

@@ -24,7 +24,7 @@ def test_rows_pass_and_uncovered_characters_are_named_by_code_point(capsys: pyte
     ]
     assert list(lettering.watched(rows, Console())) == rows
     said = capsys.readouterr().err
-    assert "no font here draws U+12000: 2 rows (lines 3, 4) will show boxes" in said
+    assert "no font here draws U+12000: 2 rows (lines 3, 4) will be drawn without" in said
     assert "Secret" not in said
 
 
