@@ -144,7 +144,7 @@ def _new_run(job: Job) -> NewRun:
         options={
             "style": runtime.stored_style(style),
             "chunk_size": job.chunk_size,
-            "callback_url": _callback_url(job),
+            "callback_url": runtime.callback_url(job.home, str(job.get("callback_url") or "")),
             "poll_interval": job.get("poll_interval") if job.values.is_given("poll_interval") else None,
             "timeout": job.get("timeout"),
             "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,
@@ -153,17 +153,6 @@ def _new_run(job: Job) -> NewRun:
         again=bool(job.get("again")),
         retry_failed=bool(job.get("retry_failed")),
     )
-
-
-def _callback_url(job: Job) -> str:
-    """Return the callback URL, with a token per request where our own receiver serves it."""
-    from bhuman_cli.callbacks import address
-
-    url = str(job.get("callback_url") or "")
-    own = address.load(job.home.state) if url else None
-    if own is not None and url.rstrip("/") in {own.base_url, own.callback_url()}:
-        return own.callback_url("TOKEN").replace("TOKEN", "{token}")
-    return url
 
 
 def _dry(job: Job) -> int:

@@ -157,6 +157,16 @@ def open_journal(home: settings.Home) -> Journal:
     return store.open_journal(home.state, SystemClock())
 
 
+def callback_url(home: settings.Home, url: str) -> str:
+    """Return the callback URL, with a token per request where our own receiver serves it."""
+    from bhuman_cli.callbacks import address
+
+    own = address.load(home.state) if url else None
+    if own is not None and url.rstrip("/") in {own.base_url, own.callback_url()}:
+        return own.callback_url("TOKEN").replace("TOKEN", "{token}")
+    return url
+
+
 def rescue_places(home: settings.Home, output: Path | None) -> list[Path]:
     """Return the folders in which an answer is kept when the journal can't take it."""
     places = [home.state]

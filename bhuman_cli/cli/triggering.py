@@ -154,8 +154,13 @@ def _carry_out(job: Job) -> int:
         spend.show(plan, job.console)
         if plan.cost_rows == 0:
             job.console.say("this was paid before and is not sent again; --again would pay for it again")
-        limits = guard.Limits(max_rows=None, accepts_changes=True, again=bool(job.values.get("again")))
+        limits = guard.Limits(
+            max_rows=job.values.get("max_rows"), accepts_changes=True, again=bool(job.values.get("again"))
+        )
         refusals = guard.refusals(prepared.counts, prepared.before, job.order.variables, limits, 0)
+        for refusal in refusals:
+            if refusal.code == "over_max_rows":
+                refusal.hint = ""  # it stands in a settings file: there is no such option here
         spend.settle(refusals, plan, job.console, asks=job.asks)
         settings.private_folder(job.output.parent)
         confirmed = runner.confirm(journal, prepared)
@@ -176,7 +181,7 @@ def _new_run(job: Job, target: Target) -> NewRun:
         options={
             "style": {"kind": "csv"},
             "chunk_size": 1 if order.as_object else len(order.rows),
-            "callback_url": order.callback_url,
+            "callback_url": runtime.callback_url(job.home, order.callback_url),
             "path": order.integration.path,
             "as_object": order.as_object,
             "base_url": job.values.get("base_url"),

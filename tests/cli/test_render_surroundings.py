@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -62,3 +63,12 @@ def test_without_input_the_progress_is_lines_also_on_a_terminal(desk: Desk) -> N
         assert shown.end() == 0
     assert "/2 rows ended" in shown.screen
     assert "\u2501" not in shown.screen
+
+
+def test_a_cap_in_the_settings_file_holds_for_a_trigger_too(desk: Desk, service: PlainService) -> None:
+    (desk.folder / "bhuman.toml").write_text("max-rows = 1\n")
+    payload = {"variables": ["first_name"], "names": [["Ann"], ["Bob"]]}
+    ended = desk.run("trigger", "campaign", "--data", "-", "--json", "--yes", stdin=json.dumps(payload).encode())
+    assert (ended.code, ended.error["code"], ended.error["hint"]) == (7, "over_max_rows", "")
+    assert service.accepted == []
+    assert desk.run("trigger", "campaign", "--set", "first_name=Ann", "--json").code == 0

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from bhuman_cli.studio.config import CAMPAIGN_ID
 from tests.support import listener, studio
+from tests.support.desk import Desk
+from tests.support.plain_service import PlainService
 
 
 def test_every_request_has_a_callback_url_of_its_own_and_its_videos_come_back_on_it(tmp_path: Path) -> None:
@@ -45,3 +47,12 @@ def test_every_request_has_a_callback_url_of_its_own_and_its_videos_come_back_on
         assert {line["id"] for line in csv.DictReader(file)} == {hint.generation_id for hint in hints}
     assert len({hint.token for hint in hints}) == 2, "each request has an attempt token of its own"
     assert sorted(sent) == sorted({f"{receiver.callback_url}/{hint.token}" for hint in hints})
+
+
+def test_a_trigger_gets_a_callback_url_of_its_own_too(desk: Desk, service: PlainService) -> None:
+    with listener.running(desk.home) as receiver:
+        words = ["trigger", "campaign", "--set", "first_name=Ann", "--callback-url", receiver.callback_url, "--json"]
+        assert desk.run(*words).code == 0
+    (sent,) = [body["callback_url"] for body in service.bodies]
+    assert sent.startswith(f"{receiver.callback_url}/")
+    assert len(sent) > len(receiver.callback_url) + 8
