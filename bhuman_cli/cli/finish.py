@@ -116,7 +116,8 @@ def _after_sample(manner: Manner, journal: Journal, run: Run, link: runtime.Link
             drafts.decline_sample(journal, run)
             return replace(outcome, held_back=0, declined=True)
     elif not (manner.yes and is_good):
-        return replace(outcome, sample_failed=manner.yes)
+        # A sample that nobody waited for has not failed; it is not finished.
+        return replace(outcome, sample_failed=manner.yes and manner.waits)
     drafts.release_sample(journal, run)
     rest = _driven(manner, journal, run, link)
     return replace(

@@ -72,3 +72,12 @@ def test_a_cap_in_the_settings_file_holds_for_a_trigger_too(desk: Desk, service:
     assert (ended.code, ended.error["code"], ended.error["hint"]) == (7, "over_max_rows", "")
     assert service.accepted == []
     assert desk.run("trigger", "campaign", "--set", "first_name=Ann", "--json").code == 0
+
+
+def test_a_sample_that_nobody_waits_for_has_not_failed(desk: Desk, service: PlainService) -> None:
+    desk.people(3)
+    ended = desk.render("people.csv", "--sample", "1", "--yes", "--no-wait", "--json")
+    assert (ended.code, ended.error["code"]) == (6, "not_finished")
+    assert len(service.accepted) == 1
+    assert desk.render("people.csv", "--sample", "1", "--yes", "--json").code == 0
+    assert len(service.accepted) == 3
