@@ -98,6 +98,8 @@ def load(
     for layer in layers:
         for name, setting in layer.items():
             values.setdefault(name, setting)
+    if values["local"].value:  # nobody but the embedded studio is called
+        values["base_url"] = Setting(value=DEFAULT_BASE_URL, source="default")
     values["base_url"] = _normal_url(values["base_url"])
     _one_target(values)
     return Settings(values=values, project_file=project, user_file=user_path)

@@ -174,12 +174,15 @@ class Table(_Paced):
             self._next_s = float("-inf")
             self.update()
             self._live.__exit__(None, None, None)
+            if not self._live.console.is_terminal:
+                self._live.console.print()  # rich leaves the last line open there
             self._live = None
 
     def notice(self, text: str) -> None:
         """Print a line above the table."""
         from rich.text import Text
 
+        self.console.log(text)
         self._live.console.print(Text(consoles.harmless(text)))
 
     def show(self, look: Look) -> None:

@@ -81,3 +81,16 @@ def test_a_sample_that_nobody_waits_for_has_not_failed(desk: Desk, service: Plai
     assert len(service.accepted) == 1
     assert desk.render("people.csv", "--sample", "1", "--yes", "--json").code == 0
     assert len(service.accepted) == 3
+
+
+def test_local_asks_neither_base_url_nor_credentials(desk: Desk, service: PlainService) -> None:
+    desk.people(1)
+    for url in ("http://example.com", "no address"):
+        wrong = {"BHUMAN_BASE_URL": url, "BHUMAN_API_KEY_SECRET": None}
+        ended = desk.render("people.csv", "--local", "--dry-run", "--json", env=wrong)
+        assert (ended.code, ended.document["plan"]["new"]) == (0, 1)
+
+
+def test_a_table_that_is_asked_for_in_a_pipe_ends_its_last_line(desk: Desk) -> None:
+    desk.people(2)
+    assert "2 rows: 2 succeeded" in desk.render("people.csv", "--progress", "table").err.splitlines()
