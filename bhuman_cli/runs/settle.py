@@ -6,13 +6,13 @@ that costs money.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from bhuman_cli import errors
-from bhuman_cli.api.wire import WireError
+from bhuman_cli.api.wire import Page, WireError
 from bhuman_cli.domain import ChunkState, Generation, GenerationId, Target, TargetKind
 from bhuman_cli.journal import chunks, decisions, generations
 from bhuman_cli.journal.chunks import Chunk
@@ -26,6 +26,7 @@ _BEFORE_SENT: Final = timedelta(minutes=5)
 _AFTER_ANSWER: Final = timedelta(minutes=30)
 _PAGE_SIZE: Final = 100
 _MOST_PAGES: Final = 500
+_AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +131,7 @@ def read_list(effects: Effects) -> Listed | None:
     records: dict[str, Generation] = {}
     try:
         first: tuple[str, ...] = ()
-        for page in range(_MOST_PAGES):
-            found = effects.service.page(page)
+        for found in _pages(effects):
             first = first or tuple(item.id for item in found.generations)
             records.update((item.id, item) for item in found.generations)
             if len(found.generations) + found.unreadable < _PAGE_SIZE:
@@ -142,6 +142,21 @@ def read_list(effects: Effects) -> Listed | None:
     except (errors.ApiError, errors.ServiceDown, WireError):
         return None
     return Listed(records=tuple(records.values()), is_complete=False)
+
+
+def _pages(effects: Effects) -> Iterator[Page]:
+    """Yield the list's pages in order, a few asked for at once where it is said how many there are."""
+    page = effects.service.page(0)
+    yield page
+    last = 0 if effects.pool is None or page.total is None else page.total // _PAGE_SIZE
+    place = 1
+    while place < _MOST_PAGES:
+        numbers = range(place, max(place + 1, min(place + _AT_ONCE, last + 1, _MOST_PAGES)))
+        if effects.pool is None or len(numbers) == 1:
+            yield effects.service.page(place)
+        else:
+            yield from effects.pool.map(effects.service.page, numbers)
+        place = numbers.stop
 
 
 def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -124,6 +126,33 @@ def test_the_whole_list_is_read_and_page_nought_once_more(bench: Bench) -> None:
     listed = settle.read_list(bench.effects)
     assert listed is not None
     assert (len(listed.records), listed.is_complete, bench.service.pages_read) == (250, True, 4)
+
+
+@pytest.mark.parametrize("videos", [0, 99, 100, 101, 250, 800, 801])
+def test_pages_read_several_at_once_are_the_same_list(bench: Bench, videos: int) -> None:
+    bench.service.take({"names": [[f"person {at}"] for at in range(videos)]})
+    alone = settle.read_list(bench.effects)
+    read = bench.service.pages_read
+    with ThreadPoolExecutor(4) as pool:
+        together = settle.read_list(replace(bench.effects, pool=pool))
+    assert together is not None
+    assert together == alone
+    assert (len(together.records), together.is_complete) == (videos, True)
+    assert bench.service.pages_read == 2 * read, "no page more than one after the other"
+
+
+def test_a_page_that_fails_among_several_leaves_no_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.service.take({"names": [[f"person {at}"] for at in range(900)]})
+    real = bench.service.page
+
+    def page(self: object, number: int) -> Page:
+        if number == 3:
+            raise errors.ServiceDown("down")
+        return real(number)
+
+    monkeypatch.setattr(type(bench.service), "page", page)
+    with ThreadPoolExecutor(4) as pool:
+        assert settle.read_list(replace(bench.effects, pool=pool)) is None
 
 
 @pytest.mark.parametrize("trouble", ["moved", "unreadable", "endless"])
