@@ -17,21 +17,29 @@ FOLDER_VARIABLE: Final = "BENCHMARK_FIGURES"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured number. limit: what it must not exceed, or None. peer: what it was measured beside, or ""."""
+    """One measured number. limit: what it must not exceed; floor: what it must reach; peer: what it stands beside."""
 
     name: str
     value: float
     unit: str = ""
     limit: float | None = None
+    floor: float | None = None
     peer: str = ""
 
     @property
     def holds(self) -> bool:
-        return self.limit is None or self.value <= self.limit
+        return (self.limit is None or self.value <= self.limit) and (self.floor is None or self.value >= self.floor)
+
+    @property
+    def bound(self) -> str:
+        """Return what it has to keep, as text."""
+        bounds = [("≤", self.limit), ("≥", self.floor)]
+        return ", ".join(f"{sign} {number:g}" for sign, number in bounds if number is not None)
 
     def __str__(self) -> str:
-        bound = "" if self.limit is None else f" (≤ {self.limit:g})"
-        return f"{self.value:.2f}{self.unit}{bound}{'' if self.holds else ' MISSED'}"
+        shown = f"{self.value:,.0f}" if abs(self.value) >= 1_000 else f"{self.value:.2f}"
+        bound = f" ({self.bound})" if self.bound else ""
+        return f"{shown}{self.unit}{bound}{'' if self.holds else ' MISSED'}"
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -81,7 +89,7 @@ def show(module: str, title: str, headers: Sequence[str], rows: Iterable[Sequenc
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
         figures = [
-            {"row": str(row[0]), **asdict(cell), "holds": cell.holds}
+            {"row": str(row[0]), **asdict(cell), "bound": cell.bound, "holds": cell.holds}
             for row in kept
             for cell in row
             if isinstance(cell, Figure)

@@ -1,29 +1,52 @@
-"""How much the studio takes: `python -m tests.benchmarks.studio_load`. Prints; asserts nothing.
+"""How much the studio takes: `python -m tests.benchmarks.studio_load [--rounds N]`.
 
-The studio is one process that renders instantly; the client is this one, over real sockets.
+The studio is one process that renders instantly; the client is this one, over real sockets. Beside it, in the same
+rounds, the same reads from a server of the same kind that answers from memory: what the web server alone costs.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import os
+import socket
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 
+from tests.benchmarks import report
 from tests.support.studio import StudioProcess, studio_process
 
 ROWS = 2_000
 REQUESTS = 5
 READS = 6_000
 CONNECTIONS = 8
-TARGET_ACCEPT_S = 5.0
-TARGET_READS_PER_S = 1_000
+ACCEPT_S = 5.0
+READS_PER_S = 1_000
+PEER = """
+import json, sys, uvicorn
+
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    record = {"id": scope["query_string"][3:].decode(), "status": "succeeded", "url": "u" * 100, "text": "t" * 60}
+    body = json.dumps({"code": 200, "result": record}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False, lifespan="off")
+"""
 
 
 def accept(studio: StudioProcess) -> tuple[float, list[str]]:
@@ -38,9 +61,9 @@ def accept(studio: StudioProcess) -> tuple[float, list[str]]:
     return time.perf_counter() - began, ids
 
 
-async def read(studio: StudioProcess, ids: list[str]) -> float:
+async def read(base_url: str, ids: list[str]) -> float:
     """Ask for single videos over a few connections; return answers per second."""
-    port = urlsplit(studio.base_url).port
+    port = urlsplit(base_url).port
     shares = [ids[number::CONNECTIONS] for number in range(CONNECTIONS)]
 
     async def ask(share: list[str]) -> None:
@@ -61,18 +84,53 @@ async def read(studio: StudioProcess, ids: list[str]) -> float:
     return len(ids) / (time.perf_counter() - began)
 
 
-def main() -> None:
-    """Run both, print both."""
+@contextmanager
+def peer() -> Iterator[str]:
+    """Run the server that only answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen([sys.executable, "-c", PEER, str(port)]) as process:
+        try:
+            for _ in range(200):
+                with socket.socket() as knock:
+                    if knock.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def one_round() -> dict[str, float]:
+    """Measure a new studio and the peer, one after the other."""
     with tempfile.TemporaryDirectory() as folder, studio_process(Path(folder), "--render", "instant") as studio:
-        seconds, ids = accept(studio)
-        per_second = asyncio.run(read(studio, ids[:READS]))
-    sys.stdout.write(
-        f"{len(ids):,} rows accepted in {REQUESTS} requests: {seconds:.2f} s (target < {TARGET_ACCEPT_S:.0f} s)\n"
-        f"by-id, one process, {CONNECTIONS} connections: {per_second:,.0f} answers/s "
-        f"(target >= {TARGET_READS_PER_S:,})\n"
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n"
-    )
+        accept_s, ids = accept(studio)
+        per_second = asyncio.run(read(studio.base_url, ids[:READS]))
+    with peer() as base_url:
+        floor = asyncio.run(read(base_url, ids[:READS]))
+    return {"accept": accept_s, "reads": per_second, "peer": floor, "ratio": floor / per_second}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; return 1 if the studio is slower than promised."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.studio_load")
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = [one_round() for _ in range(parser.parse_args(arguments).rounds)]
+    found = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    reads = report.Figure(name="reads", value=found["reads"], unit="/s", floor=READS_PER_S)
+    lines: list[list[object]] = [
+        [
+            f"{ROWS * REQUESTS:,} rows accepted in {REQUESTS} requests",
+            report.Figure(name="accept", value=found["accept"], unit=" s", limit=ACCEPT_S),
+        ],
+        [f"single videos read over {CONNECTIONS} connections", reads],
+        ["the same from a server that answers from memory", report.Figure(name="peer", value=found["peer"], unit="/s")],
+        ["time of a read beside it", report.Figure(name="ratio", value=found["ratio"], unit="x", peer="memory")],
+    ]
+    report.show("studio_load", f"Local studio, one process, medians of {len(rounds)} rounds", ["what", "median"], lines)
+    return int(report.missed(lines) > 0)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

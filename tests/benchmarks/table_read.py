@@ -1,28 +1,33 @@
 """How fast, and in how much memory, a million rows are read and checked, beside pandas on the same file.
 
-Run as `python -m tests.benchmarks.table_read [ROWS]`. Each measurement is a process of its own, so that one's memory
-is not the other's; pandas only parses, ours reads, maps, checks and looks for equal rows.
+`python -m tests.benchmarks.table_read [--rows N]`; each measurement is a process of its own, so that one's memory is
+not the other's. pandas only parses, ours reads, maps, checks and looks for equal rows.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from tests.benchmarks import report
+
 ROWS = 1_000_000
-REPEATS = 3
+ROUNDS = 3
 MAX_RATIO = 4.0
 MAX_PEAK_MIB = 300
 _TASKS = {
-    "pandas.read_csv(dtype=str)": "pandas",
-    "ours: read": "read",
-    "ours: read, map, check": "check",
-    "ours: read, map, check, write": "write",
+    "pandas": "pandas.read_csv(dtype=str)",
+    "read": "ours: read",
+    "check": "ours: read, map, check",
+    "write": "ours: read, map, check, write",
 }
 
 
@@ -91,29 +96,47 @@ def measure(path: Path, task: str) -> tuple[int, float, float]:
     return int(rows), float(elapsed_s), float(peak_mib)
 
 
-def main(rows: int = ROWS) -> int:
-    """Print the table; 1 if ours is slower or larger than promised."""
+def measured(path: Path, rows: int, repeats: int) -> dict[str, list[tuple[float, float]]]:
+    """Let the tasks take turns; return seconds and peaks."""
+    found: dict[str, list[tuple[float, float]]] = {task: [] for task in _TASKS}
+    for _ in range(repeats):
+        for task in _TASKS:
+            count, elapsed_s, peak_mib = measure(path, task)
+            if count != rows:
+                raise AssertionError(f"{task}: {count} rows of {rows}")
+            found[task].append((elapsed_s, peak_mib))
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; return 1 if ours is slower or larger than promised."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.table_read")
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
-        make_file(path, rows)
-        print(f"{rows:,} rows, {path.stat().st_size / (1 << 20):.0f} MiB")
-        print(f"{'':32} {'seconds':>8} {'rows/s':>10} {'peak MiB':>9} {'x pandas':>9}")
-        found: dict[str, tuple[float, float]] = {}
-        for label, task in _TASKS.items():
-            # The best of a few: whatever else the machine does only ever adds.
-            runs = [measure(path, task) for _ in range(1 if task == "write" else REPEATS)]
-            if any(count != rows for count, _, _ in runs):
-                raise AssertionError(f"{label}: {runs}")
-            count, elapsed_s, peak_mib = min(runs, key=lambda run: run[1])
-            found[task] = elapsed_s, peak_mib
-            ratio = elapsed_s / found["pandas"][0]
-            print(f"{label:32} {elapsed_s:8.2f} {count / elapsed_s:10,.0f} {peak_mib:9.0f} {ratio:9.2f}")
-    ratio, peak_mib = found["check"][0] / found["pandas"][0], found["check"][1]
-    return 0 if ratio <= MAX_RATIO and peak_mib <= MAX_PEAK_MIB else 1
+        make_file(path, options.rows)
+        found = measured(path, options.rows, options.rounds)
+    lines: list[list[object]] = []
+    for task, label in _TASKS.items():
+        seconds, peaks = zip(*found[task], strict=True)
+        ratios = [mine / theirs for (mine, _), (theirs, _) in zip(found[task], found["pandas"], strict=True)]
+        limits = (MAX_RATIO, MAX_PEAK_MIB) if task == "check" else (None, None)
+        took_s = statistics.median(seconds)
+        peak = report.Figure(name="peak", value=statistics.median(peaks), unit=" MiB", limit=limits[1])
+        ratio = report.Figure(name="ratio", value=statistics.median(ratios), unit="x", limit=limits[0], peer="pandas")
+        lines.append(
+            [label, report.Figure(name="wall", value=took_s, unit=" s"),
+             report.Figure(name="rate", value=options.rows / took_s, unit=" rows/s"), peak, ratio]
+        )  # fmt: skip
+    title = f"{options.rows:,} rows of a CSV, medians of {options.rounds} rounds, each a process of its own"
+    report.show("table_read", title, ["what", "time", "rate", "peak memory", "beside pandas"], lines)
+    return int(report.missed(lines) > 0)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         _one(sys.argv[2], Path(sys.argv[3]))
     else:
-        sys.exit(main(int(sys.argv[1]) if sys.argv[1:] else ROWS))
+        sys.exit(main())
