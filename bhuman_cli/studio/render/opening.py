@@ -27,7 +27,7 @@ def check_video(path: Path) -> None:
     """
     try:
         # Opening decodes a picture on its own account, and drops it: not this time.
-        with av.open(str(path), metadata_errors="ignore", options={"skip_frame": "all"}) as container:
+        with source.open_media(path, {"skip_frame": "all"}) as container:
             if not container.streams.video:
                 raise source.SourceError("holds no video")
             stream = container.streams.video[0]

@@ -78,10 +78,19 @@ def probe(path: Path) -> Probe:
         )
 
 
+# PyAV 19 (Python 3.12 and later) passes damaged metadata over by itself, and no longer takes the word for it.
+_LENIENT: Final[dict[str, Any]] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+
+
+def open_media(path: Path, options: dict[str, str] | None = None) -> Any:
+    """Open a file of which nothing is known, damaged metadata included; raises what is in READ_ERRORS."""
+    return av.open(str(path), options=options, **_LENIENT)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with open_media(path) as container:
             if not container.streams.video:
                 raise SourceError("holds sound but no picture" if container.streams.audio else "holds no video")
             yield container
@@ -268,7 +277,7 @@ class _Chain:
 def sound(path: Path, *, limit_s: float = LONGEST_S) -> NDArray[np.float32] | None:
     """Return the file's sound, stereo at 48 kHz, beginning with the first picture; None if there is none to decode."""
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with open_media(path) as container:
             return _resampled(container, limit_s) if container.streams.audio else None
     except READ_ERRORS:
         return None
