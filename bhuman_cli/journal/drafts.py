@@ -214,6 +214,17 @@ def share_pool(journal: Journal, run: Run) -> None:
         " AND plan IN ('retried', 'later') AND claim_id IN (SELECT claim_id FROM claim WHERE live = 0)",
         (run.run_no,),
     )
+    # Sorting a million rows by identity for nothing takes a seventh of a first plan.
+    if journal.one("SELECT 1 FROM claim WHERE target_id = ? AND live = 1 LIMIT 1", (run.target_id,)) is not None:
+        _serve(journal, run, which)
+    journal.execute(
+        "UPDATE run SET epoch = (SELECT epoch FROM target WHERE target_id = run.target_id) WHERE run_no = ?",
+        (run.run_no,),
+    )
+
+
+def _serve(journal: Journal, run: Run, which: str) -> None:
+    """Give each row that wants one the next generation of its identity's pool, best first."""
     journal.execute(
         f"""
         WITH want AS MATERIALIZED (
@@ -233,10 +244,6 @@ def share_pool(journal: Journal, run: Run) -> None:
         WHERE row.run_no = :run AND row.row_index = pair.at
         """,
         {"run": run.run_no, "target": run.target_id},
-    )
-    journal.execute(
-        "UPDATE run SET epoch = (SELECT epoch FROM target WHERE target_id = run.target_id) WHERE run_no = ?",
-        (run.run_no,),
     )
 
 
