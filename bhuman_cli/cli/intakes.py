@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bhuman_cli import domain, errors, settings
+from bhuman_cli import errors, settings
+from bhuman_cli.cli import known
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import Background, Target
-from bhuman_cli.journal import history
-from bhuman_cli.ports import SystemClock
 
 if TYPE_CHECKING:
     from bhuman_cli.table.intake import Intake
@@ -22,7 +20,7 @@ def open_for(source: Path | None, values: settings.Settings, home: settings.Home
     """Open and map the table as the settings say."""
     from bhuman_cli.table import intake
 
-    known, said_by = _known_variables(values, home, target)
+    names, said_by = known.variables(values, home, target)
     return intake.open_intake(
         source,
         intake.IntakeOptions(
@@ -36,7 +34,7 @@ def open_for(source: Path | None, values: settings.Settings, home: settings.Home
             backgrounds=backgrounds(values),
             rows=values.get("rows"),
             limit=values.get("limit"),
-            known_variables=known,
+            known_variables=names,
             known_source=said_by,
             strict=bool(values.get("strict")),
             allow_empty=bool(values.get("allow_empty")),
@@ -55,21 +53,6 @@ def _reading(values: settings.Settings) -> ReadOptions:
         encoding=values.get("encoding"),
         header_row=values.get("header_row"),
     )
-
-
-def _known_variables(
-    values: settings.Settings, home: settings.Home, target: Target
-) -> tuple[tuple[str, ...] | None, str]:
-    """Return the target's variables and who says so: the project file, else the last accepted run."""
-    if values.get("variables"):
-        return tuple(values.get("variables")), values.source("variables")
-    if target.service == domain.LOCAL_SERVICE:
-        return None, ""
-    from bhuman_cli.journal import store
-
-    with contextlib.closing(store.scratch(home.state, SystemClock())) as journal:
-        last = history.last_variables(journal, target)
-    return last, "the last accepted run on this target"
 
 
 def backgrounds(values: settings.Settings) -> tuple[Background, ...]:

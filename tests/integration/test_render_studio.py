@@ -157,3 +157,27 @@ def test_what_programs_read_is_said_after_the_download(tmp_path: Path) -> None:
         assert (ended.code, ended.rows["failed"], ended.error["code"]) == (5, 1, "rows_failed")
         assert " in media\n" in ended.err, "how many files there are is said, too"
         assert [path.name for path in sorted((tmp_path / "media").glob("*.mp4"))] == ["0000-Name0.mp4"]
+
+
+def test_the_campaigns_record_says_its_variables_where_a_token_opens_it(tmp_path: Path) -> None:
+    template = small_template.write(tmp_path)
+    with running_studio(tmp_path, template=template) as studio:
+        desk = at_desk(tmp_path, studio)
+        desk.table("people.csv", [("Ann",), ("Bob",)], header=("First Name",))
+        (desk.folder / "people.toml").write_text('variables = ["FirstName"]\n')
+        closed = desk.render("people.csv", "--json")
+        assert "is variable 'FirstName' (project file people.toml)" in closed.err
+        assert closed.rows["submitted"] == 0, "the template has no such variable"
+        opened = desk.render("people.csv", "--json", "--accept-changes", env={"BHUMAN_TOKEN": studio.bearer})
+        assert "column 'First Name' is variable 'first_name' (the campaign's record)" in opened.err
+        assert (opened.code, opened.rows["succeeded"]) == (0, 2)
+        assert [row["variables"] for row in studio.accepted()] == [["first_name"]] * 2
+        asked = [
+            entry for entry in studio.requests() if entry["path"].endswith("/campaign") and entry["method"] == "GET"
+        ]
+        assert len(asked) == 1
+        desk.render("people.csv", "--dry-run", env={"BHUMAN_TOKEN": studio.bearer})
+        after = [
+            entry for entry in studio.requests() if entry["path"].endswith("/campaign") and entry["method"] == "GET"
+        ]
+        assert len(after) == 1, "a dry run asks nobody"

@@ -1,0 +1,55 @@
+"""Owns who is asked for the variables that a target knows. A service that does not say is no failure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+from bhuman_cli import credentials, domain, errors, settings
+from bhuman_cli.cli import session
+from bhuman_cli.cli.console import Console
+from bhuman_cli.domain import Target, TargetKind
+from bhuman_cli.journal import history
+from bhuman_cli.ports import SystemClock
+
+
+def variables(values: settings.Settings, home: settings.Home, target: Target) -> tuple[tuple[str, ...] | None, str]:
+    """Return a target's variables and who says so, None where nobody knows.
+
+    The campaign's record, else the project file, else the last accepted run.
+    """
+    if recorded := _recorded(values, home, target):
+        return recorded, "the campaign's record"
+    if values.get("variables"):
+        return tuple(values.get("variables")), values.source("variables")
+    if target.service == domain.LOCAL_SERVICE:
+        return None, ""
+    from bhuman_cli.journal import store
+
+    with contextlib.closing(store.scratch(home.state, SystemClock())) as journal:
+        last = history.last_variables(journal, target)
+    return last, "the last accepted run on this target"
+
+
+def _recorded(values: settings.Settings, home: settings.Home, target: Target) -> tuple[str, ...]:
+    """Ask for the campaign's record, which only a user token opens. Source: API contract, 2.8."""
+    is_asked = target.kind is TargetKind.CAMPAIGN and target.api_id != domain.NO_TARGET
+    if not is_asked or target.service == domain.LOCAL_SERVICE or values.get("dry_run"):
+        return ()
+    opened = session.Session(console=Console(quiet=True), values=values, home=home, environ=os.environ)
+    try:
+        held = opened.found_credentials()
+        if held.bearer is None:
+            return ()
+        with opened.client(credentials.Credentials(bearer=held.bearer, source=held.source)) as client:
+            return _names(client.campaign(target.api_id) or {})
+    except errors.BhumanError:
+        return ()
+
+
+def _names(record: Any) -> tuple[str, ...]:
+    found = record.get("variables")
+    items = found if isinstance(found, list) else []
+    names = [item.get("name") if isinstance(item, dict) else item for item in items]
+    return tuple(name.strip() for name in names if isinstance(name, str) and name.strip())
