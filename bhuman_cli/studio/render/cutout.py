@@ -17,12 +17,12 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from bhuman_cli.studio.render import compose, pen
+from bhuman_cli.studio.render import compose, matte, pen
 from bhuman_cli.studio.render.base import Base
 from bhuman_cli.studio.template import Backdrop
 
 U8 = NDArray[np.uint8]
-ENGINE: Final = 1
+ENGINE: Final = 2
 MARGIN: Final = 24
 """Design pixels between the presenter and the frame's edge."""
 
@@ -169,11 +169,23 @@ def _cut(base: Base, backdrop: Backdrop, shape: Shape, span: tuple[int, int]) ->
     node.link_to(sink)
     graph.configure()
     masks = _mask(backdrop.mode, shape)
+    wall = _wall(backdrop)
     for number, picture in enumerate(base.decoded(*span)):
         frame = av.VideoFrame.from_numpy_buffer(picture.reshape(-1, form.width), "yuv420p")
         frame.pts, frame.colorspace, frame.color_range = number, 1, 1
         source.push(frame)
-        yield _pack(sink.pull(), masks)
+        found: Any = sink.pull()
+        if masks is not None:
+            yield _pack(found, masks)
+            continue
+        kept = _plane(found.planes[3])
+        found = found.reformat(format="yuv420p")
+        yield _pack_freed(matte.free(found, kept, wall, (shape.width, shape.height)))
+
+
+def _wall(backdrop: Backdrop) -> tuple[int, int, int]:
+    red, green, blue = (int(backdrop.colour[at : at + 2], 16) for at in (0, 2, 4))
+    return red, green, blue
 
 
 def _filters(backdrop: Backdrop, shape: Shape) -> list[tuple[str, str]]:
@@ -181,31 +193,34 @@ def _filters(backdrop: Backdrop, shape: Shape) -> list[tuple[str, str]]:
     scale = ("scale", f"w={shape.width}:h={shape.height}:flags=area")
     if backdrop.mode != "chroma":
         return [("crop", f"w={width}:h={height}:x={left}:y={top}"), scale, ("format", "pix_fmts=yuv420p")]
-    red, green, blue = (int(backdrop.colour[at : at + 2], 16) for at in (0, 2, 4))
     # Given as YUV: the filter would convert RGB by another standard than the footage has.
-    key = "".join(f"{part:02X}" for part in pen.yuv((red, green, blue)))
-    spill = "blue" if blue > green else "green"
+    key = "".join(f"{part:02X}" for part in pen.yuv(_wall(backdrop)))
     return [
         ("crop", f"w={width}:h={height}:x={left}:y={top}"),
         ("chromakey", f"color=0x{key}:yuv=1:similarity={backdrop.similarity}:blend={backdrop.blend}"),
-        ("scale", f"w={shape.width}:h={shape.height}:flags=area:in_color_matrix=bt709:in_range=limited"),
-        ("format", "pix_fmts=rgba"),
-        ("despill", f"type={spill}:mix=0.5"),
-        ("scale", "out_color_matrix=bt709:out_range=limited"),
         ("format", "pix_fmts=yuva420p"),
     ]
 
 
-def _pack(frame: Any, masks: tuple[U8, U8] | None) -> U8:
-    planes = [np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : p.width] for p in frame.planes]
-    own = masks
-    if own is None:
-        alpha = planes[3]
-        own = (255 - alpha, 255 - _half(alpha))
+def _plane(plane: Any) -> U8:
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+
+
+def _pack(frame: Any, masks: tuple[U8, U8]) -> U8:
+    """Return a cut-out of one shape in all pictures: its planes, premultiplied."""
+    out = []
+    for index, plane in enumerate(map(_plane, frame.planes)):
+        alpha16 = 255 - masks[1 if index else 0].astype(np.uint16)
+        out.append(((plane * alpha16 + 127) // 255).astype(np.uint8).reshape(-1))
+    return np.concatenate(out)
+
+
+def _pack_freed(frame: Any) -> U8:
+    """Return a freed person: planes, and what of the background stays. They are premultiplied but for their zero."""
+    planes = [_plane(plane) for plane in frame.planes]
+    rest = (255 - planes[3], 255 - _half(planes[3]))
     out = []
     for index, plane in enumerate(planes[:3]):
-        alpha16 = 255 - own[1 if index else 0].astype(np.uint16)
-        out.append(((plane * alpha16 + 127) // 255).astype(np.uint8).reshape(-1))
-    if masks is None:
-        out += [own[0].reshape(-1), own[1].reshape(-1)]
-    return np.concatenate(out)
+        zero = (rest[1 if index else 0].astype(np.int16) * (128 if index else 16) + 127) // 255
+        out.append(np.clip(plane - zero, 0, 255).astype(np.uint8).reshape(-1))
+    return np.concatenate([*out, rest[0].reshape(-1), rest[1].reshape(-1)])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from bhuman_cli.studio.render import job, shots
 from tests.integration.render import footage
@@ -222,6 +222,22 @@ def test_the_second_background_is_named_by_its_number(wall: Studio, assets: Web)
     both = (background("link", "basic"), {"start": 2, "end": 3, "kind": "site", "config": {"mode": "circle"}})
     with pytest.raises(job.RenderFailure, match=r"^background 2: the asset answered 404"):
         wall.row({}, assets=(f"{assets.url}/red.png", f"{assets.url}/missing"), backgrounds=both)
+
+
+def test_a_freed_person_has_no_seam(cache_dir: Path, tmp_path: Path, assets: Web) -> None:
+    """Where wall and person share a pixel, neither the wall nor its shadow may stay."""
+    big = Image.new("RGB", (2_560, 1_440), GREEN)
+    ImageDraw.Draw(big).ellipse((700, 300, 1_700, 1_300), fill=BLUE)
+    footage.make(tmp_path / "disc.mp4", footage.Clip(seconds=1, still=np.asarray(big.reduce(4))))
+    (tmp_path / "disc.toml").write_text("video = 'disc.mp4'\n", "utf-8")
+    footage.image(assets.folder / "white.png", (255, 255, 255))
+    whole = {"start": 0, "end": -1, "kind": "link", "config": {"mode": "chroma", "scale": 1.0}}
+    disc = Studio(tmp_path / "disc.toml", cache_dir, tmp_path)
+    picture = footage.decode(disc.row({}, assets=(f"{assets.url}/white.png",), backgrounds=(whole,)).video).pictures[10]
+    red, green, blue = (picture[..., at].astype(int) for at in range(3))
+    assert (green - np.maximum(red, blue)).max() < 25, "green is left"
+    assert (blue - BLUE[2]).min() > -60, "darker than person and page"
+    assert footage.near(picture[180:200, 300:320], BLUE)
 
 
 def test_a_site_without_a_browser_is_a_card(wall: Studio, assets: Web, monkeypatch: pytest.MonkeyPatch) -> None:
