@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,16 +35,30 @@ def say(log: ProblemLog, console: Console) -> None:
 
 
 def write(log: ProblemLog, source: Path | None, console: Console) -> Path | None:
-    """Write every problem to its file; return it, None if there are none or it can't be written."""
-    if not len(log):
-        return None
+    """Write every problem to its file; return it, None if there are none or it can't be written.
+
+    Where there are none, the list of an earlier run is taken away: it would say what is no longer true.
+    """
     path = file_for(source)
+    if not len(log):
+        _take_away(path)
+        return None
     try:
         log.write_csv(path)
     except errors.BhumanError as error:
         console.warn(error.message)
         return None
     return path
+
+
+def _take_away(path: Path) -> None:
+    from bhuman_cli.table import checks
+
+    with contextlib.suppress(OSError):
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            is_ours = stream.readline().rstrip("\r\n") == ",".join(checks.PROBLEM_COLUMNS)
+        if is_ours:
+            path.unlink()
 
 
 def refusal(intake: Intake, written: Path | None) -> errors.InputError:

@@ -237,8 +237,10 @@ def _prepared(job: Job, journal: Journal) -> Prepared:
         job.console.say(said)
     log = job.intake.problems
     problems.say(log, job.console)
-    if _is_stopped_by_problems(job):
-        raise problems.refusal(job.intake, problems.write(log, job.source, job.console))
+    is_stopped = _is_stopped_by_problems(job)
+    written = problems.write(log, job.source, job.console) if is_stopped or not len(log) else None
+    if is_stopped:
+        raise problems.refusal(job.intake, written)
     if job.get("again") and prepared.before.unfinished_again:
         raise errors.UsageError(
             "an --again run of this file is not finished; running it anew would pay twice",

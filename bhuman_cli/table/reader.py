@@ -123,6 +123,7 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
             header_line=0,
             sha256=held.sha256,
             kind="csv",
+            encoding="ascii",
             blocks=lambda: iter(()),
         )
     if not held.size:

@@ -94,3 +94,23 @@ def test_local_asks_neither_base_url_nor_credentials(desk: Desk, service: PlainS
 def test_a_table_that_is_asked_for_in_a_pipe_ends_its_last_line(desk: Desk) -> None:
     desk.people(2)
     assert "2 rows: 2 succeeded" in desk.render("people.csv", "--progress", "table").err.splitlines()
+
+
+@pytest.mark.parametrize("options", [("--dry-run",), ()])
+def test_a_list_of_problems_goes_when_they_are_mended(desk: Desk, options: tuple[str, ...]) -> None:
+    desk.table("people.csv", [("Ann", "")])
+    listed = desk.folder / "people.problems.csv"
+    assert desk.render("people.csv", *options).code == 3
+    assert listed.exists()
+    desk.people(2)
+    assert desk.render("people.csv", *options).code == 0
+    assert not listed.exists()
+    listed.write_text("notes\nof my own\n")
+    assert desk.render("people.csv", *options).code == 0
+    assert listed.read_text() == "notes\nof my own\n"
+
+
+def test_the_results_of_nothing_have_no_byte_order_mark(desk: Desk) -> None:
+    (desk.folder / "people.csv").write_bytes(b"")
+    assert desk.render("people.csv", "--allow-empty").code == 0
+    assert (desk.folder / "people.results.csv").read_bytes().startswith(b"row_index,id,")
