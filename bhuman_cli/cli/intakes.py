@@ -109,6 +109,17 @@ def require_folder(folder: Path | None, option: str) -> None:
         raise errors.UsageError(f"{option} {folder}: {nearest.name} is a file, not a folder")
 
 
+def require_name(path: Path | None) -> None:
+    """Refuse a path that is no text: it could be kept neither in the journal nor in JSON.
+
+    Raises:
+        UsageError: it holds bytes that are not UTF-8.
+    """
+    whole = str(path.absolute()) if path is not None else ""
+    if (shown := whole.encode("utf-8", "replace").decode()) != whole:
+        raise errors.UsageError(f"{shown}: the name holds bytes that are not UTF-8; rename it")
+
+
 def write_project_file(source: Path | None, values: settings.Settings, console: Console) -> int:
     """Write a commented project file from the table's header.
 

@@ -62,6 +62,8 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         raise errors.UsageError(f"there is no file {source}", hint=f"ls {shlex.quote(str(source.parent))}")
     if source is not None and source.is_dir():
         raise errors.UsageError(f"{source}: is a folder, not a file", hint=f"ls {shlex.quote(str(source))}")
+    for path in (source, given.get("output")):
+        intakes.require_name(path)
     values = settings.load(
         flags={name: value for name, value in given.items() if name != "profile"},
         input_path=source,
@@ -222,9 +224,10 @@ def _rows(job: Job) -> Iterator[Row]:
 
 def _prepared(job: Job, journal: Journal) -> Prepared:
     """Read, check and plan; stop if the table did not pass."""
-    from bhuman_cli.table import writer
+    from bhuman_cli.table import atomic, writer
 
     intakes.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
+    atomic.require_place(job.output)
     intakes.require_folder(job.get("download"), "--download")
     prepared = runner.prepare(
         journal,

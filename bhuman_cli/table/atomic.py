@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,21 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             raise UsageError(f"{path}: can't be written ({reason})", hint="-o PATH") from error
         raise
     _sync_folder(target.parent)
+
+
+def require_place(path: Path) -> None:
+    """Find out, without leaving anything, whether a file can be made where this one is to be replaced.
+
+    Raises:
+        UsageError: the folder can't be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{path}: can't be written ({(error.strerror or 'unknown').lower()})", hint=f"-o {shlex.quote(path.name)}"
+        ) from None
 
 
 def _sweep(target: Path, temporary: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
@@ -114,3 +115,21 @@ def test_the_results_of_nothing_have_no_byte_order_mark(desk: Desk) -> None:
     (desk.folder / "people.csv").write_bytes(b"")
     assert desk.render("people.csv", "--allow-empty").code == 0
     assert (desk.folder / "people.results.csv").read_bytes().startswith(b"row_index,id,")
+
+
+def test_a_folder_that_takes_no_results_is_refused_before_anything_is_paid(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    ended = desk.render("people.csv", "-o", "/proc/people.csv", "--json")
+    assert (ended.code, ended.out, service.accepted) == (2, "", [])
+    assert "/proc/people.csv: can't be written" in ended.error["message"]
+    assert ended.error["hint"].endswith("-o people.csv --json --poll-interval 0.05")
+
+
+def test_a_file_name_that_is_no_text_is_no_bug(desk: Desk, service: PlainService) -> None:
+    name = os.fsdecode(b"people\xff.csv")
+    desk.people(2, name)
+    for arguments in ((name,), (name, "--dry-run"), ("-", "-o", name)):
+        ended = desk.render(*arguments, "--json", stdin=b"a\n1\n")
+        assert (ended.code, ended.error["code"]) == (2, "usage")
+        assert "not UTF-8" in ended.error["message"]
+    assert service.accepted == []
