@@ -185,9 +185,16 @@ def _rich(*, stderr: bool) -> Any:
     return RichConsole(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
 
 
+def _takes_colour() -> bool:
+    """Say whether talk is coloured: on a terminal or with FORCE_COLOR, never with NO_COLOR; empty ones are unset."""
+    import os
+
+    return not os.environ.get("NO_COLOR") and (_is_terminal(sys.stderr) or bool(os.environ.get("FORCE_COLOR")))
+
+
 def _print(text: str, style: str = "") -> None:
     safe = harmless(text, limit=20_000)
-    if style and _is_terminal(sys.stderr):
+    if style and _takes_colour():
         _rich(stderr=True).print(safe, style=style)
     else:
         _write(sys.stderr, safe)

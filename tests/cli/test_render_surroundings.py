@@ -133,3 +133,13 @@ def test_a_file_name_that_is_no_text_is_no_bug(desk: Desk, service: PlainService
         assert (ended.code, ended.error["code"]) == (2, "usage")
         assert "not UTF-8" in ended.error["message"]
     assert service.accepted == []
+
+
+def test_no_color_and_force_color(desk: Desk) -> None:
+    for env, is_coloured in (({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)):
+        assert ("\x1b[" in desk.render("none.csv", env=env).err) is is_coloured
+    for env, is_coloured in (({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)):
+        words = [sys.executable, "-m", "bhuman_cli", "render", "none.csv"]
+        with terminal(words, folder=desk.folder, env=desk.environment(env)) as shown:
+            assert shown.end() == 2
+        assert ("\x1b[" in shown.raw) is is_coloured
