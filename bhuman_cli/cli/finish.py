@@ -29,7 +29,10 @@ SCHEMA = "bhuman.render/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How one command carries a run out. asks: a person can be asked. yes: the rest after a sample goes ahead."""
+    """How one command carries a run out.
+
+    asks: a person can be asked. yes: the rest after a sample goes ahead. retry_hint: what submits failed rows again.
+    """
 
     console: Console
     home: settings.Home
@@ -45,6 +48,7 @@ class Manner:
     download: Path | None = None
     submits: bool = True
     selected_only: bool = False
+    retry_hint: str = ""
 
 
 def carry_out(manner: Manner, journal: Journal, run: Run, link: runtime.Link) -> int:
@@ -156,6 +160,10 @@ def _say(manner: Manner, journal: Journal, run: Run, outcome: Outcome) -> None:
         manner.console.say(f"waiting ended: {outcome.refused}")
     if outcome.exit_code is ExitCode.CREDENTIALS:
         manner.console.say("hint: bhuman login")
+    has_failed = outcome.exit_code is ExitCode.ROWS_FAILED and bool(outcome.selected.get(Status.FAILED))
+    hint = manner.retry_hint if has_failed else ""
+    if hint:
+        manner.console.say(f"hint: {hint}")
     if outcome.exit_code is ExitCode.IN_DOUBT:
         from bhuman_cli.cli import doubts
 
@@ -164,6 +172,7 @@ def _say(manner: Manner, journal: Journal, run: Run, outcome: Outcome) -> None:
         manner.console.out_json(document(run, outcome))
         stopped = outcomes.as_error(outcome)
         if stopped is not None:
+            stopped.hint = stopped.hint or hint
             manner.console.error(stopped)
     else:
         manner.console.out(run.output_path)

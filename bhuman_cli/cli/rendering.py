@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bhuman_cli import credentials, domain, errors, ids, settings
-from bhuman_cli.cli import adopting, finish, intakes, problems, runtime, spend
+from bhuman_cli.cli import adopting, finish, hints, intakes, problems, runtime, spend
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
 from bhuman_cli.journal import drafts
@@ -305,4 +306,6 @@ def _settings_of(job: Job) -> finish.Manner:
         yes=bool(job.get("yes")),
         download=job.get("download"),
         selected_only=True,
+        # Given already, it would say nothing new; with --again it would pay for the others, too.
+        retry_hint="" if job.get("retry_failed") or job.get("again") else hints.whole("--retry-failed", sys.argv[1:]),
     )
