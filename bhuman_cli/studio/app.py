@@ -8,6 +8,7 @@ import functools
 import logging
 import os
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -84,6 +85,7 @@ def create_app(
     app.add_exception_handler(rules.Unusable, _unusable)
     app.add_exception_handler(RequestValidationError, _misshapen)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(sqlite3.OperationalError, _unwritable)
     openapi.extend(app)
     app.add_middleware(front.Front, backend=backend, log=log, closing=app.state.closing)
     return app
@@ -112,8 +114,9 @@ def _lifespan(backend: Backend, log: RequestLog, pool: RenderPool | None) -> Cal
         await asyncio.gather(*tasks, return_exceptions=True)
         dispatcher.close()
         sender.close()
-        owner.release(backend.store)
-        log.flush()
+        with contextlib.suppress(sqlite3.OperationalError):  # whoever opens the home next finds it as after a crash
+            owner.release(backend.store)
+            log.flush()
         backend.store.close()
 
     return lifespan
@@ -121,9 +124,15 @@ def _lifespan(backend: Backend, log: RequestLog, pool: RenderPool | None) -> Cal
 
 async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
     """Begin again what broke (a full disk, a locked file): accepted rows must not wait for a restart."""
+    said = ""
     while True:
         try:
             await work()
+        except (sqlite3.OperationalError, OSError) as error:
+            if str(error) != said:
+                _LOGGER.error("the local studio goes on after an error: %s", error)
+            said = str(error)
+            await asyncio.sleep(AGAIN_S)
         except Exception:
             _LOGGER.exception("the local studio goes on after an error")
             await asyncio.sleep(AGAIN_S)
@@ -165,6 +174,10 @@ async def _unusable(_: Request, error: Exception) -> Response:
 async def _misshapen(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return replies.send(replies.shape_refusal(error.errors()))
+
+
+async def _unwritable(_: Request, error: Exception) -> Response:
+    return replies.send(answers.refusal(503, f"nothing can be written: {error}; nothing was accepted"))
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

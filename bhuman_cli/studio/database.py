@@ -57,10 +57,11 @@ class Database:
         self.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.execute("COMMIT")
         except BaseException:
-            self.execute("ROLLBACK")
+            if self._connection.in_transaction:  # SQLite ends it itself where the disk is full
+                self.execute("ROLLBACK")
             raise
-        self.execute("COMMIT")
 
     def _prepare(self, path: Path) -> None:
         self._connection.row_factory = sqlite3.Row

@@ -41,6 +41,7 @@ class Dispatcher:
         self._futures: dict[str, Future[RenderedMedia]] = {}
         self._waiting: list[str] = []
         self._running: set[str] = set()
+        self._unsaid: dict[str, Future[RenderedMedia]] = {}
 
     def wake(self) -> None:
         """Look at the queue now."""
@@ -50,6 +51,7 @@ class Dispatcher:
         """Work until cancelled."""
         while True:
             self._wake.clear()
+            self._record()
             self._owner.take_back(self._backend.store)
             self._fill()
             with contextlib.suppress(TimeoutError):
@@ -60,7 +62,7 @@ class Dispatcher:
         self._closing = True
         if self._pool is not None:
             self._pool.close()
-        for identifier, future in self._futures.items():
+        for identifier, future in {**self._unsaid, **self._futures}.items():
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
 
@@ -108,12 +110,19 @@ class Dispatcher:
         self._running.discard(identifier)
         if identifier in self._waiting:
             self._waiting.remove(identifier)
-        error = future.exception()
-        if error is None:
-            self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
-        else:
-            self._backend.finish(identifier, "failed", str(error) or f"the renderer stopped: {type(error).__name__}")
+        self._unsaid[identifier] = future
         self.wake()
+
+    def _record(self) -> None:
+        """Write down how renders ended; what can't be written now (a full disk) is kept for the next time."""
+        for identifier, future in list(self._unsaid.items()):
+            error = future.exception()
+            if error is None:
+                self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
+            else:
+                reason = str(error) or f"the renderer stopped: {type(error).__name__}"
+                self._backend.finish(identifier, "failed", reason)
+            del self._unsaid[identifier]
 
     def _workers_pool(self) -> RenderPool:
         if self._pool is None:

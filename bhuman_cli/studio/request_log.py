@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from typing import Final
 
 from bhuman_cli.studio.entries import LogEntry
@@ -9,6 +11,8 @@ from bhuman_cli.studio.store import StudioStore
 
 _BLOCK: Final = 1_000
 """Numbers are taken in blocks, because several processes may share a home."""
+
+_MOST_KEPT: Final = 10_000
 
 
 class RequestLog:
@@ -19,25 +23,36 @@ class RequestLog:
 
     def __init__(self, store: StudioStore) -> None:
         self._store = store
-        self._next = self._end = 0
+        self._next = self._end = self._unwritten = 0
         self._waiting: list[LogEntry] = []
 
     def number(self) -> int:
-        """Return the next request's number."""
+        """Return the next request's number; below zero, and not logged, where none can be written down."""
         if self._next == self._end:
-            self._next = self._store.reserve_numbers(_BLOCK)
+            try:
+                self._next = self._store.reserve_numbers(_BLOCK)
+            except sqlite3.OperationalError:  # a full disk must not keep anybody from reading
+                self._unwritten -= 1
+                return self._unwritten
             self._end = self._next + _BLOCK
         self._next += 1
         return self._next - 1
 
     def add(self, entry: LogEntry) -> None:
         """Log one answered request."""
+        if entry.no < 0:
+            return
         self._waiting.append(entry)
         if entry.method not in {"GET", "HEAD"}:
-            self.flush()
+            with contextlib.suppress(sqlite3.OperationalError):  # what was answered stays answered
+                self.flush()
 
     def flush(self) -> None:
         """Write what was kept back."""
         if self._waiting:
             entries, self._waiting = self._waiting, []
-            self._store.log(entries)
+            try:
+                self._store.log(entries)
+            except sqlite3.OperationalError:
+                self._waiting = entries[-_MOST_KEPT:]
+                raise

@@ -168,18 +168,21 @@ def _numbers(base: Base) -> tuple[int, ...]:
 
 def _store(path: Path, made: GifBase) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".gif-", suffix=".npz")
-    with os.fdopen(handle, "wb") as file:
-        np.savez(
-            file,
-            small=made.small,
-            index=made.index,
-            seen=made.seen,
-            table=made.table,
-            blocks=np.frombuffer(b"".join(made.blocks), np.uint8),
-            ends=np.cumsum([len(block) for block in made.blocks]),
-            head=np.frombuffer(made.head, np.uint8),
-        )
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(
+                file,
+                small=made.small,
+                index=made.index,
+                seen=made.seen,
+                table=made.table,
+                blocks=np.frombuffer(b"".join(made.blocks), np.uint8),
+                ends=np.cumsum([len(block) for block in made.blocks]),
+                head=np.frombuffer(made.head, np.uint8),
+            )
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _assemble(base: Base, small: NDArray[np.uint8]) -> GifBase:
