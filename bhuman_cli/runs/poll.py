@@ -5,6 +5,7 @@ What is learnt is written in batches; losing one costs a GET, never money.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -23,6 +24,8 @@ from bhuman_cli.runs.schedule import Schedule, ScheduleOptions
 from bhuman_cli.runs.sweep import Sweep
 
 _LATENCY_S: Final = 0.2  # how long to wait for answers in flight before looking at the stop button again
+
+_SOON: Final = 10
 
 _EARLY: Final = 5_000  # callbacks kept for generations that are not known yet
 
@@ -50,6 +53,7 @@ class Polling:
     _schedule: Schedule = field(init=False)
     _newest: int = 0
     _hinted: int = 0
+    _soon: int = 0
     _early: deque[GenerationId] = field(default_factory=lambda: deque(maxlen=_EARLY))
     _waiting: dict[int, Waiting] = field(default_factory=dict)
     _by_id: dict[str, int] = field(default_factory=dict)
@@ -97,6 +101,21 @@ class Polling:
             self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)
             self._waiting[item.claim_id] = item
             self._by_id[item.generation_id] = item.claim_id
+
+    def ask_soon(self) -> None:
+        """Ask at once about the front of what earlier commands left: it had its time; go on while all is finished."""
+        self._soon = _SOON
+        self._chase(is_hit=True)
+
+    def _chase(self, *, is_hit: bool) -> None:
+        if not is_hit:
+            self._soon = 0
+        if self._soon and not self._flying:
+            now = self.effects.clock.monotonic_s()
+            for claim in itertools.islice(self._waiting, self._soon):
+                self._schedule.hint(claim, now)
+                self._hinted += 1
+            self._soon *= 2
 
     def _leave(self, finished: set[int], now: float) -> None:
         """Stop waiting for what ended while its request was bound anew."""
@@ -193,6 +212,7 @@ class Polling:
                 self._schedule.answered(claim, now, finished=False)
             else:
                 records.append((claim, record))
+        final: set[int] = set()
         if records:
             ended = self._write(records)
             asked = {claim for claim, _ in records}
@@ -205,6 +225,8 @@ class Polling:
             for claim in ended - asked:
                 self._schedule.drop(claim, now)
             self._forget(ended)
+        if self._soon and answers:
+            self._chase(is_hit=all(claim in final for claim, _, _ in answers))
 
     def _is_of(self, claim: int, record: Generation) -> bool:
         """Say whether the record is that of the id to which the row is bound now."""

@@ -162,6 +162,7 @@ class _Carrying:
         poll_at_s = send_at_s
         if self.drive.waits:
             self.polling.take()
+            self.polling.ask_soon()
         while not effects.stop.is_pressed:
             now = effects.clock.monotonic_s()
             if self.sending.ending is None and now >= send_at_s:

@@ -84,6 +84,8 @@ def test_the_command_that_continues() -> None:
     assert ended({"pending": 1}, held_back=1).next_command == "bhuman resume r1"
     assert ended({"pending": 1}, declined=True).next_command is None
     assert ended({"in_doubt": 1, "queued": 3}).next_command == "bhuman resume r1 --in-doubt ask"
+    taken_over = ended({"succeeded": 1}, successor="r2")
+    assert (taken_over.next_command, taken_over.exit_code) == ("bhuman resume r2", ExitCode.NOT_FINISHED)
     fetch = "bhuman download r1 --to media"
     assert ended({"succeeded": 1}, fetch_command=fetch).next_command is None
     assert ended({"succeeded": 1}, fetched=ExitCode.ROWS_FAILED, fetch_command=fetch).next_command == fetch

@@ -154,3 +154,27 @@ def test_a_word_about_the_order_is_passed_on(bench: Bench, monkeypatch: pytest.M
     monkeypatch.setattr(polling._schedule, "notices", lambda: ["not in order"])
     polling.turn()
     assert bench.notices.said == ["not in order"]
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_what_an_earlier_command_left_is_asked_at_once_while_it_is_finished(bench: Bench, workers: int) -> None:
+    run = accepted(bench, *(f"person {at}" for at in range(60)))
+    with ThreadPoolExecutor(workers or 1) as pool:
+        bench.effects.pool = pool if workers else None
+        assert bench.carry_out(run).exit_code == 0
+    assert bench.service.polls == 60
+    assert bench.clock.monotonic_s() < 1
+
+
+def test_what_is_not_finished_is_left_to_its_time(bench: Bench) -> None:
+    run = accepted(bench, *(f"person {at}" for at in range(60)))
+    bench.service.change = UNFINISHED
+    bench.carry_out(run, timeout_s=1.0)
+    assert bench.service.polls == 10
+
+
+def test_a_service_that_is_away_is_not_asked_on_and_on(bench: Bench) -> None:
+    run = accepted(bench, *(f"person {at}" for at in range(60)))
+    bench.service.get_error = errors.ServiceDown("down")
+    bench.carry_out(run, timeout_s=1.0)
+    assert bench.service.polls == 10
