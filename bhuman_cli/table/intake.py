@@ -91,7 +91,9 @@ class Intake:
             self._header, self._plan, self._names, self._chosen, self._report, has_backgrounds=bool(fits)
         )
         with refusals.told_as_problems(self.table.name):
-            yield from running.run(self.table.blocks())
+            # Of an earlier results file only the user's cells are kept: in a ragged row nobody knows which these are.
+            even_only = self.is_earlier_results
+            yield from running.run(records.in_blocks(self.table.records()) if even_only else self.table.blocks())
         self.has_valid = running.has_valid
         if not self._chosen.is_all and not running.taken:
             self._report(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.domain import Background, Row, RowState
+from bhuman_cli.domain import RESULT_COLUMNS, Background, Row, RowState
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import intake, passing, reader, rules, writer
 from bhuman_cli.table.intake import Intake, IntakeOptions
@@ -327,6 +327,14 @@ def test_every_ragged_row_is_a_problem_of_its_own_and_loses_no_text(tmp_path: Pa
     ]
     assert rows[0].message == "3 cells, but the header has 2 columns"
     assert all("quotes" in each.hint for each in opened.problems)
+
+
+def test_a_ragged_row_of_an_earlier_results_file_is_refused_because_writing_it_back_would_lose_text(
+    tmp_path: Path,
+) -> None:
+    header = ",".join(("name", "company", *RESULT_COLUMNS))
+    with pytest.raises(InputError, match="line 2: 14 cells, but the header has 13 columns"):
+        take(tmp_path, f"{header}\nAnn,Acme, Inc,0,id,pending,,,,,,,,now\n")
 
 
 def test_a_ragged_row_that_is_not_selected_is_not_checked(tmp_path: Path) -> None:
