@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bhuman_cli import credentials, domain, errors, ids, settings
-from bhuman_cli.cli import adopting, finish, hints, intakes, problems, runtime, spend
+from bhuman_cli.cli import adopting, finish, hints, intakes, locking, problems, runtime, spend
 from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
 from bhuman_cli.journal import drafts
 from bhuman_cli.journal.drafts import NewRun
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.ports import SystemClock
-from bhuman_cli.runs import guard, lock, runner
+from bhuman_cli.runs import guard, runner
 from bhuman_cli.runs.runner import Prepared
 
 if TYPE_CHECKING:
@@ -190,15 +190,9 @@ def _real(job: Job) -> int:
         found = credentials.find(os.environ, job.home, job.get("profile"), service=job.target.service)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(contextlib.closing(runtime.open_journal(job.home)))
-        stack.enter_context(
-            lock.hold(
-                job.home.state,
-                job.target,
-                clock=SystemClock(),
-                wait_s=float(job.get("lock_wait")),
-                on_wait=job.console.say,
-            )
-        )
+        asks = job.console.is_interactive() and not job.get("yes")
+        wait_s = float(job.get("lock_wait"))
+        stack.enter_context(locking.hold(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
         prepared = _prepared(job, journal)
         if job.is_local:
             link = stack.enter_context(runtime.local(job.home, job.own_template, job.console))

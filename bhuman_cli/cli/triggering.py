@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bhuman_cli import credentials, errors, project_file, settings
-from bhuman_cli.cli import doubts, finish, orders, runtime, session, spend
+from bhuman_cli.cli import doubts, finish, locking, orders, runtime, session, spend
 from bhuman_cli.cli.console import Console
 from bhuman_cli.cli.orders import Integration, Order
 from bhuman_cli.domain import Target
@@ -23,8 +23,7 @@ from bhuman_cli.journal import generations
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.drafts import NewRun, Run
 from bhuman_cli.journal.store import Journal
-from bhuman_cli.ports import SystemClock
-from bhuman_cli.runs import guard, lock, request, runner
+from bhuman_cli.runs import guard, request, runner
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import Prepared
@@ -137,14 +136,8 @@ def _carry_out(job: Job) -> int:
     found = credentials.find(os.environ, job.home, job.values.get("profile"), service=job.service)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(contextlib.closing(runtime.open_journal(job.home)))
-        held = lock.hold(
-            job.home.state,
-            target,
-            clock=SystemClock(),
-            wait_s=float(job.values.get("lock_wait")),
-            on_wait=job.console.say,
-        )
-        stack.enter_context(held)
+        wait_s = float(job.values.get("lock_wait"))
+        stack.enter_context(locking.hold(job.home, target, job.console, wait_s=wait_s, asks=job.asks))
         prepared = runner.prepare(
             journal, _new_run(job, target), job.order.domain_rows(), places=runtime.rescue_places(job.home, job.output)
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 
 import pytest
 
+from bhuman_cli.domain import Target, TargetKind
+from bhuman_cli.ports import SystemClock
+from bhuman_cli.runs import lock
 from tests.support import plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
@@ -143,3 +147,27 @@ def test_no_color_and_force_color(desk: Desk) -> None:
         with terminal(words, folder=desk.folder, env=desk.environment(env)) as shown:
             assert shown.end() == 2
         assert ("\x1b[" in shown.raw) is is_coloured
+
+
+def test_on_a_terminal_a_locked_target_is_asked_about(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    target = Target(service=service.url, kind=TargetKind.CAMPAIGN, api_id=plain_service.CAMPAIGN_ID)
+    words = [sys.executable, "-m", "bhuman_cli", "render", "people.csv", "--poll-interval", "0.05"]
+    with contextlib.ExitStack() as held:
+        held.enter_context(lock.hold(desk.home, target, clock=SystemClock()))
+        with terminal(words, folder=desk.folder, env=desk.environment()) as shown:
+            shown.wait_for("Wait for it? [y/N]")
+            shown.type("n\n")
+            assert shown.end() == 7
+        with terminal([*words, "--yes"], folder=desk.folder, env=desk.environment()) as shown:
+            assert shown.end() == 7, "--yes asks nothing"
+        with terminal(words, folder=desk.folder, env=desk.environment()) as shown:
+            shown.wait_for("Wait for it? [y/N]")
+            shown.type("y\n")
+            shown.wait_for("waiting for another bhuman")
+            assert service.accepted == []
+            held.close()
+            shown.wait_for("Submit 2 rows")
+            shown.type("y\n")
+            assert shown.end() == 0
+    assert len(service.accepted) == 2
