@@ -63,8 +63,8 @@ NEAREST_TO_MONEY: tuple[ExitCode, ...] = (
 
 
 def worst(codes: Sequence[ExitCode]) -> ExitCode:
-    """Return the code nearest to money; 0 if there is none."""
-    return next((code for code in NEAREST_TO_MONEY if code in codes), ExitCode.OK)
+    """Return the code nearest to money, else any that is not 0."""
+    return next((code for code in NEAREST_TO_MONEY if code in codes), max(codes, default=ExitCode.OK))
 
 
 class BhumanError(Exception):

@@ -43,6 +43,8 @@ def test_another_service_in_the_environment_is_refused(desk: Desk, service: Plai
     assert ended.code == 2
     assert "other.example" in ended.err
     assert f"BHUMAN_BASE_URL={service.url} bhuman resume {run_id}" in ended.err
+    every = desk.run("resume", "--all", env={"BHUMAN_BASE_URL": "https://other.example"})
+    assert (every.code, "other.example" in every.err) == (2, True), "what was refused is no success"
 
 
 def test_resend_pays_again_and_says_so(desk: Desk, service: PlainService) -> None:

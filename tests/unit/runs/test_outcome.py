@@ -148,3 +148,5 @@ def test_precedence_of_every_pair() -> None:
     for one, two in itertools.combinations(order, 2):
         assert errors.worst([ExitCode(two), ExitCode(one)]) == one
     assert errors.worst([]) == 0
+    assert errors.worst([ExitCode.OK, ExitCode.USAGE]) == 2, "what is far from money is still no success"
+    assert errors.worst([ExitCode.USAGE, ExitCode.ROWS_FAILED]) == 5
