@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,6 +36,22 @@ def unknown_ids(journal: Journal, output: Path) -> list[str]:
     found = list(dict.fromkeys(ids))
     known = history.known(journal, found)
     return [item for item in found if item not in known]
+
+
+def keep(journal: Journal, output: Path, console: Console) -> None:
+    """Copy a results file with unknown ids before it is replaced: nowhere else do they stand.
+
+    One that was changed since this journal wrote it is copied by whoever writes the results.
+    """
+    from bhuman_cli.table import writer
+
+    ours = history.last_output_sha256(journal, str(output.resolve()))
+    with output.open("rb") as stream:
+        is_changed = bool(ours) and hashlib.file_digest(stream, "sha256").hexdigest() != ours
+    if not is_changed:
+        console.say(
+            f"{output.name} holds ids that this journal does not know; it is kept as {writer.keep_backup(output)}"
+        )
 
 
 def adopt(journal: Journal, run: Run, unknown: list[str], client: Client, console: Console) -> int:

@@ -202,6 +202,8 @@ def _real(job: Job) -> int:
         plan = replace(_plan(job, prepared, journal), account=link.account)
         spend.show(plan, job.console)
         spend.settle(_refusals(job, prepared, unknown), plan, job.console, asks=job.asks)
+        if unknown:
+            adopting.keep(journal, job.output, job.console)
         if job.get("sample"):
             drafts.keep_sample(journal, prepared.run, int(job.get("sample")))
         confirmed = runner.confirm(journal, prepared)
