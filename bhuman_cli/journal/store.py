@@ -143,14 +143,15 @@ def _connect(database: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         database, timeout=5.0, isolation_level=None, uri=database == "", check_same_thread=False
     )
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA busy_timeout=5000")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute("PRAGMA journal_mode=DELETE")
-    connection.execute("PRAGMA synchronous=EXTRA")
-    connection.execute("PRAGMA cache_size=-32768")
-    connection.execute("PRAGMA secure_delete=ON")  # what a person deletes is gone from the file, too
-    connection.execute("PRAGMA temp_store=FILE")
+    with _closed_on_error(connection):
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA synchronous=EXTRA")
+        connection.execute("PRAGMA cache_size=-32768")
+        connection.execute("PRAGMA secure_delete=ON")  # what a person deletes is gone from the file, too
+        connection.execute("PRAGMA temp_store=FILE")
     return connection
 
 

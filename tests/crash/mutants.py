@@ -14,7 +14,6 @@ from bhuman_cli.journal import chunks, drafts, generations, history, schema, sto
 from bhuman_cli.runs import judge, learn, outcome, reconcile, recovery, settle, submit
 from tests.crash import copies, histories
 from tests.crash.histories import Case, Told
-from tests.support import money_world
 
 Patch = contextlib.AbstractContextManager[Any]
 
@@ -120,7 +119,6 @@ def _ids_twice() -> Sequence[Patch]:
     tables = schema.TABLES.replace("generation_id TEXT UNIQUE", "generation_id TEXT")
     return [
         mock.patch.object(schema, "TABLES", tables),
-        mock.patch.object(money_world, "_TEMPLATE", []),
         mock.patch.object(chunks, "known_ids", return_value=set()),
     ]
 

@@ -6,8 +6,8 @@ The journal's bytes live in one in-memory database (or in a real file); a progra
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,21 +144,13 @@ class WatchedJournal(store.Journal):
 def _memory() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=512)
     connection.row_factory = sqlite3.Row
+    connection.deserialize(_template(schema.TABLES))
     connection.execute("PRAGMA foreign_keys=ON")
-    source = _template()
-    with _TEMPLATE_LOCK:
-        source.backup(connection)
     return connection
 
 
-_TEMPLATE_LOCK = threading.Lock()
-_TEMPLATE: list[sqlite3.Connection] = []
-
-
-def _template() -> sqlite3.Connection:
-    with _TEMPLATE_LOCK:
-        if not _TEMPLATE:
-            made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            made.executescript(schema.TABLES)
-            _TEMPLATE.append(made)
-    return _TEMPLATE[0]
+@functools.cache
+def _template(tables: str) -> bytes:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        made.executescript(tables)
+        return made.serialize()
