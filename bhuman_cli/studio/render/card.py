@@ -20,21 +20,34 @@ _TONES: Final = (
 _LINKEDIN: Final = ((8, 72, 140), (20, 120, 200))
 
 
-def draw(address: str, *, linkedin: bool = False) -> Image.Image:
-    """Return a card for a web address: the site's domain, or the person's name in a LinkedIn address."""
+def draw(address: str, *, linkedin: bool = False, presenter: str = "") -> Image.Image:
+    """Return a card for a web address: the site's domain, or the person's name in a LinkedIn address.
+
+    presenter: the position of whoever stands before it, so that the words stand beside.
+    """
     title, small = _words(address, linkedin=linkedin)
     tones = _LINKEDIN if linkedin else _TONES[hashlib.sha256(title.encode()).digest()[0] % len(_TONES)]
     card = _gradient(*tones)
     pen = ImageDraw.Draw(card, "RGBA")
     pen.ellipse((880, -260, 1500, 360), fill=(255, 255, 255, 18))
     pen.ellipse((-220, 420, 380, 1020), fill=(255, 255, 255, 14))
-    pen.rounded_rectangle((540, 150, 740, 350), 48, fill=(255, 255, 255, 235))
-    _centre(card, initials(title), text.Box(width_px=180, size_px=96, smallest_px=40, align="center"), 250, tones[0])
-    big = text.Box(width_px=1_060, size_px=76, smallest_px=34, lines=2, align="center")
-    _centre(card, title, big, 450, (255, 255, 255))
+    x, width = _column(presenter)
+    pen.rounded_rectangle((x - 100, 150, x + 100, 350), 48, fill=(255, 255, 255, 235))
+    square = text.Box(width_px=180, size_px=96, smallest_px=40, align="center")
+    _centre(card, initials(title), square, (x, 250), tones[0])
+    big = text.Box(width_px=width, size_px=76, smallest_px=34, lines=2, align="center")
+    _centre(card, title, big, (x, 450), (255, 255, 255))
     if small:
-        _centre(card, small, text.Box(width_px=900, size_px=32, smallest_px=22, align="center"), 560, (236, 240, 255))
+        under = text.Box(width_px=min(width, 900), size_px=32, smallest_px=22, align="center")
+        _centre(card, small, under, (x, 560), (236, 240, 255))
     return card
+
+
+def _column(presenter: str) -> tuple[int, int]:
+    """Return the middle and the width of the words' column."""
+    if "right" in presenter:
+        return 390, 620
+    return (WIDTH - 390, 620) if "left" in presenter else (WIDTH // 2, 1_060)
 
 
 def initials(title: str) -> str:
@@ -65,7 +78,7 @@ def _gradient(start: tuple[int, int, int], end: tuple[int, int, int]) -> Image.I
     return Image.fromarray((np.array(start) * (1 - mix) + np.array(end) * mix).astype(np.uint8))
 
 
-def _centre(card: Image.Image, value: str, box: text.Box, middle: int, colour: tuple[int, int, int]) -> None:
+def _centre(card: Image.Image, value: str, box: text.Box, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
     block = text.fit(value, box)
     drawn = Image.fromarray(text.draw(block, colour))
-    card.paste(drawn, ((WIDTH - drawn.width) // 2, middle - drawn.height // 2), drawn)
+    card.paste(drawn, (at[0] - drawn.width // 2, at[1] - drawn.height // 2), drawn)

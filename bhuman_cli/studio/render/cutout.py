@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,14 +15,13 @@ import av.filter
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
-from bhuman_cli.studio.render import compose, matte, pen
+from bhuman_cli.studio.render import compose, edge, matte, pen
 from bhuman_cli.studio.render.base import Base
 from bhuman_cli.studio.template import Backdrop
 
 U8 = NDArray[np.uint8]
-ENGINE: Final = 2
+ENGINE: Final = 3
 MARGIN: Final = 24
 """Design pixels between the presenter and the frame's edge."""
 
@@ -36,34 +35,34 @@ class Shape:
     width: int
     height: int
     crop: tuple[int, int, int, int]
+    corner: int = 0
+
+    def is_free(self, frame: tuple[int, int]) -> bool:
+        """Say whether there is a margin all around it."""
+        return self.x > 0 and self.y > 0 and self.x + self.width < frame[0] and self.y + self.height < frame[1]
 
 
 @dataclass(slots=True, eq=False)
 class Cutout:
     """The cut-out pictures of some frames: premultiplied Y, U, V and alpha for luma and chroma, packed.
 
-    mask: the alpha where it is the same in every frame (box: None inside and out), else it is packed with each picture.
+    mask: the alpha where it is the same in every frame, else it is packed with each picture. shadow: lies below.
     """
 
     shape: Shape
     first: int
     pictures: NDArray[np.uint8]
-    mask: tuple[U8, U8] | None
+    mask: edge.Masks | None
+    shadow: edge.Layer | None
 
     def lay(self, number: int, planes: compose.Planes) -> None:
         """Blend the presenter of a frame over a picture in place."""
         width, height = self.shape.width, self.shape.height
         packed = self.pictures[number - self.first]
         colour = compose.split(packed, width, height)
-        masks = self.mask or self._masks(packed)
-        for index, (plane, mine) in enumerate(zip(planes, colour, strict=True)):
-            shift = 1 if index else 0
-            x, y = self.shape.x >> shift, self.shape.y >> shift
-            view = plane[y : y + mine.shape[0], x : x + mine.shape[1]]
-            mixed = view.astype(np.uint16) * masks[shift] + 128
-            mixed += mixed >> 8
-            mixed >>= 8
-            view[:] = mixed.astype(np.uint8) + mine
+        if self.shadow is not None:
+            edge.mix(planes, self.shadow.x, self.shadow.y, self.shadow.planes, self.shadow.masks)
+        edge.mix(planes, self.shape.x, self.shape.y, colour, self.mask or self._masks(packed))
 
     def _masks(self, packed: U8) -> tuple[U8, U8]:
         width, height = self.shape.width, self.shape.height
@@ -94,7 +93,9 @@ def shape_of(backdrop: Backdrop, width: int, height: int, focus: float | None) -
     below = 0 if backdrop.mode == "chroma" else margin
     x = _along(backdrop.position, ("left", "right"), width - size[0], margin if fits_x else 0, margin if fits_x else 0)
     y = _along(backdrop.position, ("top", "bottom"), height - size[1], margin if fits_y else 0, below if fits_y else 0)
-    return Shape(x & ~1, y & ~1, size[0], size[1], crop)
+    placed = Shape(x & ~1, y & ~1, size[0], size[1], crop)
+    corner = round(edge.CORNER * unit) if backdrop.mode == "basic" and placed.is_free((width, height)) else 0
+    return replace(placed, corner=corner)
 
 
 def _along(position: str, ends: tuple[str, str], room: int, near: int, far: int) -> int:
@@ -120,7 +121,12 @@ def load(base: Base, backdrop: Backdrop, span: tuple[int, int], focus: float | N
             if not path.is_file():
                 _store(path, _cut(base, backdrop, shape, span))
     pictures = np.memmap(path, np.uint8, "r", shape=(span[1] - span[0], size))
-    return Cutout(shape, span[0], pictures, _mask(backdrop.mode, shape))
+    outline = _outline(backdrop.mode, shape)
+    if outline is None:
+        return Cutout(shape, span[0], pictures, None, None)
+    frame = (base.form.width, base.form.height)
+    below = edge.shadow(outline, (shape.x, shape.y), frame) if shape.is_free(frame) else None
+    return Cutout(shape, span[0], pictures, edge.masks(outline), below)
 
 
 def _store(path: Path, pictures: Iterator[U8]) -> None:
@@ -134,23 +140,8 @@ def _store(path: Path, pictures: Iterator[U8]) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _mask(mode: str, shape: Shape) -> tuple[U8, U8] | None:
-    """Return 255 minus alpha, for luma and for chroma."""
-    if mode == "chroma":
-        return None
-    if mode == "basic":
-        return np.zeros((shape.height, shape.width), np.uint8), np.zeros(
-            (shape.height // 2, shape.width // 2), np.uint8
-        )
-    big = Image.new("L", (shape.width * 4, shape.height * 4))
-    ImageDraw.Draw(big).ellipse((4, 4, big.width - 5, big.height - 5), fill=255)
-    alpha = np.asarray(big.reduce(4))
-    return 255 - alpha, 255 - _half(alpha)
-
-
-def _half(plane: U8) -> U8:
-    wide = plane.astype(np.uint16)
-    return ((wide[0::2, 0::2] + wide[1::2, 0::2] + wide[0::2, 1::2] + wide[1::2, 1::2] + 2) >> 2).astype(np.uint8)
+def _outline(mode: str, shape: Shape) -> U8 | None:
+    return None if mode == "chroma" else edge.outline(mode, (shape.width, shape.height), shape.corner)
 
 
 def _cut(base: Base, backdrop: Backdrop, shape: Shape, span: tuple[int, int]) -> Iterator[U8]:
@@ -168,7 +159,8 @@ def _cut(base: Base, backdrop: Backdrop, shape: Shape, span: tuple[int, int]) ->
     sink = graph.add("buffersink")
     node.link_to(sink)
     graph.configure()
-    masks = _mask(backdrop.mode, shape)
+    outline = _outline(backdrop.mode, shape)
+    masks = None if outline is None else edge.masks(outline)
     wall = _wall(backdrop)
     for number, picture in enumerate(base.decoded(*span)):
         frame = av.VideoFrame.from_numpy_buffer(picture.reshape(-1, form.width), "yuv420p")
@@ -206,7 +198,7 @@ def _plane(plane: Any) -> U8:
     return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 
 
-def _pack(frame: Any, masks: tuple[U8, U8]) -> U8:
+def _pack(frame: Any, masks: edge.Masks) -> U8:
     """Return a cut-out of one shape in all pictures: its planes, premultiplied."""
     out = []
     for index, plane in enumerate(map(_plane, frame.planes)):
@@ -218,7 +210,7 @@ def _pack(frame: Any, masks: tuple[U8, U8]) -> U8:
 def _pack_freed(frame: Any) -> U8:
     """Return a freed person: planes, and what of the background stays. They are premultiplied but for their zero."""
     planes = [_plane(plane) for plane in frame.planes]
-    rest = (255 - planes[3], 255 - _half(planes[3]))
+    rest = (255 - planes[3], 255 - edge.half(planes[3]))
     out = []
     for index, plane in enumerate(planes[:3]):
         zero = (rest[1 if index else 0].astype(np.int16) * (128 if index else 16) + 127) // 255

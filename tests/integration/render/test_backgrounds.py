@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bhuman_cli.studio.render import job, shots
+from bhuman_cli.studio.render import card, job, shots
 from tests.integration.render import footage
 from tests.integration.render.conftest import Studio, Web
 
@@ -271,6 +271,25 @@ def test_a_page_whose_parts_never_come_is_taken_as_it_stands(
     assert found is not None
     with Image.open(found) as shot:
         assert footage.near(np.asarray(shot.convert("RGB"))[600:700], RED)
+
+
+def test_a_presenter_casts_a_soft_shadow_unless_there_is_no_room(wall: Studio, assets: Web) -> None:
+    shown = background("link", "basic")
+    picture = footage.decode(wall.row({}, assets=(f"{assets.url}/red.png",), backgrounds=(shown,)).video).pictures[45]
+    below = picture[350:356, 450:550, 0].mean()
+    assert RED[0] - 60 < below < RED[0] - 5, "the page below the box is a little darker"
+    assert footage.near(picture[300:310, 300:330], RED)
+    whole = background("link", "basic", scale=1.0)
+    full = footage.decode(wall.row({}, assets=(f"{assets.url}/red.png",), backgrounds=(whole,)).video).pictures[45]
+    assert footage.near(full[0:4, 0:4], GREEN), "no corners are cut off"
+
+
+@pytest.mark.parametrize(("position", "side"), [("bottom-right", "left"), ("left", "right"), ("top", "middle")])
+def test_a_card_says_its_name_beside_the_presenter(position: str, side: str) -> None:
+    drawn = card.draw("https://www.linkedin.com/in/jane-doe", linkedin=True, presenter=position).convert("L")
+    columns = np.nonzero((np.asarray(drawn)[150:600] > 225).any(0))[0]
+    edges = {"left": (0, 700), "right": (580, 1_280), "middle": (340, 940)}[side]
+    assert edges[0] < columns.min() < columns.max() < edges[1]
 
 
 def test_a_linkedin_profile_needs_no_network(wall: Studio) -> None:
