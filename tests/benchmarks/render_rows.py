@@ -8,6 +8,8 @@ workers stand beside one, and beside what two bare loops get on this machine in 
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import os
 import resource
 import shutil
@@ -139,10 +141,17 @@ def ours(folder: Path, path: Path, number: int) -> None:
     job.render(work, folder / "cache")
 
 
+def ffmpeg_program() -> str:
+    """Return the peer: the system's, else that of imageio-ffmpeg; "" where there is none."""
+    found = shutil.which("ffmpeg")
+    if found is None and importlib.util.find_spec("imageio_ffmpeg") is not None:
+        found = str(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
+    return found or ""
+
+
 def single(folder: Path, path: Path, rounds: int) -> list[list[object]]:
     """Make rows in turns with ffmpeg; return the lines of the table."""
-    program = shutil.which("ffmpeg") or __import__("imageio_ffmpeg").get_ffmpeg_exe()
-    ffmpeg, timer = Ffmpeg(program, folder), Timer()
+    ffmpeg, timer = Ffmpeg(ffmpeg_program(), folder), Timer()
     for number in range(2):  # the base is prepared, fonts and mapped pictures are there
         ours(folder, path, 10_000 + number)
     made = next(reversed(engine._engines.values()))
@@ -249,6 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.render_rows")
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args(arguments).rounds
+    if not ffmpeg_program():
+        report.note("there is no ffmpeg to compare with")
+        return 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = template(folder)
