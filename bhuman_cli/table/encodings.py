@@ -27,6 +27,7 @@ _PLAUSIBLE: Final = [
 # Icelandic letters without Icelandic vowels are Turkish ones; Portuguese or French ones alone are Hungarian or Baltic.
 _RARE_UNLESS: Final = ((set("ÐÞðþÝý"), set("áéíóúæÁÉÍÓÚÆ")), (set("õûÕÛ"), set("ãçêàâèñôîÃÇÊÀ")))
 _SAMPLE_BYTES: Final = 64 << 10
+_MIN_WHOLE, _WHOLE_PER_BROKEN = 3, 4
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _ASCII_LETTER: Final = re.compile(r"[A-Za-z]")
 _HIGH: Final = re.compile(rb"[\x80-\xff]")
@@ -62,7 +63,15 @@ def detect(source: Source, wanted: str | None) -> TextCoding:
         return _without_mark(source)
     if source.is_utf8:
         return TextCoding(codec="utf-8", name="utf-8", had_bom=False)
-    name = _guess(source)
+    sample = _telling_bytes(source)
+    if _is_broken_utf8(sample):
+        raise refusals.at_line(
+            source.name,
+            _first_broken_line(source),
+            "bytes that are not UTF-8, while nearly all of the file is",
+            hint="export it again; --encoding, if it is another one",
+        )
+    name = _guess(sample)
     return TextCoding(
         codec=name,
         name=name,
@@ -103,8 +112,26 @@ def _without_mark(source: Source) -> TextCoding:
     )
 
 
-def _guess(source: Source) -> str:
-    sample = _telling_bytes(source)
+def _is_broken_utf8(sample: bytes) -> bool:
+    """Say whether a few broken letters stand among many whole ones: any other encoding would break the whole ones.
+
+    In texts of other encodings a whole UTF-8 letter is an accident.
+    """
+    text = sample.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    whole = sum(letter > "\x7f" for letter in text) - broken
+    return whole >= _MIN_WHOLE and whole > broken * _WHOLE_PER_BROKEN
+
+
+def _first_broken_line(source: Source) -> int:
+    with source.open() as stream:
+        for number, line in enumerate(stream, 1):
+            if not _decodable(line, "utf-8"):
+                return number
+    return 1
+
+
+def _guess(sample: bytes) -> str:
     western = _western(sample)
     if western:
         return western

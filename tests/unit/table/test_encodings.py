@@ -65,3 +65,17 @@ def test_a_mark_is_not_part_of_the_text_even_when_the_encoding_is_told(tmp_path:
     for data, wanted in ((b"\xef\xbb\xbfname\n", "utf8"), ("\ufeffname\n".encode("utf-16-le"), "utf-16")):
         found = detect(tmp_path, data, wanted)
         assert (data.decode(found.codec), found.had_bom, found.notice) == ("name\n", True, "")
+
+
+@pytest.mark.parametrize("broken", [b"\xff", b"\xe9", b"\xe4\xbd"])
+def test_a_broken_letter_does_not_make_all_others_another_encodings(tmp_path: Path, broken: bytes) -> None:
+    names = "name\nJürgen Müller\nZoë Çelik\nHélène Žižek\n".encode()
+    with pytest.raises(InputError, match="line 5: bytes that are not UTF-8, while nearly all of the file is"):
+        detect(tmp_path, names + b"Jos" + broken + b"\n")
+    assert detect(tmp_path, names + b"Jos" + broken + b"\n", "cp1252").codec == "cp1252"
+    assert detect(tmp_path, b"name\nJos" + b"\xe9\n").codec == "cp1252"
+
+
+def test_half_width_katakana_are_not_taken_for_broken_utf8(tmp_path: Path) -> None:
+    text = "name,company\nﾔﾏﾀﾞ ﾀﾛｳ,ｶﾌﾞｼｷｶﾞｲｼｬ\nｽｽﾞｷ ｲﾁﾛｳ,ｻﾝﾌﾟﾙ\nﾜﾀﾅﾍﾞ ﾕｳｺ,ﾄｳｷｮｳ\n"
+    assert detect(tmp_path, text.encode("cp932")).notice
