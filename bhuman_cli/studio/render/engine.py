@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,15 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bhuman_cli.studio import presenter, scene
-from bhuman_cli.studio.render import asset, compose, cutout, encode, gif, source, splice, styles, tidy
+from bhuman_cli.studio.render import asset, compose, cutout, encode, gif, source, splice, still, styles, tidy
 from bhuman_cli.studio.render import base as bases
 
 U8 = NDArray[np.uint8]
 PIECE_CACHE_BYTES: Final = 64 * 1024 * 1024
-THUMBNAIL_PX: Final = 640
 CHECK_EVERY: Final = 100
 """Every file is read back; the first one of a base and one in this many are decoded as well."""
 
@@ -29,14 +26,6 @@ FETCHERS: Final = 4
 
 class BackgroundFailure(Exception):
     """A background can't be shown in this row; the message names it and the reason."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stills:
-    """The finished pictures of a row, as file contents."""
-
-    gif: bytes
-    thumbnail: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +60,7 @@ class Engine:
     rows: int = 0
     _pieces: OrderedDict[Any, Encoded] = field(default_factory=OrderedDict)
     _kept_bytes: int = 0
-    _stills: OrderedDict[Any, Stills] = field(default_factory=OrderedDict)
+    _stills: OrderedDict[Any, still.Stills] = field(default_factory=OrderedDict)
     _cutouts: dict[Any, cutout.Cutout] = field(default_factory=dict)
     _green: bases.Base | None = None
 
@@ -97,7 +86,7 @@ class Engine:
             found = pool.map(opened, plan.backdrops)
             return {shown.number: backing for shown, backing in zip(plan.backdrops, found, strict=True)}
 
-    def film(self, plan: scene.Scene, backings: Backings, path: str, at_once: int = 1) -> Stills:
+    def film(self, plan: scene.Scene, backings: Backings, path: str, at_once: int = 1) -> still.Stills:
         """Write a row's video, and return its stills. Spliced where that is possible, else encoded in full.
 
         at_once: pieces encoded side by side; more than one only pays where no other process renders.
@@ -107,8 +96,7 @@ class Engine:
         """
         keys = [_key(piece, backings) for piece in plan.pieces]
         if self._splices(plan):
-            with ThreadPoolExecutor(at_once) as pool:
-                pieces = list(pool.map(lambda piece, key: self._piece(piece, key, backings), plan.pieces, keys))
+            pieces = self._made(plan, keys, backings, at_once)
             try:
                 self._splice(plan, pieces, backings, path)
             except splice.SpliceError:
@@ -117,6 +105,15 @@ class Engine:
             pieces = self._encode_whole(plan, backings, path)
         self.rows += 1
         return self._finish(plan, tuple(keys), pieces)
+
+    def _made(self, plan: scene.Scene, keys: Sequence[Any], backings: Backings, at_once: int) -> list[Encoded]:
+        def made(piece: scene.Piece, key: Any) -> Encoded:
+            return self._piece(piece, key, backings)
+
+        if at_once == 1:  # a worker's own thread: another one would have a heap of its own
+            return list(map(made, plan.pieces, keys))
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(made, plan.pieces, keys))
 
     def _splices(self, plan: scene.Scene) -> bool:
         edges = {edge for piece in plan.pieces for edge in (piece.first, piece.last)}
@@ -194,7 +191,7 @@ class Engine:
         captions = _captions(piece.captions, form)
         wanted = gif.frames_needed(self.gif.numbers, piece.first, piece.last)
         poster_at = poster_frame(piece.captions, piece.first, piece.last)
-        size = _poster_size(form)
+        size = still.size_of(form)
 
         def paint(number: int, picture: U8) -> None:
             planes = compose.split(picture, form.width, form.height)
@@ -236,11 +233,13 @@ class Engine:
             whole[:, start : start + room] += part[:, :room]
         return None if whole is None else np.clip(whole, -1, 1)
 
-    def _finish(self, plan: scene.Scene, key: Any, pieces: Sequence[Encoded]) -> Stills:
+    def _finish(self, plan: scene.Scene, key: Any, pieces: Sequence[Encoded]) -> still.Stills:
         """Return GIF and thumbnail; rows with equal pieces have equal ones."""
         if key not in self._stills:
             small = {number: picture for piece in pieces for number, picture in piece.small.items()}
-            self._stills[key] = Stills(gif=self.gif.render(small), thumbnail=_jpeg(self._poster(plan, pieces)))
+            self._stills[key] = still.Stills(
+                gif=self.gif.render(small), thumbnail=still.jpeg(self._poster(plan, pieces))
+            )
             if len(self._stills) > 100:
                 self._stills.popitem(last=False)
         return self._stills[key]
@@ -272,7 +271,7 @@ def engine(footage: Path, marks: tuple[int, ...], cache_dir: Path) -> Engine:
         loaded = bases.load(path)
         first = next(loaded.decoded(min(loaded.frames - 1, int(loaded.form.fps)), loaded.frames))
         form = loaded.form
-        poster = gif.shrink(first, form.width, form.height, _poster_size(form))
+        poster = gif.shrink(first, form.width, form.height, still.size_of(form))
         built_in = footage == presenter.path_of(cache_dir)
         _engines[key] = Engine(loaded, gif.load(loaded), poster, cache_dir, built_in)
         if len(_engines) > _ENGINES_KEPT:
@@ -338,14 +337,3 @@ def _padded(sound: NDArray[np.float32] | None, length: int) -> NDArray[np.float3
     if sound is not None:
         out[:, : min(length, sound.shape[1])] = sound[:, :length]
     return out
-
-
-def _poster_size(form: encode.Format) -> tuple[int, int]:
-    factor = min(1.0, THUMBNAIL_PX / max(form.width, form.height))
-    return round(form.width * factor / 2) * 2, round(form.height * factor / 2) * 2
-
-
-def _jpeg(picture: U8) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=86)
-    return out.getvalue()
