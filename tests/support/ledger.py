@@ -17,7 +17,7 @@ from bhuman_cli import domain, errors
 from bhuman_cli.api import wire
 from bhuman_cli.api.sent import Came, NotSent
 from bhuman_cli.domain import Generation, Row, RowState, Target, TargetKind
-from bhuman_cli.journal import store
+from bhuman_cli.journal import chunks, generations, store
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.drafts import NewRun, Run
@@ -243,3 +243,20 @@ def sent(journal: Journal, run: Run, ids: Sequence[domain.GenerationId] | None, 
     if ids is not None:
         chunks.accept(journal, chunk, ids)
     return replace(chunk)
+
+
+def planned(journal: Journal, run: Run, limit: int = 500) -> Chunk:
+    """Plan the next request of a run that has one."""
+    chunk = chunks.plan(journal, run, pick(limit), freeze)
+    assert chunk is not None
+    return chunk
+
+
+def state_of(journal: Journal, chunk: Chunk) -> str:
+    """Return the state of a request as the journal has it."""
+    return chunks.get(journal, chunk.chunk_id).state
+
+
+def statuses(journal: Journal, run: Run) -> list[str]:
+    """Return what the results say of each row."""
+    return [row.fields["status"] for row in generations.results(journal, run)]

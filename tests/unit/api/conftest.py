@@ -15,6 +15,7 @@ from bhuman_cli.api.client import Client
 from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.credentials import Credentials
 from tests.support.clocks import HeldClock
+from tests.support.raw_server import Listener, Script
 
 BASE = "https://studio.example"
 API = f"{BASE}/api/ai_studio"
@@ -57,6 +58,20 @@ def make(clock: HeldClock, notices: list[str]) -> Iterator[Make]:
 def http() -> Iterator[responses.RequestsMock]:
     with responses.RequestsMock(assert_all_requests_are_fired=True) as mock:
         yield mock
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[[Script | bytes], Listener]]:
+    opened: list[Listener] = []
+
+    def listen(script: Script | bytes) -> Listener:
+        answer = script if isinstance(script, bytes) else b""
+        opened.append(Listener((lambda connection: connection.sendall(answer)) if answer else script))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield listen
+    for listener in opened:
+        listener.close()
 
 
 def auth(value: str | None) -> Any:

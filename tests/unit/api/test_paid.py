@@ -6,7 +6,7 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,21 +15,6 @@ from bhuman_cli.api import paid
 from bhuman_cli.api.paid import PaidRequest
 from bhuman_cli.api.sent import Came
 from tests.support.raw_server import BODY, GOOD, Listener, Script
-
-
-@pytest.fixture
-def listening() -> Iterator[Callable[[Script | bytes], Listener]]:
-    opened: list[Listener] = []
-
-    def listen(script: Script | bytes) -> Listener:
-        answer = script if isinstance(script, bytes) else b""
-        opened.append(Listener((lambda connection: connection.sendall(answer)) if answer else script))  # type: ignore[arg-type]
-        return opened[-1]
-
-    yield listen
-    for listener in opened:
-        listener.close()
-
 
 Listening = Callable[[Script | bytes], Listener]
 

@@ -7,7 +7,7 @@ import errno
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,21 +19,6 @@ from bhuman_cli.api.paid import PaidRequest
 from bhuman_cli.api.sent import Came, NotSent
 from tests.support import raw_server
 from tests.support.raw_server import BODY, GOOD, Listener, Script
-
-
-@pytest.fixture
-def listening() -> Iterator[Callable[[Script | bytes], Listener]]:
-    opened: list[Listener] = []
-
-    def listen(script: Script | bytes) -> Listener:
-        answer = script if isinstance(script, bytes) else b""
-        opened.append(Listener((lambda connection: connection.sendall(answer)) if answer else script))  # type: ignore[arg-type]
-        return opened[-1]
-
-    yield listen
-    for listener in opened:
-        listener.close()
-
 
 Listening = Callable[[Script | bytes], Listener]
 

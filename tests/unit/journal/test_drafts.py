@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,12 +13,6 @@ from bhuman_cli.journal.drafts import PlanCounts, Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.runs import runner
 from tests.support import ledger
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with contextlib.closing(ledger.opened(tmp_path)) as opened:
-        yield opened
 
 
 def prepared(journal: Journal, *texts: str, **fields: object) -> runner.Prepared:

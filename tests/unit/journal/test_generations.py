@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +12,6 @@ from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
 from tests.support import ledger
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with contextlib.closing(ledger.opened(tmp_path)) as opened:
-        yield opened
 
 
 class Sent:

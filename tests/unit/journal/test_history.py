@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
 from bhuman_cli.journal import chunks, drafts, generations, history
@@ -19,12 +14,6 @@ from bhuman_cli.runs import identity, runner
 from tests.support import ledger
 
 OTHER = replace(ledger.TARGET, api_id="00000000-0000-4000-8000-000000000000")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with contextlib.closing(ledger.opened(tmp_path)) as opened:
-        yield opened
 
 
 def ended(journal: Journal, run: Run, status: str = "succeeded") -> None:

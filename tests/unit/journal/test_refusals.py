@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bhuman_cli.domain import ChunkState, GenerationId
 from bhuman_cli.journal import chunks, decisions, drafts, generations
-from bhuman_cli.journal.chunks import Chunk, StaleChunk
-from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.chunks import StaleChunk
 from bhuman_cli.journal.store import Journal
 from tests.support import ledger
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with contextlib.closing(ledger.opened(tmp_path)) as opened:
-        yield opened
-
-
-def planned(journal: Journal, run: Run, limit: int = 500) -> Chunk:
-    chunk = chunks.plan(journal, run, ledger.pick(limit), ledger.freeze)
-    assert chunk is not None
-    return chunk
-
-
-def state_of(journal: Journal, chunk: Chunk) -> str:
-    return chunks.get(journal, chunk.chunk_id).state
-
-
-def statuses(journal: Journal, run: Run) -> list[str]:
-    return [row.fields["status"] for row in generations.results(journal, run)]
-
+from tests.support.ledger import planned, state_of, statuses
 
 # Refusals.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +17,6 @@ from bhuman_cli.runs.learn import Learning
 from tests.support import ledger
 from tests.support.ledger import Bench
 from tests.support.waits import UNFINISHED, Change, accepted, assert_links_are_right, rows, statuses, wait_out, waiting
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return ledger.bench(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +16,6 @@ from tests.support import ledger
 from tests.support.ledger import Bench
 
 WHATSAPP = "https://a.example/w.mp4"
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return ledger.bench(tmp_path)
 
 
 def finished(bench: Bench, count: int, **changed: Any) -> Run:

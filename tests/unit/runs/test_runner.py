@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +18,6 @@ from bhuman_cli.journal.drafts import Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
 from tests.support.ledger import Bench
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return ledger.bench(tmp_path)
 
 
 def confirmed(bench: Bench, count: int) -> Run:

@@ -5,48 +5,21 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.api.wire import Page, WireError
 from bhuman_cli.domain import Generation, GenerationId
-from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal import chunks
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.runs import settle
 from tests.support import ledger
+from tests.support.doubts import MINUTES, links_are_right, lost, shown
 from tests.support.ledger import Bench
 
-MINUTES = 60.0
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """A bench whose list is open."""
-    made = ledger.bench(tmp_path)
-    made.service.page_error = None
-    return made
-
-
-def lost(bench: Bench, *texts: str, accepted: bool = True, path: str = "/in/people.csv") -> tuple[Run, Chunk]:
-    """A run whose only request was answered by nobody; the service took it or not."""
-    run = ledger.confirmed(bench.journal, ledger.rows_of(*texts), input_path=path)
-    chunk = ledger.sent(bench.journal, run, None)
-    if accepted:
-        bench.service.take({"names": [[text] for text in texts]})
-    chunks.doubt(bench.journal, chunk, "after sending: reset")
-    return run, chunk
-
-
-def shown(bench: Bench, run: Run) -> list[str]:
-    return [row.fields["status"] for row in generations.results(bench.journal, run)]
-
-
-def links_are_right(bench: Bench, run: Run) -> bool:
-    rows = [row for row in generations.results(bench.journal, run) if row.fields["id"]]
-    return all(bench.service.text_of(row.fields["id"]) == list(row.cells) for row in rows)
+pytestmark = pytest.mark.usefixtures("open_list")
 
 
 # The list.

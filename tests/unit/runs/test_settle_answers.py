@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,36 +15,10 @@ from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.runs import settle
 from tests.support import ledger
+from tests.support.doubts import links_are_right, lost, shown
 from tests.support.ledger import Bench, answered
 
-MINUTES = 60.0
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """A bench whose list is open."""
-    made = ledger.bench(tmp_path)
-    made.service.page_error = None
-    return made
-
-
-def lost(bench: Bench, *texts: str, accepted: bool = True, path: str = "/in/people.csv") -> tuple[Run, Chunk]:
-    """A run whose only request was answered by nobody; the service took it or not."""
-    run = ledger.confirmed(bench.journal, ledger.rows_of(*texts), input_path=path)
-    chunk = ledger.sent(bench.journal, run, None)
-    if accepted:
-        bench.service.take({"names": [[text] for text in texts]})
-    chunks.doubt(bench.journal, chunk, "after sending: reset")
-    return run, chunk
-
-
-def shown(bench: Bench, run: Run) -> list[str]:
-    return [row.fields["status"] for row in generations.results(bench.journal, run)]
-
-
-def links_are_right(bench: Bench, run: Run) -> bool:
-    rows = [row for row in generations.results(bench.journal, run) if row.fields["id"]]
-    return all(bench.service.text_of(row.fields["id"]) == list(row.cells) for row in rows)
+pytestmark = pytest.mark.usefixtures("open_list")
 
 
 # Stored answers and callbacks.

@@ -2,65 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.api.sent import Came
-from bhuman_cli.journal import chunks, generations
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.runs.request import Shape
-from bhuman_cli.runs.submit import Sending
+from bhuman_cli.journal import chunks
 from tests.support import ledger
-from tests.support.ledger import LOST, Bench, ScriptedService, answered
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return ledger.bench(tmp_path)
-
-
-def people(count: int) -> list[Any]:
-    return ledger.rows_of(*(f"person {at}" for at in range(count)))
-
-
-def sending(bench: Bench, run: Run, chunk_size: int = 500) -> Sending:
-    shape = Shape(target=run.target, spec=run.spec)
-    return Sending(run=run, shape=shape, chunk_size=chunk_size, effects=bench.effects)
-
-
-def to_the_end(bench: Bench, sender: Sending) -> list[float]:
-    """Step until sending ends; return the pauses that were asked for."""
-    pauses = []
-    while sender.ending is None:
-        pause = sender.step()
-        bench.clock.pass_s(pause)
-        pauses += [pause] if pause else []
-    return pauses
-
-
-def started(bench: Bench, count: int, chunk_size: int = 500) -> tuple[Run, Sending]:
-    run = ledger.confirmed(bench.journal, people(count))
-    return run, sending(bench, run, chunk_size)
-
-
-def refusing(word: str, status: int = 400) -> Callable[[ScriptedService, dict[str, Any]], Came]:
-    """Refuse requests in which a row says the word."""
-
-    def post(service: ScriptedService, body: dict[str, Any]) -> Came:
-        bad = [at for at, row in enumerate(body["names"]) if word in row[0]]
-        if bad:
-            return answered(status, {"code": status, "error": f"row {bad[0]}: not allowed"})
-        return answered(200, {"code": 200, "result": service.take(body)})
-
-    return post
-
-
-def statuses(bench: Bench, run: Run) -> list[str]:
-    return [row.fields["status"] for row in generations.results(bench.journal, run)]
+from tests.support.ledger import LOST, Bench
+from tests.support.sends import sending, started, statuses, to_the_end
 
 
 class FullDisk:

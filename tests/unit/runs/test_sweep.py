@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +11,8 @@ from bhuman_cli import errors
 from bhuman_cli.api.wire import Page
 from bhuman_cli.runs import sweep
 from bhuman_cli.runs.sweep import Sweep
-from tests.support import ledger
 from tests.support.ledger import Bench
 from tests.support.waits import UNFINISHED, accepted, assert_links_are_right, statuses, wait_out, waiting
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return ledger.bench(tmp_path)
 
 
 def test_an_open_list_is_read_where_it_is_cheaper(bench: Bench) -> None:

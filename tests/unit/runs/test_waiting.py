@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +15,6 @@ from bhuman_cli.journal import chunks
 from tests.support import ledger
 from tests.support.ledger import Bench
 from tests.support.waits import UNFINISHED, accepted, assert_links_are_right, statuses, wait_out, waiting
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return ledger.bench(tmp_path)
 
 
 @pytest.mark.parametrize("workers", [0, 3])
