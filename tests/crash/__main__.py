@@ -38,6 +38,10 @@ class Share:
         """Say whether a history is among them."""
         return number % self.step == self.first % self.step
 
+    def of(self, seeds: int) -> range:
+        """Return the interleavings among them."""
+        return range(self.first % self.step, seeds, self.step)
+
 
 def singles(base: Case, share: Share, *, second: bool) -> Iterator[Told]:
     """Run every outcome with kills at every effect, and a second kill in recovery."""
@@ -59,8 +63,8 @@ def everything(share: Share, seeds: int) -> Iterator[Score]:
         second = label in {"one answer, then resume", "one answer, then render"}
         yield histories.score(f"{label}{', two kills' if second else ''}", singles(base, share, second=second))
     yield histories.score("two answers, a kill at every effect", twos(share))
-    yield copies.score("two copies, the lock works", seeds=range(seeds), locks=True)
-    yield copies.score("two copies, the lock is broken", seeds=range(seeds), locks=False)
+    yield copies.score("two copies, the lock works", seeds=share.of(seeds), locks=True)
+    yield copies.score("two copies, the lock is broken", seeds=share.of(seeds), locks=False)
 
 
 def quickly() -> Iterator[Score]:
