@@ -97,17 +97,17 @@ def rows(source: Source, coding: encodings.TextCoding, dialect: Dialect) -> Iter
 
 
 def blocks(
-    source: Source, coding: encodings.TextCoding, dialect: Dialect, *, skip_rows: int, width: int
+    source: Source, coding: encodings.TextCoding, dialect: Dialect, *, skip_rows: int, widths: tuple[int, int]
 ) -> Iterator[list[records.Record]]:
     """Yield the data rows by the block, numbered; the fast way to what `rows` says one by one.
 
-    skip_rows: rows up to the header and with it. width: the header's columns.
+    skip_rows: rows up to the header and with it. widths: the header's columns, without and with blank ones at its end.
 
     Raises:
         InputError: as `rows`.
     """
     csv.field_size_limit(MAX_CELL_CHARS)
-    numbering = records.Numbering(source.name, width, delimiter=dialect.delimiter)
+    numbering = records.Numbering(source.name, widths[0], delimiter=dialect.delimiter, unnamed_width=widths[1])
     try:
         with _opened(source, coding) as stream:
             for _ in range(dialect.skip):

@@ -108,7 +108,8 @@ class Intake:
         options = self._options
         found = checks.overlap_problems(options.backgrounds)
         if len(options.asset_columns) != len(options.backgrounds):
-            rule = f"{len(options.asset_columns)} asset columns, but {len(options.backgrounds)} backgrounds"
+            assets, grounds = len(options.asset_columns), len(options.backgrounds)
+            rule = f"{assets} asset column{'s' * (assets != 1)}, but {grounds} background{'s' * (grounds != 1)}"
             hint = "one --asset COLUMN for each background, in their order"
             found.append(checks.Problem(row_index=None, line=None, column="", rule=rule, hint=hint))
         if options.callback_url is not None:

@@ -77,7 +77,8 @@ def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
     _require_one_column_each(header, names, sets, lambda variable: variable in renamed.values())
     variables = (*names.values(), *sets)
     if header and not variables:
-        raise UsageError("no column is left to send", hint=f"--only {shlex.quote(header[0])}")
+        left = next((column for position, column in enumerate(header) if position not in assets), "")
+        raise UsageError("no column is left to send", hint=f"--only {shlex.quote(left)}" if left else "")
     known = tuple(wishes.known) if wishes.known is not None else variables
     missing = tuple(name for name in known if name not in variables)
     unknown = tuple(name for name in variables if name not in known)

@@ -113,7 +113,7 @@ class Pass:
         plan = self._plan
         if ragged := flaws.get(records.WHOLE_ROW):
             # Its cells may stand in the wrong columns: nothing else that could be said of them would be true.
-            finding: rules.Finding = ("", ragged, records.ragged_hint(self._width, row.line), "error")
+            finding: rules.Finding = ("", ragged, records.ragged_hint(ragged, self._width, row.line), "error")
             self._report(row.row_index, row.line, finding)
             return self._invalid(row, [finding])
         mine = {number: flaws[position] for number, position in enumerate(plan.positions) if position in flaws}

@@ -89,7 +89,7 @@ class Table:
         """
         for record in itertools.chain.from_iterable(self.blocks()):
             if record[3] and (rule := record[3].get(records.WHOLE_ROW)):
-                hint = records.ragged_hint(len(self.header), record[1])
+                hint = records.ragged_hint(rule, len(self.header), record[1])
                 raise refusals.at_line(self.name, record[1], rule, hint=hint, row_index=record[0])
             yield record
 
@@ -219,7 +219,7 @@ def _open_text(
             skip_rows, (line, cells, _) = number, row
             break
     header = records.header_of(held.name, cells, line)
-    width = len(header)
+    widths = len(header), len(cells)
     notices.extend(_doubts(held, header, line))
     return Table(
         name=held.name,
@@ -232,7 +232,7 @@ def _open_text(
         had_bom=coding.had_bom,
         encoding=coding.name,
         notices=notices,
-        blocks=lambda: delimited.blocks(held, coding, dialect, skip_rows=skip_rows, width=width),
+        blocks=lambda: delimited.blocks(held, coding, dialect, skip_rows=skip_rows, widths=widths),
     )
 
 

@@ -53,12 +53,18 @@ def header_of(name: str, cells: Sequence[str], line: int) -> tuple[str, ...]:
 
 
 class Numbering:
-    """Numbers the rows of one table: keeps blank ones that have a row after them, drops those at the end."""
+    """Numbers the rows of one table: keeps blank ones that have a row after them, drops those at the end.
 
-    def __init__(self, name: str, width: int, *, delimiter: str = "", is_sheet: bool = False) -> None:
+    width: the header's columns. unnamed_width: with the blank ones at its end.
+    """
+
+    def __init__(
+        self, name: str, width: int, *, delimiter: str = "", unnamed_width: int = 0, is_sheet: bool = False
+    ) -> None:
         self._name = name
         self._width = width
         self._delimiter = delimiter
+        self._unnamed_width = unnamed_width
         self._is_sheet = is_sheet
         self._next = 0
         self._blanks = _Blanks(width)
@@ -101,13 +107,19 @@ class Numbering:
             rule = f"a value to the right of the header's {columns}"
             raise refusals.at_line(self._name, line, rule, hint=hint, place=f"row {line}", row_index=self._next - 1)
         found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        rule = f"{found}, but the header has {columns}"
+        if width < len(cells) <= self._unnamed_width:
+            at = next(place for place in range(width, len(cells)) if cells[place].strip())
+            rule = f"a value in column {at + 1}, which has no name"
         last = self._delimiter.join(cells[width - 1 :])
         padding = [""] * (width - 1 - len(cells))
-        return (*cells[: width - 1], *padding, last), {**flaws, WHOLE_ROW: f"{found}, but the header has {columns}"}
+        return (*cells[: width - 1], *padding, last), {**flaws, WHOLE_ROW: rule}
 
 
-def ragged_hint(width: int, line: int) -> str:
+def ragged_hint(rule: str, width: int, line: int) -> str:
     """Return what helps against a row of this line that has not as many cells as the header has columns."""
+    if rule.endswith("no name"):
+        return "name every column in the file"
     if width == 1:
         return f"--header-row {line}, if that line is the header; --delimiter, if it was guessed wrong"
     return "put quotes around a value that holds the delimiter; --delimiter, if it was guessed wrong"

@@ -61,7 +61,7 @@ def test_what_concerns_the_whole_file_is_listed_with_the_rest(tmp_path: Path) ->
     )
     assert [rule for row, _, _, rule, _ in said(opened) if row is None] == [
         "backgrounds 1 and 2 overlap in time",
-        "1 asset columns, but 2 backgrounds",
+        "1 asset column, but 2 backgrounds",
         "--callback-url: not an https:// address",
     ]
     assert (opened.problems.file_errors, opened.problems.errors, rows[0].assets) == (3, 4, ())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.domain import RESULT_COLUMNS, Background, Row, RowState
+from bhuman_cli.domain import Background, Row, RowState
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import intake, passing, reader, rules, writer
 from bhuman_cli.table.intake import Intake, IntakeOptions
@@ -308,38 +308,6 @@ def test_fifty_planted_problems_are_all_found_in_one_pass_and_no_value_is_told(t
 def test_the_sieve_knows_every_name_that_rules_judge_by() -> None:
     names = rules.names(("cta_url", "first_name", "company"), ())
     assert (names.urls, names.people) == ((0,), (1,))
-
-
-def test_every_ragged_row_is_a_problem_of_its_own_and_loses_no_text(tmp_path: Path) -> None:
-    text = "name,company\nAnn,Acme, Inc\n{{x}}\n\nBob,Acme\nC,D,E,F\n"
-    rows, opened = take(tmp_path, text)
-    assert [(row.state, row.cells) for row in rows] == [
-        (RowState.INVALID, ("Ann", "Acme, Inc")),
-        (RowState.INVALID, ("{{x}}", "")),
-        (RowState.SKIPPED, ("", "")),
-        (RowState.PENDING, ("Bob", "Acme")),
-        (RowState.INVALID, ("C", "D,E,F")),
-    ]
-    assert said(opened) == [
-        (0, 2, "", "3 cells, but the header has 2 columns", "error"),
-        (1, 3, "", "1 cell, but the header has 2 columns", "error"),
-        (4, 6, "", "4 cells, but the header has 2 columns", "error"),
-    ]
-    assert rows[0].message == "3 cells, but the header has 2 columns"
-    assert all("quotes" in each.hint for each in opened.problems)
-
-
-def test_a_ragged_row_of_an_earlier_results_file_is_refused_because_writing_it_back_would_lose_text(
-    tmp_path: Path,
-) -> None:
-    header = ",".join(("name", "company", *RESULT_COLUMNS))
-    with pytest.raises(InputError, match="line 2: 14 cells, but the header has 13 columns"):
-        take(tmp_path, f"{header}\nAnn,Acme, Inc,0,id,pending,,,,,,,,now\n")
-
-
-def test_a_ragged_row_that_is_not_selected_is_not_checked(tmp_path: Path) -> None:
-    rows, opened = take(tmp_path, "name,company\nAnn,Acme\nBob\n", rows="0")
-    assert (len(rows), rows[1].selected, len(opened.problems)) == (2, False, 0)
 
 
 @pytest.mark.parametrize(

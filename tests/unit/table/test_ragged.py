@@ -1,0 +1,64 @@
+"""Rows that have not as many cells as the header has columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bhuman_cli.domain import RESULT_COLUMNS, Row, RowState
+from bhuman_cli.errors import InputError
+from bhuman_cli.table import intake, records
+from bhuman_cli.table.intake import Intake, IntakeOptions
+
+
+def take(tmp_path: Path, text: str, **options: Any) -> tuple[list[Row], Intake]:
+    path = tmp_path / "people.csv"
+    path.write_text(text, "utf-8", newline="")
+    opened = intake.open_intake(path, IntakeOptions(**options))
+    return list(opened.rows()), opened
+
+
+def said(opened: Intake) -> list[tuple[int | None, int | None, str, str, str]]:
+    return [(each.row_index, each.line, each.column, each.rule, each.severity) for each in opened.problems]
+
+
+def test_every_ragged_row_is_a_problem_of_its_own_and_loses_no_text(tmp_path: Path) -> None:
+    text = "name,company\nAnn,Acme, Inc\n{{x}}\n\nBob,Acme\nC,D,E,F\n"
+    rows, opened = take(tmp_path, text)
+    assert [(row.state, row.cells) for row in rows] == [
+        (RowState.INVALID, ("Ann", "Acme, Inc")),
+        (RowState.INVALID, ("{{x}}", "")),
+        (RowState.SKIPPED, ("", "")),
+        (RowState.PENDING, ("Bob", "Acme")),
+        (RowState.INVALID, ("C", "D,E,F")),
+    ]
+    assert said(opened) == [
+        (0, 2, "", "3 cells, but the header has 2 columns", "error"),
+        (1, 3, "", "1 cell, but the header has 2 columns", "error"),
+        (4, 6, "", "4 cells, but the header has 2 columns", "error"),
+    ]
+    assert rows[0].message == "3 cells, but the header has 2 columns"
+    assert all("quotes" in each.hint for each in opened.problems)
+
+
+def test_a_ragged_row_of_an_earlier_results_file_is_refused_because_writing_it_back_would_lose_text(
+    tmp_path: Path,
+) -> None:
+    header = ",".join(("name", "company", *RESULT_COLUMNS))
+    with pytest.raises(InputError, match="line 2: 14 cells, but the header has 13 columns"):
+        take(tmp_path, f"{header}\nAnn,Acme, Inc,0,id,pending,,,,,,,,now\n")
+
+
+def test_a_value_below_no_name_is_said_to_be_that(tmp_path: Path) -> None:
+    _, opened = take(tmp_path, "name,company,,\nAnn,Acme,,note\nBob,Acme,,\nCyd,Acme,a,b,c\n")
+    assert [(each.line, each.rule, each.hint) for each in opened.problems] == [
+        (2, "a value in column 4, which has no name", "name every column in the file"),
+        (4, "5 cells, but the header has 2 columns", records.ragged_hint("", 2, 4)),
+    ]
+
+
+def test_a_ragged_row_that_is_not_selected_is_not_checked(tmp_path: Path) -> None:
+    rows, opened = take(tmp_path, "name,company\nAnn,Acme\nBob\n", rows="0")
+    assert (len(rows), rows[1].selected, len(opened.problems)) == (2, False, 0)
