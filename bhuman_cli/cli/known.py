@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
 
 from bhuman_cli import credentials, domain, errors, settings
 from bhuman_cli.cli import session
@@ -37,19 +36,14 @@ def _recorded(values: settings.Settings, home: settings.Home, target: Target) ->
     is_asked = target.kind is TargetKind.CAMPAIGN and target.api_id != domain.NO_TARGET
     if not is_asked or target.service == domain.LOCAL_SERVICE or values.get("dry_run"):
         return ()
+    from bhuman_cli.api import wire
+
     opened = session.Session(console=Console(quiet=True), values=values, home=home, environ=os.environ)
     try:
         held = opened.found_credentials()
         if held.bearer is None:
             return ()
         with opened.client(credentials.Credentials(bearer=held.bearer, source=held.source)) as client:
-            return _names(client.campaign(target.api_id) or {})
+            return wire.known_variables(client.campaign(target.api_id))
     except errors.BhumanError:
         return ()
-
-
-def _names(record: Any) -> tuple[str, ...]:
-    found = record.get("variables")
-    items = found if isinstance(found, list) else []
-    names = [item.get("name") if isinstance(item, dict) else item for item in items]
-    return tuple(name.strip() for name in names if isinstance(name, str) and name.strip())
