@@ -73,7 +73,7 @@ def find(session: Session, text: str | None, *, with_late_links: bool = False) -
     with contextlib.closing(runtime.open_journal(session.home)) as journal:
         run = _latest(journal) if text is None else _named(journal, text.strip())
         if with_late_links:
-            late.bring(journal, run, session.home, session.console)
+            late.bring(session, journal, run)
         rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
         return Delivered(run=run, rows=rows, seconds=seconds)
 

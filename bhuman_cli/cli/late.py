@@ -1,38 +1,78 @@
-"""Owns fetching links that were announced after a run ended, for commands that only look. Sends nothing paid."""
+"""Owns asking about what a stored run still lacks, for commands that only look. Sends nothing that is paid."""
 
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from bhuman_cli import domain, settings
+from bhuman_cli import credentials, domain, errors, settings
 from bhuman_cli.cli import runtime, session
-from bhuman_cli.cli.console import Console
+from bhuman_cli.cli.session import Session
+from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.drafts import Run
 from bhuman_cli.journal.store import Journal
 from bhuman_cli.ports import SystemClock
+from bhuman_cli.runs.effects import Effects
+
+_LOOK_S = 5.0
 
 
-def bring(journal: Journal, run: Run, home: settings.Home, console: Console) -> int:
+def bring(session: Session, journal: Journal, run: Run) -> int:
     """Ask about the videos of whose WhatsApp link a callback told; return how many have it now.
 
     A run without such news costs no request. The links stand in the journal then, and in the results file with the
     next `render` or `resume`.
     """
-    if not _is_announced(journal, run, home):
+    if not _is_announced(session.home, journal, run):
         return 0
     from bhuman_cli.runs import links
 
-    with (
-        _link(run, home, console) as link,
-        runtime.effects(journal, link, run, console, show="none", home=home) as effects,
-    ):
+    with _effects(session, journal, run) as effects:
         return links.bring(effects, run, announced_only=True)
 
 
-def _is_announced(journal: Journal, run: Run, home: settings.Home) -> bool:
+def refresh(session: Session, journal: Journal, run: Run, *, stays: bool = False) -> None:
+    """Ask how the front of a run's unfinished videos stands, and write its results if there is news.
+
+    A run that another process works on is left to it; one without unfinished videos costs no request.
+    stays: a local run is rendered on until it is finished, because its studio works no longer than this.
+    """
+    from bhuman_cli.runs import lock
+
+    if not generations.waiting(journal, run) and not _is_announced(session.home, journal, run):
+        return
+    with contextlib.suppress(errors.Refusal), lock.hold(session.home.state, run.target, clock=SystemClock()):
+        _ask(session, journal, run, stays=stays)
+
+
+def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> None:
+    from bhuman_cli.runs import links
+    from bhuman_cli.runs.poll import Polling
+
+    is_local = run.target.service == domain.LOCAL_SERVICE
+    with _effects(session, journal, run) as effects:
+        clock, stop = effects.clock, effects.stop
+        end_s = float("inf") if is_local and stays else clock.monotonic_s() + _LOOK_S
+        polling = Polling(run=run, effects=effects, interval_s=runtime.LOCAL_INTERVAL_S if is_local else 10.0)
+        polling.take()
+        polling.ask_soon()
+        while polling.remaining and not polling.refused and not stop.is_pressed and clock.monotonic_s() < end_s:
+            if not is_local and not polling.heard():
+                break
+            rest_s = polling.turn() - clock.monotonic_s()
+            stop.wait(clock, min(rest_s, runtime.LOCAL_INTERVAL_S) if is_local else 0.0)
+        polling.drain()
+        gained = links.bring(effects, run, announced_only=True)
+        if (polling.ended or gained) and run.state == "confirmed":
+            runtime.results_writer(journal, run, runtime.style_of(run), session.console)()
+    if stop.is_pressed:  # nobody else heard of it
+        signal.raise_signal(signal.SIGINT if stop.exit_code == ExitCode.INTERRUPTED else signal.SIGTERM)
+
+
+def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:
     from bhuman_cli.callbacks import hints, store
 
     if not (home.state / store.NAME).is_file():
@@ -45,18 +85,30 @@ def _is_announced(journal: Journal, run: Run, home: settings.Home) -> bool:
 
 
 @contextlib.contextmanager
-def _link(run: Run, home: settings.Home, console: Console) -> Iterator[runtime.Link]:
-    """Connect to the run's own service; reading a record by its id needs no credentials."""
+def _effects(session: Session, journal: Journal, run: Run) -> Iterator[Effects]:
+    with (
+        link(session, run) as found,
+        runtime.effects(journal, found, run, session.console, show="none", home=session.home) as effects,
+    ):
+        yield effects
+
+
+@contextlib.contextmanager
+def link(opened: Session, run: Run) -> Iterator[runtime.Link]:
+    """Connect to the run's own service; reading a record by its id needs no credentials, but they do no harm."""
     if run.target.service == domain.LOCAL_SERVICE:
         template = run.options.get("template")
-        with runtime.local(home, Path(template) if template else None, console) as link:
-            yield link
+        with runtime.local(opened.home, Path(template) if template else None, opened.console) as found:
+            yield found
         return
     from bhuman_cli.api import client, limiter
 
+    held = None
+    with contextlib.suppress(errors.CredentialsError):
+        held = credentials.find(opened.environ, opened.home, opened.profile, service=run.target.service)
     url, clock = str(run.options.get("base_url") or run.target.service), SystemClock()
     pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url))
     with client.Client(
-        url, None, clock=clock, limiter=pace, user_agent=session.user_agent(), on_notice=console.say
-    ) as found:
-        yield runtime.Link(base_url=url, service=run.target.service, client=found, authorization="", account="")
+        url, held, clock=clock, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
+    ) as connected:
+        yield runtime.Link(base_url=url, service=run.target.service, client=connected, authorization="", account="")

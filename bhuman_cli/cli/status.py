@@ -73,7 +73,7 @@ def status(
     last = ""
     with contextlib.closing(runtime.open_journal(opened.home)) as journal:
         while True:
-            report = _look(opened, journal, identifier, kind)
+            report = _look(opened, journal, identifier, kind, watch=watch)
             shown = str(report.document)
             if shown != last:
                 last = shown
@@ -92,11 +92,17 @@ def _say(console: Console, report: Report, *, is_json: bool) -> None:
         console.table(("", ""), report.lines)
 
 
-def _look(opened: session.Session, journal: Journal, identifier: str, kind: str | None) -> Report:
+def _look(opened: session.Session, journal: Journal, identifier: str, kind: str | None, *, watch: bool) -> Report:
     if kind == "run" or (kind is None and _RUN.fullmatch(identifier.strip())):
-        return _run(opened, journal, identifier.strip())
+        return _run(opened, journal, identifier.strip(), watch=watch)
     parsed = ids.parse(identifier)
     kind = kind or parsed.kind or _kind_in(journal, parsed.uuid)
+    known = history.by_generation(journal, parsed.uuid) if kind == "generation" else None
+    if known is not None and known[0].target.service != opened.service:
+        with late.link(opened, known[0]) as own:  # another service would only learn an id that is none of its own
+            found = _generation(journal, own.client, parsed.uuid)
+            assert found is not None  # the journal knows it
+            return found
     try:
         held = opened.found_credentials()
     except errors.CredentialsError:
@@ -118,9 +124,9 @@ def _kind_in(journal: Journal, uuid: str) -> str | None:
     return next((kind for kind in TargetKind if history.runs_of_target(journal, kind, uuid)), None)
 
 
-def _run(opened: session.Session, journal: Journal, run_id: str) -> Report:
+def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool) -> Report:
     run = drafts.find(journal, run_id)
-    gained = late.bring(journal, run, opened.home, opened.console)
+    late.refresh(opened, journal, run, stays=watch)
     listed = history.listed(journal, run)
     state = runs.state_of(listed)
     tally = generations.tally(journal, listed.run, selected_only=True)
@@ -141,8 +147,7 @@ def _run(opened: session.Session, journal: Journal, run_id: str) -> Report:
     if state == "unfinished":
         lines.append(("next", f"bhuman resume {listed.run.run_id}"))
     document = {"schema": "bhuman.status/1", "kind": "run", **runs.as_json(listed), "exit_code": int(code)}
-    notice = f"{gained} WhatsApp links came; `bhuman resume {run_id}` writes them" if gained else ""
-    return Report(lines=tuple(lines), document=document, code=code, notice=notice)
+    return Report(lines=tuple(lines), document=document, code=code)
 
 
 def _code(tally: dict[str, int], *, unsent: int = 0) -> ExitCode:

@@ -15,7 +15,7 @@ def test_before_the_first_run_there_is_nothing_and_no_journal_is_made(desk: Desk
     assert not desk.home.exists()
 
 
-def test_runs_are_listed_filtered_and_shown(desk: Desk) -> None:
+def test_runs_are_listed_filtered_and_shown(desk: Desk, service: PlainService) -> None:
     desk.people(2)
     desk.people(1, name="others.csv", start=5)
     first = desk.render("people.csv", "--json").document["run_id"]
@@ -26,6 +26,7 @@ def test_runs_are_listed_filtered_and_shown(desk: Desk) -> None:
     assert desk.run("runs", "--state", "finished").out.split("\t")[0] == first
     assert desk.run("runs", "--file", "others").out.split("\t")[0] == second
     assert desk.run("runs", "--state", "odd").code == 2
+    service.shape = lambda record: record | {"status": "queued", "url": None}
     shown = desk.run("status", second)
     assert shown.code == 6
     assert f"next\tbhuman resume {second}" in shown.out
@@ -47,7 +48,8 @@ def test_status_of_a_generation_asks_the_service_and_names_the_row(desk: Desk, s
     # The id is the access: no credentials are needed for it.
     bare = desk.run("status", key, env={"BHUMAN_API_KEY_ID": None, "BHUMAN_API_KEY_SECRET": None})
     assert bare.code == 0
-    gone = desk.run("status", key, "--json", env={"BHUMAN_BASE_URL": "http://127.0.0.1:9"})
+    service.get = lambda *_: (503, {}, b"")  # type: ignore[method-assign]
+    gone = desk.run("status", key, "--json")
     assert json.loads(gone.out)["status"] == "queued"
     assert "this is what the journal knows" in gone.err
 

@@ -1,0 +1,77 @@
+"""`status RUN` asks the service how the run's unfinished videos stand, and leaves nothing behind that is not true."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.support.desk import Desk
+from tests.support.plain_service import PlainService
+
+
+def unfinished(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {"status": "processing", "url": None}
+
+
+def begun(desk: Desk, service: PlainService, count: int) -> str:
+    service.shape = unfinished
+    desk.people(count)
+    started = desk.render("people.csv", "--no-wait", "--json")
+    assert started.code == 0
+    service.seen.clear()
+    return str(started.document["run_id"])
+
+
+def test_what_finished_meanwhile_is_in_the_answer_and_in_the_table(desk: Desk, service: PlainService) -> None:
+    run_id = begun(desk, service, 25)
+    service.shape = lambda record: record
+    looked = desk.run("status", run_id, "--json")
+    assert (looked.code, looked.document["rows"], looked.document["state"]) == (
+        0, {"total": 25, "succeeded": 25}, "finished",
+    )  # fmt: skip
+    assert set(desk.column("status")) == {"succeeded"}
+    asked = len(service.seen)
+    assert desk.run("status", run_id).code == 0
+    assert len(service.seen) == asked, "what is finished is not asked about again"
+    assert len(service.bodies) == 1
+
+
+def test_what_is_not_finished_costs_few_questions(desk: Desk, service: PlainService) -> None:
+    run_id = begun(desk, service, 60)
+    looked = desk.run("status", run_id, "--json")
+    assert (looked.code, looked.document["state"]) == (6, "unfinished")
+    assert 1 <= len(service.seen) <= 12
+
+
+def test_watching_ends_when_the_service_is_through(desk: Desk, service: PlainService) -> None:
+    run_id = begun(desk, service, 3)
+    with subprocess.Popen(
+        [sys.executable, "-m", "bhuman_cli", "status", run_id, "--watch", "--interval", "0.2s"],
+        cwd=desk.folder, env=desk.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as watching:  # fmt: skip
+        while len(service.seen) < 3:
+            assert watching.poll() is None
+        service.shape = lambda record: record
+        assert watching.wait(30) == 0
+    assert set(desk.column("status")) == {"succeeded"}
+
+
+@pytest.mark.parametrize("broken", ["away", "closed"])
+def test_without_the_service_the_journal_answers(desk: Desk, service: PlainService, broken: str) -> None:
+    run_id = begun(desk, service, 3)
+    code = {"away": 503, "closed": 401}[broken]
+    service.get = lambda *_: (code, {"Content-Type": "application/json"}, b"{}")  # type: ignore[method-assign]
+    looked = desk.run("status", run_id, "--json")
+    assert (looked.code, looked.document["rows"]) == (6, {"total": 3, "queued": 3})
+
+
+def test_a_generation_is_asked_where_it_was_made(desk: Desk, service: PlainService) -> None:
+    """Whoever knows an id can open its video: no other service may learn it."""
+    begun(desk, service, 1)
+    key = service.accepted[0]["id"]
+    looked = desk.run("status", key, "--json", env={"BHUMAN_BASE_URL": "http://127.0.0.1:9"})
+    assert (looked.code, looked.document["status"]) == (6, "processing")
+    assert [path for _, path, _ in service.seen] == ["/api/ai_studio/generated_video_by_id"]
