@@ -31,6 +31,9 @@ CLEAR: Final = 255
 STILL: Final = 6
 """Difference per channel below which a pixel counts as unmoved."""
 
+CUT: Final = 0.6
+"""With fewer unmoved pixels than that it is another scene: what nearly stayed would show the outline of the last one."""
+
 DITHER: Final = 10
 _BAYER: Final = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) / 16 - 0.47
 
@@ -93,6 +96,8 @@ def _step(
         return index, part.copy()
     away = np.abs(part.astype(np.int16) - last[box])
     keep = (away[..., 0] <= STILL) & (away[..., 1] <= STILL) & (away[..., 2] <= STILL)
+    if keep.mean() < CUT:
+        return index, part.copy()
     return np.where(keep, CLEAR, index).astype(np.uint8), np.where(keep[..., None], last[box], part)
 
 
