@@ -56,6 +56,8 @@ def read(path: Path, *, is_project: bool = True) -> dict[str, Any]:
         _refuse_forbidden(path, written, name, is_project=is_project)
         try:
             read_value = KEYS[name].read(value)
+            if name == "only" and not read_value:
+                raise _Unfit("at least one column")
         except _Unfit as unfit:
             raise UsageError(f"{path.name}: {written} must be {unfit}") from None
         except UsageError as error:

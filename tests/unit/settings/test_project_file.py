@@ -173,3 +173,11 @@ any_value = st.recursive(
 def test_any_value_of_any_key_is_read_or_refused(name: str, value: object) -> None:
     with contextlib.suppress(UsageError):
         project_file.read_flag(name, value)
+
+
+@pytest.mark.parametrize("nothing", ['""', "[]"])
+def test_an_only_that_names_nothing_does_not_mean_everything(tmp_path: Path, nothing: str) -> None:
+    path = tmp_path / "campaign.toml"
+    path.write_text(f"only = {nothing}\n")
+    with pytest.raises(UsageError, match="only must be at least one column"):
+        project_file.read(path)
