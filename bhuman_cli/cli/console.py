@@ -49,7 +49,7 @@ class Console:
 
     def out(self, text: str) -> None:
         """Print one line of data to stdout; a reader that went away is not an error."""
-        _write(sys.stdout, text)
+        write_line(sys.stdout, text)
 
     def out_json(self, document: Any) -> None:
         """Print one JSON document to stdout, for programs."""
@@ -83,7 +83,7 @@ class Console:
         """Say what stopped the program, and the command that helps."""
         self.log(f"error: {error.message}{f' hint: {error.hint}' if error.hint else ''}")
         if self.json_mode:
-            _write(sys.stderr, json.dumps({"error": error.as_json()}, ensure_ascii=False))
+            write_line(sys.stderr, json.dumps({"error": error.as_json()}, ensure_ascii=False))
             return
         _print(f"error: {error.message}", "bold red")
         if error.hint:
@@ -112,7 +112,7 @@ class Console:
         sys.stderr.flush()
         answer = sys.stdin.readline()
         if not answer:
-            _write(sys.stderr, "")
+            write_line(sys.stderr, "")
             return False
         word = answer.strip().lower()
         return default if not word else word in {"y", "yes"}
@@ -150,19 +150,36 @@ def _is_terminal(stream: Any) -> bool:
         return False
 
 
-def _write(stream: Any, text: str) -> None:
+def write_line(stream: Any, text: str) -> None:
+    """Write a line; nobody reads a stream that is closed or whose reader went away.
+
+    Raises:
+        UsageError: data can't be written for another reason, as where a disk is full.
+    """
+    if stream is None:  # `>&-`
+        return
     try:
         stream.write(text + "\n")
         stream.flush()
     except BrokenPipeError:
-        import os
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _into_nothing(stream)
     except UnicodeEncodeError:  # a terminal or pipe that is not UTF-8
         stream.write(
             text.encode(stream.encoding or "ascii", "backslashreplace").decode(stream.encoding or "ascii") + "\n"
         )
         stream.flush()
+    except OSError as error:
+        _into_nothing(stream)
+        if stream is not sys.stdout:  # a log on a full disk: what cost money goes on without talk
+            return
+        raise errors.UsageError(f"standard output can't be written: {error.strerror or 'unwritable'}") from None
+
+
+def _into_nothing(stream: Any) -> None:
+    """Send what is left, at the interpreter's end as well, where it does no harm."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def can_draw() -> bool:
@@ -197,4 +214,4 @@ def _print(text: str, style: str = "") -> None:
     if style and _takes_colour():
         _rich(stderr=True).print(safe, style=style)
     else:
-        _write(sys.stderr, safe)
+        write_line(sys.stderr, safe)

@@ -242,5 +242,4 @@ def choose(kind: str, console: consoles.Console, look: Callable[[], Look], clock
 
 
 def _print(event: Mapping[str, Any]) -> None:
-    sys.stderr.write(json.dumps(event) + "\n")
-    sys.stderr.flush()
+    consoles.write_line(sys.stderr, json.dumps(event))
