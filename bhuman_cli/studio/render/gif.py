@@ -32,7 +32,7 @@ STILL: Final = 6
 """Difference per channel below which a pixel counts as unmoved."""
 
 CUT: Final = 0.6
-"""With fewer unmoved pixels than that it is another scene: what nearly stayed would show the outline of the last one."""
+"""With fewer unmoved pixels it is another scene: what nearly stayed would show the outline of the last one."""
 
 DITHER: Final = 10
 _BAYER: Final = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) / 16 - 0.47
