@@ -40,15 +40,32 @@ def refresh(session: Session, journal: Journal, run: Run, *, stays: bool = False
     A run that another process works on is left to it; one without unfinished videos costs no request.
     stays: a local run is rendered on until it is finished, because its studio works no longer than this.
     """
-    from bhuman_cli.runs import lock
-
     if not generations.waiting(journal, run) and not _is_announced(session.home, journal, run):
         return
-    with contextlib.suppress(errors.Refusal), lock.hold(session.home.state, run.target, clock=SystemClock()):
-        _ask(session, journal, run, stays=stays)
+    if run.target.service == domain.LOCAL_SERVICE:  # there is one studio, for whoever holds the lock
+        with contextlib.suppress(errors.Refusal), _lock(session, run):
+            if _ask(session, journal, run, stays=stays):
+                _write(session, journal, run)
+        return
+    is_free = False
+    with contextlib.suppress(errors.Refusal), _lock(session, run):
+        is_free = True
+    # Not held while the service thinks: looking must not turn a `render` away that begins meanwhile.
+    if is_free and _ask(session, journal, run, stays=stays):
+        try:
+            with _lock(session, run):
+                _write(session, journal, run)
+        except errors.Refusal:
+            session.console.say(f"the target is busy; `bhuman resume {run.run_id}` writes the results file")
 
 
-def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> None:
+def _write(session: Session, journal: Journal, run: Run) -> None:
+    if run.state == "confirmed":
+        runtime.results_writer(journal, run, runtime.style_of(run), session.console)()
+
+
+def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> bool:
+    """Ask; return whether the table has news."""
     from bhuman_cli.runs import links
     from bhuman_cli.runs.poll import Polling
 
@@ -66,10 +83,15 @@ def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> None:
             stop.wait(clock, min(rest_s, runtime.LOCAL_INTERVAL_S) if is_local else 0.0)
         polling.drain()
         gained = links.bring(effects, run, announced_only=True)
-        if (polling.ended or gained) and run.state == "confirmed":
-            runtime.results_writer(journal, run, runtime.style_of(run), session.console)()
     if stop.is_pressed:  # nobody else heard of it
         signal.raise_signal(signal.SIGINT if stop.exit_code == ExitCode.INTERRUPTED else signal.SIGTERM)
+    return bool(polling.ended or gained)
+
+
+def _lock(session: Session, run: Run) -> contextlib.AbstractContextManager[None]:
+    from bhuman_cli.runs import lock
+
+    return lock.hold(session.home.state, run.target, clock=SystemClock())
 
 
 def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:

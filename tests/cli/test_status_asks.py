@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -75,3 +76,29 @@ def test_a_generation_is_asked_where_it_was_made(desk: Desk, service: PlainServi
     looked = desk.run("status", key, "--json", env={"BHUMAN_BASE_URL": "http://127.0.0.1:9"})
     assert (looked.code, looked.document["status"]) == (6, "processing")
     assert [path for _, path, _ in service.seen] == ["/api/ai_studio/generated_video_by_id"]
+
+
+def test_looking_turns_no_render_away(desk: Desk, service: PlainService) -> None:
+    """The service is slow to answer a look; a render that begins meanwhile is not told that the target is busy."""
+    run_id = begun(desk, service, 2)
+    asked, answer = threading.Event(), service.get
+    gate = threading.Event()
+
+    def slow(*arguments: Any) -> Any:
+        if not asked.is_set():
+            asked.set()
+            gate.wait(30)
+        return answer(*arguments)
+
+    service.get = slow  # type: ignore[assignment, method-assign]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bhuman_cli", "status", run_id], cwd=desk.folder, env=desk.environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as looking:  # fmt: skip
+        assert asked.wait(30)
+        service.shape = lambda record: record
+        ended = desk.render("people.csv")
+        gate.set()
+        assert looking.wait(30) == 0
+    assert ended.code == 0, ended.err
+    assert not list(desk.folder.glob("*.bak"))
