@@ -16,6 +16,7 @@ The house, top to bottom (a room may import from the rooms below it, never above
     project_file  the TOML settings file; starter_file writes a first one
     ports         protocols that others fill in; the only real clock
     ids           ids as people paste them; durations as people write them
+    trust         whose certificates are believed
     domain        rows, chunks, generations, statuses
     errors        the exception tree and the exit codes
 """

@@ -20,6 +20,7 @@ import urllib3.exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
+from bhuman_cli import trust
 from bhuman_cli.api import transport
 from bhuman_cli.api.sent import Came, NotSent
 
@@ -104,7 +105,7 @@ def _exchange(request: PaidRequest, attempt: _Attempt, user_agent: str) -> NotSe
                 allow_redirects=False,  # a 307 would send the whole paid body once more
                 stream=True,
                 proxies=transport.proxies_for(request.url),
-                verify=transport.certificates(os.environ),
+                verify=trust.certificates(os.environ),
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             return _failed(error, attempt)

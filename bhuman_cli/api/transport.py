@@ -17,6 +17,7 @@ import requests.utils
 import urllib3.exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from bhuman_cli import trust
 from bhuman_cli.api.retry import Failure
 from bhuman_cli.ports import Clock
 
@@ -100,7 +101,7 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
                 proxies=proxies_for(request.url),
-                verify=certificates(os.environ),
+                verify=trust.certificates(os.environ),
             )
             with response:
                 return Answer(
@@ -178,12 +179,6 @@ def proxies_for(url: str) -> dict[str, str]:
     if (urlsplit(url).hostname or "") in {"127.0.0.1", "::1", "localhost"}:
         return {}
     return dict(requests.utils.get_environ_proxies(url))
-
-
-def certificates(environ: Mapping[str, str]) -> str | bool:
-    """Return the bundle of certificate authorities the environment names, else True for the built-in one."""
-    named = (environ.get(name, "") for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"))
-    return next((path for path in named if path), True)
 
 
 def explained(error: Exception) -> NoAnswer:

@@ -15,6 +15,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
+from bhuman_cli import trust
 from bhuman_cli.delivery import addresses
 
 MAX_HOPS: Final = 5
@@ -31,7 +32,7 @@ class Opener:
     def __init__(self, policy: addresses.Policy) -> None:
         self._policy = policy
         self._adapter = _PinnedAdapter()
-        self._bundle = _bundle()
+        self._trusted = trust.certificates(os.environ)
         self._active: requests.Response | None = None
         self._ways: dict[tuple[str, str], _Way] = {}
 
@@ -81,7 +82,7 @@ class Opener:
             self._ways[host] = self._way(url, parts.scheme)
         way = self._ways[host]
         request = _request(url)
-        options: dict[str, Any] = {"proxies": way.proxies, "verify": self._bundle, "timeout": (CONNECT_S, READ_S)}
+        options: dict[str, Any] = {"proxies": way.proxies, "verify": self._trusted, "timeout": (CONNECT_S, READ_S)}
         for place, address in enumerate(way.addresses):
             self._adapter.address = address
             try:
@@ -117,11 +118,6 @@ def _request(url: str) -> requests.PreparedRequest:
     request.prepare_url(url, None)
     request.prepare_headers({**_HEADERS, "Host": urlsplit(str(request.url)).netloc})
     return request
-
-
-def _bundle() -> str | bool:
-    """Return the certificates a company's proxy may need; `trust_env` is off because of netrc, not because of these."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
 
 
 def blocks(answer: requests.Response, size: int) -> Iterator[bytes]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bhuman_cli import trust
 from bhuman_cli.studio import answers, records
 from bhuman_cli.studio.backend import Backend
 from bhuman_cli.studio.config import is_loopback
@@ -160,7 +162,7 @@ def _post(url: str, body: bytes) -> bool:
     import requests
 
     with requests.Session() as session:
-        # Neither proxies nor a netrc: nothing of this machine's owner goes along.
+        # Neither proxies nor a netrc: nothing of this machine's owner goes along; but its certificates are believed.
         session.trust_env = False
         try:
             answer = session.post(
@@ -169,6 +171,7 @@ def _post(url: str, body: bytes) -> bool:
                 headers={"content-type": "application/json", "user-agent": "bhuman-local-studio"},
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
+                verify=trust.certificates(os.environ),
             )
         except (requests.RequestException, ValueError):
             return False

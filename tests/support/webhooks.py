@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,8 +28,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Run a receiver."""
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Run a receiver; with a certificate at https://localhost."""
     receiver = Receiver("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,7 +48,10 @@ def receiving() -> Iterator[Receiver]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook?tenant=7"
+    origin = "http://127.0.0.1"
+    if tls is not None:
+        server.socket, origin = tls.wrap_socket(server.socket, server_side=True), "https://localhost"
+    receiver.url = f"{origin}:{server.server_port}/hook?tenant=7"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -12,6 +12,7 @@ import requests
 
 from bhuman_cli.studio import callbacks
 from bhuman_cli.studio.store import StudioStore
+from tests.support import certificates
 from tests.support.studio import RunningStudio, eventually, running_studio, studio_process
 from tests.support.webhooks import Receiver, receiving
 
@@ -224,3 +225,10 @@ def test_late_and_in_the_shape_of_2023(tmp_path: Path, receiver: Receiver) -> No
         events = receiver.wait_for(lambda got: len(got) == 2)
     assert [event["id"] for event in events] == [second, first]
     assert events[1].keys() == {"id", "status", "video_url", "url", "thumbnail", "gif"}
+
+
+def test_a_certificate_that_the_environment_names_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiving(certificates.self_signed(tmp_path)) as receiver, running_studio(tmp_path / "home") as studio:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / certificates.FILE_NAME))
+        order(studio, receiver.url)
+        assert len(receiver.wait_for(lambda got: len(got) == 1)) == 1

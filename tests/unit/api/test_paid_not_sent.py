@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ import urllib3.exceptions
 from bhuman_cli.api import paid
 from bhuman_cli.api.paid import PaidRequest
 from bhuman_cli.api.sent import Came, NotSent
-from tests.support import raw_server
+from tests.support import certificates, raw_server
 from tests.support.raw_server import BODY, GOOD, Listener, Script
 
 Listening = Callable[[Script | bytes], Listener]
@@ -75,7 +74,7 @@ def test_a_failed_tls_handshake_is_certainly_not_sent() -> None:
 
 
 def test_an_untrusted_certificate_is_certainly_not_sent(tmp_path: Path) -> None:
-    context = _self_signed(tmp_path)
+    context = certificates.self_signed(tmp_path)
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -92,7 +91,7 @@ def test_an_untrusted_certificate_is_certainly_not_sent(tmp_path: Path) -> None:
 
 
 def test_over_tls_intent_comes_after_the_handshake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = _self_signed(tmp_path)
+    context = certificates.self_signed(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "cert.pem"))
     server = socket.create_server(("127.0.0.1", 0))
     handshakes: list[bool] = []
@@ -200,16 +199,3 @@ def test_an_error_of_the_library_after_the_first_byte_is_doubt_not_a_crash(
         came = listener.send()
         assert isinstance(came, Came)
         assert came.status is None
-
-
-def _self_signed(folder: Path) -> ssl.SSLContext:
-    import subprocess
-
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context

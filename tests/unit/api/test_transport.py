@@ -91,12 +91,6 @@ def test_the_proxy_of_the_environment_is_not_used_for_this_machine(monkeypatch: 
     assert transport.proxies_for("https://studio.bhuman.ai")["https"] == "http://proxy.example:1"
 
 
-def test_certificates_of_the_environment() -> None:
-    assert transport.certificates({}) is True
-    assert transport.certificates({"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": ""}) == "/b"
-    assert transport.certificates({"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/a"}) == "/a"
-
-
 def test_nobody_listens(sender: Transport) -> None:
     free = socket.create_server(("127.0.0.1", 0))
     port = free.getsockname()[1]
