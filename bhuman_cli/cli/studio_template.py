@@ -110,7 +110,9 @@ def check(
         console.out_json(_described(loaded))
         return 0
     sections, backgrounds = len(loaded.sections), len(loaded.backdrops)
-    console.out(f"{file}: good: {sections} texts, {backgrounds} backgrounds, variables {', '.join(loaded.variables)}")
+    console.out(
+        f"{file}: good: {sections} texts, {backgrounds} backgrounds, variables {', '.join(loaded.variables) or 'none'}"
+    )
     return 0
 
 

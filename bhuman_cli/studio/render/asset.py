@@ -72,13 +72,19 @@ def _load(shown: Shown, stage: Stage, cache_dir: Path, *, allow_private: bool) -
         shot = shots.capture(shown.asset, cache_dir, allow_private=allow_private)
         if shot is not None:
             return Page(_opened(shot), stage)
-        return Still(card.draw(shown.asset, presenter=shown.backdrop.position), stage)
+        return _card(shown, stage)
     if kind == "linkedin" and not fetch.names_a_picture(shown.asset):
         reach.complete(shown.asset)
-        return Still(card.draw(shown.asset, linkedin=True, presenter=shown.backdrop.position), stage)
+        return _card(shown, stage)
     path = fetch.download(shown.asset, cache_dir, allow_private=allow_private)
     picture = _picture(path)
     return Still(picture, stage) if picture is not None else Moving(path, stage)
+
+
+def _card(shown: Shown, stage: Stage) -> Backing:
+    size = (stage.form.width, stage.form.height)
+    is_person = shown.backdrop.kind == "linkedin"
+    return Still(card.draw(shown.asset, size, linkedin=is_person, presenter=shown.backdrop.position), stage)
 
 
 def _picture(path: Path) -> Image.Image | None:

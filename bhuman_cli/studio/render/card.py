@@ -20,34 +20,57 @@ _TONES: Final = (
 _LINKEDIN: Final = ((8, 72, 140), (20, 120, 200))
 
 
-def draw(address: str, *, linkedin: bool = False, presenter: str = "") -> Image.Image:
+def draw(
+    address: str, size: tuple[int, int] = (WIDTH, HEIGHT), *, linkedin: bool = False, presenter: str = ""
+) -> Image.Image:
     """Return a card for a web address: the site's domain, or the person's name in a LinkedIn address.
 
     presenter: the position of whoever stands before it, so that the words stand beside.
     """
     title, small = _words(address, linkedin=linkedin)
     tones = _LINKEDIN if linkedin else _TONES[hashlib.sha256(title.encode()).digest()[0] % len(_TONES)]
-    card = _gradient(*tones)
+    card = _gradient(size, *tones)
+    unit = min(size) / HEIGHT
     pen = ImageDraw.Draw(card, "RGBA")
-    pen.ellipse((880, -260, 1500, 360), fill=(255, 255, 255, 18))
-    pen.ellipse((-220, 420, 380, 1020), fill=(255, 255, 255, 14))
-    x, width = _column(presenter)
-    pen.rounded_rectangle((x - 100, 150, x + 100, 350), 48, fill=(255, 255, 255, 235))
-    square = text.Box(width_px=180, size_px=96, smallest_px=40, align="center")
-    _centre(card, initials(title), square, (x, 250), tones[0])
-    big = text.Box(width_px=width, size_px=76, smallest_px=34, lines=2, align="center")
-    _centre(card, title, big, (x, 450), (255, 255, 255))
+    _disc(pen, (size[0] - 90 * unit, 50 * unit), 310 * unit, 18)
+    _disc(pen, (80 * unit, size[1]), 300 * unit, 14)
+    x, y, width = _column(presenter, size)
+    half = 100 * unit
+    top = y - 110 * unit
+    pen.rounded_rectangle((x - half, top - half, x + half, top + half), 48 * unit, fill=(255, 255, 255, 235))
+    _centre(card, initials(title), _box(180, (96, 40), 1, unit), (x, round(top)), tones[0])
+    _centre(card, title, _box(width / unit, (76, 34), 2, unit), (x, round(y + 90 * unit)), (255, 255, 255))
     if small:
-        under = text.Box(width_px=min(width, 900), size_px=32, smallest_px=22, align="center")
-        _centre(card, small, under, (x, 560), (236, 240, 255))
+        under = _box(min(width / unit, 900), (32, 22), 1, unit)
+        _centre(card, small, under, (x, round(y + 200 * unit)), (236, 240, 255))
     return card
 
 
-def _column(presenter: str) -> tuple[int, int]:
-    """Return the middle and the width of the words' column."""
+def _column(presenter: str, size: tuple[int, int]) -> tuple[int, int, float]:
+    """Return the words' middle and the width they may have: beside the presenter, or over them where it is narrow."""
+    width, height = size
+    if width < 1.3 * height:
+        share = 0.66 if "top" in presenter else 0.34 if "bottom" in presenter else 0.27
+        return width // 2, round(height * share), width * 0.84
     if "right" in presenter:
-        return 390, 620
-    return (WIDTH - 390, 620) if "left" in presenter else (WIDTH // 2, 1_060)
+        return round(width * 0.305), height // 2, width * 0.48
+    return (round(width * 0.695), height // 2, width * 0.48) if "left" in presenter else (
+        width // 2, height // 2, width * 0.83)  # fmt: skip
+
+
+def _disc(pen: ImageDraw.ImageDraw, at: tuple[float, float], radius: float, light: int) -> None:
+    pen.ellipse((at[0] - radius, at[1] - radius, at[0] + radius, at[1] + radius), fill=(255, 255, 255, light))
+
+
+def _box(width: float, sizes: tuple[int, int], lines: int, unit: float) -> text.Box:
+    """Return a box of design measures in pixels."""
+    return text.Box(
+        width_px=round(width * unit),
+        size_px=max(4, round(sizes[0] * unit)),
+        smallest_px=max(4, round(sizes[1] * unit)),
+        lines=lines,
+        align="center",
+    )
 
 
 def initials(title: str) -> str:
@@ -72,9 +95,9 @@ def _words(address: str, *, linkedin: bool) -> tuple[str, str]:
     return host or "Website", "/".join(steps)[:60]
 
 
-def _gradient(start: tuple[int, int, int], end: tuple[int, int, int]) -> Image.Image:
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
-    mix = ((x / WIDTH + y / HEIGHT) / 2)[..., None]
+def _gradient(size: tuple[int, int], start: tuple[int, int, int], end: tuple[int, int, int]) -> Image.Image:
+    y, x = np.mgrid[0 : size[1], 0 : size[0]]
+    mix = ((x / size[0] + y / size[1]) / 2)[..., None]
     return Image.fromarray((np.array(start) * (1 - mix) + np.array(end) * mix).astype(np.uint8))
 
 

@@ -292,6 +292,16 @@ def test_a_card_says_its_name_beside_the_presenter(position: str, side: str) -> 
     assert edges[0] < columns.min() < columns.max() < edges[1]
 
 
+@pytest.mark.parametrize("size", [(720, 1_280), (720, 720), (320, 180), (16, 16)])
+def test_a_card_has_the_frame_s_own_size_and_its_words_inside(size: tuple[int, int]) -> None:
+    drawn = np.asarray(card.draw("https://www.linkedin.com/in/jane-doe", size, linkedin=True, presenter="bottom-right"))
+    assert drawn.shape == (size[1], size[0], 3)
+    if min(size) > 100:
+        bright = np.nonzero((drawn.min(2) > 190).any(0))[0]
+        assert 0.05 * size[0] < bright.min() < bright.max() < 0.95 * size[0]
+        assert not (drawn[round(size[1] * 0.65) :].min(2) > 225).any() or size[0] > size[1], "room for the presenter"
+
+
 def test_a_linkedin_profile_needs_no_network(wall: Studio) -> None:
     media = wall.row(
         {}, assets=("https://www.linkedin.com/in/jane-doe",), backgrounds=(background("linkedin", "circle"),)
