@@ -155,10 +155,11 @@ def line(
 ) -> list[object]:
     """Return a line of the table. limits: of the peak and of the ratio; None for the peer itself."""
     peak_limit, ratio_limit = limits or (None, None)
-    ratio = statistics.median(cost.wall_s / peer.wall_s for cost, peer in zip(mine, beside, strict=True))
+    wall_s, peer_s = (statistics.median(cost.wall_s for cost in costs) for costs in (mine, beside))
+    ratio = wall_s / peer_s  # of medians: a round takes minutes, so its two halves don't meet the same machine
     return [
         what,
-        Figure(name="wall", value=statistics.median(cost.wall_s for cost in mine), unit=" s"),
+        Figure(name="wall", value=wall_s, unit=" s"),
         Figure(name="cpu", value=statistics.median(cost.cpu_s for cost in mine), unit=" s"),
         Figure(name="peak", value=max(cost.peak_mib for cost in mine), unit=" MiB", limit=peak_limit),
         Figure(name="ratio", value=ratio, unit="x", limit=ratio_limit, peer="bare script") if limits else "",
