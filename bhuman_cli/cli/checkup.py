@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from bhuman_cli import credentials, errors, keychain, settings
+from bhuman_cli import credentials, errors, keychain, settings, trust
 from bhuman_cli.cli import account
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.ports import Clock
@@ -155,9 +155,7 @@ def connection(session: Session, clock: Clock) -> Iterator[Finding]:
 def _security(session: Session) -> str:
     if session.base_url.startswith("http://"):
         return "unencrypted (this machine)"
-    from bhuman_cli.api import transport
-
-    bundle = transport.certificates(session.environ)
+    bundle = trust.certificates(session.environ)
     return "certificate verified" + (f" against {bundle}" if isinstance(bundle, str) else "")
 
 

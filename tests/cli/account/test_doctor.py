@@ -14,6 +14,7 @@ from bhuman_cli.api import contract
 from bhuman_cli.cli import checkup
 from bhuman_cli.ports import SystemClock
 from tests.cli.account.conftest import Here
+from tests.support import certificates, webhooks
 from tests.support.clocks import HeldClock
 from tests.support.desk import Desk, Ended
 from tests.support.servers import byte_server, reply
@@ -217,3 +218,12 @@ def test_a_table_that_is_not_there_is_said(here: Here, desk: Desk) -> None:
     assert "there is no file nofile.csv" in finding(ended, "table")["detail"]
     desk.people(1)
     assert "there is no file" not in here("doctor", "--offline", "people.csv").out
+
+
+def test_whose_certificates_are_believed_is_said(here: Here, tmp_path: Path) -> None:
+    context = certificates.self_signed(tmp_path)
+    bundle = str(tmp_path / certificates.FILE_NAME)
+    with webhooks.receiving(context) as secure:
+        origin = secure.url.partition("/hook")[0]
+        ended = here("doctor", "--json", BHUMAN_BASE_URL=origin, REQUESTS_CA_BUNDLE=bundle)
+    assert bundle in finding(ended, "connection")["detail"]
