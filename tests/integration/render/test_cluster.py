@@ -83,8 +83,9 @@ def main(hidden, scratch, rows):
         ended = [future.result(100).video for future in futures]
         failed = str(send(rows, "damaged.toml").exception(100))
         pool.close()
-    for process in there:
-        process.wait(30)
+    for process in there:  # one that joined late may still look for the scheduler
+        process.kill()
+        process.wait(10)
     print(json.dumps([ended, failed]))
 
 if __name__ == "__main__":
