@@ -36,34 +36,43 @@ class Wish:
     auth: tuple[str, ...]
 
 
+Method = Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, PATCH or DELETE.")]
+PathOption = Annotated[str, typer.Argument(metavar="PATH", help="Such as `campaigns` or `/api/ai_studio/campaigns`.")]
+Field = Annotated[
+    list[str] | None,
+    typer.Option("-f", "--field", metavar="KEY=VALUE", help="A text field; of the query for GET, else of the body."),
+]
+TypedField = Annotated[
+    list[str] | None,
+    typer.Option("-F", "--typed-field", metavar="KEY=JSON", help="The same, the value as JSON: 5, true, [1,2]."),
+]
+Paginate = Annotated[bool, typer.Option("--paginate", help="GET every page; print one JSON list.")]
+Include = Annotated[bool, typer.Option("--include", help="Print the status line and the headers, too.")]
+Auth = Annotated[
+    str | None,
+    typer.Option(
+        "--auth",
+        metavar="basic|bearer",
+        help="Which credentials, if there are both.",
+        show_default="as the route wants",
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before sending anything but a GET.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Behave as without a terminal.")]
+
+
 def api(  # noqa: PLR0913 - one parameter is one option
     *,
-    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, PATCH or DELETE.")],
-    path: Annotated[str, typer.Argument(metavar="PATH", help="Such as `campaigns` or `/api/ai_studio/campaigns`.")],
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-f", "--field", metavar="KEY=VALUE", help="A text field; of the query for GET, else of the body."
-        ),
-    ] = None,
-    typed_field: Annotated[
-        list[str] | None,
-        typer.Option("-F", "--typed-field", metavar="KEY=JSON", help="The same, the value as JSON: 5, true, [1,2]."),
-    ] = None,
+    method: Method,
+    path: PathOption,
+    field: Field = None,
+    typed_field: TypedField = None,
     data: sessions.DataOption = None,
-    paginate: Annotated[bool, typer.Option("--paginate", help="GET every page; print one JSON list.")] = False,
-    include: Annotated[bool, typer.Option("--include", help="Print the status line and the headers, too.")] = False,
-    auth: Annotated[
-        str | None,
-        typer.Option(
-            "--auth",
-            metavar="basic|bearer",
-            help="Which credentials, if there are both.",
-            show_default="as the route wants",
-        ),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before sending anything but a GET.")] = False,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Behave as without a terminal.")] = False,
+    paginate: Paginate = False,
+    include: Include = False,
+    auth: Auth = None,
+    yes: Yes = False,
+    no_input: NoInput = False,
     json_output: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:

@@ -38,30 +38,36 @@ class Wish:
     yes: bool
 
 
+RunId = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        help="The run to continue.",
+        show_default="the latest unfinished one",
+        autocompletion=completion.run_ids,
+    ),
+]
+All = Annotated[bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")]
+InDoubt = Annotated[
+    str | None,
+    typer.Option(
+        "--in-doubt",
+        metavar="ask|resend|abandon",
+        help="Decide requests in doubt: say what is known and ask, pay again, or give the rows up.",
+    ),
+]
+AcceptPosition = Annotated[
+    bool,
+    typer.Option("--accept-position", help="Keep ids beside their rows although the service's record disagrees."),
+]
+
+
 def resume(
-    run_id: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN",
-            help="The run to continue.",
-            show_default="the latest unfinished one",
-            autocompletion=completion.run_ids,
-        ),
-    ] = None,
+    run_id: RunId = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")] = False,
-    in_doubt: Annotated[
-        str | None,
-        typer.Option(
-            "--in-doubt",
-            metavar="ask|resend|abandon",
-            help="Decide requests in doubt: say what is known and ask, pay again, or give the rows up.",
-        ),
-    ] = None,
-    accept_position: Annotated[
-        bool,
-        typer.Option("--accept-position", help="Keep ids beside their rows although the service's record disagrees."),
-    ] = False,
+    all_: All = False,
+    in_doubt: InDoubt = None,
+    accept_position: AcceptPosition = False,
     yes: opt.Yes = None,
     no_input: opt.NoInput = None,
     wait: opt.Wait = None,
@@ -91,12 +97,7 @@ def resume(
         "wait": wait, "timeout": timeout, "poll_interval": poll_interval, "rate": rate, "lock_wait": lock_wait,
         "json": json, "progress": progress, "log_file": log_file, "no_input": no_input,
     }  # fmt: skip
-    if in_doubt is not None and in_doubt not in _WORDS:
-        raise errors.UsageError(
-            f"--in-doubt takes ask, resend or abandon, not {in_doubt[:20]!r}", hint="bhuman resume --help"
-        )
-    if all_ and (run_id or in_doubt or accept_position):
-        raise errors.UsageError("--all continues every run; decide about doubts one run at a time", hint="bhuman runs")
+    _require_sense(in_doubt, is_of_all=all_, is_of_one=bool(run_id or in_doubt or accept_position))
     values = settings.load(flags=flags, input_path=None, environ=os.environ, profile=profile)
     wish = Wish(
         console=Console(json_mode=bool(json), no_input=bool(no_input), log_file=values.get("log_file")),
@@ -113,6 +114,15 @@ def resume(
     except errors.BhumanError as error:
         wish.console.log(f"error: {error.message}")
         raise
+
+
+def _require_sense(in_doubt: str | None, *, is_of_all: bool, is_of_one: bool) -> None:
+    if in_doubt is not None and in_doubt not in _WORDS:
+        raise errors.UsageError(
+            f"--in-doubt takes ask, resend or abandon, not {in_doubt[:20]!r}", hint="bhuman resume --help"
+        )
+    if is_of_all and is_of_one:
+        raise errors.UsageError("--all continues every run; decide about doubts one run at a time", hint="bhuman runs")
 
 
 def _one(wish: Wish, journal: Journal, run_id: str | None) -> int:

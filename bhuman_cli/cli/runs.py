@@ -73,26 +73,31 @@ def runs(
     )
 
 
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.", autocompletion=completion.run_ids)]
+ForgetValues = Annotated[
+    bool,
+    typer.Option("--forget-values", help="Forget values, links and raw answers; done in any case.", show_default=False),
+]
+ForgetPayments = Annotated[
+    bool,
+    typer.Option(
+        "--forget-payments", help="Forget what was paid as well: a later render pays again. Type the run's id."
+    ),
+]
+Confirm = Annotated[
+    str | None, typer.Option("--confirm", metavar="RUN", help="The run's id again, where nobody can be asked.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+
+
 @app.command("delete")
 def delete(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.", autocompletion=completion.run_ids)],
+    run_id: RunId,
     *,
-    forget_values: Annotated[
-        bool,
-        typer.Option(
-            "--forget-values", help="Forget values, links and raw answers; done in any case.", show_default=False
-        ),
-    ] = True,
-    forget_payments: Annotated[
-        bool,
-        typer.Option(
-            "--forget-payments", help="Forget what was paid as well: a later render pays again. Type the run's id."
-        ),
-    ] = False,
-    confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="RUN", help="The run's id again, where nobody can be asked.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    forget_values: ForgetValues = True,
+    forget_payments: ForgetPayments = False,
+    confirm: Confirm = None,
+    yes: Yes = False,
 ) -> int:
     """Remove a run's values, links and raw answers; what was paid stays known, so that nothing is paid again.
 
