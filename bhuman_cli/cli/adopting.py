@@ -45,9 +45,9 @@ def keep(journal: Journal, output: Path, console: Console) -> None:
     """
     from bhuman_cli.table import writer
 
-    ours = history.last_output_sha256(journal, str(output.resolve()))
+    last = history.last_output(journal, str(output.resolve()))
     with output.open("rb") as stream:
-        is_changed = bool(ours) and hashlib.file_digest(stream, "sha256").hexdigest() != ours
+        is_changed = last is not None and hashlib.file_digest(stream, "sha256").hexdigest() != last.sha256
     if not is_changed:
         console.say(
             f"{output.name} holds ids that this journal does not know; it is kept as {writer.keep_backup(output)}"

@@ -268,7 +268,7 @@ def results_writer(journal: Journal, run: Run, style: OutputStyle, console: Cons
 
     def write() -> bool:
         try:
-            _keep_edited(journal, run, console)
+            _keep_other(journal, run, console)
             sha256 = writer.write_results(Path(run.output_path), run.columns, generations.results(journal, run), style)
         except errors.UsageError as error:
             if error.message not in said:
@@ -282,19 +282,30 @@ def results_writer(journal: Journal, run: Run, style: OutputStyle, console: Cons
     return write
 
 
-def _keep_edited(journal: Journal, run: Run, console: Console) -> None:
-    """Keep a copy of a results file that somebody changed since we wrote it."""
+def _keep_other(journal: Journal, run: Run, console: Console) -> None:
+    """Keep a copy of a results file that somebody changed since we wrote it, or that shows other people's links."""
     from bhuman_cli.table import writer
 
     path = Path(run.output_path)
-    ours = history.last_output_sha256(journal, run.output_path)
-    if not ours or not path.is_file():
+    last = history.last_output(journal, run.output_path)
+    if last is None or not path.is_file():
         return
     with path.open("rb") as stream:
-        now = hashlib.file_digest(stream, "sha256").hexdigest()
-    if now != ours:
-        kept = writer.keep_backup(path)
-        console.say(f"{path.name} was changed since it was written; the changed file is kept as {kept}")
+        is_changed = hashlib.file_digest(stream, "sha256").hexdigest() != last.sha256
+    if is_changed:
+        why, more = "was changed since it was written", ""
+    elif other := _whose(last, run):
+        why, more = f"held {other}'s results", "; -o writes to another file"
+    else:
+        return
+    console.say(f"{path.name} {why}; what it held is kept as {writer.keep_backup(path)}{more}")
+
+
+def _whose(last: history.Written, run: Run) -> str:
+    if last.target_id != run.target_id:
+        return f"another {run.target.kind}"
+    # A table that is its own results file goes on being it.
+    return "another table" if run.input_path not in {last.input_path, run.output_path} else ""
 
 
 def style_of(run: Run) -> OutputStyle:

@@ -34,6 +34,15 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A results file as it was last written, and for which input and target."""
+
+    sha256: str
+    target_id: int
+    input_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """What earlier runs of the same file on the same target leave behind, for the spend guard.
 
@@ -170,16 +179,18 @@ def of_same_file(journal: Journal, run: Run, run_nos: Iterable[int]) -> int:
 def wrote_output(journal: Journal, run: Run, sha256: str) -> None:
     """Remember the results file as we wrote it, so that an edit by somebody else is noticed."""
     with journal.transaction():
+        journal.execute("UPDATE run SET output_sha256 = '' WHERE output_path = ?", (run.output_path,))
         journal.execute("UPDATE run SET output_sha256 = ? WHERE run_no = ?", (sha256, run.run_no))
 
 
-def last_output_sha256(journal: Journal, output_path: str) -> str:
-    """Return the hash of what any run last wrote to this path, "" if none did."""
+def last_output(journal: Journal, output_path: str) -> Written | None:
+    """Return what any run last wrote to this path, None if none did."""
     found = journal.one(
-        "SELECT output_sha256 FROM run WHERE output_path = ? AND output_sha256 <> '' ORDER BY run_no DESC LIMIT 1",
+        "SELECT output_sha256 AS sha256, target_id, input_path FROM run"
+        " WHERE output_path = ? AND output_sha256 <> '' ORDER BY run_no DESC LIMIT 1",
         (output_path,),
     )
-    return str(found[0]) if found else ""
+    return Written(**found) if found else None
 
 
 def sample_statuses(journal: Journal, run: Run, size: int) -> list[str]:

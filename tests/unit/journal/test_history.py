@@ -135,13 +135,19 @@ def test_forgetting_payments_forgets_all_and_pays_again(journal: Journal) -> Non
 
 
 def test_the_results_file_as_we_wrote_it_is_remembered(journal: Journal) -> None:
+    def written(run: Run) -> str:
+        found = history.last_output(journal, run.output_path)
+        return found.sha256 if found else ""
+
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    assert history.last_output_sha256(journal, run.output_path) == ""
+    assert written(run) == ""
     history.wrote_output(journal, run, "abc")
     newer = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/other.csv")
-    assert history.last_output_sha256(journal, newer.output_path) == "abc", "whichever run wrote it"
+    assert written(newer) == "abc", "whichever run wrote it"
     history.wrote_output(journal, newer, "def")
-    assert history.last_output_sha256(journal, run.output_path) == "def"
+    assert written(run) == "def"
+    history.wrote_output(journal, run, "ghi")
+    assert written(newer) == "ghi", "the older run wrote it last"
 
 
 def test_why_sending_ended_is_remembered_until_it_goes_on(journal: Journal) -> None:
