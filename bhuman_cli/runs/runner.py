@@ -11,7 +11,7 @@ from bhuman_cli.domain import Row, RowState, Status
 from bhuman_cli.journal import chunks, drafts, generations, history
 from bhuman_cli.journal.drafts import DraftRow, NewRun, PlanCounts, Run
 from bhuman_cli.journal.store import Journal
-from bhuman_cli.runs import identity, links, recovery, settle
+from bhuman_cli.runs import identity, links, recovery, settle, strangers
 from bhuman_cli.runs.effects import Effects
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.poll import Polling
@@ -226,7 +226,7 @@ class _Carrying:
             links.bring(self.effects, self.run, is_over=self._is_late)
 
     def _audit(self) -> int:
-        found = settle.unasked(self.effects, self.run, self.started)
+        found = strangers.unasked(self.effects, self.run, self.started)
         if found:
             self.effects.reporter.notice(
                 f"{len(found)} videos appeared in this target during the run that this program did not ask for"

@@ -24,9 +24,9 @@ from bhuman_cli.runs.effects import Effects
 GRACE: Final = timedelta(minutes=15)
 _BEFORE_SENT: Final = timedelta(minutes=5)
 _AFTER_ANSWER: Final = timedelta(minutes=30)
-_PAGE_SIZE: Final = 100
+PAGE_SIZE: Final = 100
 _MOST_PAGES: Final = 500
-_AT_ONCE: Final = 4
+AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +131,10 @@ def read_list(effects: Effects) -> Listed | None:
     records: dict[str, Generation] = {}
     try:
         first: tuple[str, ...] = ()
-        for found in _pages(effects):
+        for found in _all_pages(effects):
             first = first or tuple(item.id for item in found.generations)
             records.update((item.id, item) for item in found.generations)
-            if len(found.generations) + found.unreadable < _PAGE_SIZE:
+            if len(found.generations) + found.unreadable < PAGE_SIZE:
                 again = effects.service.page(0)
                 is_still = tuple(item.id for item in again.generations)[: len(first)] == first
                 records.update((item.id, item) for item in again.generations)
@@ -144,19 +144,24 @@ def read_list(effects: Effects) -> Listed | None:
     return Listed(records=tuple(records.values()), is_complete=False)
 
 
-def _pages(effects: Effects) -> Iterator[Page]:
+def _all_pages(effects: Effects) -> Iterator[Page]:
     """Yield the list's pages in order, a few asked for at once where it is said how many there are."""
     page = effects.service.page(0)
     yield page
-    last = 0 if effects.pool is None or page.total is None else page.total // _PAGE_SIZE
+    last = 0 if effects.pool is None or page.total is None else page.total // PAGE_SIZE
     place = 1
     while place < _MOST_PAGES:
-        numbers = range(place, max(place + 1, min(place + _AT_ONCE, last + 1, _MOST_PAGES)))
-        if effects.pool is None or len(numbers) == 1:
-            yield effects.service.page(place)
-        else:
-            yield from effects.pool.map(effects.service.page, numbers)
+        numbers = range(place, max(place + 1, min(place + AT_ONCE, last + 1, _MOST_PAGES)))
+        yield from pages(effects, numbers)
         place = numbers.stop
+
+
+def pages(effects: Effects, numbers: Sequence[int]) -> Iterator[Page]:
+    """Yield these pages of the target's list, asked for at once."""
+    if effects.pool is None or len(numbers) == 1:
+        yield from map(effects.service.page, numbers)
+    else:
+        yield from effects.pool.map(effects.service.page, numbers)
 
 
 def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:
@@ -261,19 +266,3 @@ def _may_free(effects: Effects, run: Run, chunk: Chunk, listed: Listed) -> bool:
     ]
     in_list = {record.id for record in listed.records}
     return bool(others) and all(item in in_list for item in others) and run.target_id == chunk.target_id
-
-
-def unasked(effects: Effects, run: Run, since: datetime, listed: Listed | None = None) -> list[GenerationId]:
-    """Return the target's videos since a moment that this journal did not ask for: the closing audit."""
-    listed = listed or read_list(effects)
-    if listed is None:
-        return []
-    known = chunks.known_ids(effects.journal, [item.id for item in listed.records])
-    return [
-        item.id
-        for item in listed.records
-        if item.id not in known
-        and item.created_at
-        and datetime.fromisoformat(item.created_at) >= since
-        and not is_foreign(item, run.target)
-    ]

@@ -246,7 +246,7 @@ def test_a_doubt_without_evidence_is_looked_at_for_twenty_seconds_and_left_to_a_
     assert (outcome.exit_code, outcome.tally) == (ExitCode.IN_DOUBT, {"succeeded": 1, "in_doubt": 2})
     assert outcome.elapsed_s < 60
     looks = 1 + 4  # when the waiting ends, and every 5 s for 20 s; the closing audit reads it, too
-    assert bench.service.pages_read == 2 * (looks + 1), "each reads page 0, which is short, and once more"
+    assert bench.service.pages_read == 2 * looks + 1, "each look reads page 0, which is short, and once more"
     bench.service.page_error = errors.ApiError("closed", status=401)
     slept = len(bench.clock.slept)
     assert bench.carry_out(drafts.find(bench.journal, outcome.run_id)).exit_code == ExitCode.IN_DOUBT

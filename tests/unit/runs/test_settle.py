@@ -191,7 +191,7 @@ def test_absence_is_no_proof_where_the_list_is_doubtful(
     if trouble == "candidates":
         bench.service.take({"names": [["Zoe"]]})
     if trouble == "incomplete":
-        monkeypatch.setattr(settle, "_PAGE_SIZE", 1)
+        monkeypatch.setattr(settle, "PAGE_SIZE", 1)
         monkeypatch.setattr(settle, "_MOST_PAGES", 1)
     bench.clock.pass_s(20 * MINUTES)
     assert len(settle.settle_doubts(bench.effects, run)) == 1

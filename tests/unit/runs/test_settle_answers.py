@@ -1,4 +1,4 @@
-"""Settling doubt by stored answers and callbacks; binding anew; whose video it is; the closing audit."""
+"""Settling doubt by stored answers and callbacks; binding anew; whose video it is."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_half_a_pairing_is_none(bench: Bench, change: Callable[[dict[str, Any]],
     assert [fact.generation_id for fact in generations.chunk_facts(bench.journal, chunk.chunk_id)] == before
 
 
-# Whose video it is, and the audit.
+# Whose video it is.
 
 
 @pytest.mark.parametrize(
@@ -176,18 +176,3 @@ def test_half_a_pairing_is_none(bench: Bench, change: Callable[[dict[str, Any]],
 def test_a_record_of_another_target_is_foreign(kind: TargetKind, raw: dict[str, Any], foreign: bool) -> None:
     target = Target(service=ledger.TARGET.service, kind=kind, api_id=ledger.TARGET.api_id)
     assert settle.is_foreign(Generation(id=GenerationId("x"), status="", raw=raw), target) is foreign
-
-
-def test_the_audit_names_videos_that_nobody_asked_for(bench: Bench) -> None:
-    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada"))
-    bench.service.take({"names": [["before"]]})
-    bench.clock.pass_s(60)
-    since = bench.clock.now()
-    ours = [GenerationId(item) for item in bench.service.take({"names": [["Ada"]]})]
-    ledger.sent(bench.journal, run, ours)
-    stranger = bench.service.take({"names": [["Zoe"]]})
-    assert settle.unasked(bench.effects, run, since) == stranger
-    listed = settle.read_list(bench.effects)
-    assert settle.unasked(bench.effects, run, since, listed) == stranger
-    bench.service.page_error = errors.ApiError("closed", status=403)
-    assert settle.unasked(bench.effects, run, since) == []
