@@ -47,36 +47,40 @@ class Order:
     table: Path | None = None
 
 
+To = Annotated[
+    Path | None,
+    typer.Option("--to", "--output", "-o", metavar="DIR", help="Folder for the files.", show_default="<results>.media"),
+]
+WhatOption = Annotated[
+    list[str] | None,
+    typer.Option("--what", metavar="KIND,…", help="video, gif, thumbnail or all.", show_default="video"),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="TEMPLATE",
+        help="File names from row fields.",
+        show_default="{row_index:04d}-{FIRST VARIABLE}",
+    ),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option("--results", metavar="PATH", help="Also write the results there, with the path of each file."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Files at once.")]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Follow links into private networks as well.")]
+
+
 def download(  # noqa: PLR0913 - one parameter is one option
     run: RunArgument = None,
     *,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            "--to", "--output", "-o", metavar="DIR", help="Folder for the files.", show_default="<results>.media"
-        ),
-    ] = None,
-    what: Annotated[
-        list[str] | None,
-        typer.Option("--what", metavar="KIND,…", help="video, gif, thumbnail or all.", show_default="video"),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--name",
-            metavar="TEMPLATE",
-            help="File names from row fields.",
-            show_default="{row_index:04d}-{FIRST VARIABLE}",
-        ),
-    ] = None,
-    results: Annotated[
-        Path | None,
-        typer.Option("--results", metavar="PATH", help="Also write the results there, with the path of each file."),
-    ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Files at once.")] = 8,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Follow links into private networks as well.")
-    ] = False,
+    to: To = None,
+    what: WhatOption = None,
+    name: Name = None,
+    results: Results = None,
+    workers: Workers = 8,
+    allow_private: AllowPrivate = False,
     json_output: JsonOption = False,
     profile: ProfileOption = None,
 ) -> int:

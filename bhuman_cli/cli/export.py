@@ -23,42 +23,51 @@ if TYPE_CHECKING:
 SCHEMA = "bhuman.export/1"
 
 
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="File to write; .csv .tsv .xlsx .json .jsonl",
+        show_default="with --for: <results>.mailmerge.csv",
+    ),
+]
+Purpose = Annotated[
+    For | None,
+    typer.Option("--for", help="Add an `email_html` cell: the GIF, linked to the video; gmail: a plain link, too."),
+]
+Only = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        metavar="NAME,…|all",
+        help="Only rows of these statuses.",
+        show_default="succeeded with --for, else all",
+    ),
+]
+Media = Annotated[
+    Path | None,
+    typer.Option("--media", metavar="DIR", help="Add the paths of the files downloaded to this folder."),
+]
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="COLUMN", help="Count rows by this column and by status instead."),
+]
+Bom = Annotated[bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is not a results file.")]
+
+
 def export(  # noqa: PLR0913 - one parameter is one option
     run: RunArgument = None,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            help="File to write; .csv .tsv .xlsx .json .jsonl",
-            show_default="with --for: <results>.mailmerge.csv",
-        ),
-    ] = None,
-    purpose: Annotated[
-        For | None,
-        typer.Option("--for", help="Add an `email_html` cell: the GIF, linked to the video; gmail: a plain link, too."),
-    ] = None,
-    only: Annotated[
-        str | None,
-        typer.Option(
-            "--status",
-            metavar="NAME,…|all",
-            help="Only rows of these statuses.",
-            show_default="succeeded with --for, else all",
-        ),
-    ] = None,
-    media: Annotated[
-        Path | None,
-        typer.Option("--media", metavar="DIR", help="Add the paths of the files downloaded to this folder."),
-    ] = None,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", metavar="COLUMN", help="Count rows by this column and by status instead."),
-    ] = None,
-    bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is not a results file.")] = False,
+    output: Output = None,
+    purpose: Purpose = None,
+    only: Only = None,
+    media: Media = None,
+    by: By = None,
+    bom: Bom = False,
+    force: Force = False,
     json_output: JsonOption = False,
 ) -> None:
     """Write a run's results in another shape, or for a mail merge.
@@ -89,15 +98,8 @@ def export(  # noqa: PLR0913 - one parameter is one option
         session.console.warn("these are links to this machine's files: they work here, not in a mail")
     if json_output:
         columns = [*header, *writer.result_header(header)]
-        session.console.out_json(
-            {
-                "schema": SCHEMA,
-                "run_id": found.run.run_id,
-                "output": str(output),
-                "rows": len(written),
-                "columns": columns,
-            }
-        )
+        about = {"schema": SCHEMA, "run_id": found.run.run_id, "output": str(output)}
+        session.console.out_json({**about, "rows": len(written), "columns": columns})
     else:
         session.console.out(str(output))
 

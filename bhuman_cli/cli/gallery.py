@@ -30,26 +30,32 @@ Files = dict[tuple[str, str], str]
 """Links of media by generation id and kind."""
 
 
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Page to write.", show_default="<results>.gallery.html"),
+]
+Label = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="COL,…", help="Columns shown on the cards.", show_default="the first 3"),
+]
+Media = Annotated[
+    Path | None,
+    typer.Option("--media", metavar="DIR", help="Show files downloaded here.", show_default="<results>.media"),
+]
+Embed = Annotated[bool, typer.Option("--embed", help="Put the pictures into the page: one file to pass on.")]
+OpenPage = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is not a gallery.")]
+
+
 def gallery(  # noqa: PLR0913 - one parameter is one option
     run: RunArgument = None,
     *,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Page to write.", show_default="<results>.gallery.html"),
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option("--label", metavar="COL,…", help="Columns shown on the cards.", show_default="the first 3"),
-    ] = None,
-    media: Annotated[
-        Path | None,
-        typer.Option("--media", metavar="DIR", help="Show files downloaded here.", show_default="<results>.media"),
-    ] = None,
-    embed: Annotated[
-        bool, typer.Option("--embed", help="Put the pictures into the page: one file to pass on.")
-    ] = False,
-    open_page: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is not a gallery.")] = False,
+    output: Output = None,
+    label: Label = None,
+    media: Media = None,
+    embed: Embed = False,
+    open_page: OpenPage = False,
+    force: Force = False,
     json_output: JsonOption = False,
 ) -> None:
     """Write one HTML page that shows a whole run.

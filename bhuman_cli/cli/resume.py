@@ -104,10 +104,8 @@ def resume(
         values=values,
         home=settings.home(os.environ),
         in_doubt=in_doubt or "",
-        accept_position=accept_position,
-        is_all=all_,
-        yes=bool(yes),
-    )
+        accept_position=accept_position, is_all=all_, yes=bool(yes),
+    )  # fmt: skip
     try:
         with contextlib.closing(runtime.open_journal(wish.home)) as journal:
             return _all(wish, journal) if all_ else _one(wish, journal, run_id)

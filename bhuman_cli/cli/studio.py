@@ -39,67 +39,77 @@ HomeOption = Annotated[
 ]
 
 
+Port = Annotated[int, typer.Option("--port", metavar="PORT", help="0 takes a free one.")]
+Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
+Access = Annotated[
+    str, typer.Option("--access", metavar="strict|open", help="open: keys may read lists too, as in 2023.")
+]
+Render = Annotated[
+    str, typer.Option("--render", metavar="real|instant", help="instant: end videos without making them.")
+]
+Advance = Annotated[
+    str,
+    typer.Option(
+        "--advance",
+        metavar="real|reads:N|seconds:S",
+        help="reads:N: a video is unfinished for its first N reads; seconds:S: for S seconds.",
+    ),
+]
+Workers = Annotated[int, typer.Option("--workers", metavar="N", min=0, help="Render processes; 0: one per core.")]
+Credits = Annotated[
+    int | None,
+    typer.Option("--credits", metavar="N", min=0, help="A pretend balance; one video costs 1.", show_default="endless"),
+]
+Key = Annotated[
+    list[str] | None,
+    typer.Option("--key", metavar="ID:SECRET", help="An API key; repeatable.", show_default="local:local"),
+]
+Bearer = Annotated[
+    list[str] | None,
+    typer.Option("--bearer", metavar="TOKEN", help="A user token; repeatable.", show_default="local"),
+]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option("--fault", metavar="SPEC", help="Rehearse a bad day; see `bhuman studio faults`."),
+]
+FaultsFile = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="Faults from a file, one on a line.")]
+TemplateOption = Annotated[
+    Path | None,
+    typer.Option("--template", metavar="FILE", help="A video template.", show_default="the built-in presenter"),
+]
+AnyTarget = Annotated[bool, typer.Option("--any-target", help="Take every campaign and instance id.")]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        "--executor", metavar="dask://HOST:PORT", help="Render on a Dask cluster.", show_default="processes here"
+    ),
+]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Assets may lie on this machine or its network.")]
+AllowRemote = Annotated[
+    bool, typer.Option("--allow-remote", help="Listen to, and call back, other machines. The keys are no secret!")
+]
+
+
 @app.command()
 def serve(  # noqa: PLR0913 - one parameter per option
     *,
-    port: Annotated[int, typer.Option("--port", metavar="PORT", help="0 takes a free one.")] = 8787,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    access: Annotated[
-        str, typer.Option("--access", metavar="strict|open", help="open: keys may read lists too, as in 2023.")
-    ] = "strict",
-    render: Annotated[
-        str, typer.Option("--render", metavar="real|instant", help="instant: end videos without making them.")
-    ] = "real",
-    advance: Annotated[
-        str,
-        typer.Option(
-            "--advance",
-            metavar="real|reads:N|seconds:S",
-            help="reads:N: a video is unfinished for its first N reads; seconds:S: for S seconds.",
-        ),
-    ] = "real",
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=0, help="Render processes; 0: one per core.")
-    ] = 0,
-    credits: Annotated[
-        int | None,
-        typer.Option(
-            "--credits", metavar="N", min=0, help="A pretend balance; one video costs 1.", show_default="endless"
-        ),
-    ] = None,
-    key: Annotated[
-        list[str] | None,
-        typer.Option("--key", metavar="ID:SECRET", help="An API key; repeatable.", show_default="local:local"),
-    ] = None,
-    bearer: Annotated[
-        list[str] | None,
-        typer.Option("--bearer", metavar="TOKEN", help="A user token; repeatable.", show_default="local"),
-    ] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option("--fault", metavar="SPEC", help="Rehearse a bad day; see `bhuman studio faults`."),
-    ] = None,
-    faults_file: Annotated[
-        Path | None, typer.Option("--faults", metavar="FILE", help="Faults from a file, one on a line.")
-    ] = None,
-    template: Annotated[
-        Path | None,
-        typer.Option("--template", metavar="FILE", help="A video template.", show_default="the built-in presenter"),
-    ] = None,
-    any_target: Annotated[bool, typer.Option("--any-target", help="Take every campaign and instance id.")] = False,
+    port: Port = 8787,
+    host: Host = "127.0.0.1",
+    access: Access = "strict",
+    render: Render = "real",
+    advance: Advance = "real",
+    workers: Workers = 0,
+    credits: Credits = None,
+    key: Key = None,
+    bearer: Bearer = None,
+    fault: Fault = None,
+    faults_file: FaultsFile = None,
+    template: TemplateOption = None,
+    any_target: AnyTarget = False,
     home: HomeOption = None,
-    executor: Annotated[
-        str | None,
-        typer.Option(
-            "--executor", metavar="dask://HOST:PORT", help="Render on a Dask cluster.", show_default="processes here"
-        ),
-    ] = None,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Assets may lie on this machine or its network.")
-    ] = False,
-    allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Listen to, and call back, other machines. The keys are no secret!")
-    ] = False,
+    executor: Executor = None,
+    allow_private: AllowPrivate = False,
+    allow_remote: AllowRemote = False,
 ) -> int:
     """Serve the API until Ctrl-C. The first line on stdout is its URL; talk goes to stderr.
 
@@ -118,8 +128,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
     found = tuple(faults.parse(spec) for spec in fault or ())
     config = StudioConfig(
         home=_home(home),
-        host=host,
-        port=port,
+        host=host, port=port,
         access=access,  # type: ignore[arg-type]  # StudioConfig checks it
         render=render,  # type: ignore[arg-type]
         advance=advance,
@@ -128,12 +137,9 @@ def serve(  # noqa: PLR0913 - one parameter per option
         keys=_pairs(key),
         bearers=tuple(bearer or ("local",)),
         faults=found + (faults.read_file(faults_file) if faults_file else ()),
-        any_target=any_target,
-        template=template,
-        allow_remote=allow_remote,
-        allow_private=allow_private,
-        executor=executor,
-    )
+        any_target=any_target, template=template,
+        allow_remote=allow_remote, allow_private=allow_private, executor=executor,
+    )  # fmt: skip
     return _serve(config)
 
 

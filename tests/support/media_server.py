@@ -48,6 +48,10 @@ class MediaServer:
         self.answers[path] = list(answers)
         return self.base_url + path
 
+    def note(self, headers: dict[str, str]) -> None:
+        self.hosts.append(headers.get("Host", ""))
+        self.seen.append(headers)
+
     def next(self, path: str) -> Answer:
         self.asked[path] += 1
         if self.asked.total() > self.hold_after:
@@ -65,13 +69,12 @@ def running(port: int = 0, certificate: Path | None = None) -> Iterator[MediaSer
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            state.hosts.append(self.headers.get("Host", ""))
-            state.seen.append(dict(self.headers))
+            state.note(dict(self.headers))
             path, _, query = self.path.partition("?")
             answer = state.next(path if path in state.answers else f"{path}?{query}")
             self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
+            for named in answer.headers.items():
+                self.send_header(*named)
             if answer.chunked:
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()

@@ -1,124 +1,79 @@
+"""A batch of files from a real server: names, what is kept, what is fetched again, what ends it."""
+
 from __future__ import annotations
 
 import csv
 import gzip
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bhuman_cli import domain, errors
-from bhuman_cli.delivery import addresses, batch, connect, fetch, media
+from bhuman_cli import errors
+from bhuman_cli.delivery import batch, connect, fetch, media
 from bhuman_cli.delivery.media import What
-from tests.support import media_files, media_server
+from tests.support import media_files
+from tests.support.downloads import GOOD, StillClock, files, get, row
 from tests.support.media_server import Answer, MediaServer
-
-
-class StillClock:
-    """Sleeps by counting."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
-
-    def monotonic_s(self) -> float:
-        return sum(self.slept)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
-@pytest.fixture
-def server() -> Iterator[MediaServer]:
-    with media_server.running() as found:
-        yield found
-
-
-@pytest.fixture
-def kit(server: MediaServer) -> fetch.Kit:
-    return fetch.Kit(policy=addresses.Policy(base_url=server.base_url), clock=StillClock(), stop=threading.Event())
-
-
-def _row(index: int, url: str, name: str = "Ann", **more: str) -> domain.ResultRow:
-    fields = dict.fromkeys(domain.RESULT_COLUMNS, "")
-    fields |= {"row_index": str(index), "id": f"id-{index}", "status": "succeeded", "url": url, **more}
-    return domain.ResultRow(cells=(name,), fields=fields)
-
-
-def _get(rows: list[domain.ResultRow], folder: Path, kit: fetch.Kit, **choice: object) -> list[fetch.Done]:
-    chosen = replace(batch.Choice(template="{row_index:04d}-{first_name}"), **choice)  # type: ignore[arg-type]
-    wanted = batch.jobs(["first_name"], rows, folder, chosen)
-    return batch.run(wanted, folder, kit, 4, lambda _: None)
-
-
-def _files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
 def test_files_arrive_under_their_rows_names_and_are_listed(
     server: MediaServer, kit: fetch.Kit, tmp_path: Path
 ) -> None:
     bodies = [media_files.mp4(b"%d" % n * 100) for n in range(12)]
-    rows = [_row(n, server.put(f"/{n}.mp4", Answer(body)), f"Ann {n}") for n, body in enumerate(bodies)]
-    done = _get(rows, tmp_path, kit)
+    rows = [row(n, server.put(f"/{n}.mp4", Answer(body)), f"Ann {n}") for n, body in enumerate(bodies)]
+    done = get(rows, tmp_path, kit)
     assert [result.state for result in done] == ["fetched"] * 12
     for n, result in enumerate(done):
         assert result.job.path == tmp_path / f"{n:04d}-Ann {n}.mp4"
         assert result.job.path.read_bytes() == bodies[n]
     listed = list(csv.DictReader((tmp_path / "manifest.csv").read_text().splitlines()))
     assert [line["row_index"] for line in listed] == [str(n) for n in range(12)]
-    assert {line["file"] for line in listed} | {"manifest.csv"} == _files(tmp_path)
+    assert {line["file"] for line in listed} | {"manifest.csv"} == files(tmp_path)
 
 
 def test_a_second_call_asks_for_nothing(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
-    rows = [_row(n, server.put(f"/{n}.mp4", Answer(media_files.mp4()))) for n in range(3)]
-    _get(rows, tmp_path, kit)
+    rows = [row(n, server.put(f"/{n}.mp4", Answer(media_files.mp4()))) for n in range(3)]
+    get(rows, tmp_path, kit)
     server.asked.clear()
-    assert {result.state for result in _get(rows, tmp_path, kit)} == {"kept"}
+    assert {result.state for result in get(rows, tmp_path, kit)} == {"kept"}
     assert not server.asked
 
 
 def test_a_row_rendered_again_replaces_its_file(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
-    _get([_row(0, server.put("/a.mp4", Answer(media_files.mp4(b"old"))))], tmp_path, kit)
-    newer = _row(0, server.put("/b.mp4", Answer(media_files.mp4(b"new"))), id="id-new")
-    (done,) = _get([newer], tmp_path, kit)
+    get([row(0, server.put("/a.mp4", Answer(media_files.mp4(b"old"))))], tmp_path, kit)
+    newer = row(0, server.put("/b.mp4", Answer(media_files.mp4(b"new"))), id="id-new")
+    (done,) = get([newer], tmp_path, kit)
     assert (done.state, done.job.path.read_bytes()) == ("fetched", media_files.mp4(b"new"))
-    assert _files(tmp_path) == {"0000-Ann.mp4", "manifest.csv"}
+    assert files(tmp_path) == {"0000-Ann.mp4", "manifest.csv"}
 
 
 def test_a_strangers_file_of_the_same_name_is_put_aside(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
     (tmp_path / "0000-Ann.mp4").write_text("mine")
-    _get([_row(0, server.put("/a.mp4", Answer(media_files.mp4())))], tmp_path, kit)
+    get([row(0, server.put("/a.mp4", Answer(media_files.mp4())))], tmp_path, kit)
     assert (tmp_path / "0000-Ann.mp4.bak").read_text() == "mine"
     assert (tmp_path / "0000-Ann.mp4").read_bytes() == media_files.mp4()
 
 
 def test_a_damaged_file_is_fetched_again(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
-    rows = [_row(0, server.put("/a.mp4", Answer(media_files.mp4())))]
-    (done,) = _get(rows, tmp_path, kit)
+    rows = [row(0, server.put("/a.mp4", Answer(media_files.mp4())))]
+    (done,) = get(rows, tmp_path, kit)
     done.job.path.write_bytes(media_files.mp4()[:-50] + b"\xff" * 50)
     done.job.path.write_bytes(b"\0" * len(media_files.mp4()))
-    assert _get(rows, tmp_path, kit)[0].state == "fetched"
+    assert get(rows, tmp_path, kit)[0].state == "fetched"
 
 
 def test_a_server_that_asks_for_time_gets_it(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
     clock = StillClock()
     busy = [Answer(status=429, headers={"Retry-After": wait}) for wait in ("7", "9999", "soon")]
-    (done,) = _get([_row(0, server.put("/a.mp4", *busy, GOOD))], tmp_path, replace(kit, clock=clock))
+    (done,) = get([row(0, server.put("/a.mp4", *busy, GOOD))], tmp_path, replace(kit, clock=clock))
     assert done.state == "fetched"
     first, second, third = clock.slept
     assert 7 <= first < 8
     assert 30 <= second < 31
     assert third < 4
-
-
-GOOD = Answer(media_files.mp4())
 
 
 @pytest.mark.parametrize(
@@ -140,16 +95,16 @@ GOOD = Answer(media_files.mp4())
 def test_a_bad_body_is_never_taken_for_the_file(
     server: MediaServer, kit: fetch.Kit, tmp_path: Path, first: Answer
 ) -> None:
-    (done,) = _get([_row(0, server.put("/a.mp4", first, GOOD))], tmp_path, kit)
+    (done,) = get([row(0, server.put("/a.mp4", first, GOOD))], tmp_path, kit)
     assert done.state == "fetched"
     assert done.job.path.read_bytes() == media_files.mp4()
     assert server.asked["/a.mp4"] == 2
 
-    (done,) = _get([_row(1, server.put("/b.mp4", first))], tmp_path, kit)
+    (done,) = get([row(1, server.put("/b.mp4", first))], tmp_path, kit)
     assert done.state == "failed"
     assert done.reason
     assert "/b.mp4" not in done.reason
-    assert _files(tmp_path) == {"0000-Ann.mp4", "manifest.csv"}
+    assert files(tmp_path) == {"0000-Ann.mp4", "manifest.csv"}
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -162,106 +117,20 @@ def test_a_dead_link_is_asked_for_again_once(server: MediaServer, kit: fetch.Kit
         asked.append(job.generation_id)
         return fresh
 
-    (done,) = _get([_row(0, dead)], tmp_path, replace(kit, refresh=refresh))
+    (done,) = get([row(0, dead)], tmp_path, replace(kit, refresh=refresh))
     assert (done.state, asked, server.asked["/dead.mp4"]) == ("fetched", ["id-0"], 1)
 
-    (done,) = _get([_row(1, dead)], tmp_path, replace(kit, refresh=lambda _: dead))
+    (done,) = get([row(1, dead)], tmp_path, replace(kit, refresh=lambda _: dead))
     assert done.state == "failed"
     assert str(status) in done.reason
     assert server.asked["/dead.mp4"] == 3
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        "http://10.0.0.1/x",
-        "http://169.254.169.254/latest/meta-data",
-        "file:///etc/passwd",
-        "//192.168.1.1/x",
-        "gopher://h/",
-    ],
-)
-def test_a_redirect_into_the_network_is_not_followed(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path, place: str
-) -> None:
-    (done,) = _get([_row(0, server.put("/r.mp4", Answer(status=302, headers={"Location": place})))], tmp_path, kit)
-    assert done.state == "failed"
-    assert "not followed" in done.reason
-    assert server.asked["/r.mp4"] == 1
-
-
-def test_redirects_are_bounded_and_relative_ones_work(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
-    server.put("/end.mp4", GOOD)
-    start = server.put("/start.mp4", Answer(status=307, headers={"Location": "end.mp4"}))
-    loop = server.put("/loop.mp4", Answer(status=302, headers={"Location": "/loop.mp4"}))
-    first, second = _get([_row(0, start), _row(1, loop)], tmp_path, kit)
-    assert first.state == "fetched"
-    assert "redirects more than" in second.reason
-    assert server.asked["/loop.mp4"] == 6
-
-
-def test_the_connection_goes_to_the_address_that_was_checked(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
-) -> None:
-    """A name that resolves differently the second time is never resolved a second time."""
-    port = server.base_url.rsplit(":", maxsplit=1)[1]
-    server.put("/v.mp4", GOOD)
-    policy = addresses.Policy(allow_private=True, resolve=lambda host, port: ["127.0.0.1"])
-    (done,) = _get([_row(0, f"http://media.invalid:{port}/v.mp4")], tmp_path, replace(kit, policy=policy))
-    assert done.state == "fetched"
-    assert server.hosts == [f"media.invalid:{port}"]
-
-
-def test_a_pinned_address_still_has_to_prove_its_name(
-    kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate = Path(__file__).parents[2] / "data" / "delivery" / "media.invalid.pem"
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    policy = addresses.Policy(allow_private=True, resolve=lambda host, port: ["127.0.0.1"])
-    with media_server.running(certificate=certificate) as secure:
-        port = secure.base_url.rsplit(":", maxsplit=1)[1]
-        secure.put("/v.mp4", GOOD)
-        rows = [_row(0, f"https://media.invalid:{port}/v.mp4"), _row(1, f"https://other.invalid:{port}/v.mp4")]
-        named, impostor = _get(rows, tmp_path, replace(kit, policy=policy))
-        assert (named.state, impostor.state) == ("fetched", "failed")
-        assert secure.asked["/v.mp4"] == 1
-        down = secure.put("/down.mp4", Answer(status=302, headers={"Location": "http://media.invalid/v.mp4"}))
-        (downgraded,) = _get([_row(2, down.replace("http://127.0.0.1", "https://media.invalid"))], tmp_path / "b",
-                             replace(kit, policy=policy))  # fmt: skip
-    assert "from https to http" in downgraded.reason
-
-
-def test_the_next_address_is_tried_where_one_does_not_answer(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
-) -> None:
-    port = server.base_url.rsplit(":", maxsplit=1)[1]
-    server.put("/v.mp4", GOOD)
-    policy = addresses.Policy(allow_private=True, resolve=lambda host, port: ["127.0.0.9", "127.0.0.1"])
-    (done,) = _get([_row(0, f"http://media.invalid:{port}/v.mp4")], tmp_path, replace(kit, policy=policy))
-    assert done.state == "fetched"
-
-
-def test_a_proxy_of_the_environment_is_used(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("http_proxy", server.base_url)
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-
-    def nowhere(host: str, port: int) -> list[str]:
-        raise addresses.Unreachable("only the proxy knows")
-
-    server.put("http://media.invalid/v.mp4", GOOD)
-    policy = addresses.Policy(resolve=nowhere)
-    (done,) = _get([_row(0, "http://media.invalid/v.mp4")], tmp_path, replace(kit, policy=policy))
-    assert (done.state, server.asked.total()) == ("fetched", 1)
 
 
 def test_a_body_that_is_packed_against_our_wish_is_unpacked(
     server: MediaServer, kit: fetch.Kit, tmp_path: Path
 ) -> None:
     packed = Answer(gzip.compress(media_files.mp4()), headers={"Content-Encoding": "gzip"})
-    (done,) = _get([_row(0, server.put("/v.mp4", packed))], tmp_path, kit)
+    (done,) = get([row(0, server.put("/v.mp4", packed))], tmp_path, kit)
     assert (done.state, done.job.path.read_bytes()) == ("fetched", media_files.mp4())
 
 
@@ -269,7 +138,7 @@ def test_a_body_without_end_is_given_up(
     server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(media.LIMIT_BYTES, What.VIDEO, 1_000)
-    (done,) = _get([_row(0, server.put("/v.mp4", GOOD))], tmp_path, kit)
+    (done,) = get([row(0, server.put("/v.mp4", GOOD))], tmp_path, kit)
     assert done.state == "failed"
     assert "larger than 1000 bytes" in done.reason
 
@@ -280,12 +149,12 @@ def test_a_server_that_trickles_is_given_up(server: MediaServer, kit: fetch.Kit,
             self.slept.append(1_000.0)
             return sum(self.slept)
 
-    (done,) = _get([_row(0, server.put("/v.mp4", GOOD))], tmp_path, replace(kit, clock=Hurried()))
+    (done,) = get([row(0, server.put("/v.mp4", GOOD))], tmp_path, replace(kit, clock=Hurried()))
     assert (done.state, done.reason) == ("failed", "the server is too slow")
 
 
 def test_other_answers_are_final(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
-    (done,) = _get([_row(0, server.put("/v.mp4", Answer(status=418)))], tmp_path, kit)
+    (done,) = get([row(0, server.put("/v.mp4", Answer(status=418)))], tmp_path, kit)
     assert (done.state, server.asked["/v.mp4"]) == ("failed", 1)
     assert "418" in done.reason
 
@@ -293,9 +162,9 @@ def test_other_answers_are_final(server: MediaServer, kit: fetch.Kit, tmp_path: 
 def test_a_file_that_can_not_be_written_is_one_files_failure(
     server: MediaServer, kit: fetch.Kit, tmp_path: Path
 ) -> None:
-    rows = [_row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(2)]
+    rows = [row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(2)]
     (tmp_path / "0000-Ann.mp4.part").mkdir()
-    first, second = _get(rows, tmp_path, kit)
+    first, second = get(rows, tmp_path, kit)
     assert (first.state, second.state) == ("failed", "fetched")
     assert "can't be written" in first.reason
 
@@ -303,7 +172,7 @@ def test_a_file_that_can_not_be_written_is_one_files_failure(
 def test_a_folder_that_is_a_file_is_a_plain_message(kit: fetch.Kit, tmp_path: Path) -> None:
     (tmp_path / "m").write_text("")
     with pytest.raises(errors.UsageError, match="choose a folder"):
-        _get([], tmp_path / "m", kit)
+        get([], tmp_path / "m", kit)
 
 
 def test_a_decoder_has_the_last_word(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
@@ -313,7 +182,7 @@ def test_a_decoder_has_the_last_word(server: MediaServer, kit: fetch.Kit, tmp_pa
         seen.append(f"{path.name} {what}")
         return "the file is damaged" if len(seen) == 1 else ""
 
-    (done,) = _get([_row(0, server.put("/v.mp4", GOOD))], tmp_path, replace(kit, probe=probe))
+    (done,) = get([row(0, server.put("/v.mp4", GOOD))], tmp_path, replace(kit, probe=probe))
     assert (done.state, seen) == ("fetched", ["0000-Ann.mp4.part video"] * 2)
 
 
@@ -325,15 +194,15 @@ def test_no_credentials_and_no_cookies_travel(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     sticky = {"Set-Cookie": "id=1; Path=/"}
-    rows = [_row(n, server.put(f"/{n}.mp4", Answer(media_files.mp4(), headers=sticky))) for n in range(9)]
-    _get(rows, tmp_path / "out", kit)
+    rows = [row(n, server.put(f"/{n}.mp4", Answer(media_files.mp4(), headers=sticky))) for n in range(9)]
+    get(rows, tmp_path / "out", kit)
     assert len(server.seen) == 9
     for headers in server.seen:
         assert not {"authorization", "cookie"} & {name.lower() for name in headers}
 
 
 def test_an_interrupt_leaves_the_rest_and_no_half_file(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
-    rows = [_row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(40)]
+    rows = [row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(40)]
     wanted = batch.jobs(["first_name"], rows, tmp_path, batch.Choice())
 
     def interrupted(_: fetch.Done) -> None:
@@ -342,7 +211,7 @@ def test_an_interrupt_leaves_the_rest_and_no_half_file(server: MediaServer, kit:
     with pytest.raises(KeyboardInterrupt):
         batch.run(wanted, tmp_path, kit, 2, interrupted)
     assert not list(tmp_path.glob("*.part"))
-    here = _files(tmp_path) - {"manifest.csv"}
+    here = files(tmp_path) - {"manifest.csv"}
     assert 0 < len(here) < 40
     server.asked.clear()
     again = batch.run(wanted, tmp_path, replace(kit, stop=threading.Event()), 4, lambda _: None)
@@ -355,7 +224,7 @@ def test_an_interrupt_does_not_wait_for_a_server_that_stalls(
 ) -> None:
     stalling = server.put("/stall.mp4", Answer(media_files.mp4(), cut=500, stalls=True))
     wanted = batch.jobs(
-        ["first_name"], [_row(0, stalling), _row(1, server.put("/a.mp4", GOOD))], tmp_path, batch.Choice()
+        ["first_name"], [row(0, stalling), row(1, server.put("/a.mp4", GOOD))], tmp_path, batch.Choice()
     )
 
     def interrupted(_: fetch.Done) -> None:
@@ -367,21 +236,21 @@ def test_an_interrupt_does_not_wait_for_a_server_that_stalls(
         batch.run(wanted, tmp_path, kit, 2, interrupted)
     server.gate.set()
     assert time.monotonic() - began < connect.READ_S / 3
-    assert _files(tmp_path) == {"0001.mp4", "manifest.csv"}
+    assert files(tmp_path) == {"0001.mp4", "manifest.csv"}
 
 
 def test_a_full_disk_stops_the_batch(
     server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("usage", (), {"free": 10})())
-    rows = [_row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(20)]
-    done = _get(rows, tmp_path, kit)
+    rows = [row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(20)]
+    done = get(rows, tmp_path, kit)
     assert {result.state for result in done} == {"left"}
     assert "the disk is full" in {result.reason for result in done}
 
 
 def test_two_downloads_do_not_fill_one_folder(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
-    rows = [_row(0, server.put("/a.mp4", GOOD))]
+    rows = [row(0, server.put("/a.mp4", GOOD))]
     wanted = batch.jobs(["first_name"], rows, tmp_path, batch.Choice())
     seen: list[str] = []
 
@@ -401,10 +270,10 @@ def test_local_links_are_copied_from_the_studios_media_only(kit: fetch.Kit, tmp_
     (tmp_path / "secret.mp4").write_bytes(media_files.mp4())
     (media_root / "link.mp4").symlink_to(tmp_path / "secret.mp4")
     urls = [(media_root / "a b.mp4").as_uri(), (tmp_path / "secret.mp4").as_uri(), (media_root / "link.mp4").as_uri()]
-    rows = [_row(n, url) for n, url in enumerate(urls)]
-    done = _get(rows, tmp_path / "out", replace(kit, file_root=media_root))
+    rows = [row(n, url) for n, url in enumerate(urls)]
+    done = get(rows, tmp_path / "out", replace(kit, file_root=media_root))
     assert [result.state for result in done] == ["fetched", "failed", "failed"]
-    assert all(result.state == "failed" for result in _get(rows, tmp_path / "other", kit))
+    assert all(result.state == "failed" for result in get(rows, tmp_path / "other", kit))
 
 
 def test_rows_without_a_video_are_left_out_and_all_kinds_can_be_asked_for(
@@ -412,14 +281,14 @@ def test_rows_without_a_video_are_left_out_and_all_kinds_can_be_asked_for(
 ) -> None:
     video, gif = server.put("/v.mp4", GOOD), server.put("/v.gif", Answer(media_files.GIF))
     picture = server.put("/v.png", Answer(media_files.PNG))
-    rows = [_row(0, video, gif=gif, thumbnail=picture), _row(1, "", status="failed"), _row(2, video, status="queued")]
-    done = _get(rows, tmp_path, kit, whats=tuple(What))
-    assert _files(tmp_path) == {"0000-Ann.mp4", "0000-Ann.gif", "0000-Ann.png", "manifest.csv"}
+    rows = [row(0, video, gif=gif, thumbnail=picture), row(1, "", status="failed"), row(2, video, status="queued")]
+    done = get(rows, tmp_path, kit, whats=tuple(What))
+    assert files(tmp_path) == {"0000-Ann.mp4", "0000-Ann.gif", "0000-Ann.png", "manifest.csv"}
     assert len(done) == 3
 
 
 def test_a_folder_with_another_programs_manifest_is_left_alone(kit: fetch.Kit, tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("a,b\n1,2\n")
     with pytest.raises(errors.UsageError, match="not written by bhuman"):
-        _get([], tmp_path, kit)
+        get([], tmp_path, kit)
     assert (tmp_path / "manifest.csv").read_text() == "a,b\n1,2\n"
