@@ -28,7 +28,7 @@ STYLES: Final[Mapping[str, str]] = {
 }
 HOME: Final[Mapping[str, str]] = {
     "lower-third": "bottom-left",
-    "title": "center",
+    "title": "bottom",
     "caption": "bottom",
     "badge": "top-right",
     "card": "right",
