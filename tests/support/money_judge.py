@@ -39,11 +39,12 @@ def _check_losses(oracle: Oracle, chunks: dict[str, Any], claims: list[Any], own
         if any(_is_contested(row) or _waits_for_nobody(oracle, row) for row in mine):
             continue
         open_places = sum(_is_open(chunk, row) for row in mine)
-        if missing.total() > open_places and not _others_wait(lost, missing, chunks, claims):
+        if missing.total() > open_places and not _others_wait(oracle, lost, missing, chunks, claims):
             raise Violation(f"lost silently: {dict(missing)} of a request that is {chunk['state']} ({chunk['reason']})")
 
 
 def _others_wait(
+    oracle: Oracle,
     lost: dict[str, Counter[tuple[str, ...]]],
     missing: Counter[tuple[str, ...]],
     chunks: dict[str, Any],
@@ -54,7 +55,8 @@ def _others_wait(
     waiting = Counter(
         KEYS[claim["text_key"]]
         for claim in claims
-        if claim["chunk_id"] and (_is_contested(claim) or _is_open(by_number[claim["chunk_id"]], claim))
+        if claim["chunk_id"]
+        and (_is_contested(claim) or _waits_for_nobody(oracle, claim) or _is_open(by_number[claim["chunk_id"]], claim))
     )
     everywhere = sum(lost.values(), Counter[tuple[str, ...]]())
     return all(everywhere[values] <= waiting[values] for values in missing)
