@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from bhuman_cli.callbacks.hints import Hints
@@ -37,7 +38,8 @@ def test_a_damaged_file_never_stops_a_run(tmp_path: Path) -> None:
 
 
 def test_links_that_were_announced_are_named_newest_first(tmp_path: Path) -> None:
-    assert Hints(tmp_path).announced() == []
+    with contextlib.closing(Hints(tmp_path)) as nothing_yet:
+        assert nothing_yet.announced() == []
     ready = "whatsapp.ready"
     with EventStore.open(tmp_path / NAME) as store:
         store.add([event(0), event(1, kind=ready), event(2, kind=ready), event(1, kind=ready, sha256=b"x")])
@@ -46,4 +48,5 @@ def test_links_that_were_announced_are_named_newest_first(tmp_path: Path) -> Non
     assert hints.announced() == ["id-1", "id-2"], "asked for, not handed out"
     hints.close()
     (tmp_path / NAME).write_bytes(b"not a database at all, but long enough" * 40)
-    assert Hints(tmp_path).announced() == []
+    with contextlib.closing(Hints(tmp_path)) as damaged:
+        assert damaged.announced() == []
