@@ -302,6 +302,8 @@ def _keep_other(journal: Journal, run: Run, console: Console) -> None:
 
 
 def _whose(last: history.Written, run: Run) -> str:
+    if run.target.service == domain.LOCAL_SERVICE:
+        return ""  # nothing was paid, and an edited template is another target: trying it fills no folder
     if last.target_id != run.target_id:
         return f"another {run.target.kind}"
     # A table that is its own results file goes on being it.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import pytest
 
+from tests.support import small_template
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
@@ -71,3 +73,14 @@ def test_an_older_run_that_goes_on_writes_over_the_newer_once(desk: Desk, servic
     added = [name for name in copies(desk) if name not in before]
     assert [(desk.folder / name).read_bytes() for name in added] == [newer]
     assert "was changed since" not in ended.err
+
+
+def test_an_edited_template_is_tried_without_a_copy_each_time(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "http://127.0.0.1:9")
+    desk.table("people.csv", [("Ada",)], header=("first_name",))
+    template = small_template.write(desk.folder)
+    own = desk.folder / "bhuman-template.toml"
+    for text in ("Hi", "Hello"):
+        own.write_text(template.read_text("utf-8") + f"# {text}\n", "utf-8")
+        assert desk.render("people.csv", "--local").code == 0
+    assert copies(desk) == []
