@@ -37,7 +37,7 @@ class Wish:
 
 
 Method = Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, PATCH or DELETE.")]
-PathOption = Annotated[str, typer.Argument(metavar="PATH", help="Such as `campaigns` or `/api/ai_studio/campaigns`.")]
+Route = Annotated[str, typer.Argument(metavar="PATH", help="Such as `campaigns` or `/api/ai_studio/campaigns`.")]
 Field = Annotated[
     list[str] | None,
     typer.Option("-f", "--field", metavar="KEY=VALUE", help="A text field; of the query for GET, else of the body."),
@@ -64,7 +64,7 @@ NoInput = Annotated[bool, typer.Option("--no-input", help="Behave as without a t
 def api(  # noqa: PLR0913 - one parameter is one option
     *,
     method: Method,
-    path: PathOption,
+    path: Route,
     field: Field = None,
     typed_field: TypedField = None,
     data: sessions.DataOption = None,

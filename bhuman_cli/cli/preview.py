@@ -40,7 +40,7 @@ def preview(
 ) -> int:
     """Look at one row before anything is spent.
 
-    With a file, the row is rendered on this machine by the local studio, in about a second; nothing is sent. With
+    With a file, the row is rendered on this machine by the local studio, in a second or two; nothing is sent. With
     `--campaign` or `--instance` and no file, a preview is requested from the service, in the shape you give with
     `--data` (what the service wants there is not documented).
 
@@ -117,7 +117,7 @@ def _rendered(
     )
     cache_dir = home.studio / "cache"
     if step := jobs.first_steps(job, cache_dir):
-        console.say(f"first use: preparing {step} (once; later previews take about a second)")
+        console.say(f"first use: preparing {step} (once; later previews take a second or two)")
     try:
         return jobs.render(job, cache_dir)
     except jobs.RenderFailure as failure:

@@ -27,7 +27,7 @@ def unasked(effects: Effects, run: Run, since: datetime) -> list[GenerationId]:
     return [
         item.id
         for item in {item.id: item for item in records}.values()
-        if item.id not in known and _made_at(item, since) >= since and not settle.is_foreign(item, run.target)
+        if item.id not in known and _is_since(item, since) and not settle.is_foreign(item, run.target)
     ]
 
 
@@ -66,5 +66,5 @@ def _span(page: Page) -> tuple[datetime, datetime] | None:
     return (min(made), max(made)) if made and len(made) == len(page.generations) else None
 
 
-def _made_at(item: Generation, since: datetime) -> datetime:
-    return datetime.fromisoformat(item.created_at) if item.created_at else datetime.min.replace(tzinfo=since.tzinfo)
+def _is_since(item: Generation, moment: datetime) -> bool:
+    return bool(item.created_at) and datetime.fromisoformat(item.created_at or "") >= moment

@@ -50,7 +50,7 @@ def test_the_first_one_says_what_it_prepares_and_the_second_has_nothing_to_say(f
     assert (first.code, first.err) == (
         0,
         "first use: preparing small.mp4, cut where this template's texts and backgrounds begin and end"
-        " (once; later previews take about a second)\n",
+        " (once; later previews take a second or two)\n",
     )
     told = json.loads(first.out)
     assert told["row_index"] == 0
