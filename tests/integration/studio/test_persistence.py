@@ -108,7 +108,7 @@ def test_what_a_dead_neighbour_had_begun_is_taken_over(tmp_path: Path) -> None:
     with contextlib.closing(StudioStore.open(studio.home)) as store:
         _claimed_by_the_dead(store, identifier)
     with running_studio(tmp_path):
-        eventually(lambda: states(studio.home) == ["succeeded"])
+        assert eventually(lambda: states(studio.home) == ["succeeded"])
 
 
 def test_a_living_neighbour_keeps_its_work_until_it_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

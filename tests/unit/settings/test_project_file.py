@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import tomllib
 from pathlib import Path
 
@@ -171,8 +170,12 @@ any_value = st.recursive(
 @settings_of(max_examples=25, deadline=None)
 @given(value=any_value)
 def test_any_value_of_any_key_is_read_or_refused(name: str, value: object) -> None:
-    with contextlib.suppress(UsageError):
+    said = f"--{project_file.option(name)}: read"
+    try:
         project_file.read_flag(name, value)
+    except UsageError as refused:
+        said = refused.message
+    assert said.startswith(f"--{project_file.option(name)}"), "named as it was written"
 
 
 @pytest.mark.parametrize("nothing", ['""', "[]"])

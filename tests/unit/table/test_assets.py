@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.domain import Background, RowState
-from tests.unit.table.test_intake import BACKGROUND, said, take
+from tests.support.intakes import said, take
+from tests.unit.table.test_intake import BACKGROUND
 
 
 def test_assets_are_completed_and_blank_ones_skipped(tmp_path: Path) -> None:

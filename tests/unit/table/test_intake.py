@@ -4,27 +4,16 @@ import io
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bhuman_cli.domain import Background, Row, RowState
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import intake, passing, reader, rules, writer
-from bhuman_cli.table.intake import Intake, IntakeOptions
+from bhuman_cli.table.intake import IntakeOptions
+from tests.support.intakes import said, take
 
 BACKGROUND = Background(start=0, end=5, kind="link", config={"mode": "basic"})
-
-
-def take(tmp_path: Path, text: str, **options: Any) -> tuple[list[Row], Intake]:
-    path = tmp_path / "people.csv"
-    path.write_text(text, "utf-8", newline="")
-    opened = intake.open_intake(path, IntakeOptions(**options))
-    return list(opened.rows()), opened
-
-
-def said(opened: Intake) -> list[tuple[int | None, int | None, str, str, str]]:
-    return [(each.row_index, each.line, each.column, each.rule, each.severity) for each in opened.problems]
 
 
 def test_values_are_trimmed_and_cells_are_not(tmp_path: Path) -> None:

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bhuman_cli.domain import RESULT_COLUMNS, Row, RowState
+from bhuman_cli.domain import RESULT_COLUMNS, RowState
 from bhuman_cli.errors import InputError
-from bhuman_cli.table import intake, records
-from bhuman_cli.table.intake import Intake, IntakeOptions
-
-
-def take(tmp_path: Path, text: str, **options: Any) -> tuple[list[Row], Intake]:
-    path = tmp_path / "people.csv"
-    path.write_text(text, "utf-8", newline="")
-    opened = intake.open_intake(path, IntakeOptions(**options))
-    return list(opened.rows()), opened
-
-
-def said(opened: Intake) -> list[tuple[int | None, int | None, str, str, str]]:
-    return [(each.row_index, each.line, each.column, each.rule, each.severity) for each in opened.problems]
+from bhuman_cli.table import records
+from tests.support.intakes import said, take
 
 
 def test_every_ragged_row_is_a_problem_of_its_own_and_loses_no_text(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""A table read and mapped as a test writes it, and what was said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bhuman_cli.domain import Row
+from bhuman_cli.table import intake
+from bhuman_cli.table.intake import Intake, IntakeOptions
+
+
+def take(tmp_path: Path, text: str, **options: Any) -> tuple[list[Row], Intake]:
+    path = tmp_path / "people.csv"
+    path.write_text(text, "utf-8", newline="")
+    opened = intake.open_intake(path, IntakeOptions(**options))
+    return list(opened.rows()), opened
+
+
+def said(opened: Intake) -> list[tuple[int | None, int | None, str, str, str]]:
+    return [(each.row_index, each.line, each.column, each.rule, each.severity) for each in opened.problems]
