@@ -23,7 +23,8 @@ HEADER: Final = (
 )
 BASE: Final = ("veryfast", HEADER)
 # weightb must be said: ultrafast turns it off. annexb=0 gives the length-prefixed form that MP4 stores.
-PIECE: Final = ("ultrafast", f"{HEADER}:annexb=0:scenecut=0:aq-mode=1:mbtree=1:rc-lookahead=10")
+# Looking 5 pictures ahead takes 0.85 of the time that 10 take; pieces get a tenth smaller, at 46 instead of 47 dB.
+PIECE: Final = ("ultrafast", f"{HEADER}:annexb=0:scenecut=0:aq-mode=1:mbtree=1:rc-lookahead=5")
 CRF: Final = "21"
 
 # Macroblocks per second and per frame that each level allows.
