@@ -182,6 +182,8 @@ class _Carrying:
                 continue
             may_poll = self.drive.waits and self.polling.remaining > 0  # else its time is long past: no reason to spin
             may_send = self.sending.ending is None
+            if not (may_poll or may_send):
+                continue  # the last answer came: it is over now, not at the next tick
             self._rest(min(poll_at_s if may_poll else float("inf"), send_at_s if may_send else float("inf")))
 
     def _rest(self, until_s: float) -> None:

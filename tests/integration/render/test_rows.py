@@ -124,6 +124,11 @@ def test_a_base_whose_headers_differ_is_encoded_in_full(
     assert footage.near(film.pictures[20], footage.GREY, 3)
 
 
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return footage.make(tmp_path_factory.mktemp("grey") / "grey.mp4", footage.Clip(size=(320, 180)))
+
+
 @pytest.mark.parametrize(
     "pairs",
     [
@@ -136,9 +141,9 @@ def test_a_base_whose_headers_differ_is_encoded_in_full(
     ],
 )
 def test_any_layout_of_sections_splices(
-    tmp_path: Path, plain_template: Path, cache_dir: Path, pairs: list[tuple[float, float]]
+    tmp_path: Path, grey: Path, cache_dir: Path, pairs: list[tuple[float, float]]
 ) -> None:
-    text = f"video = '{plain_template.with_name('plain.mp4')}'\n" + "".join(
+    text = f"video = '{grey}'\n" + "".join(
         f"[[variables]]\nname='v{n}'\nstart={start}\nend={end}\nstyle='caption'\n"
         for n, (start, end) in enumerate(pairs)
     )

@@ -45,6 +45,18 @@ def test_a_run_from_the_first_row_to_the_last_link(bench: Bench) -> None:
     assert (again.submitted, again.reused, again.requests, again.next_command) == (0, 5, 0, None)
 
 
+def test_it_is_over_with_the_last_answer(bench: Bench) -> None:
+    answered_s: list[float] = []
+
+    def noted(record: dict[str, Any]) -> dict[str, Any]:
+        answered_s.append(bench.clock.monotonic_s())
+        return record
+
+    bench.service.change = noted
+    bench.carry_out(confirmed(bench, 3))
+    assert bench.clock.monotonic_s() == answered_s[-1]
+
+
 def writes(bench: Bench, run: Run, written: list[list[str]]) -> bool:
     written.append([row.fields["status"] for row in generations.results(bench.journal, run)])
     return True
