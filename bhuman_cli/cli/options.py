@@ -275,5 +275,6 @@ LogFile = Annotated[
     Path | None, typer.Option("--log-file", metavar="PATH", help="Append what is said to a file.", rich_help_panel=_OUT)
 ]
 Init = Annotated[
-    bool, typer.Option("--init", help="Write a commented project file from the header, and stop.", rich_help_panel=_OUT)
+    bool | None,
+    typer.Option("--init", help="Write a commented project file from the header, and stop.", rich_help_panel=_OUT),
 ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bhuman_cli.studio.render.job import RenderedMedia
 
 
-def preview(
+def preview(  # noqa: PLR0913 - one parameter is one option
     file: Annotated[str | None, typer.Argument(metavar="FILE", help="The table whose row is rendered here.")] = None,
     *,
     row: Annotated[int, typer.Option("--row", min=0, metavar="N", help="Which data row, from 0.")] = 0,

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 import typer
 
 from bhuman_cli import credentials, domain, errors, settings
-from bhuman_cli.cli import completion, doubts, finish, runtime
+from bhuman_cli.cli import completion, declaring, doubts, finish, runtime
 from bhuman_cli.cli import options as opt
 from bhuman_cli.cli.console import Console
 from bhuman_cli.errors import ExitCode
@@ -62,23 +62,30 @@ AcceptPosition = Annotated[
 ]
 
 
+class Given(TypedDict, total=False):
+    """The options that `resume` shares with `render`, named as the settings are."""
+
+    yes: opt.Yes
+    no_input: opt.NoInput
+    wait: opt.Wait
+    timeout: opt.Timeout
+    poll_interval: opt.PollInterval
+    rate: opt.Rate
+    lock_wait: opt.LockWait
+    profile: opt.Profile
+    json: opt.Json
+    progress: opt.Progress
+    log_file: opt.LogFile
+
+
+@declaring.spread
 def resume(
     run_id: RunId = None,
     *,
     all_: All = False,
     in_doubt: InDoubt = None,
     accept_position: AcceptPosition = False,
-    yes: opt.Yes = None,
-    no_input: opt.NoInput = None,
-    wait: opt.Wait = None,
-    timeout: opt.Timeout = None,
-    poll_interval: opt.PollInterval = None,
-    rate: opt.Rate = None,
-    lock_wait: opt.LockWait = None,
-    profile: opt.Profile = None,
-    json: opt.Json = None,
-    progress: opt.Progress = None,
-    log_file: opt.LogFile = None,
+    **given: Unpack[Given],
 ) -> int:
     """Continue a run without its file: send what is unsent, wait, write the results.
 
@@ -93,18 +100,17 @@ def resume(
 
     `bhuman resume r7f3a91c04e --in-doubt abandon`
     """
-    flags = {
-        "wait": wait, "timeout": timeout, "poll_interval": poll_interval, "rate": rate, "lock_wait": lock_wait,
-        "json": json, "progress": progress, "log_file": log_file, "no_input": no_input,
-    }  # fmt: skip
+    profile, yes = given.pop("profile", None), bool(given.pop("yes", None))
     _require_sense(in_doubt, is_of_all=all_, is_of_one=bool(run_id or in_doubt or accept_position))
-    values = settings.load(flags=flags, input_path=None, environ=os.environ, profile=profile)
+    values = settings.load(flags=given, input_path=None, environ=os.environ, profile=profile)
     wish = Wish(
-        console=Console(json_mode=bool(json), no_input=bool(no_input), log_file=values.get("log_file")),
+        console=Console(
+            json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")), log_file=values.get("log_file")
+        ),
         values=values,
         home=settings.home(os.environ),
         in_doubt=in_doubt or "",
-        accept_position=accept_position, is_all=all_, yes=bool(yes),
+        accept_position=accept_position, is_all=all_, yes=yes,
     )  # fmt: skip
     try:
         with contextlib.closing(runtime.open_journal(wish.home)) as journal:

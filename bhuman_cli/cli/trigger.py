@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 import typer
 
+from bhuman_cli.cli import declaring
 from bhuman_cli.cli import options as opt
 
 app = typer.Typer(
@@ -37,30 +38,32 @@ Shape = Annotated[
 ]
 
 
+class Given(TypedDict, total=False):
+    """The options of every trigger, named as the settings are."""
+
+    set: Values
+    data: Data
+    callback_url: opt.CallbackUrl
+    generation_mode: opt.GenerationMode
+    wait: Waits
+    timeout: opt.Timeout
+    poll_interval: opt.PollInterval
+    dry_run: opt.DryRun
+    yes: opt.Yes
+    no_input: opt.NoInput
+    retry_failed: opt.RetryFailed
+    again: opt.Again
+    lock_wait: opt.LockWait
+    json: opt.Json
+    log_file: opt.LogFile
+    profile: opt.Profile
+
+
 def _add(name: str, about: str, *examples: str) -> None:
     @app.command(name, help=_help(about, examples))
-    def send(  # noqa: PLR0913 - one parameter is one option
-        *,
-        campaign: opt.Campaign = None,
-        set_: Values = None,
-        data: Data = None,
-        shape: Shape = None,
-        callback_url: opt.CallbackUrl = None,
-        generation_mode: opt.GenerationMode = None,
-        wait: Waits = None,
-        timeout: opt.Timeout = None,
-        poll_interval: opt.PollInterval = None,
-        dry_run: opt.DryRun = None,
-        yes: opt.Yes = None,
-        no_input: opt.NoInput = None,
-        retry_failed: opt.RetryFailed = None,
-        again: opt.Again = None,
-        lock_wait: opt.LockWait = None,
-        json: opt.Json = None,
-        log_file: opt.LogFile = None,
-        profile: opt.Profile = None,
-    ) -> int:
-        return _run(name, locals())
+    @declaring.spread
+    def send(*, campaign: opt.Campaign = None, shape: Shape = None, **given: Unpack[Given]) -> int:
+        return _run(name, {"campaign": campaign, "shape": shape, **given})
 
 
 def _help(about: str, examples: tuple[str, ...]) -> str:
@@ -93,33 +96,15 @@ _add(
 
 
 @app.command("sample")
-def sample(  # noqa: PLR0913 - one parameter is one option
-    *,
-    instance: opt.Instance = None,
-    set_: Values = None,
-    data: Data = None,
-    callback_url: opt.CallbackUrl = None,
-    generation_mode: opt.GenerationMode = None,
-    wait: Waits = None,
-    timeout: opt.Timeout = None,
-    poll_interval: opt.PollInterval = None,
-    dry_run: opt.DryRun = None,
-    yes: opt.Yes = None,
-    no_input: opt.NoInput = None,
-    retry_failed: opt.RetryFailed = None,
-    again: opt.Again = None,
-    lock_wait: opt.LockWait = None,
-    json: opt.Json = None,
-    log_file: opt.LogFile = None,
-    profile: opt.Profile = None,
-) -> int:
+@declaring.spread
+def sample(*, instance: opt.Instance = None, **given: Unpack[Given]) -> int:
     """POST try_sample: a video instance instead of a campaign.
 
     **Examples**
 
     `bhuman trigger sample -i INSTANCE_ID --set first_name=Alex --wait`
     """
-    return _run("sample", locals())
+    return _run("sample", {"instance": instance, **given})
 
 
 def _run(name: str, given: Mapping[str, Any]) -> int:

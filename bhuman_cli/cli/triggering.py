@@ -81,7 +81,7 @@ def _job(integration: Integration, given: Mapping[str, Any]) -> Job:
     payload = session.read_object(given["data"]) if given["data"] else None
     wishes = orders.Wishes(
         api_id=_target(integration, values, payload),
-        pairs=project_file.read_flag("set", given["set_"]) if given["set_"] else (),
+        pairs=project_file.read_flag("set", given["set"]) if given["set"] else (),
         shape=given.get("shape") or "",
         callback_url=values.get("callback_url") or "",
         generation_mode=values.get("generation_mode") if values.is_given("generation_mode") else "",

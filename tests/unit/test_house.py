@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -23,6 +24,20 @@ def test_every_module_says_what_it_owns() -> None:
         str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if not path.read_text("utf-8").startswith('"""')
     ]
     assert silent == []
+
+
+def test_files_and_functions_stay_short_enough_to_be_read_at_once() -> None:
+    too_long = []
+    for path in ROOT.rglob("*.py"):
+        text = path.read_text("utf-8")
+        whole = [("", text.count("\n"), 350)]
+        parts = [
+            (node.name, (node.end_lineno or 0) - node.lineno + 1, 50)
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
+        too_long += [f"{path.relative_to(ROOT)} {name}: {lines}" for name, lines, most in whole + parts if lines > most]
+    assert too_long == []
 
 
 def test_every_command_of_the_list_is_there_and_says_the_same_in_short() -> None:
