@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -17,7 +18,6 @@ from bhuman_cli.api.pause import Pause
 from bhuman_cli.api.transport import Answer, NoAnswer, Request
 from bhuman_cli.credentials import Credentials
 from bhuman_cli.errors import ApiError, InDoubtError, ServiceDown
-from bhuman_cli.ports import Clock
 
 PREFIX: Final = "/api/ai_studio"
 _WORTH_SAYING_S: Final = 5.0
@@ -49,7 +49,8 @@ class Call:
 class Caller:
     """One set of credentials asking one service; safe to share among threads.
 
-    polls: GETs sent so far, each attempt counted.
+    polls: GETs sent so far, each attempt counted. patience_s: no question goes on for longer, its repeats and pauses
+    included.
     """
 
     def __init__(
@@ -57,22 +58,28 @@ class Caller:
         base_url: str,
         credentials: Credentials | None,
         *,
-        clock: Clock,
         limiter: Limiter,
         user_agent: str,
         on_notice: Callable[[str], None],
+        patience_s: float = math.inf,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.polls = 0
         self.secrets = credentials.secrets if credentials is not None else []
         self._credentials = credentials
-        self._clock = clock
-        self._pause = Pause(clock)
+        self._clock = limiter.clock
+        self._pause = Pause(limiter.clock)
         self._limiter = limiter
         self._on_notice = on_notice
         self._lock = threading.Lock()
         self._open_auth: Sequence[str] = OPEN
-        self._transport = transport.Transport(clock=clock, pool_size=limiter.in_flight, user_agent=user_agent)
+        self._patience_s = patience_s
+        self._transport = transport.Transport(
+            clock=limiter.clock,
+            pool_size=limiter.in_flight,
+            user_agent=user_agent,
+            total_s=min(transport.TOTAL_S, patience_s),
+        )
 
     def close(self) -> None:
         """Close every connection."""
@@ -111,13 +118,15 @@ class Caller:
 
     def _repeated(self, call: Call, kind: str) -> Answer:
         request = self._built(call, kind)
-        attempt = 1
+        attempt, ends_s = 1, self._clock.monotonic_s() + self._patience_s
         while True:
             came = self._attempt(request)
             decision = retry.decide(self._outcome(came), attempt=attempt, chance=random.random())
             if decision.too_fast:
                 self._limiter.too_fast(decision.pause_s)
             if not decision.again or call.method != "GET":
+                break
+            if self._clock.monotonic_s() + decision.wait_s >= ends_s:
                 break
             if decision.wait_s > _WORTH_SAYING_S:
                 self._on_notice(f"the service asked for a pause of {durations.show(decision.wait_s)}")

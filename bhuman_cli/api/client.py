@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,7 +14,6 @@ from bhuman_cli.api.transport import Answer
 from bhuman_cli.credentials import Credentials
 from bhuman_cli.domain import Generation, Target, TargetKind
 from bhuman_cli.errors import ApiError
-from bhuman_cli.ports import Clock
 
 PAGE_SIZE: Final = 100
 
@@ -39,18 +39,18 @@ class Client:
         base_url: str,
         credentials: Credentials | None,
         *,
-        clock: Clock,
         limiter: Limiter,
         user_agent: str,
         on_notice: Callable[[str], None] = lambda _: None,
+        patience_s: float = math.inf,
     ) -> None:
         self._caller = Caller(
             base_url,
             credentials,
-            clock=clock,
             limiter=limiter,
             user_agent=user_agent,
             on_notice=on_notice,
+            patience_s=patience_s,
         )
         self._allow_file = settings.is_loopback(base_url)
 

@@ -24,7 +24,7 @@ class Limiter:
     """
 
     def __init__(self, clock: Clock, *, rate_per_s: float | None = RATE_PER_S, in_flight: int = IN_FLIGHT) -> None:
-        self._clock = clock
+        self.clock = clock
         self._ceiling = rate_per_s
         self._rate = rate_per_s
         self._slots = threading.BoundedSemaphore(in_flight)
@@ -45,7 +45,7 @@ class Limiter:
         wait: how to wait, if not by sleeping; what it raises leaves the place to the next.
         """
         with self._slots:
-            (wait or self._clock.sleep)(self._reserve())
+            (wait or self.clock.sleep)(self._reserve())
             yield
 
     def good(self) -> None:
@@ -60,7 +60,7 @@ class Limiter:
         Answers that come together, from requests sent before the first of them, count as one.
         """
         with self._lock:
-            now = self._clock.monotonic_s()
+            now = self.clock.monotonic_s()
             self._next_at = max(self._next_at, now + pause_s)
             is_new = self._halved_at is None or now - self._halved_at >= _HALVING_APART_S
             if self._rate is not None and is_new:
@@ -70,7 +70,7 @@ class Limiter:
     def _reserve(self) -> float:
         """Take the next start time; return the seconds until then."""
         with self._lock:
-            now = self._clock.monotonic_s()
+            now = self.clock.monotonic_s()
             start = max(now, self._next_at)
             self._next_at = start if self._rate is None else start + 1 / self._rate
             return start - now

@@ -200,7 +200,7 @@ def _client(session: Session, run: Run) -> Iterator[Client | None]:
     url, clock = run.target.service, SystemClock()
     pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=session.values.get("rate"))
     with client.Client(
-        url, None, clock=clock, limiter=pace, user_agent=sessions.user_agent(), on_notice=session.console.say
+        url, None, limiter=pace, user_agent=sessions.user_agent(), on_notice=session.console.say
     ) as found:
         yield found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import Final
 
 from bhuman_cli import credentials, domain, errors, settings
 from bhuman_cli.cli import session
@@ -11,6 +12,9 @@ from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import Target, TargetKind
 from bhuman_cli.journal import history
 from bhuman_cli.ports import SystemClock
+
+_PATIENCE_S: Final = 10.0
+"""The record is a help, no more: a service that is slow to show it must not hold up a render."""
 
 
 def variables(values: settings.Settings, home: settings.Home, target: Target) -> tuple[tuple[str, ...] | None, str]:
@@ -43,7 +47,8 @@ def _recorded(values: settings.Settings, home: settings.Home, target: Target) ->
         held = opened.found_credentials()
         if held.bearer is None:
             return ()
-        with opened.client(credentials.Credentials(bearer=held.bearer, source=held.source)) as client:
+        bearer = credentials.Credentials(bearer=held.bearer, source=held.source)
+        with opened.client(bearer, patience_s=_PATIENCE_S) as client:
             return wire.known_variables(client.campaign(target.api_id))
     except errors.BhumanError:
         return ()

@@ -131,6 +131,6 @@ def link(opened: Session, run: Run) -> Iterator[runtime.Link]:
     url, clock = str(run.options.get("base_url") or run.target.service), SystemClock()
     pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url))
     with client.Client(
-        url, held, clock=clock, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
+        url, held, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
     ) as connected:
         yield runtime.Link(base_url=url, service=run.target.service, client=connected, authorization="", account="")

@@ -260,6 +260,7 @@ def _adopted(job: Job, journal: Journal, prepared: Prepared, link: runtime.Link)
 
 
 def _plan(job: Job, prepared: Prepared, journal: Journal) -> spend.Plan:
+    size = job.get("sample")
     return spend.Plan(
         counts=prepared.counts,
         chunk_size=job.chunk_size,
@@ -269,7 +270,7 @@ def _plan(job: Job, prepared: Prepared, journal: Journal) -> spend.Plan:
         journal=journal.path,
         output=job.output,
         unit_cost=job.get("unit_cost"),
-        sample=job.get("sample"),
+        sample=drafts.to_send_in_sample(journal, prepared.run, int(size)) if size else None,
     )
 
 

@@ -57,9 +57,7 @@ def remote(values: settings.Settings, console: Console, found: credentials.Crede
     url = str(values.get("base_url"))
     clock = SystemClock()
     pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=values.get("rate"))
-    with clients.Client(
-        url, found, clock=clock, limiter=pace, user_agent=session.user_agent(), on_notice=console.say
-    ) as client:
+    with clients.Client(url, found, limiter=pace, user_agent=session.user_agent(), on_notice=console.say) as client:
         yield Link(
             base_url=url,
             service=settings.service_name(url),
@@ -92,7 +90,6 @@ def local(home: settings.Home, template: Path | None, console: Console) -> Itera
         with clients.Client(
             running.base_url,
             found,
-            clock=clock,
             limiter=limiter.for_service(clock, is_loopback=True),
             user_agent=session.user_agent(),
             on_notice=console.say,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import sys
@@ -64,8 +65,11 @@ class Session:
         """
         return credentials.find(self.environ, self.home, self.profile, service=self.service)
 
-    def client(self, held: credentials.Credentials | None) -> Client:
-        """Return a client of the service; close it, or use it in a `with` block."""
+    def client(self, held: credentials.Credentials | None, *, patience_s: float = math.inf) -> Client:
+        """Return a client of the service; close it, or use it in a `with` block.
+
+        patience_s: no question goes on for longer, its repeats and pauses included.
+        """
         from bhuman_cli.api import client, limiter
 
         clock = SystemClock()
@@ -73,8 +77,9 @@ class Session:
             clock, is_loopback=settings.is_loopback(self.base_url), rate_per_s=self.values.get("rate")
         )
         return client.Client(
-            self.base_url, held, clock=clock, limiter=pace, user_agent=user_agent(), on_notice=self.console.say
-        )
+            self.base_url, held, limiter=pace, user_agent=user_agent(), on_notice=self.console.say,
+            patience_s=patience_s,
+        )  # fmt: skip
 
 
 def start(*, profile: str | None = None, json_mode: bool = False, no_input: bool = False) -> Session:

@@ -37,8 +37,14 @@ class Plan:
 
     @property
     def requests(self) -> int:
-        """Return the requests it takes, if none is refused."""
-        return -(-self.cost_rows // self.chunk_size)
+        """Return the requests it takes, if none is refused; a sample goes in requests of its own."""
+        rest = self.cost_rows - self.first_rows
+        return sum(-(-rows // self.chunk_size) for rows in (self.first_rows, rest))
+
+    @property
+    def first_rows(self) -> int:
+        """Return the rows that are paid before anybody is asked again."""
+        return self.cost_rows if self.sample is None else self.sample
 
     def as_json(self) -> dict[str, int]:
         """Return the `plan` of a dry run."""
@@ -76,7 +82,7 @@ def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: b
         if not console.confirm(f"{refusal.message}. Go on?"):
             raise errors.Refusal(f"not confirmed: {refusal.message}", hint=refusal.hint, code=refusal.code)
     many = f"{plan.cost_rows:,}"
-    if plan.sample is not None and plan.sample < plan.cost_rows:
-        many = f"a sample of {plan.sample:,} of {many}"
-    if asks and plan.cost_rows and not console.confirm(f"Submit {many} rows to {plan.service}?"):
+    if plan.first_rows < plan.cost_rows:
+        many = f"a sample of {plan.first_rows:,} of {many}"
+    if asks and plan.first_rows and not console.confirm(f"Submit {many} rows to {plan.service}?"):
         raise errors.Refusal("not confirmed; nothing was sent", hint="", code="not_confirmed")

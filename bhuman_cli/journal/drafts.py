@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, Final
 
 from bhuman_cli import domain, errors
 from bhuman_cli.journal.store import Journal
@@ -266,13 +266,27 @@ def counts(journal: Journal, run: Run) -> PlanCounts:
     )  # fmt: skip
 
 
+_SAMPLE: Final = (
+    "(SELECT row_index FROM row WHERE run_no = :run AND state = 'pending' AND selected = 1"
+    " ORDER BY row_index LIMIT :size)"
+)
+
+
+def to_send_in_sample(journal: Journal, run: Run, size: int) -> int:
+    """Count the rows to send among the first `size` valid ones; the others were paid before."""
+    found = journal.one(
+        f"SELECT count(*) FROM row WHERE run_no = :run AND plan IN ('new', 'retried') AND row_index IN {_SAMPLE}",
+        {"run": run.run_no, "size": size},
+    )
+    return int(found[0]) if found else 0
+
+
 def keep_sample(journal: Journal, run: Run, size: int) -> None:
     """Hold back every row to send that is not among the first `size` valid ones, until `release_sample`."""
     with journal.transaction():
         journal.execute(
-            "UPDATE row SET plan = 'later' WHERE run_no = :run AND plan IN ('new', 'retried') AND row_index NOT IN"
-            " (SELECT row_index FROM row WHERE run_no = :run AND state = 'pending' AND selected = 1"
-            "  ORDER BY row_index LIMIT :size)",
+            "UPDATE row SET plan = 'later' WHERE run_no = :run AND plan IN ('new', 'retried')"
+            f" AND row_index NOT IN {_SAMPLE}",
             {"run": run.run_no, "size": size},
         )
 

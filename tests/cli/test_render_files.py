@@ -124,10 +124,17 @@ def test_what_is_not_ours_is_not_replaced_and_what_was_edited_is_kept(desk: Desk
 
 def test_a_sample_first_and_the_rest_only_on_a_word(desk: Desk, service: PlainService) -> None:
     desk.people(6)
+
+    def planned() -> int:
+        requests: int = desk.render("people.csv", "--sample", "2", "-n", "--json").document["plan"]["requests"]
+        return requests
+
+    assert planned() == 2, "the sample, the others"
     sample = desk.render("people.csv", "--sample", "2", "--json")
     assert (sample.code, sample.rows["succeeded"], sample.rows["pending"]) == (6, 2, 4)
     assert sample.document["next"] == f"bhuman resume {sample.document['run_id']}"
     assert service.texts() == [["Name0", "Company 0"], ["Name1", "Company 1"]]
+    assert planned() == 1, "the sample is there"
     whole = desk.render("people.csv", "--sample", "2", "--yes", "--json")
     assert (whole.code, whole.rows["succeeded"], whole.rows["reused"], whole.rows["submitted"]) == (0, 6, 2, 4)
     assert len(service.accepted) == 6
@@ -206,6 +213,12 @@ def test_on_a_terminal_a_sample_is_asked_for_by_its_own_size(desk: Desk, service
         screen.type("n\r")
         assert screen.end() == 7
     assert len(service.accepted) == 2
+    with terminal.terminal(words, folder=desk.folder, env=desk.environment()) as screen:
+        screen.wait_for("Submit the other 4 rows? [y/N] ")
+        assert "Submit a sample" not in screen.screen, "it was paid the first time"
+        screen.type("y\r")
+        assert screen.end() == 0
+    assert len(service.accepted) == 6
 
 
 def test_results_that_an_edit_broke_stop_nobody_and_still_tell_what_was_paid(

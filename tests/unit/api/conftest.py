@@ -46,7 +46,7 @@ def make(clock: HeldClock, notices: list[str]) -> Iterator[Make]:
             source="test",
         )
         pace = Limiter(clock, rate_per_s=None)
-        made.append(Client(base, held, clock=clock, limiter=pace, user_agent="test", on_notice=notices.append))
+        made.append(Client(base, held, limiter=pace, user_agent="test", on_notice=notices.append))
         return made[-1]
 
     yield build

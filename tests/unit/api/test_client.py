@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +19,7 @@ from bhuman_cli.domain import Target, TargetKind
 from bhuman_cli.errors import ApiError, ExitCode, ServiceDown
 from bhuman_cli.ports import SystemClock
 from tests.support.clocks import HeldClock
+from tests.support.raw_server import Listener, Script
 from tests.unit.api.conftest import API, BASE, BASIC, BEARER, Make, auth, enveloped, query
 
 ID = "c10ee155-6202-4cec-9a40-dde536e2ab4e"
@@ -194,7 +197,7 @@ def test_a_server_that_repeats_the_key_does_not_reach_the_message(make: Make, ht
 def test_a_client_without_credentials_asks_openly(clock: HeldClock, http: responses.RequestsMock) -> None:
     http.get(f"{API}/webhook", status=401, match=[auth(None)])
     with (
-        Client(f"{BASE}/", None, clock=clock, limiter=Limiter(clock, rate_per_s=None), user_agent="t") as client,
+        Client(f"{BASE}/", None, limiter=Limiter(clock, rate_per_s=None), user_agent="t") as client,
         pytest.raises(ApiError),
     ):
         client.webhooks()
@@ -226,7 +229,7 @@ def test_a_stop_ends_the_pause_a_service_asked_for(http: responses.RequestsMock)
     clock = SystemClock()
     is_waiting = threading.Event()
     pace = Limiter(clock, rate_per_s=None)
-    held = Client(BASE, None, clock=clock, limiter=pace, user_agent="t", on_notice=lambda _: is_waiting.set())
+    held = Client(BASE, None, limiter=pace, user_agent="t", on_notice=lambda _: is_waiting.set())
     with held as client, ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(client.webhooks) for _ in range(2)]
         assert is_waiting.wait(10)
@@ -234,6 +237,37 @@ def test_a_stop_ends_the_pause_a_service_asked_for(http: responses.RequestsMock)
         for question in asked:
             with pytest.raises(ServiceDown, match="stopped"):
                 question.result(10)
+
+
+def test_patience_ends_a_question_whatever_pause_the_service_asks_for(
+    clock: HeldClock, http: responses.RequestsMock
+) -> None:
+    http.get(f"{API}/webhook", status=429, headers={"Retry-After": "600"})
+    pace = Limiter(clock, rate_per_s=None)
+    began_s = clock.monotonic_s()
+    with Client(BASE, None, limiter=pace, user_agent="t", patience_s=10) as client:
+        with pytest.raises(ApiError):
+            client.webhooks()
+        assert (client.polls, clock.monotonic_s() - began_s < 10) == (1, True)
+
+
+def test_patience_ends_a_question_that_is_never_answered(listening: Callable[[Script], Listener]) -> None:
+    over = threading.Event()
+
+    def say_nothing(_: socket.socket) -> None:
+        over.wait(30)
+
+    silent = listening(say_nothing)
+    clock = SystemClock()
+    pace = Limiter(clock, rate_per_s=None)
+    base = f"http://127.0.0.1:{silent.port}"
+    began_s = clock.monotonic_s()
+    with Client(base, None, limiter=pace, user_agent="t", patience_s=0.5) as client:
+        with pytest.raises(ServiceDown):
+            client.webhooks()
+        assert client.polls == 1
+    assert clock.monotonic_s() - began_s < 10
+    over.set()
 
 
 def test_a_request_that_need_not_wait_goes_on_after_a_stop(make: Make, http: responses.RequestsMock) -> None:
