@@ -18,6 +18,11 @@ from tests.support import plain_service
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+def bare_environment() -> dict[str, str]:
+    """Return the least that a process needs: where programs are, and how it is measured when the tests are."""
+    return {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_PROCESS")}
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a command ended."""
@@ -87,8 +92,8 @@ class Desk:
 
     def environment(self, changed: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """Return the command's whole environment; None takes a variable out."""
-        carried = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS")}
-        wanted = {**carried, "PYTHONPATH": str(REPOSITORY), **self.env, **(changed or {})}
+        measured = {name: value for name, value in bare_environment().items() if name != "PATH"}
+        wanted = {**measured, "PYTHONPATH": str(REPOSITORY), **self.env, **(changed or {})}
         return {name: value for name, value in wanted.items() if value is not None}
 
     def results(self, name: str = "people.results.csv", delimiter: str = ",") -> list[dict[str, str]]:

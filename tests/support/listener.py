@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bhuman_cli.callbacks.store import NAME, EventStore
+from tests.support.desk import bare_environment
 
 
 class Listener:
@@ -57,7 +57,7 @@ class Listener:
 @contextmanager
 def running(home: Path, *options: str, port: int = 0, base_url: str = "http://127.0.0.1:9") -> Iterator[Listener]:
     command = [sys.executable, "-m", "bhuman_cli", "listen", "--json", "--port", str(port), *options]
-    environ = {"PATH": os.environ["PATH"], "BHUMAN_HOME": str(home), "BHUMAN_BASE_URL": base_url}
+    environ = {**bare_environment(), "BHUMAN_HOME": str(home), "BHUMAN_BASE_URL": base_url}
     process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     try:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import html
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import python_calamine
 from bhuman_cli import domain
 from bhuman_cli.cli import app
 from tests.cli.delivery.conftest import NAMES, Rendered
+from tests.support.desk import bare_environment
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str, str]:
@@ -82,7 +82,7 @@ def test_a_run_is_found_by_id_its_start_its_table_or_its_results(
 @pytest.mark.parametrize("command_line", ["download", "resume", "status", "runs delete"])
 def test_the_shell_completes_run_ids(rendered: Rendered, tmp_path: Path, command_line: str) -> None:
     environ = {
-        "PATH": os.environ["PATH"], "BHUMAN_HOME": str(rendered.home), "_BHUMAN_COMPLETE": "complete_bash",
+        **bare_environment(), "BHUMAN_HOME": str(rendered.home), "_BHUMAN_COMPLETE": "complete_bash",
         "COMP_WORDS": f"bhuman {command_line} r", "COMP_CWORD": str(len(command_line.split()) + 1),
     }  # fmt: skip
     command = [sys.executable, "-m", "bhuman_cli"]

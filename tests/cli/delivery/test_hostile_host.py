@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 
 from bhuman_cli.studio.config import CAMPAIGN_ID
 from tests.support import media_files, media_server, studio
+from tests.support.desk import bare_environment
 from tests.support.media_server import Answer, MediaServer
 
 COUNT = 500
@@ -68,7 +68,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Films
 
 def bhuman(folder: Path, base_url: str) -> Callable[..., subprocess.Popen[bytes]]:
     environ = {
-        "PATH": os.environ["PATH"], "BHUMAN_BASE_URL": base_url, "BHUMAN_HOME": str(folder / "home"),
+        **bare_environment(), "BHUMAN_BASE_URL": base_url, "BHUMAN_HOME": str(folder / "home"),
         "BHUMAN_API_KEY_ID": "local", "BHUMAN_API_KEY_SECRET": "local", "BHUMAN_CAMPAIGN_ID": CAMPAIGN_ID,
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.delivery.conftest import NAMES, Rendered
+from tests.support.desk import bare_environment
 
 COMMANDS = {
     "download": ["download", "--to", "media", "--what", "all"],
@@ -23,7 +24,7 @@ COMMANDS = {
 
 
 def environ(rendered: Rendered, **more: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "BHUMAN_HOME": str(rendered.home), "TERM": "xterm-256color", **more}
+    return {**bare_environment(), "BHUMAN_HOME": str(rendered.home), "TERM": "xterm-256color", **more}
 
 
 def on_a_terminal(words: list[str], folder: Path, env: dict[str, str]) -> tuple[int, str]:

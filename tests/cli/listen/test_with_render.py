@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from bhuman_cli.studio.config import CAMPAIGN_ID
 from tests.support import listener, studio
-from tests.support.desk import Desk
+from tests.support.desk import Desk, bare_environment
 from tests.support.plain_service import PlainService
 
 
@@ -22,7 +21,7 @@ def test_every_request_has_a_callback_url_of_its_own_and_its_videos_come_back_on
     home = tmp_path / "home"
     with studio.running_studio(tmp_path, advance="seconds:1") as service, listener.running(home) as receiver:
         environ = {
-            "PATH": os.environ["PATH"], "BHUMAN_BASE_URL": service.base_url, "BHUMAN_HOME": str(home),
+            **bare_environment(), "BHUMAN_BASE_URL": service.base_url, "BHUMAN_HOME": str(home),
             "BHUMAN_API_KEY_ID": "local", "BHUMAN_API_KEY_SECRET": "local", "BHUMAN_CAMPAIGN_ID": CAMPAIGN_ID,
         }  # fmt: skip
         words = ["render", str(table), "--callback-url", receiver.callback_url, "--poll-interval", "60s",
