@@ -62,7 +62,7 @@ _TEXT = """\
 # timeout = "2h"
 # unit_cost = 1.0
 
-# variable = "column": only for columns whose header is not the variable's name.
+# Columns whose header is not the variable's name: variable = "column".
 [map]
 {renames}
 
