@@ -130,6 +130,20 @@ def test_local_rendering_needs_no_account_and_keeps_its_own_books(tmp_path: Path
         assert (anew.code, anew.rows["submitted"]) == (0, 1), "what is gone from disk is rendered again"
 
 
+def test_what_is_left_of_a_local_run_is_rendered_by_who_asks_for_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "http://127.0.0.1:9")
+    bare: dict[str, str | None] = dict.fromkeys(desk.env, None) | {"BHUMAN_HOME": str(desk.home)}
+    desk.table("people.csv", [(f"Name{number}",) for number in range(6)], header=("first_name",))
+    small_template.write(tmp_path).rename(tmp_path / "bhuman-template.toml")
+    begun = desk.run("render", "people.csv", "--local", "--no-wait", "--json", env=bare)
+    assert (begun.code, begun.rows["submitted"]) == (0, 6), begun.err
+    again = desk.run("resume", "--json", env=bare)
+    assert (again.code, again.rows["succeeded"], again.rows["submitted"]) == (0, 6, 0), again.err
+    videos = {Path(link.removeprefix("file://")) for link in desk.column("url", "people.local.csv")}
+    assert len(videos) == 6
+    assert all(video.is_file() for video in videos)
+
+
 def test_an_edited_template_is_rendered_anew_and_an_old_one_is_remembered(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "http://127.0.0.1:9")
     bare: dict[str, str | None] = dict.fromkeys(desk.env, None) | {"BHUMAN_HOME": str(desk.home)}
