@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -68,7 +69,7 @@ def uncovered(value: str) -> str:
 
 def fit(value: str, box: Box) -> Block:
     """Shrink, then wrap, then end in an ellipsis, so that the text stays inside its box."""
-    text = " ".join(unicodedata.normalize("NFC", value[:MOST_CHARACTERS]).split())
+    text = " ".join(_covered(unicodedata.normalize("NFC", value[:MOST_CHARACTERS]), box.font).split())
     base = shape.base_level(text)
     one_line_floor = max(box.smallest_px, round(box.size_px * (0.66 if box.lines > 1 else 0)))
     width_em = shape.line(text, box.font, base).width
@@ -76,27 +77,59 @@ def fit(value: str, box: Box) -> Block:
     if size >= one_line_floor:
         lines = [text]
     else:
-        size = max(box.smallest_px, round(box.size_px * 0.8))
+        size = max(box.smallest_px, min(round(box.size_px * 0.8), _whole_words_px(text, box, base)))
         while len(lines := _wrap(text, box, base, size)) > box.lines and size > box.smallest_px:
-            size = max(box.smallest_px, round(size * 0.92))
+            size = max(box.smallest_px, min(size - 1, round(size * 0.92)))
         if len(lines) > box.lines:
-            rest = " ".join(lines[box.lines - 1 :])
+            rest = "".join(lines[box.lines - 1 :]).strip()
             lines = [*lines[: box.lines - 1], _cut(rest, box, base, size)]
-    shaped = tuple(shape.line(line, box.font, base) for line in lines)
+    shaped = tuple(shape.line(line.strip(), box.font, base) for line in lines)
     return Block(shaped, size, bool(base), box.align)
 
 
+def _covered(value: str, font: str) -> str:
+    """Return what can be drawn; what can't goes with the space before it, or a gap would stay."""
+    out = ""
+    for cluster in shape.clusters(value):
+        if cluster.isspace() or cluster[0] in shape.IGNORABLE or shape.face_for(cluster, font) is not None:
+            out += cluster
+        else:
+            out = out.rstrip()
+    return out
+
+
+_BREAKS: Final = re.compile(r"\s*[^\s\-–/@]*[\-–/@]*")
+"""What stays on one line: a word, or a part of it that ends in a hyphen, with the space before it."""
+
+_UNSPACED: Final = ((0x0E00, 0x0F00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x2E80, 0xA4D0), (0xAC00, 0xD7B0),
+                    (0xF900, 0xFB00), (0xFF00, 0xFFF0), (0x20000, 0x40000))  # fmt: skip
+"""Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean: a line may end between any two characters."""
+
+
+def _whole_words_px(text: str, box: Box, base: int) -> int:
+    """Return the size at which no word need be broken, or the normal one where even the smallest is too large."""
+    words = [word for word in map(str.strip, _BREAKS.findall(text)) if word and not _is_unspaced(word)]
+    widest = max((shape.line(word, box.font, base).width for word in words), default=0.0)
+    whole = int(box.width_px / widest) if widest else box.size_px
+    return whole if whole >= box.smallest_px else box.size_px
+
+
+def _is_unspaced(word: str) -> bool:
+    return any(low <= ord(character) < high for character in word for low, high in _UNSPACED)
+
+
 def _wrap(text: str, box: Box, base: int, size_px: int) -> list[str]:
+    """Return lines that fit but for the space they may begin with."""
     room_em = box.width_px / size_px
     lines: list[str] = []
-    for word in text.split(" "):
-        joined = f"{lines[-1]} {word}" if lines else word
-        if lines and shape.line(joined, box.font, base).width <= room_em:
+    for part in filter(None, _BREAKS.findall(text)):
+        joined = f"{lines[-1]}{part}" if lines else part
+        if lines and shape.line(joined.strip(), box.font, base).width <= room_em:
             lines[-1] = joined
-        elif shape.line(word, box.font, base).width <= room_em:
-            lines.append(word)
+        elif shape.line(part.strip(), box.font, base).width <= room_em:
+            lines.append(part)
         else:
-            lines.extend(_chop(word, box, base, room_em))
+            lines.extend(_chop(part, box, base, room_em))
     return lines
 
 
@@ -113,13 +146,13 @@ def _cut(text: str, box: Box, base: int, size_px: int) -> str:
     )
 
 
-def _chop(word: str, box: Box, base: int, room_em: float) -> list[str]:
-    """Break a word that is wider than the box between clusters (an address, or Thai, which has no spaces)."""
-    rest = shape.clusters(word)
+def _chop(part: str, box: Box, base: int, room_em: float) -> list[str]:
+    """Break a part that is wider than the box between clusters (an address, or Thai, which has no spaces)."""
+    rest = shape.clusters(part)
     pieces: list[str] = []
     while rest:
         fits = bisect.bisect(
-            range(1, len(rest) + 1), room_em, key=lambda n: shape.line("".join(rest[:n]), box.font, base).width
+            range(1, len(rest) + 1), room_em, key=lambda n: shape.line("".join(rest[:n]).strip(), box.font, base).width
         )
         pieces.append("".join(rest[: max(1, fits)]))
         rest = rest[max(1, fits) :]

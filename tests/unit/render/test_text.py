@@ -87,6 +87,41 @@ def test_clusters_keep_joined_emoji_and_flags_together() -> None:
     assert shape.clusters("👩‍💻a👍🏽🇧🇷🇵🇱e\u0301") == ["👩‍💻", "a", "👍🏽", "🇧🇷", "🇵🇱", "e\u0301"]
 
 
+@pytest.mark.parametrize("size", range(1, 12))
+def test_fitting_ends_however_small_the_letters_are(size: int) -> None:
+    for smallest in range(1, size + 1):
+        box = text.Box(width_px=30, size_px=size, smallest_px=smallest, lines=2)
+        assert len(text.fit("a long value " * 9, box).lines) == 2
+
+
+def lines_of(value: str, box: text.Box) -> list[list[int]]:
+    return [[placed.glyph for placed in line.glyphs] for line in text.fit(value, box).lines]
+
+
+def test_a_long_name_breaks_at_its_hyphen() -> None:
+    box = text.Box(width_px=600, size_px=40, smallest_px=24, lines=2)
+    wanted = ["Hi Alexandria Konstantinopolous-", "Featherstonehaugh von Hohenzollern"]
+    assert lines_of(" ".join(wanted).replace("- ", "-"), box) == [glyphs(line) for line in wanted]
+
+
+def test_a_word_shrinks_before_it_is_broken() -> None:
+    box = text.Box(width_px=560, size_px=40, smallest_px=22, lines=3)
+    wanted = ["Rindfleischetikettierungsüberwachungs", "GmbH & Co. KG"]
+    assert lines_of(" ".join(wanted), box) == [glyphs(line) for line in wanted]
+
+
+def test_writing_without_spaces_wraps_before_it_becomes_small() -> None:
+    box = text.Box(width_px=560, size_px=40, smallest_px=12, lines=2)
+    assert text.fit("กรุงเทพมหานครอมรรัตนโกสินทร์มหินทรา", box).size_px == 32
+
+
+def test_what_no_font_covers_leaves_no_gap() -> None:
+    for value, wanted in (
+        ("Hi Zoë \ue000!", "Hi Zoë!"), ("\ue000 Zoë", "Zoë"), ("a \ue000\ue001 b", "a b"), ("a\ue000b", "ab"),
+    ):  # fmt: skip
+        assert lines_of(value, WIDE) == [glyphs(wanted)]
+
+
 def test_a_long_value_shrinks_first() -> None:
     block = text.fit("A longer name than fits", text.Box(width_px=300, size_px=40, smallest_px=20))
     assert len(block.lines) == 1
