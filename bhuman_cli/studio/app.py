@@ -99,6 +99,7 @@ def _lifespan(backend: Backend, log: RequestLog, pool: RenderPool | None) -> Cal
         if backend.config.render == "instant":
             instant.lay_out(backend.links.media)
         owner = Owner(backend.config.home)
+        backend.owner_name = owner.name
         dispatcher, sender = dispatch.Dispatcher(backend, owner, pool), Sender(backend, owner)
 
         def wake() -> None:
@@ -146,7 +147,9 @@ async def _flushing(log: RequestLog) -> None:
 
 def _grant_credits(backend: Backend) -> None:
     """Set the pretend balance; a restart with the same grant goes on with what is left of it."""
-    granted = None if backend.config.credits is None else str(backend.config.credits)
+    if backend.config.credits is None:
+        return  # a neighbour in this home may live on a balance
+    granted = str(backend.config.credits)
     if granted != backend.store.setting("credits_granted"):
         backend.store.keep_setting("credits_granted", granted)
         backend.store.keep_setting("credits_left", granted)

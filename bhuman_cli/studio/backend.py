@@ -55,6 +55,7 @@ class Backend:
         self.links = records.Links(base_url=base_url, media=config.home / "media", kind=config.links)
         self.wake: Callable[[], None] = lambda: None
         self.clock = clock
+        self.owner_name = ""
         self._reads: dict[str, int] = {}
         self._announced: set[str] = set()
 
@@ -92,6 +93,8 @@ class Backend:
             callback_url=order.callback_url.strip() or target.callback_url,
             whatsapp=target.whatsapp,
             template=str(target.template) if target.template else None,
+            accepted_by=self.owner_name,
+            charged=self.config.credits is not None,
         )
         rows = [
             self._new_row(index, text, row_assets)

@@ -56,7 +56,10 @@ class Sender:
             any_order = any(fault.action == "reorder" for fault in self._backend.plan.faults)
             if room := MOST_UNDER_WAY - len(self._under_way):
                 now_s = self._backend.now_s()
-                for owed in self._backend.store.take_owed(self._owner.name, now_s, room, any_order=any_order):
+                living = self._owner.neighbours()
+                for owed in self._backend.store.take_owed(
+                    self._owner.name, now_s, room, any_order=any_order, living=living
+                ):
                     task = asyncio.create_task(self._handle(owed))
                     self._under_way.add(task)
                     task.add_done_callback(functools.partial(self._done, owed))
@@ -77,7 +80,7 @@ class Sender:
         self._wake.set()
 
     def _pause_s(self) -> float:
-        due = self._backend.store.next_due_s()
+        due = self._backend.store.next_due_s(self._owner.neighbours())
         if due is None or len(self._under_way) >= MOST_UNDER_WAY:
             return IDLE_S
         return min(max(due - self._backend.now_s(), 0.02), IDLE_S)

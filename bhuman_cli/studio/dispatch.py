@@ -70,7 +70,7 @@ class Dispatcher:
         # One row ahead of each worker, so that none waits for this loop.
         room = 2 * self._workers - len(self._futures)
         if room > 0:
-            for row in self._backend.store.claim(self._owner.name, room):
+            for row in self._backend.store.claim(self._owner.name, room, living=self._owner.neighbours()):
                 self._begin(row)
         self._mark_started()
 

@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one accepted request says once for all its rows."""
+    """What one accepted request says once for all its rows.
+
+    accepted_by: the owner that took it. charged: the pretend balance pays for it, if there is one.
+    """
 
     request_no: int
     route: str
@@ -21,6 +24,8 @@ class Batch:
     callback_url: str
     whatsapp: bool
     template: str | None
+    accepted_by: str = ""
+    charged: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,13 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 import filelock
 
 from bhuman_cli.studio.store import StudioStore
+
+STARTED_WITHIN_S: Final = 5.0
 
 
 class Owner:
@@ -23,7 +26,12 @@ class Owner:
         self._folder = home / "owners"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = filelock.FileLock(self._folder / self.name)
-        self._lock.acquire(timeout=0)
+        self._lock.acquire(timeout=STARTED_WITHIN_S)  # a neighbour may be looking whether this one lives
+
+    def neighbours(self) -> list[str]:
+        """Return the other owners in this home that are alive: they do their orders themselves."""
+        others = [path for path in self._folder.iterdir() if path.name != self.name]
+        return [path.name for path in others if _is_held(path)]
 
     def take_back(self, store: StudioStore) -> None:
         """Free what dead owners had claimed."""
@@ -42,3 +50,11 @@ class Owner:
         self._lock.release()
         with contextlib.suppress(OSError):
             (self._folder / self.name).unlink()
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with filelock.FileLock(path).acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True

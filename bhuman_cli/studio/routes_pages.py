@@ -31,7 +31,7 @@ STATES: Final = ("queued", "preparing", "processing", "succeeded", "failed")
 async def front(request: Request) -> Response:
     """Show what runs here."""
     backend: Backend = request.app.state.backend
-    left = backend.store.setting("credits_left")
+    left = None if backend.config.credits is None else backend.store.setting("credits_left")
     return _html(
         "front.html",
         videos=[{**dict(row), "values": json.loads(row["text"])} for row in backend.store.latest(24)],

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 DDL: Final = """
 -- Every request that came, in the order it came. Bodies only of those that are not GET.
@@ -31,7 +31,8 @@ CREATE TABLE batches (
     callback_url TEXT NOT NULL,
     whatsapp     INTEGER NOT NULL,
     template     TEXT,                 -- path; NULL: the built-in presenter
-    accepted_at  TEXT NOT NULL
+    accepted_at  TEXT NOT NULL,
+    accepted_by  TEXT NOT NULL DEFAULT ''  -- the process that took it, and does it as long as it lives
 );
 
 -- One video. state only moves forward, but for work whose owner died: that is queued again.
@@ -78,5 +79,8 @@ CREATE TABLE things (
 CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
-CHANGES: Final = {2: "ALTER TABLE callbacks ADD COLUMN owner TEXT"}
+CHANGES: Final = {
+    2: "ALTER TABLE callbacks ADD COLUMN owner TEXT",
+    3: "ALTER TABLE batches ADD COLUMN accepted_by TEXT NOT NULL DEFAULT ''",
+}
 """What makes a file of the version before into one of this version."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from bhuman_cli.studio import statements
 from bhuman_cli.studio.database import Database, Row
 from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow, Settled
 
@@ -60,7 +61,7 @@ class StudioStore:
             self._db.executemany("INSERT OR REPLACE INTO requests VALUES (?,?,?,?,?,?,?,?)", rows)
             if rows:
                 self._db.execute("DELETE FROM requests WHERE no <= ?", (rows[-1][0] - LOGGED_REQUESTS,))
-                self._db.execute(_FORGET_BODIES, (LOGGED_BODIES,))
+                self._db.execute(statements.FORGET_BODIES, (LOGGED_BODIES,))
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the log: no, method, path, query, status, fault, body (bytes or None), at."""
@@ -74,7 +75,7 @@ class StudioStore:
         due_s: when the callbacks of rows that have already ended are due; None if that isn't known yet.
         """
         with self._writing():
-            left = self.setting("credits_left")
+            left = self.setting("credits_left") if batch.charged else None
             if left is not None and int(left) < len(rows):
                 return False
             if left is not None:
@@ -88,7 +89,7 @@ class StudioStore:
     def _insert(self, batch: Batch, rows: Sequence[NewRow], *, now_s: float, now: str) -> None:
         cursor = self._db.execute(
             "INSERT INTO batches (request_no, route, target_kind, target_id, variables, backgrounds, options,"
-            " callback_url, whatsapp, template, accepted_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            " callback_url, whatsapp, template, accepted_at, accepted_by) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 batch.request_no,
                 batch.route,
@@ -101,6 +102,7 @@ class StudioStore:
                 batch.whatsapp,
                 batch.template,
                 now,
+                batch.accepted_by,
             ),
         )
         number = cursor.lastrowid
@@ -139,14 +141,14 @@ class StudioStore:
                 "state": row["state"],
                 "attempts": row["attempts"],
             }
-            for row in self._db.execute(f"{_GENERATIONS} ORDER BY g.seq")
+            for row in self._db.execute(f"{statements.GENERATIONS} ORDER BY g.seq")
         ]
 
     # --- reading --------------------------------------------------------------------------------------------------
 
     def generation(self, identifier: str) -> Row | None:
         """Return one generation with what its request said, or None."""
-        row: Row | None = self._db.execute(f"{_GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
+        row: Row | None = self._db.execute(f"{statements.GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
         return row
 
     def generations(self, kind: str, target_id: str, *, offset: int, limit: int) -> tuple[int, list[Row]]:
@@ -158,13 +160,13 @@ class StudioStore:
         if offset >= total:
             return total, []
         rows = self._db.execute(
-            f"{_GENERATIONS} {where} ORDER BY g.seq LIMIT ? OFFSET ?", (kind, target_id, limit, offset)
+            f"{statements.GENERATIONS} {where} ORDER BY g.seq LIMIT ? OFFSET ?", (kind, target_id, limit, offset)
         ).fetchall()
         return total, rows
 
     def latest(self, limit: int) -> list[Row]:
         """Return the newest generations, newest first."""
-        return self._db.execute(f"{_GENERATIONS} ORDER BY g.seq DESC LIMIT ?", (limit,)).fetchall()
+        return self._db.execute(f"{statements.GENERATIONS} ORDER BY g.seq DESC LIMIT ?", (limit,)).fetchall()
 
     def counts(self) -> dict[str, int]:
         """Return how many generations are in each state."""
@@ -172,14 +174,15 @@ class StudioStore:
 
     # --- working --------------------------------------------------------------------------------------------------
 
-    def claim(self, owner: str, limit: int) -> list[Row]:
-        """Take up to `limit` queued generations for this owner, oldest first; nobody else gets them."""
+    def claim(self, owner: str, limit: int, *, living: Sequence[str] = ()) -> list[Row]:
+        """Take up to `limit` queued generations for this owner, oldest first; nobody else gets them.
+
+        living: other owners that are alive; what they accepted is theirs, by their own settings.
+        """
         with self._writing():
             taken = [
                 row[0]
-                for row in self._db.execute(
-                    "SELECT id FROM generations WHERE state = 'queued' ORDER BY seq LIMIT ?", (limit,)
-                )
+                for row in self._db.execute(f"{statements.QUEUED} ORDER BY seq LIMIT ?", (_json(list(living)), limit))
             ]
             self._db.executemany(
                 "UPDATE generations SET state = 'preparing', owner = ?, attempts = attempts + 1 WHERE id = ?",
@@ -252,24 +255,27 @@ class StudioStore:
                 [(identifier, event, url, due_s) for identifier in identifiers for event in events],
             )
 
-    def take_owed(self, owner: str, now_s: float, limit: int, *, any_order: bool = False) -> list[Row]:
+    def take_owed(
+        self, owner: str, now_s: float, limit: int, *, any_order: bool = False, living: Sequence[str] = ()
+    ) -> list[Row]:
         """Take callbacks that are due for this owner; nobody else gets them until they are settled.
 
-        A whatsapp.ready comes only after its completion is settled, unless any_order.
+        A whatsapp.ready comes only after its completion is settled, unless any_order. living: as for claim().
         """
         with self._writing():
             rows = self._db.execute(
-                f"SELECT rowid, * FROM callbacks WHERE {_OWED} AND due_s <= ? ORDER BY due_s, rowid LIMIT ?",
-                (any_order, now_s, limit),
+                f"SELECT rowid, * FROM callbacks WHERE {statements.OWED} AND due_s <= ? ORDER BY due_s, rowid LIMIT ?",
+                (any_order, _json(list(living)), now_s, limit),
             ).fetchall()
             self._db.executemany(
                 "UPDATE callbacks SET owner = ? WHERE rowid = ?", [(owner, row["rowid"]) for row in rows]
             )
         return rows
 
-    def next_due_s(self) -> float | None:
-        """Return when the next callback is due that nobody has taken, or None."""
-        due: float | None = self._db.execute(f"SELECT min(due_s) FROM callbacks WHERE {_OWED}", (False,)).fetchone()[0]
+    def next_due_s(self, living: Sequence[str] = ()) -> float | None:
+        """Return when the next callback is due that nobody has taken, or None. living: as for claim()."""
+        asked = f"SELECT min(due_s) FROM callbacks WHERE {statements.OWED}"
+        due: float | None = self._db.execute(asked, (False, _json(list(living)))).fetchone()[0]
         return due
 
     def settle(self, attempts: Iterable[Settled]) -> None:
@@ -326,23 +332,6 @@ class StudioStore:
             self._db.execute("DELETE FROM settings WHERE key = ?", (key,))
         else:
             self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
-
-
-_GENERATIONS: Final = (
-    "SELECT g.*, b.request_no, b.route, b.target_kind, b.target_id, b.variables, b.backgrounds, b.options,"
-    " b.callback_url, b.whatsapp, b.template, b.accepted_at FROM generations g JOIN batches b ON b.no = g.batch_no"
-)
-
-
-_OWED: Final = (
-    "outcome = '' AND owner IS NULL AND (event = 'completion' OR ? OR NOT EXISTS (SELECT 1 FROM callbacks earlier"
-    " WHERE earlier.outcome = '' AND earlier.generation_id = callbacks.generation_id AND earlier.event = 'completion'))"
-)
-
-_FORGET_BODIES: Final = (
-    "UPDATE requests SET body = NULL WHERE body IS NOT NULL AND no <="
-    " (SELECT no FROM requests WHERE body IS NOT NULL ORDER BY no DESC LIMIT 1 OFFSET ?)"
-)
 
 
 def _json(value: Any) -> str:

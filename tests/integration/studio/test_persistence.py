@@ -146,6 +146,23 @@ def _claimed_by_the_dead(store: StudioStore, identifier: str, owner: str = "4194
     store.claim(owner, 1)
 
 
+def test_a_neighbour_of_another_kind_leaves_orders_balance_and_callbacks_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "LOOK_AGAIN_S", 0.02)
+    template = small_template.write(tmp_path)
+    with (
+        receiving() as receiver,
+        running_studio(tmp_path, render="real", workers=1, template=template) as studio,
+        running_studio(tmp_path, credits=0) as placeholders,
+    ):
+        ids = order(studio, callback_url=receiver.url)
+        events = receiver.wait_for(lambda got: {event["id"] for event in got} == set(ids), within_s=60)
+        assert placeholders.home == studio.home
+    assert {event["url"] for event in events} == {f"{studio.base_url}/media/{one}/video.mp4" for one in ids}
+    assert all((studio.home / "media" / one / "video.mp4").is_file() for one in ids)
+
+
 def test_credits_are_spent_once_and_stay_spent(tmp_path: Path) -> None:
     with running_studio(tmp_path, credits=7) as studio:
         assert len(order(studio)) == 5
