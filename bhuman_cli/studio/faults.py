@@ -25,6 +25,7 @@ from bhuman_cli.errors import UsageError
 from bhuman_cli.studio import catalogue
 
 PREFIX: Final = "/api/ai_studio/"
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _HEAD = re.compile(
     r"^(?:(?P<method>[A-Z]+)\s+)?(?P<path>[^\s#:]+)(?:#(?P<first>\d+)(?:(?P<open>\+)|-(?P<last>\d+))?)?(?P<where>.*)$"
 )
@@ -82,8 +83,10 @@ def parse(text: str) -> Fault:
     """
     head, colon, tail = text.partition(":")
     match = _HEAD.match(head.strip())
-    if not colon or not match or not tail.strip():
+    if not colon or not match or not tail.strip() or match["path"] in METHODS:
         raise _wrong(text, "expected [METHOD] PATH[#N]: ACTION [key=value …]")
+    if (match["method"] or "GET") not in METHODS:
+        raise _wrong(text, f"{match['method']} is not one of {', '.join(METHODS)}")
     try:
         words, where = shlex.split(tail), dict(_pairs(shlex.split(match["where"])))
     except ValueError as error:
@@ -98,6 +101,8 @@ def parse(text: str) -> Fault:
     times = options.pop("times", None)
     first = int(match["first"] or 1)
     last = int(match["last"]) if match["last"] else None if match["open"] or not match["first"] else first
+    if first < 1 or (last is not None and last < first):
+        raise _wrong(text, "requests are counted from 1, and #N-M goes upwards")
     return Fault(
         path=match["path"].removeprefix(PREFIX).strip("/"),
         action=action,
@@ -212,10 +217,12 @@ def _check_options(text: str, known: catalogue.Action, options: dict[str, str]) 
             raise _wrong(text, f"{key} must be a number")
         if "|" in kind and value not in kind.split("|"):
             raise _wrong(text, f"{key} must be one of {kind.replace('|', ', ')}")
+        if key in {"retry-after", "location"} and not (value.isascii() and value.isprintable()):
+            raise _wrong(text, f"{key} goes into a header: printable ASCII only")
         if key == "times" and not value.isdigit():
             raise _wrong(text, "times must be a whole number")
-    if known.name == "status" and not 100 <= int(float(options.get("code", "0"))) <= 599:
-        raise _wrong(text, "a status is between 100 and 599")
+    if known.name == "status" and not 200 <= int(float(options.get("code", "0"))) <= 599:
+        raise _wrong(text, "a status is between 200 and 599")
 
 
 def _wrong(text: str, rule: str) -> UsageError:

@@ -69,7 +69,7 @@ def _instead(fault: Fault) -> Answer:
         headers.append(("retry-after", wait))
     if 300 <= status < 400:
         headers.append(("location", fault.option("location", "/elsewhere")))
-    return replace(answer, headers=tuple(headers))
+    return replace(answer, headers=tuple(headers), body=b"" if status in {204, 304} else answer.body)
 
 
 def _message(answer: Answer) -> str:
@@ -112,15 +112,25 @@ def _envelope(fault: Fault, result: Any) -> Any:
         case "no-code":
             return {"result": result}
         case "list":
-            return [result] if isinstance(result, dict) else result
+            return _records(result)
         case "result-list":
-            return {"code": 200, "result": result if isinstance(result, list) else [result]}
+            return {"code": 200, "result": _records(result)}
         case "videos":
-            return {"code": 200, "result": {"total": 1, "videos": [result] if isinstance(result, dict) else result}}
+            records = _records(result)
+            return {"code": 200, "result": {"total": len(records), **_page(result), "videos": records}}
         case "string":
             return {"code": 200, "result": str(result)}
         case _:
             return {"code": int(fault.number("code", 200)), "result": result}
+
+
+def _page(result: Any) -> dict[str, Any]:
+    return result if isinstance(result, dict) and isinstance(result.get("videos"), list) else {}
+
+
+def _records(result: Any) -> list[Any]:
+    found = _page(result).get("videos", result)
+    return found if isinstance(found, list) else [found]
 
 
 def _result(fault: Fault, result: Any, around: Surroundings) -> Any:

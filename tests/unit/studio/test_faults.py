@@ -71,6 +71,13 @@ def test_faults_that_are_read(text: str, expected: faults.Fault) -> None:
         "render colour=red: fail",
         'render: fail message="unclosed',
         "GET *#x: slow",
+        "GET *: 101",
+        "GET *: 429 retry-after=日本",
+        "GET *: 302 location='/a\nset-cookie: b'",
+        "GET *#0: slow",
+        "GET *#3-2: slow",
+        "POST: 500",
+        "PSOT *: 500",
     ],
 )
 def test_faults_that_are_not(text: str) -> None:

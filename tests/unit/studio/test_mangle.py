@@ -87,6 +87,27 @@ def test_dates(form: str, expected: Any) -> None:
     assert result(f"dates is={form}", "record")["created_at"] == expected
 
 
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ("bare", {"total": 2, "videos": [RECORD, WAITING]}),
+        ("list", [RECORD, WAITING]),
+        ("result-list", {"code": 200, "result": [RECORD, WAITING]}),
+        ("videos", {"code": 200, "result": {"total": 2, "videos": [RECORD, WAITING]}}),
+    ],
+)
+def test_a_list_keeps_its_records_in_every_envelope(shape: str, expected: Any) -> None:
+    answer = mangle.late(faults.parse(f"*: envelope shape={shape}"), ANSWERS["page"], AROUND)
+    assert json.loads(answer.body) == expected
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_has_none(status: int) -> None:
+    answer = mangle.early(faults.parse(f"*: {status}"))
+    assert answer is not None
+    assert (answer.status, answer.body) == (status, b"")
+
+
 def test_a_lag_in_seconds_hides_the_young() -> None:
     assert result("list-lag seconds=5", "page") == {"total": 0, "videos": []}
     assert result("list-lag seconds=1", "page")["total"] == 2
