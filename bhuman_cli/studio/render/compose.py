@@ -52,8 +52,11 @@ def from_rgb(pixels: U8) -> U8:
 
 
 def frame(picture: U8, width: int) -> Any:
-    """Return a packed picture as a frame that shares its memory."""
-    return av.VideoFrame.from_numpy_buffer(picture.reshape(-1, width), "yuv420p")
+    """Return a packed picture as a frame, which shares its memory where it can."""
+    rows = picture.reshape(-1, width)
+    # Of a height like 1350 PyAV would take two rows less, and read colours from the wrong place.
+    made = av.VideoFrame.from_ndarray if rows.shape[0] % 6 else av.VideoFrame.from_numpy_buffer
+    return made(rows, "yuv420p")
 
 
 def packed(frame: Any) -> U8:

@@ -20,6 +20,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
+from bhuman_cli.studio.render import compose
 from bhuman_cli.studio.render.base import Base
 
 RATE: Final = 12
@@ -116,7 +117,7 @@ def size_of(width: int, height: int) -> tuple[int, int]:
 
 def shrink(picture: NDArray[np.uint8], width: int, height: int, size: tuple[int, int]) -> Small:
     """Return a packed yuv420p picture as RGB of the given size."""
-    frame = av.VideoFrame.from_numpy_buffer(picture.reshape(height * 3 // 2, width), "yuv420p")
+    frame = compose.frame(picture[: width * height * 3 // 2], width)
     small = frame.reformat(*size, "rgb24", src_colorspace="ITU709", dst_colorspace="ITU709", interpolation="AREA")
     return np.asarray(small.to_ndarray())
 

@@ -11,7 +11,7 @@ import numpy as np
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-from bhuman_cli.studio.render import encode
+from bhuman_cli.studio.render import compose, encode
 from bhuman_cli.studio.render.base import Base
 
 Picture = NDArray[np.uint8]
@@ -26,13 +26,12 @@ class SpliceError(Exception):
 def encode_piece(base: Base, first: int, pictures: Iterable[Picture], paint: Painter) -> list[Any]:
     """Return the packets of one piece, timed in the base's ticks; begins with a key frame."""
     encoder = encode.piece_encoder(base.form)
-    buffer = np.empty((base.form.height * 3 // 2, base.form.width), np.uint8)
-    flat = buffer.reshape(-1)
-    frame = av.VideoFrame.from_numpy_buffer(buffer, "yuv420p")
+    flat = np.empty(base.picture_bytes, np.uint8)
     packets: list[Any] = []
     for number, picture in enumerate(pictures, first):
         flat[:] = picture
         paint(number, flat)
+        frame = compose.frame(flat, base.form.width)
         frame.pts, frame.time_base = number, 1 / base.form.fps
         frame.pict_type = PictureType.I if number == first else PictureType.NONE
         packets += encoder.encode(frame)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bhuman_cli.studio import template
 from bhuman_cli.studio.render import job, source
@@ -99,3 +100,18 @@ def test_a_template_with_a_video_that_is_none_says_so_when_it_is_loaded(tmp_path
     path.write_text("video = 'page.mp4'", "utf-8")
     with pytest.raises(template.TemplateError, match=r"video 'page.mp4' is a web page, not a video"):
         template.load(path)
+
+
+def test_a_height_that_is_no_multiple_of_four_keeps_its_colours(tmp_path: Path, cache_dir: Path) -> None:
+    """As 1080 x 1350, where the first chroma plane begins in the middle of what PyAV takes for a row."""
+    colour = (200, 60, 30)
+    footage.make(tmp_path / "own.mp4", footage.Clip(seconds=1, size=(240, 182), colour=colour, sound=False))
+    path = tmp_path / "own.toml"
+    path.write_text("video='own.mp4'\n[[variables]]\nname='n'\nstart=0.3\nend=0.7\nstyle='badge'\n", "utf-8")
+    media = Studio(path, cache_dir, tmp_path).row({"n": "M"})
+    film = footage.decode(media.video)
+    assert film.pictures[15].shape == (182, 240, 3)
+    with Image.open(media.thumbnail) as thumbnail, Image.open(media.gif) as found:
+        found.seek(6)
+        for picture in (film.pictures[15], np.asarray(thumbnail), np.asarray(found.convert("RGB"))):
+            assert all(footage.near(row[:40], colour) for row in picture[::2])
