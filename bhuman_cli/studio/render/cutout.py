@@ -21,7 +21,7 @@ from bhuman_cli.studio.render.base import Base
 from bhuman_cli.studio.template import Backdrop
 
 U8 = NDArray[np.uint8]
-ENGINE: Final = 3
+ENGINE: Final = 4
 MARGIN: Final = 24
 """Design pixels between the presenter and the frame's edge."""
 
@@ -145,6 +145,28 @@ def _outline(mode: str, shape: Shape) -> U8 | None:
 
 
 def _cut(base: Base, backdrop: Backdrop, shape: Shape, span: tuple[int, int]) -> Iterator[U8]:
+    pictures = base.decoded(*span)
+    return (
+        _freed(base, backdrop, shape, pictures)
+        if backdrop.mode == "chroma"
+        else _boxed(base, backdrop, shape, pictures)
+    )
+
+
+def _freed(base: Base, backdrop: Backdrop, shape: Shape, pictures: Iterator[U8]) -> Iterator[U8]:
+    wall = _wall(backdrop)
+    # The key is the wall as the footage has it: ffmpeg would convert RGB by another standard.
+    key = matte.Key(pen.yuv(wall), backdrop.similarity, backdrop.blend)
+    left, top, width, height = shape.crop
+    for picture in pictures:
+        planes = [
+            plane[top >> shift : (top + height) >> shift, left >> shift : (left + width) >> shift]
+            for plane, shift in zip(compose.split(picture, base.form.width, base.form.height), (0, 1, 1), strict=True)
+        ]
+        yield _pack_freed(matte.free(planes, key, wall, (shape.width, shape.height)))
+
+
+def _boxed(base: Base, backdrop: Backdrop, shape: Shape, pictures: Iterator[U8]) -> Iterator[U8]:
     form = base.form
     graph = av.filter.Graph()
     source = graph.add(
@@ -152,46 +174,29 @@ def _cut(base: Base, backdrop: Backdrop, shape: Shape, span: tuple[int, int]) ->
         f"video_size={form.width}x{form.height}:pix_fmt=yuv420p:time_base=1/30:pixel_aspect=1/1:colorspace=bt709:range=tv",
     )
     node = source
-    for name, arguments in _filters(backdrop, shape):
+    left, top, width, height = shape.crop
+    for name, arguments in (
+        ("crop", f"w={width}:h={height}:x={left}:y={top}"),
+        ("scale", f"w={shape.width}:h={shape.height}:flags=area"),
+        ("format", "pix_fmts=yuv420p"),
+    ):
         following = graph.add(name, arguments)
         node.link_to(following)
         node = following
     sink = graph.add("buffersink")
     node.link_to(sink)
     graph.configure()
-    outline = _outline(backdrop.mode, shape)
-    masks = None if outline is None else edge.masks(outline)
-    wall = _wall(backdrop)
-    for number, picture in enumerate(base.decoded(*span)):
-        frame = av.VideoFrame.from_numpy_buffer(picture.reshape(-1, form.width), "yuv420p")
+    masks = edge.masks(edge.outline(backdrop.mode, (shape.width, shape.height), shape.corner))
+    for number, picture in enumerate(pictures):
+        frame = compose.frame(picture, form.width)
         frame.pts, frame.colorspace, frame.color_range = number, 1, 1
         source.push(frame)
-        found: Any = sink.pull()
-        if masks is not None:
-            yield _pack(found, masks)
-            continue
-        kept = _plane(found.planes[3])
-        found = found.reformat(format="yuv420p")
-        yield _pack_freed(matte.free(found, kept, wall, (shape.width, shape.height)))
+        yield _pack(sink.pull(), masks)
 
 
 def _wall(backdrop: Backdrop) -> tuple[int, int, int]:
     red, green, blue = (int(backdrop.colour[at : at + 2], 16) for at in (0, 2, 4))
     return red, green, blue
-
-
-def _filters(backdrop: Backdrop, shape: Shape) -> list[tuple[str, str]]:
-    left, top, width, height = shape.crop
-    scale = ("scale", f"w={shape.width}:h={shape.height}:flags=area")
-    if backdrop.mode != "chroma":
-        return [("crop", f"w={width}:h={height}:x={left}:y={top}"), scale, ("format", "pix_fmts=yuv420p")]
-    # Given as YUV: the filter would convert RGB by another standard than the footage has.
-    key = "".join(f"{part:02X}" for part in pen.yuv(_wall(backdrop)))
-    return [
-        ("crop", f"w={width}:h={height}:x={left}:y={top}"),
-        ("chromakey", f"color=0x{key}:yuv=1:similarity={backdrop.similarity}:blend={backdrop.blend}"),
-        ("format", "pix_fmts=yuva420p"),
-    ]
 
 
 def _plane(plane: Any) -> U8:
