@@ -146,7 +146,7 @@ class Backend:
 
     # --- out ------------------------------------------------------------------------------------------------------
 
-    def show(self, row: records.GenerationRow) -> dict[str, Any]:
+    def show(self, row: records.GenerationRow, links: records.Links | None = None) -> dict[str, Any]:
         """Return a generation's record; being read may move it on."""
         identifier = row["id"]
         reads = self._reads.get(identifier, 0)
@@ -157,19 +157,21 @@ class Backend:
                 self._announced.add(identifier)
                 self.store.owe([identifier], self.now_s())
                 self.wake()
-        return records.record(row, status, self.links)
+        return records.record(row, status, links or self.links)
 
-    def record(self, identifier: str) -> dict[str, Any] | None:
+    def record(self, identifier: str, links: records.Links | None = None) -> dict[str, Any] | None:
         """Return the record of one generation, or None."""
         row = self.store.generation(identifier)
-        return None if row is None else self.show(row)
+        return None if row is None else self.show(row, links)
 
-    def page(self, kind: str, target_id: str, *, page: int, size: int) -> dict[str, Any]:
+    def page(
+        self, kind: str, target_id: str, *, page: int, size: int, links: records.Links | None = None
+    ) -> dict[str, Any]:
         """Return {total, videos} of a target, oldest first."""
         offset = page * size
         # A page that far away would not fit SQLite's integers.
         total, rows = self.store.generations(kind, target_id, offset=min(offset, 1 << 60), limit=size)
-        return {"total": total, "videos": [self.show(row) for row in rows]}
+        return {"total": total, "videos": [self.show(row, links) for row in rows]}
 
     def media_folder(self, identifier: str) -> Path | None:
         """Return the folder with the files of a video that has succeeded, or None."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
 
-from bhuman_cli.studio import access, answers, models
+from bhuman_cli.studio import access, answers, models, records
 from bhuman_cli.studio.backend import Backend, Order, OutOfCredits
 from bhuman_cli.studio.front import REQUEST_NO
 
@@ -77,6 +78,15 @@ def enter(request: Request, door: access.Door) -> Backend:
         # No WWW-Authenticate: with it, a browser asks for a password over Swagger UI's own dialog.
         raise Refused(answers.refusal(401, "missing or invalid authorization"))
     return backend
+
+
+def links(request: Request) -> records.Links:
+    """Return where media are found by whoever asks: other machines know this one by another name than it does."""
+    backend: Backend = request.app.state.backend
+    host = request.headers.get("host")
+    if not (backend.config.allow_remote and host):
+        return backend.links
+    return replace(backend.links, base_url=f"http://{host}")
 
 
 def accept(request: Request, order: Order) -> Response:

@@ -40,7 +40,7 @@ async def front(request: Request) -> Response:
         states=STATES,
         credits=None if left is None else int(left),
         instant=backend.config.render == "instant",
-        base_url=backend.links.base_url,
+        base_url=replies.links(request).base_url,
         campaign_id=CAMPAIGN_ID,
         instance_id=INSTANCE_ID,
     )
@@ -69,7 +69,12 @@ async def media(request: Request, identifier: UUID, name: str) -> Response:
     if folder is None or name not in MEDIA_TYPES or not (folder / name).is_file():
         return replies.not_found("file")
     headers = {"cache-control": "private, max-age=3600", "x-content-type-options": "nosniff"}
-    return FileResponse(folder / name, media_type=MEDIA_TYPES[name], headers=headers)
+    path = folder / name
+    response = FileResponse(path, media_type=MEDIA_TYPES[name], headers=headers, stat_result=path.stat())
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if response.headers["etag"] in known:
+        return Response(status_code=304, headers={**headers, "etag": response.headers["etag"]})
+    return response
 
 
 @router.get("/favicon.ico")

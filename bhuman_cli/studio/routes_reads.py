@@ -31,7 +31,7 @@ async def get_generated_video(request: Request, id: UUID) -> Response:
 
 def _one(request: Request, identifier: UUID) -> Response:
     backend: Backend = request.app.state.backend
-    record = backend.record(str(identifier))
+    record = backend.record(str(identifier), replies.links(request))
     return replies.not_found("generated video") if record is None else replies.ok(record)
 
 
@@ -39,11 +39,13 @@ def _one(request: Request, identifier: UUID) -> Response:
 async def by_campaign(request: Request, campaign_id: UUID, page: Page = 0, size: Size = 100) -> Response:
     """Show a page of a campaign's videos, oldest first."""
     backend = replies.enter(request, Door.LIST)
-    return replies.ok(backend.page("campaign", str(campaign_id), page=page, size=size))
+    links = replies.links(request)
+    return replies.ok(backend.page("campaign", str(campaign_id), page=page, size=size, links=links))
 
 
 @router.get("/generated_video_by_video_instance_id", responses=replies.responses(models.VideoPageAnswer, 401))
 async def by_instance(request: Request, video_instance_id: UUID, page: Page = 0, size: Size = 100) -> Response:
     """Show a page of a video instance's videos, oldest first."""
     backend = replies.enter(request, Door.LIST)
-    return replies.ok(backend.page("instance", str(video_instance_id), page=page, size=size))
+    links = replies.links(request)
+    return replies.ok(backend.page("instance", str(video_instance_id), page=page, size=size, links=links))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -42,9 +43,18 @@ def bind(config: StudioConfig) -> socket.socket:
 
 
 def base_url(config: StudioConfig, bound: socket.socket) -> str:
-    """Return the URL that clients use."""
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"http://{host}:{bound.getsockname()[1]}"
+    """Return the URL that clients on this machine use."""
+    host = _called(config.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
+
+
+def _called(host: str) -> str:
+    """Return a name for where it listens; "every address" is none that can be called."""
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host or "0.0.0.0")
+        if address.is_unspecified:
+            return "127.0.0.1" if address.version == 4 else "::1"
+    return host
 
 
 class Server(uvicorn.Server):

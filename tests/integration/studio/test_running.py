@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -180,6 +181,32 @@ def test_media_honour_ranges_and_heads(tmp_path: Path) -> None:
     assert whole.headers["content-type"] == "video/mp4"
 
 
+def test_media_that_have_not_changed_are_not_sent_again(tmp_path: Path) -> None:
+    with running_studio(tmp_path) as studio:
+        (identifier,) = order(studio, "Alex")
+        url = f"{studio.base_url}/media/{identifier}/video.mp4"
+        tag = requests.get(url, timeout=10).headers["etag"]
+        same = requests.get(url, headers={"If-None-Match": f'"other", W/{tag}'}, timeout=10)
+        changed = requests.get(url, headers={"If-None-Match": '"other"'}, timeout=10)
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    assert changed.status_code == 200
+
+
+def test_other_machines_get_links_by_the_name_they_asked_for(tmp_path: Path) -> None:
+    with running_studio(tmp_path, host="0.0.0.0", allow_remote=True) as studio:
+        # Where it listens is no address that anybody can call.
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", studio.base_url)
+        (identifier,) = order(studio, "Alex")
+        named = {"Host": "studio.lan:8787", **studio.bearing}
+        one = requests.get(studio.api(f"generated_video_by_id?id={identifier}"), headers=named, timeout=10)
+        some = requests.get(
+            studio.api(f"generated_video_by_campaign_id?campaign_id={studio.campaign_id}"), headers=named, timeout=10
+        )
+    for record in (one.json()["result"], some.json()["result"]["videos"][0]):
+        assert record["url"] == f"http://studio.lan:8787/media/{identifier}/video.mp4"
+        assert record["share_url"] == f"http://studio.lan:8787/video/{identifier}"
+
+
 @pytest.mark.parametrize("render", ["instant", "real"])
 def test_file_links_work_from_disk(tmp_path: Path, render: str) -> None:
     template = small_template.write(tmp_path)
@@ -234,10 +261,10 @@ def test_work_goes_on_after_an_error(
     failures = iter([sqlite3.OperationalError("database or disk is full")])
     claim = StudioStore.claim
 
-    def fails_once(store: StudioStore, owner: str, limit: int) -> list[sqlite3.Row]:
+    def fails_once(store: StudioStore, owner: str, limit: int, *, living: Sequence[str] = ()) -> list[sqlite3.Row]:
         for failure in failures:
             raise failure
-        return claim(store, owner, limit)
+        return claim(store, owner, limit, living=living)
 
     monkeypatch.setattr(StudioStore, "claim", fails_once)
     with running_studio(tmp_path, render="real", template=small_template.write(tmp_path), workers=1) as studio:
