@@ -38,7 +38,7 @@ class Key:
         steps = np.arange(256, dtype=np.float32)
         away = np.hypot(steps[:, None] - wall[1], steps[None] - wall[2]) / np.float32(255 * np.sqrt(2))
         self._away = away.reshape(-1).astype(np.float32)
-        self._similarity, self._blend = similarity, max(blend, 0.0001)
+        self._similarity, self._blend = similarity, max(blend, 1e-6)
 
     def keep(self, u: U8, v: U8) -> U8:
         """Return what is kept of each pixel, 0 to 255, from the colour planes at half size."""
