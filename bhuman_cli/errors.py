@@ -9,7 +9,7 @@ BhumanError                    exit  code in `--json`
 ├── JournalError                8    journal
 ├── NotFinished                 6    not_finished
 ├── InDoubtError                9    in_doubt
-└── ApiError                    by its status: 4 for 401/403, 8 for 5xx, else 5
+└── ApiError                    by its status: 4 for 401/403, 8 for 429 and 5xx, else 5
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class ApiError(BhumanError):
         if status in {401, 403}:
             self.exit_code = ExitCode.CREDENTIALS
             self.code = "credentials"
-        elif status >= 500:
+        elif status == 429 or 500 <= status < 600:  # an envelope's own code may be any number, as 1001
             self.exit_code = ExitCode.DOWN
             self.code = "service_down"
 

@@ -8,7 +8,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bhuman_cli import credentials as secrets
 from bhuman_cli import durations, settings
@@ -16,6 +16,7 @@ from bhuman_cli.api import retry, transport, wire
 from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.api.pause import Pause
 from bhuman_cli.api.transport import Answer, NoAnswer, Request
+from bhuman_cli.api.wire import WireError
 from bhuman_cli.credentials import Credentials
 from bhuman_cli.errors import ApiError, InDoubtError, ServiceDown
 
@@ -28,6 +29,10 @@ BEARER: Final = "bearer"
 LISTS: Final = (BEARER, BASIC)
 EITHER: Final = (BASIC, BEARER)
 OPEN: Final = ("", BASIC)
+# After these, a request that costs credits may have been accepted. Source: "What an answer to the POST means".
+_DOUBTFUL: Final = frozenset({408, 409, 425, 499, *range(300, 400), *range(500, 600)})
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class Call:
     """A request relative to the service.
 
     body: JSON to send as it is; payload: a value to send as JSON. auth: the credentials to try in turn, "" for none.
+    can_cost: a failure that may hide accepted work is in doubt.
     """
 
     method: str
@@ -44,6 +50,12 @@ class Call:
     body: bytes | None = None
     auth: Sequence[str] = EITHER
     limit_bytes: int = transport.RECORD_BYTES
+    can_cost: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the route, for messages."""
+        return self.path.removeprefix(PREFIX).lstrip("/")
 
 
 class Caller:
@@ -96,6 +108,18 @@ class Caller:
             ApiError: refused. ServiceDown: no good answer. InDoubtError: no answer to what may have been done.
         """
         return self.judged(call, self.answer(call))
+
+    def read(self, call: Call, reader: Callable[[bytes], _Read]) -> _Read:
+        """Return what the reader makes of a good answer.
+
+        Raises:
+            ApiError: refused. ServiceDown: no good answer, or one that can't be read. InDoubtError: of a change, no
+                answer or one that can't be read.
+        """
+        try:
+            return reader(self.ask(call).body)
+        except WireError as error:
+            raise self._unreadable(call, error) from None
 
     def answer(self, call: Call) -> Answer:
         """Return the answer whatever its status. GETs are repeated, anything else is sent once.
@@ -192,15 +216,20 @@ class Caller:
         """Return a good answer; a failure inside a 200 counts as that failure's status.
 
         Raises:
-            ApiError: refused. ServiceDown: a redirect, or an answer that can't be read.
+            ApiError: refused. ServiceDown: a redirect. WireError: an answer that can't be read. InDoubtError: of what
+                can cost, a failure that may hide accepted work.
         """
-        name = call.path.removeprefix(PREFIX).lstrip("/")
+        name = call.name
         status = answer.status
         if 200 <= status < 300:
+            if call.method != "GET" and not answer.body.strip():
+                return answer  # done, and nothing to say about it
             envelope = wire.read_envelope(answer.body)
             if not envelope.is_failure:
                 return answer
             status = envelope.code if envelope.code and envelope.code != 200 else 400
+        if call.can_cost and status in _DOUBTFUL:
+            raise _doubt(call, f"the service answered {status}")
         if 300 <= status < 400:
             raise ServiceDown(f"{name}: the service answered with a redirect ({status}), which is never followed")
         detail = secrets.mask(wire.server_message(answer.body), self.secrets)
@@ -215,6 +244,11 @@ class Caller:
         has_token = self._credentials is not None and bool(self._credentials.bearer)
         return "bhuman login --token" if call.auth is LISTS and not has_token else "bhuman login"
 
+    def _unreadable(self, call: Call, error: WireError) -> WireError | InDoubtError:
+        if call.method == "GET":
+            return WireError(f"{call.name}: {error.message}", hint="bhuman doctor")
+        return _doubt(call, error.message)
+
     def _without_answer(self, call: Call, failed: NoAnswer) -> ServiceDown | InDoubtError:
         service = settings.service_name(self.base_url)
         if call.method == "GET" or failed.failure in {retry.Failure.CONNECT, retry.Failure.TLS}:
@@ -222,3 +256,9 @@ class Caller:
         return InDoubtError(
             f"{service}: {failed.reason}; the {call.method} may have been carried out, so look before repeating it"
         )
+
+
+def _doubt(call: Call, said: str) -> InDoubtError:
+    return InDoubtError(
+        f"{call.name}: {said}; the {call.method} may have been carried out, so look before repeating it"
+    )

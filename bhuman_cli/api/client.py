@@ -104,13 +104,16 @@ class Client:
             query=(("id", generation_id),),
             auth=OPEN,
         )
+
+        def read(body: bytes) -> Generation | None:
+            return wire.read_one_generation(body, asked_id=generation_id, allow_file=self._allow_file)
+
         try:
-            answer = self._caller.ask(call)
+            found = self._caller.read(call, read)
         except ApiError as error:
             if error.status in {400, 404, 410}:
                 return None
             raise
-        found = wire.read_one_generation(answer.body, asked_id=generation_id, allow_file=self._allow_file)
         if found is not None and found.id.lower() != generation_id.lower():
             raise wire.WireError("the service answered for another video than the one asked for")
         return found
@@ -123,16 +126,14 @@ class Client:
         Source: API contract, 2.9 and 2.10.
         """
         name = "campaign" if target.kind is TargetKind.CAMPAIGN else "video_instance"
-        answer = self._caller.ask(
-            Call(
-                method="GET",
-                path=f"{PREFIX}/generated_video_by_{name}_id",
-                query=((f"{name}_id", target.api_id), ("page", str(page)), ("size", str(size))),
-                auth=LISTS,
-                limit_bytes=transport.LIST_BYTES,
-            )
+        call = Call(
+            method="GET",
+            path=f"{PREFIX}/generated_video_by_{name}_id",
+            query=((f"{name}_id", target.api_id), ("page", str(page)), ("size", str(size))),
+            auth=LISTS,
+            limit_bytes=transport.LIST_BYTES,
         )
-        return wire.read_generation_list(answer.body, allow_file=self._allow_file)
+        return self._caller.read(call, lambda body: wire.read_generation_list(body, allow_file=self._allow_file))
 
     # Campaigns and instances. Source: API contract, 2.6 to 2.8.
 
@@ -152,11 +153,14 @@ class Client:
         """Return a video instance's record, None if there is none. Raises as `generations_page`."""
         return self._record("video_instance", instance_id)
 
-    def create(self, kind: TargetKind, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Create a campaign or instance from a payload whose shape nobody documents. One attempt."""
-        return self._changed("POST", _noun(kind), payload, auth=LISTS)
+    def create(self, kind: TargetKind, payload: Mapping[str, Any]) -> Any:
+        """Create a campaign or instance from a payload whose shape nobody documents. One attempt.
 
-    def update(self, kind: TargetKind, api_id: str, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        Returns the service's result, in whatever shape; of a list with one item, that item. So do the other changes.
+        """
+        return self._changed(Call(method="POST", path=f"{PREFIX}/{_noun(kind)}", payload=payload, auth=LISTS))
+
+    def update(self, kind: TargetKind, api_id: str, payload: Mapping[str, Any]) -> Any:
         """Change a campaign or instance; the id stands in the query and the payload. One attempt."""
         call = Call(
             method="PUT",
@@ -165,32 +169,32 @@ class Client:
             payload={"id": api_id, **payload},
             auth=LISTS,
         )
-        return wire.read_record(self._caller.ask(call).body)
+        return self._changed(call)
 
     # Webhooks, Speakeasy, previews. Source: API contract, 2.13 to 2.16.
 
     def webhooks(self) -> wire.Listing:
         """Return the saved webhooks."""
-        return wire.read_listing(self._caller.ask(Call(method="GET", path=f"{PREFIX}/webhook")).body)
+        return self._whole_list("webhook")
 
-    def create_webhook(self, name: str, url: str) -> Mapping[str, Any] | None:
+    def create_webhook(self, name: str, url: str) -> Any:
         """Save a webhook. One attempt."""
-        return self._changed("POST", "webhook", {"name": name, "webhook": url}, auth=EITHER)
+        return self._changed(Call(method="POST", path=f"{PREFIX}/webhook", payload={"name": name, "webhook": url}))
 
     def speakeasy_projects(self) -> wire.Listing:
         """Return the presenters that can be imported."""
-        return wire.read_listing(self._caller.ask(Call(method="GET", path=f"{PREFIX}/speakeasy_projects")).body)
+        return self._whole_list("speakeasy_projects")
 
     def import_speakeasy(self, project_id: str, workspace_id: str | None = None) -> Any:
         """Import a presenter; return the service's result as it is, since its shape is not documented. One attempt."""
         payload = {"project_id": project_id} | ({"workspace_id": workspace_id} if workspace_id else {})
         call = Call(method="POST", path=f"{PREFIX}/speakeasy_projects/import", payload=payload)
-        return wire.read_envelope(self._caller.ask(call).body).result
+        return self._caller.read(call, wire.read_result)
 
     def videos_preview(self, payload: Mapping[str, Any]) -> Any:
         """Request a preview; return the service's result as it is. One attempt."""
-        call = Call(method="POST", path=f"{PREFIX}/videos_preview", payload=payload)
-        return wire.read_envelope(self._caller.ask(call).body).result
+        call = Call(method="POST", path=f"{PREFIX}/videos_preview", payload=payload, can_cost=True)
+        return self._caller.read(call, wire.read_result)
 
     # Anything else.
 
@@ -240,22 +244,24 @@ class Client:
             auth=LISTS,
             limit_bytes=transport.LIST_BYTES,
         )
-        return wire.read_listing(self._caller.ask(call).body)
+        return self._caller.read(call, wire.read_listing)
+
+    def _whole_list(self, noun: str) -> wire.Listing:
+        call = Call(method="GET", path=f"{PREFIX}/{noun}", limit_bytes=transport.LIST_BYTES)
+        return self._caller.read(call, wire.read_listing)
 
     def _record(self, noun: str, api_id: str) -> Mapping[str, Any] | None:
         call = Call(method="GET", path=f"{PREFIX}/{noun}", query=(("id", api_id),), auth=LISTS)
         try:
-            return wire.read_record(self._caller.ask(call).body)
+            return self._caller.read(call, wire.read_record)
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
 
-    def _changed(
-        self, method: str, noun: str, payload: Mapping[str, Any], auth: Sequence[str]
-    ) -> Mapping[str, Any] | None:
-        answer = self._caller.ask(Call(method=method, path=f"{PREFIX}/{noun}", payload=payload, auth=auth))
-        return wire.read_record(answer.body)
+    def _changed(self, call: Call) -> Any:
+        result = self._caller.read(call, wire.read_result)
+        return result[0] if isinstance(result, list) and len(result) == 1 else result
 
 
 def _noun(kind: TargetKind) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ MAX_PAGES: Final = 10_000
 class Followed:
     """What was collected. total: as the service says. is_cut: there may be more behind the limit."""
 
-    items: tuple[Mapping[str, Any], ...]
+    items: tuple[Any, ...]
     total: int | None
     is_cut: bool
 
@@ -27,7 +27,7 @@ def follow(fetch: Callable[[int, int], Listing], *, limit: int = 0) -> Followed:
 
     fetch: given page (from 0) and size. limit: at most so many items, 0 for all.
     """
-    items: list[Mapping[str, Any]] = []
+    items: list[Any] = []
     seen: set[str] = set()
     total: int | None = None
     # The size stays the same on all pages: with another one, page 1 would begin somewhere else.
@@ -41,11 +41,13 @@ def follow(fetch: Callable[[int, int], Listing], *, limit: int = 0) -> Followed:
             has_more = len(items) > limit or (total is None and len(listing.items) >= size) or (total or 0) > limit
             return Followed(items=tuple(items[:limit]), total=total, is_cut=has_more)
         # A service that takes no notice of `page` would answer the same for ever; a longer page than asked for is all.
-        if len(listing.items) != size or not fresh or (total is not None and len(items) >= total):
+        # A shorter page is the last one, unless the total says that the service has pages of its own size.
+        is_all = len(items) >= total if total is not None else len(listing.items) != size
+        if is_all or not fresh or len(listing.items) > size:
             break
-    return Followed(items=tuple(items), total=total, is_cut=False)
+    return Followed(items=tuple(items), total=total, is_cut=total is not None and len(items) < total)
 
 
-def _mark(item: Mapping[str, Any]) -> str:
-    identifier = item.get("id")
+def _mark(item: Any) -> str:
+    identifier = item.get("id") if isinstance(item, dict) else None
     return identifier if isinstance(identifier, str) and identifier else json.dumps(item, sort_keys=True, default=str)

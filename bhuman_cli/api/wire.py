@@ -63,10 +63,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One page of anything else, items as the service gave them."""
+    """One page of anything else, items as the service gave them: records where it is as expected."""
 
     total: int | None
-    items: tuple[Mapping[str, Any], ...]
+    items: tuple[Any, ...]
 
 
 def read_envelope(payload: bytes | Any) -> Envelope:
@@ -138,7 +138,9 @@ def read_one_generation(payload: bytes | Any, *, asked_id: str = "", allow_file:
     Raises:
         WireError: it holds something else.
     """
-    result = read_envelope(payload).result
+    value = payloads.parse(payload) if isinstance(payload, bytes) else payload
+    envelope = read_envelope(value)
+    result = value if not envelope.has_result and "status" in value else envelope.result
     if isinstance(result, list):
         result = result[0] if result else None
     if result in (None, {}, ""):
@@ -171,7 +173,24 @@ def read_listing(payload: bytes | Any) -> Listing:
         WireError: there is no list in it.
     """
     total, items = _total_and_items(payload)
-    return Listing(total=total, items=tuple(item for item in items if isinstance(item, Mapping)))
+    return Listing(total=total, items=tuple(items))
+
+
+def read_result(payload: bytes | Any) -> Any:
+    """Return what an answer of undocumented shape holds, without its envelope if it has one; None for nothing.
+
+    An answer without a body is nothing: a change may be acknowledged so.
+
+    Raises:
+        WireError: the bytes are not JSON.
+    """
+    if isinstance(payload, bytes) and not payload.strip():
+        return None
+    value = payloads.parse(payload) if isinstance(payload, bytes) else payload
+    envelope = read_envelope(value)
+    if envelope.has_result:
+        return envelope.result
+    return {name: item for name, item in value.items() if name not in {"code", "error"}} or None
 
 
 def read_record(payload: bytes | Any) -> Mapping[str, Any] | None:
@@ -180,7 +199,7 @@ def read_record(payload: bytes | Any) -> Mapping[str, Any] | None:
     Raises:
         WireError: it is not an object.
     """
-    result = read_envelope(payload).result
+    result = read_result(payload)
     if isinstance(result, list):
         result = result[0] if result else None
     if result in (None, {}, ""):
@@ -205,15 +224,28 @@ def known_variables(record: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def _total_and_items(payload: bytes | Any) -> tuple[int | None, Sequence[Any]]:
-    result = read_envelope(payload).result
+    value = payloads.parse(payload) if isinstance(payload, bytes) else payload
+    envelope = read_envelope(value)
+    result = envelope.result if envelope.has_result else value
     if result is None:
         return None, []
     if isinstance(result, list):
         return None, result
-    items = _items_in(result) if isinstance(result, Mapping) else None
-    if items is None:
-        raise WireError("the answer holds no list")
-    return _number(result.get("total")), items
+    for place in (result, result.get("data")) if isinstance(result, Mapping) else ():
+        if isinstance(place, Mapping) and (items := _items_or_only_list_in(place)) is not None:
+            return _number(place.get("total")), items
+    # Never read as an empty list: that nothing is there can be evidence about money.
+    raise WireError("the answer holds no list")
+
+
+def _items_or_only_list_in(value: Mapping[str, Any]) -> list[Any] | None:
+    """Return the items under a known name, else the only list of objects there is."""
+    items = _items_in(value)
+    lists = [found for found in value.values() if isinstance(found, list)]
+    if items is None and _number(value.get("total")) == 0 and lists == [[]]:
+        return []
+    objects = [found for found in lists if found and all(isinstance(item, Mapping) for item in found)]
+    return objects[0] if items is None and "id" not in value and len(objects) == 1 else items
 
 
 def _items_in(value: Mapping[str, Any]) -> list[Any] | None:

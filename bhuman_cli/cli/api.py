@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_PAGES: Final = 10_000
 # After these, a request that costs credits may have been accepted. Source: "What an answer to the POST means".
-_DOUBTFUL: Final = frozenset({408, 409, 425, 499})
+_DOUBTFUL: Final = frozenset({408, 409, 425, 499, *range(300, 400), *range(500, 600)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +78,9 @@ def api(  # noqa: PLR0913 - one parameter is one option
 ) -> None:
     """Call any other endpoint of the service, authenticated.
 
-    The answer's body goes to stdout as it is. Only the service of BHUMAN_BASE_URL is called. Anything but a GET is
-    confirmed first, sent once and never repeated; it is not in the journal, so for videos prefer `bhuman trigger`.
+    The answer's body goes to stdout as it is; with `--json` only if it is JSON. Only the service of BHUMAN_BASE_URL is
+    called. Anything but a GET is confirmed first, sent once and never repeated; it is not in the journal, so for
+    videos prefer `bhuman trigger`.
 
     **Examples**
 
@@ -94,8 +95,7 @@ def api(  # noqa: PLR0913 - one parameter is one option
     session = sessions.start(profile=profile, json_mode=json_output, no_input=no_input)
     address = paths.read(path, session.base_url)
     wish = _wish(method, address, fields=_fields(field, typed_field), data=data, auth=auth)
-    if paginate and wish.method != "GET":
-        raise errors.UsageError("--paginate goes with GET only")
+    _require_one_form(wish, paginate=paginate, include=include, json_output=json_output)
     held = session.found_credentials()
     if wish.method != "GET" and not yes:
         _confirm(session, wish)
@@ -104,8 +104,18 @@ def api(  # noqa: PLR0913 - one parameter is one option
             session.console.out_json(_all_pages(client, wish, held.secrets))
             return
         answer = client.request(wish.method, wish.address.path, query=wish.query, body=wish.body, auth=wish.auth)
-    _print(session, answer, held.secrets, include=include)
+    if json_output:
+        _print_document(session, wish, answer, held.secrets)
+    else:
+        _print(session, answer, held.secrets, include=include)
     _judge(wish, answer, held.secrets)
+
+
+def _require_one_form(wish: Wish, *, paginate: bool, include: bool, json_output: bool) -> None:
+    if paginate and wish.method != "GET":
+        raise errors.UsageError("--paginate goes with GET only")
+    if include and (paginate or json_output):
+        raise errors.UsageError("--include prints headers, --json and --paginate one JSON document: give one of them")
 
 
 def _wish(method: str, address: Address, *, fields: Mapping[str, Any], data: str | None, auth: str | None) -> Wish:
@@ -167,7 +177,7 @@ def _confirm(session: Session, wish: Wish) -> None:
         raise errors.Refusal("nothing was sent", code="not_confirmed")
 
 
-def _all_pages(client: Any, wish: Wish, secrets: Sequence[str]) -> list[Mapping[str, Any]]:
+def _all_pages(client: Any, wish: Wish, secrets: Sequence[str]) -> list[Any]:
     from bhuman_cli.api import paging, wire
 
     kept = tuple((key, value) for key, value in wish.query if key not in {"page", "size"})
@@ -201,6 +211,20 @@ def _print(session: Session, answer: Answer, secrets: Sequence[str], *, include:
         session.console.out(harmless(text, limit=20_000))
 
 
+def _print_document(session: Session, wish: Wish, answer: Answer, secrets: Sequence[str]) -> None:
+    """Print the body as one JSON document, `null` for none; what is not JSON is kept from programs."""
+    from bhuman_cli.api import wire
+
+    body = credentials.mask_bytes(answer.body, secrets)
+    try:
+        session.console.out_json(wire.parse(body) if body.strip() else None)
+    except wire.WireError as error:
+        _judge(wish, answer, secrets)
+        if wish.method == "GET":
+            raise
+        raise _doubt(wish, f"{answer.status}, and {error.message}") from None
+
+
 def _judge(wish: Wish, answer: Answer, secrets: Sequence[str]) -> None:
     """Turn a bad answer into the exit code; its body has been printed."""
     from bhuman_cli.api import wire
@@ -217,8 +241,10 @@ def _judge(wish: Wish, answer: Answer, secrets: Sequence[str]) -> None:
         if not envelope.is_failure:
             return
         status = envelope.code if envelope.code and envelope.code != 200 else 400
-    if is_change and wish.address.can_cost and (status in _DOUBTFUL or status >= 500 or 300 <= status < 400):
+    if is_change and wish.address.can_cost and status in _DOUBTFUL:
         raise _doubt(wish, str(status))
+    if 300 <= status < 400:
+        raise errors.ServiceDown(f"the service answered with a redirect ({status}), which is never followed")
     detail = credentials.mask(wire.server_message(answer.body), secrets)
     hint = "bhuman login" if status in {401, 403} else ""
     raise errors.ApiError(
@@ -227,7 +253,8 @@ def _judge(wish: Wish, answer: Answer, secrets: Sequence[str]) -> None:
 
 
 def _doubt(wish: Wish, answered: str) -> errors.InDoubtError:
+    paid = " and paid" if wish.address.can_cost else ""
     return errors.InDoubtError(
-        f"the service answered {answered}: the {wish.method} may have been accepted and paid; look in the BHuman app"
+        f"the service answered {answered}: the {wish.method} may have been accepted{paid}; look in the BHuman app"
         " before sending it again"
     )

@@ -6,6 +6,7 @@ Nothing here decides; text from servers and spreadsheets is made harmless before
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -16,6 +17,11 @@ from typing import Any
 from bhuman_cli import errors
 
 _KEPT_CONTROLS = {"\n", "\t"}
+# What JSON need not escape, but a terminal may obey: C1 (the other way to write an escape code), direction overrides.
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\U000e0001-\U000e007f]"
+)
 
 
 def harmless(text: str, *, limit: int = 2_000) -> str:
@@ -23,6 +29,13 @@ def harmless(text: str, *, limit: int = 2_000) -> str:
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(
         char if char in _KEPT_CONTROLS or unicodedata.category(char) not in {"Cc", "Cf", "Cs"} else "�" for char in cut
+    )
+
+
+def as_json(document: Any, *, indent: int | None = None) -> str:
+    """Return JSON whose invisible characters are written as escapes: the same to programs, harmless to a terminal."""
+    return _UNSEEN.sub(
+        lambda found: json.dumps(found[0])[1:-1], json.dumps(document, ensure_ascii=False, indent=indent)
     )
 
 
@@ -53,7 +66,7 @@ class Console:
 
     def out_json(self, document: Any) -> None:
         """Print one JSON document to stdout, for programs."""
-        self.out(json.dumps(document, ensure_ascii=False, indent=2 if _is_terminal(sys.stdout) else None))
+        self.out(as_json(document, indent=2 if _is_terminal(sys.stdout) else None))
 
     def say(self, text: str, *, style: str = "") -> None:
         """Talk to the person, on stderr; text is shown as it is, markup in it has no effect."""
@@ -83,7 +96,7 @@ class Console:
         """Say what stopped the program, and the command that helps."""
         self.log(f"error: {error.message}{f' hint: {error.hint}' if error.hint else ''}")
         if self.json_mode:
-            write_line(sys.stderr, json.dumps({"error": error.as_json()}, ensure_ascii=False))
+            write_line(sys.stderr, as_json({"error": error.as_json()}))
             return
         _print(f"error: {error.message}", "bold red")
         if error.hint:

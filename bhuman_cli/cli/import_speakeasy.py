@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
 
 _COLUMNS = ("id", "name", "status")
+# The record is not documented; `project_id` is what the import calls it. Source: API contract, 2.13 and 2.14.
+_IDS, _NAMES = ("id", "project_id", "uuid"), ("name", "title")
 
 
 def import_speakeasy(
@@ -58,7 +60,7 @@ def _chosen(session: Session, client: Client, *, list_only: bool) -> str | None:
     """List the projects; on a terminal ask for one of them. None where nothing is to be imported."""
     found = client.speakeasy_projects()
     if session.console.json_mode:
-        session.console.out_json({"schema": "bhuman.speakeasy_projects/1", "projects": [dict(p) for p in found.items]})
+        session.console.out_json({"schema": "bhuman.speakeasy_projects/1", "projects": list(found.items)})
         return None
     if not found.items:
         session.console.say("there is nothing to import")
@@ -69,13 +71,20 @@ def _chosen(session: Session, client: Client, *, list_only: bool) -> str | None:
     return _asked(session, found.items)
 
 
-def _asked(session: Session, projects: Sequence[Mapping[str, Any]]) -> str | None:
+def _asked(session: Session, projects: Sequence[Any]) -> str | None:
     for number, project in enumerate(projects, start=1):
-        session.console.say(f"{number:3}  {things.cell(project.get('name'))}  {things.cell(project.get('id'))}")
+        session.console.say(f"{number:3}  {_field(project, _NAMES)}  {_field(project, _IDS)}".rstrip())
     answer = session.console.ask(
         f"Import which one (1-{len(projects)}, nothing: none)? ", check=lambda text: _is_choice(text, len(projects))
     )
-    return things.cell(projects[int(answer) - 1].get("id")) if answer else None
+    return _field(projects[int(answer) - 1], _IDS) if answer else None
+
+
+def _field(project: Any, names: Sequence[str]) -> str:
+    """Return the first of these fields that the project has; a project that is no record is its own id."""
+    if not isinstance(project, Mapping):
+        return things.cell(project) if names is _IDS else ""
+    return next(filter(None, (things.cell(project.get(name)) for name in names)), "")
 
 
 def _is_choice(text: str, count: int) -> bool:
@@ -85,9 +94,5 @@ def _is_choice(text: str, count: int) -> bool:
 def _print_imported(session: Session, result: Any) -> None:
     if session.console.json_mode:
         session.console.out_json({"result": result})
-        return
-    session.console.say("imported")
-    if isinstance(result, Mapping):
-        things.print_record(session.console, result)
-    elif result is not None:
-        session.console.out(things.cell(result))
+    else:
+        things.print_changed(session.console, result, "imported")

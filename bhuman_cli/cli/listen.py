@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import signal
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bhuman_cli import domain, errors, settings
+from bhuman_cli.cli import console
 from bhuman_cli.cli import session as sessions
 from bhuman_cli.cli.session import ProfileOption, Session
 from bhuman_cli.errors import ExitCode
@@ -183,7 +183,7 @@ def _print(session: Session, item: News) -> None:
 
 def _out_line(session: Session, document: dict[str, Any]) -> None:
     """Print one object on one line, on a terminal as well: the output is a stream."""
-    session.console.out(json.dumps(document, ensure_ascii=False))
+    session.console.out(console.as_json(document))
 
 
 def _known(state: Path, ids: list[str]) -> set[str]:

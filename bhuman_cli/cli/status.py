@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 _RUN: Final = re.compile(r"r[0-9a-f]{10}")
 _KINDS: Final = ("generation", "campaign", "instance", "run")
+_PAGE_SIZE: Final = 100
 _MOST_PAGES: Final = 1_000
+_SAY_PAGES: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,14 +223,21 @@ def _target(
 ) -> Report:
     """Count a target's videos from its list where that is open, else from the journal, and say which."""
     refused: errors.BhumanError | None = None
+    empty: Report | None = None
     for kind in kinds:
         target = Target(service=opened.service, kind=kind, api_id=uuid)
         try:
             if held is None:
                 raise errors.CredentialsError("there are no credentials to read its list with", hint="bhuman login")
-            return _counted(client, target)
+            report = _counted(client, target, opened.console.say)
         except errors.BhumanError as error:
             refused = refused or error
+            continue
+        if report.document["rows"]["total"]:
+            return report
+        empty = empty or report  # the id may be one of the other kind
+    if empty is not None:
+        return empty
     known = [item for kind in kinds for item in history.runs_of_target(journal, kind, uuid)]
     if not known:
         raise refused or errors.UsageError(f"nothing is known of {short_id(uuid)}", hint="bhuman runs")
@@ -245,13 +255,25 @@ def _target(
     )
 
 
-def _counted(client: Client, target: Target) -> Report:
+def _counted(client: Client, target: Target, say: Callable[[str], None]) -> Report:
+    """Count the videos of the list, each once; a service that takes no notice of `page` shows the same ones again."""
     tally: Counter[str] = Counter()
+    seen: set[str] = set()
     for page in range(_MOST_PAGES):
         found = client.generations_page(target, page)
-        tally.update(record.status or "unknown" for record in found.generations)
-        if len(found.generations) + found.unreadable < 100:
+        fresh = {record.id: record for record in found.generations if record.id not in seen}
+        seen.update(fresh)
+        tally.update(record.status or "unknown" for record in fresh.values())
+        if found.unreadable and (fresh or page == 0):
+            tally["unreadable"] += found.unreadable
+        shown = len(found.generations) + found.unreadable
+        is_all = sum(tally.values()) >= found.total if found.total is not None else shown != _PAGE_SIZE
+        if is_all or not fresh or shown > _PAGE_SIZE:
             break
+        if page % _SAY_PAGES == 0:
+            say(f"counting: {len(seen):,}{'' if found.total is None else f' of {found.total:,}'} videos so far")
+    else:
+        say(f"the list goes on: only its first {_MOST_PAGES:,} pages are counted")
     return _summed(target, dict(tally), "service")
 
 

@@ -11,7 +11,7 @@ import typer
 
 from bhuman_cli import errors, ids
 from bhuman_cli.cli import session as sessions
-from bhuman_cli.cli.console import Console
+from bhuman_cli.cli.console import Console, harmless
 from bhuman_cli.cli.session import DataOption, JsonOption, LimitOption, ProfileOption
 from bhuman_cli.domain import TargetKind
 
@@ -84,7 +84,8 @@ def _add_reading(app: typer.Typer, noun: Noun) -> None:
         print_items(session.console, noun.columns, found.items)
         if found.is_cut:
             of = f" of {found.total}" if found.total is not None else ""
-            session.console.say(f"shown: {len(found.items)}{of}; all of them: bhuman {noun.many} list --limit 0")
+            more = f"all of them: bhuman {noun.many} list --limit 0" if limit else "the service gives no more"
+            session.console.say(f"shown: {len(found.items)}{of}; {more}")
         elif not found.items:
             session.console.say(f"there are no {_many(noun)}")
 
@@ -113,7 +114,7 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
         payload = _payload(name, fields, data)
         with session.client(session.found_credentials()) as client, _explained(noun):
             record = client.create(noun.kind, payload)
-        _print_changed(session.console, record, f"created the {noun.one}")
+        print_changed(session.console, record, f"created the {noun.one}")
 
     @app.command(
         "update",
@@ -132,10 +133,11 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
         payload = _payload(name, fields, data)
         with session.client(session.found_credentials()) as client, _explained(noun):
             record = client.update(noun.kind, ids.of_kind(api_id, noun.key), payload)
-        _print_changed(session.console, record, f"changed the {noun.one}")
+        print_changed(session.console, record, f"changed the {noun.one}")
 
 
 _EXAMPLE_ID: Final = "https://app.bhuman.ai/…/00000000-0000-0000-0000-000000000000"
+_FEW_COLUMNS, _MANY_COLUMNS = 2, 4
 _UNSURE: Final = f"{UNVERIFIED} Fields of your own: `--set` or `--data`."
 
 
@@ -178,23 +180,39 @@ def _explained(noun: Noun) -> Iterator[None]:
         ) from error
 
 
-def print_items(console: Console, columns: Sequence[str], items: Sequence[Mapping[str, Any]]) -> None:
-    """Print a table of records, columns that no record has left out."""
-    shown = [
+def print_items(console: Console, columns: Sequence[str], items: Sequence[Any]) -> None:
+    """Print a table of records: the columns that any of them has, or where those are few, other plain fields.
+
+    No source documents most of these records. What is no record stands in a column `value`.
+    """
+    records = [item if isinstance(item, Mapping) else {"value": item} for item in items if item is not None]
+    shown = _filled(columns, records)
+    if len(shown) < _FEW_COLUMNS:
+        others = dict.fromkeys(name for record in records for name in record if name not in columns)
+        shown += _filled(list(others), records)[: _MANY_COLUMNS - len(shown)]
+    if shown:
+        names = [harmless(str(column), limit=40) for column in shown]
+        console.table(names, [[cell(record.get(column)) for column in shown] for record in records])
+    elif records:
+        console.say(f"{len(records):,} records without a plain field; --json shows them")
+
+
+def _filled(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
         column
         for column in columns
-        if any(item.get(column) not in {None, ""} for item in items if _is_flat(item.get(column)))
+        if any(_is_flat(record.get(column)) and record.get(column) not in {None, ""} for record in records)
     ]
-    if items:
-        console.table(shown, [[cell(item.get(column)) for column in shown] for item in items])
 
 
-def print_record(console: Console, record: Mapping[str, Any]) -> None:
-    """Print one record: as JSON for programs, else a line per field."""
+def print_record(console: Console, record: Any) -> None:
+    """Print one record, or what came instead: as JSON for programs, else a line per field."""
     if console.json_mode:
-        console.out_json(dict(record))
-    else:
-        console.table(["field", "value"], [[str(key), cell(value)] for key, value in record.items()])
+        console.out_json(record)
+    elif isinstance(record, Mapping):
+        console.table(["field", "value"], [[harmless(str(key)), cell(value)] for key, value in record.items()])
+    elif record is not None:
+        console.out(harmless(cell(record)))
 
 
 def cell(value: Any) -> str:
@@ -210,9 +228,7 @@ def _is_flat(value: Any) -> bool:
     return not isinstance(value, dict | list)
 
 
-def _print_changed(console: Console, record: Mapping[str, Any] | None, said: str) -> None:
+def print_changed(console: Console, result: Any, said: str) -> None:
+    """Say that a change was made, and print what the service answered, if anything."""
     console.say(said)
-    if record is not None:
-        print_record(console, record)
-    elif console.json_mode:
-        console.out_json(None)
+    print_record(console, result)

@@ -33,9 +33,7 @@ def list_(*, json_output: JsonOption = False, profile: ProfileOption = None) -> 
     with session.client(session.found_credentials()) as client:
         found = client.webhooks()
     if json_output:
-        session.console.out_json(
-            {"schema": "bhuman.webhooks/1", "total": found.total, "webhooks": [dict(item) for item in found.items]}
-        )
+        session.console.out_json({"schema": "bhuman.webhooks/1", "total": found.total, "webhooks": list(found.items)})
         return
     things.print_items(session.console, ("id", "name", "webhook", "url"), found.items)
     if not found.items:
@@ -62,11 +60,7 @@ def create(
         raise errors.UsageError("--name is blank")
     with session.client(session.found_credentials()) as client:
         record = client.create_webhook(name.strip(), url)
-    session.console.say("saved the webhook")
-    if record is not None:
-        things.print_record(session.console, record)
-    elif json_output:
-        session.console.out_json(None)
+    things.print_changed(session.console, record, "saved the webhook")
 
 
 def _check_url(url: str, base_url: str) -> None:

@@ -175,7 +175,7 @@ def test_a_good_status_around_something_else_is_no_good_answer(
     make: Make, http: responses.RequestsMock, body: bytes
 ) -> None:
     http.get(f"{API}/webhook", body=body)
-    with pytest.raises(ServiceDown):
+    with pytest.raises(ServiceDown, match="webhook: the answer is not JSON"):
         make().webhooks()
 
 

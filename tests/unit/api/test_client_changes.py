@@ -10,7 +10,7 @@ import responses
 from responses import matchers
 
 from bhuman_cli.domain import TargetKind
-from bhuman_cli.errors import ApiError, InDoubtError, ServiceDown
+from bhuman_cli.errors import ApiError, ExitCode, InDoubtError, ServiceDown
 from tests.unit.api.conftest import API, BASE, BASIC, BEARER, Make, auth, enveloped, query
 
 
@@ -51,6 +51,32 @@ def test_a_change_without_an_answer_is_in_doubt(make: Make, http: responses.Requ
     assert len(http.calls) == 1
 
 
+def test_a_change_acknowledged_in_any_shape_is_done(make: Make, http: responses.RequestsMock) -> None:
+    http.post(f"{API}/webhook", status=201, body=b"")
+    http.post(f"{API}/campaign", json=enveloped("new-id"))
+    http.put(f"{API}/campaign", status=204)
+    http.post(f"{API}/videos_preview", json={"preview": {"id": "p"}})
+    client = make()
+    assert client.create_webhook("n", "https://h") is None
+    assert client.create(TargetKind.CAMPAIGN, {"name": "x"}) == "new-id"
+    assert client.update(TargetKind.CAMPAIGN, "c", {"name": "x"}) is None
+    assert client.videos_preview({}) == {"preview": {"id": "p"}}
+
+
+def test_a_change_whose_answer_can_t_be_read_is_in_doubt(make: Make, http: responses.RequestsMock) -> None:
+    http.post(f"{API}/webhook", body=b"<html>ok</html>")
+    with pytest.raises(InDoubtError, match="webhook: the answer is not JSON; the POST may have been carried out"):
+        make().create_webhook("n", "https://h")
+
+
+@pytest.mark.parametrize("status", [302, 408, 500, 503])
+def test_a_preview_that_may_have_been_taken_is_in_doubt(make: Make, http: responses.RequestsMock, status: int) -> None:
+    http.post(f"{API}/videos_preview", status=status, json={"error": "x"})
+    with pytest.raises(InDoubtError, match=f"videos_preview: the service answered {status}"):
+        make().videos_preview({})
+    assert len(http.calls) == 1
+
+
 def test_a_change_that_was_not_sent_is_not_in_doubt(make: Make, http: responses.RequestsMock) -> None:
     http.post(f"{API}/webhook", body=requests.ConnectTimeout("x"))
     with pytest.raises(ServiceDown, match="no connection within 5 s"):
@@ -72,6 +98,7 @@ def test_a_failure_inside_200_is_a_failure(
     with pytest.raises(ApiError) as caught:
         make().create_webhook("n", "https://h")
     assert caught.value.status == status
+    assert caught.value.exit_code is ExitCode.ROWS_FAILED, "a business failure, not a service that is down"
 
 
 def test_any_other_request(make: Make, http: responses.RequestsMock) -> None:

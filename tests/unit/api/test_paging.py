@@ -57,3 +57,22 @@ def test_a_service_that_ignores_the_page_does_not_hold_us_for_ever() -> None:
 def test_a_service_that_answers_everything_at_once_is_believed() -> None:
     page = Listing(total=None, items=tuple({"id": str(number)} for number in range(250)))
     assert len(paging.follow(lambda _page, _size: page).items) == 250
+
+
+@pytest.mark.parametrize(("limit", "shown"), [(0, 120), (110, 110)])
+def test_a_service_with_smaller_pages_of_its_own_is_read_to_its_total(limit: int, shown: int) -> None:
+    whole = service(120)
+    found = paging.follow(lambda page, _size: whole(page, 50), limit=limit)
+    assert [item["id"] for item in found.items] == [str(number) for number in range(shown)]
+    assert found.is_cut == (limit > 0)
+
+
+def test_a_total_that_is_never_reached_is_a_cut() -> None:
+    page = Listing(total=120, items=tuple({"id": str(number)} for number in range(50)))
+    found = paging.follow(lambda _page, _size: page)
+    assert (len(found.items), found.is_cut) == (50, True)
+
+
+def test_items_that_are_no_records_are_kept() -> None:
+    found = paging.follow(lambda _page, _size: Listing(total=None, items=("a", None, "b", 5)))
+    assert found.items == ("a", None, "b", 5)

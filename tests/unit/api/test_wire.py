@@ -343,4 +343,49 @@ def test_records_and_listings() -> None:
     with pytest.raises(WireError):
         wire.read_record({"code": 200, "result": "text"})
     listing = wire.read_listing({"code": 200, "result": {"total": 3, "instances": [{"id": "a"}, 5]}})
-    assert (listing.total, listing.items) == (3, ({"id": "a"},))
+    assert (listing.total, listing.items) == (3, ({"id": "a"}, 5)), "as the service gave them"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"code": 200, "result": {"total": 1, "video_instances": [{"id": "a"}]}},
+        {"data": {"campaigns": [{"id": "a"}]}},
+        {"result": {"data": {"total": 1, "anything": [{"id": "a"}], "tags": ["x"]}}},
+        {"total": 1, "templates": [{"id": "a"}]},
+    ],
+)
+def test_a_list_under_a_name_nobody_documents(payload: Any) -> None:
+    assert wire.read_listing(payload).items == ({"id": "a"},)
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"code": 200}, {"data": {"a": 1}}, {"result": {"total": 3, "warnings": []}}, {"ok": True}]
+)
+def test_what_holds_no_list_is_never_an_empty_one(payload: Any) -> None:
+    with pytest.raises(WireError, match="holds no list"):
+        wire.read_generation_list(payload)
+    assert wire.read_listing({"result": {"total": 0, "templates": []}}).items == ()
+
+
+@pytest.mark.parametrize(
+    ("payload", "result"),
+    [
+        (b"", None),
+        (b" \r\n", None),
+        (b'{"code": 200, "result": "new-id"}', "new-id"),
+        (b'{"code": 200}', None),
+        (b'{"code": 200, "error": null, "data": {"id": "x"}}', {"data": {"id": "x"}}),
+        (b'{"campaign_id": "x", "title": "T"}', {"campaign_id": "x", "title": "T"}),
+        (b'["a"]', ["a"]),
+    ],
+)
+def test_an_answer_of_undocumented_shape_is_kept_whole(payload: bytes, result: Any) -> None:
+    assert wire.read_result(payload) == result
+
+
+def test_a_record_with_other_names_is_a_record() -> None:
+    assert wire.read_record({"campaign_id": "x", "variables": ["a"]}) == {"campaign_id": "x", "variables": ["a"]}
+    bare = wire.read_one_generation({"status": "succeeded", "url": RECORD["url"]}, asked_id=ID)
+    assert bare is not None
+    assert bare.id == ID
