@@ -67,6 +67,15 @@ class Front:
             await self._app(scope, receive, send)
             return
         try:
+            await self._serve(scope, receive, send)
+        except asyncio.CancelledError:
+            # The studio ends, and this one took longer than it waits: cut off without a stack trace.
+            wire.drop(scope)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
             body = await _read(receive)
         except ConnectionAbortedError:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import sqlite3
 import threading
 import time
@@ -47,8 +48,12 @@ def test_the_first_line_is_the_url_and_a_signal_ends_it_well(tmp_path: Path, num
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", studio.base_url)
         with pytest.raises(requests.ReadTimeout):
             requests.post(studio.api("webhook"), json={}, timeout=0.2)
-        studio.process.send_signal(number)
-        assert studio.process.wait(10) == 0
+        address = urlsplit(studio.base_url)
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as halfway:
+            halfway.sendall(b"POST /api/ai_studio/webhook HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{")
+            assert requests.get(studio.base_url, timeout=10).status_code == 200
+            studio.process.send_signal(number)
+            assert studio.process.wait(10) == 0
         assert studio.process.stdout is not None
         assert studio.process.stdout.read() == ""
     talk = (tmp_path / "studio.stderr").read_text()
