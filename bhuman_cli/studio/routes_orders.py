@@ -100,14 +100,16 @@ async def leadr(request: Request) -> Response:
 async def videos_preview(request: Request) -> Response:
     """Make a preview. Not documented: answers {id, ids, status}."""
     payload = await replies.body(request, models.PreviewRequest)
-    replies.enter(request, Door.EITHER)
-    variables, names = _either(payload.variables or {"first_name": "Alex"}, payload.names)
+    backend = replies.enter(request, Door.EITHER)
     kind = "campaign" if payload.campaign_id else "instance"
-    target = payload.campaign_id or payload.video_instance_id or INSTANCE_ID
+    target = str(payload.campaign_id or payload.video_instance_id or INSTANCE_ID)
+    # With no values of its own, each of the template's variables shows its name.
+    known = {name: name for name in backend.targets.resolve(kind, target).variables} or {"first_name": "Alex"}
+    variables, names = _either(payload.variables or known, payload.names)
     order = Order(
         route="videos_preview",
         kind=kind,
-        target_id=str(target),
+        target_id=target,
         variables=variables,
         names=names,
         callback_url=payload.callback_url or "",

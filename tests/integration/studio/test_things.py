@@ -99,6 +99,14 @@ def test_a_preview_takes_either_credential(studio: RunningStudio, bearer: bool) 
     assert requests.post(studio.api("videos_preview"), json=body, timeout=10).status_code == 401
 
 
+def test_a_preview_without_values_works_with_every_template(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[[variables]]\nname = 'company'\nstart = 0\nend = 1\n")
+    with running_studio(tmp_path, template=tmp_path / "mine.toml") as studio:
+        made = ask(studio, "POST", "videos_preview", {"campaign_id": studio.campaign_id}).json()["result"]
+        assert studio.accepted()[0]["variables"] == ["company"]
+        assert studio.accepted()[0]["id"] == made["id"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
