@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from bhuman_cli.studio import presenter
 from bhuman_cli.studio.render import compose, encode, source
 
-ENGINE: Final = 1
+ENGINE: Final = 2
 """Part of every key in the cache: raise it whenever prepared files would come out different."""
 
 MAPPED_LIMIT_BYTES: Final = 400 * 1024 * 1024
@@ -158,6 +159,9 @@ def _encode(footage: Path, marks: Sequence[int], path: Path) -> None:
     try:
         writer = encode.Writer(name, found.form, marks, sound, threads=0)
         for frame in source.pictures(footage, found.form):
+            writer.write(frame)
+        missing = round(found.duration_s * found.fps) - writer.frames
+        for _ in range(min(missing, math.ceil(found.held_s * found.fps))):
             writer.write(frame)
         writer.close()
         Path(name).replace(path)

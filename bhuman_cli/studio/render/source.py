@@ -15,25 +15,11 @@ import av.filter
 import numpy as np
 from numpy.typing import NDArray
 
-from bhuman_cli.studio.render import encode
+from bhuman_cli.studio.render import encode, timing
 
 LONGEST_SIDE: Final = 1_920
 LONGEST_S: Final = 1_800.0
 MOST_PIXELS: Final = 8_192 * 8_192
-RATES: Final = tuple(
-    Fraction(n, d)
-    for n, d in (
-        (15, 1),
-        (24_000, 1_001),
-        (24, 1),
-        (25, 1),
-        (30_000, 1_001),
-        (30, 1),
-        (50, 1),
-        (60_000, 1_001),
-        (60, 1),
-    )
-)
 READ_ERRORS: Final = (av.error.FFmpegError, IndexError, UnicodeDecodeError, ValueError, OSError)
 """What PyAV raises for damaged files: IndexError where there is no stream, UnicodeDecodeError for damaged metadata."""
 
@@ -44,12 +30,16 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a file holds, as it will be shown: even size after rotation and pixel shape, a standard rate."""
+    """What a file holds, as it will be shown: even size after rotation and pixel shape, a standard rate.
+
+    held_s: for how much of the duration the last picture stands still.
+    """
 
     width: int
     height: int
     fps: Fraction
     duration_s: float
+    held_s: float
     has_sound: bool
 
     @property
@@ -68,12 +58,13 @@ def probe(path: Path) -> Probe:
         stream = container.streams.video[0]
         frame = _first_frame(container, stream)
         width, height = _shown_size(frame, stream)
-        rate = stream.average_rate or stream.guessed_rate or Fraction(30)
+        times = timing.measure(_packets(container, stream), stream)
         return Probe(
             width=width,
             height=height,
-            fps=min(RATES, key=lambda known: abs(known - rate)),
-            duration_s=_duration(container, stream),
+            fps=times.fps,
+            duration_s=times.duration_s,
+            held_s=times.held_s,
             has_sound=bool(container.streams.audio),
         )
 
@@ -137,21 +128,13 @@ def _shown_size(frame: Any, stream: Any) -> tuple[int, int]:
     return max(16, round(width * factor / 2) * 2), max(16, round(height * factor / 2) * 2)
 
 
-def _duration(container: Any, stream: Any) -> float:
-    """Return the length of the pictures, from the packets: headers of variable-rate files are often wrong."""
-    start, end, longest = None, None, 0
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield the packets of pictures and sound; a file that breaks off is as long as it got."""
     container.seek(0)
     try:
-        for packet in container.demux(stream):
-            if packet.pts is not None:
-                start = packet.pts if start is None else min(start, packet.pts)
-                end = packet.pts if end is None else max(end, packet.pts)
-                longest = packet.duration or longest
+        yield from container.demux([stream, *container.streams.audio[:1]])
     except READ_ERRORS:
-        pass  # a file that breaks off is as long as it got
-    if start is None or end is None:
-        return 0.0
-    return float((end - start + longest) * stream.time_base)
+        return
 
 
 def pictures(path: Path, form: encode.Format, *, limit_s: float = LONGEST_S, fit: str = "stretch") -> Iterator[Any]:
@@ -210,6 +193,9 @@ class _Chain:
     def __init__(self, form: encode.Format, stream: Any, fit: str) -> None:
         self._form, self._stream, self._fit = form, stream, fit
         self._key: tuple[Any, ...] = ()
+        self._began: Any = None
+        self._given = 0
+        self._last: Any = None
         self._graph: Any = None
         self._sink: Any = None
         self._source: Any = None
@@ -218,6 +204,7 @@ class _Chain:
         key = (frame.width, frame.height, frame.format.name, frame.rotation)
         if key != self._key:
             yield from self.finish()
+            yield from self._held(frame)
             self._key = key
             self._build(frame)
         self._source.push(frame)
@@ -229,12 +216,23 @@ class _Chain:
             yield from self._pull()
             self._graph = None
 
+    def _held(self, frame: Any) -> Iterator[Any]:
+        """Yield the last picture again until another kind of picture is due: sound goes on meanwhile."""
+        if self._began is None:
+            self._began = frame.pts
+        due = round((frame.pts - self._began) * (frame.time_base or self._stream.time_base) * self._form.fps)
+        while self._last is not None and self._given < due:
+            self._given += 1
+            yield self._last
+
     def _pull(self) -> Iterator[Any]:
         while True:
             try:
-                yield self._sink.pull()
+                self._last = self._sink.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
+            self._given += 1
+            yield self._last
 
     def _build(self, frame: Any) -> None:
         graph = av.filter.Graph()

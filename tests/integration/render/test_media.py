@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -115,3 +118,59 @@ def test_a_height_that_is_no_multiple_of_four_keeps_its_colours(tmp_path: Path, 
         found.seek(6)
         for picture in (film.pictures[15], np.asarray(thumbnail), np.asarray(found.convert("RGB"))):
             assert all(footage.near(row[:40], colour) for row in picture[::2])
+
+
+def _footage(path: Path, times_ms: list[int], size: tuple[int, int] = (64, 48), sound_s: float = 0.0) -> Path:
+    """Make footage whose pictures come at these times; those of the second half are light."""
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("libx264", rate=1_000, options={"preset": "ultrafast", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        track: Any = out.add_stream("aac", rate=48_000, layout="stereo") if sound_s else None
+        for number, time in enumerate(times_ms):
+            level = 30 if number < len(times_ms) // 2 else 230
+            frame = av.VideoFrame.from_ndarray(np.full((*size[::-1], 3), level, np.uint8), "rgb24")
+            frame = frame.reformat(format="yuv420p")
+            frame.pts, frame.time_base = time, Fraction(1, 1_000)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+        for sounding in footage.tone(sound_s) if track else []:
+            out.mux(track.encode(sounding))
+        out.mux(track.encode(None) if track else [])
+    return path
+
+
+def _light_from(path: Path) -> tuple[source.Probe, float, int]:
+    probed = source.probe(path)
+    lights = [np.frombuffer(found.planes[0], np.uint8).mean() > 120 for found in source.pictures(path, probed.form)]
+    return probed, lights.index(True) / float(probed.fps), len(lights)
+
+
+def test_a_screen_recording_keeps_its_times_and_the_fluency_of_its_fast_parts(tmp_path: Path) -> None:
+    burst = [round(number * 1_000 / 60) for number in range(30)]
+    path = _footage(tmp_path / "v.mp4", [0, *(2_000 + at for at in burst), *(6_000 + at for at in burst), 8_000])
+    probed, light_s, count = _light_from(path)
+    assert probed.fps == 30
+    assert probed.held_s == 0
+    assert light_s == pytest.approx(6.0, abs=1 / 60)
+    assert count / 30 == pytest.approx(8.0, abs=0.1)
+
+
+def test_a_last_picture_is_held_while_the_sound_goes_on(tmp_path: Path, cache_dir: Path) -> None:
+    _footage(tmp_path / "own.mp4", [0, 33, 67, 100, 133, 500], sound_s=3.0)
+    path = tmp_path / "own.toml"
+    path.write_text("video='own.mp4'\n[[variables]]\nname='n'\nstart=2.2\nend=2.6\nstyle='badge'\n", "utf-8")
+    film = footage.decode(Studio(path, cache_dir, tmp_path).row({"n": "M"}).video)
+    assert film.sound is not None
+    assert len(film.pictures) == 90
+    assert film.sound.shape[1] == pytest.approx(3 * 48_000, abs=2_100)
+    assert film.pictures[89].mean() > 200
+    assert not np.array_equal(film.pictures[72], film.pictures[89]), "the badge is there"
+
+
+def test_a_picture_stands_until_one_of_another_size_comes(tmp_path: Path) -> None:
+    small = _footage(tmp_path / "b.ts", [2_000, 2_033, 2_067, 2_100, 3_000, 3_033], (32, 24)).read_bytes()
+    path = _footage(tmp_path / "a.ts", [0, 33, 67, 100])
+    path.write_bytes(path.read_bytes() + small)
+    probed = source.probe(path)
+    found = [frame.pts for frame in source.pictures(path, probed.form)]
+    assert len(found) / float(probed.fps) == pytest.approx(3.07, abs=0.1)
