@@ -140,7 +140,7 @@ def id_with_template(api_id: str, template: Path) -> str:
     except OSError as error:
         raise errors.UsageError(f"{template}: can't be read: {error.strerror or 'unreadable'}") from None
     seen = hashlib.sha256(words)
-    with contextlib.suppress(OSError, ValueError, TypeError):  # what is wrong in it is said by who loads it
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # what is wrong in it is said by who loads it
         video = (template.parent / tomllib.loads(words.decode())["video"]).stat()
         seen.update(f"{video.st_size} {video.st_mtime_ns}".encode())
     return str(uuid.uuid5(uuid.UUID(api_id), seen.hexdigest()))

@@ -160,6 +160,8 @@ def test_an_edited_template_is_rendered_anew_and_an_old_one_is_remembered(tmp_pa
     assert planned() == (1, 0)
     template.write_text(small_template.TEMPLATE)
     assert planned() == (0, 1)
+    template.write_text(small_template.TEMPLATE.replace('video = "small.mp4"\n', ""))
+    assert planned() == (1, 0), "so are these texts over the built-in presenter"
     template.unlink()
     assert planned() == (1, 0), "the built-in presenter is another video"
 
