@@ -111,7 +111,7 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        drawn = Table(box=None, pad_edge=False, header_style="bold")
+        drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
         for column in columns:
             drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
         for row in rows:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bhuman_cli import domain, errors, settings
-from bhuman_cli.cli import delivered, export, runtime
+from bhuman_cli.cli import delivered, export, late, runtime
 from bhuman_cli.cli import session as sessions
 from bhuman_cli.cli.console import Console
 from bhuman_cli.cli.delivered import Delivered, RunArgument
@@ -191,18 +191,12 @@ def decoder() -> Callable[[Path, What], str]:
 
 @contextlib.contextmanager
 def _client(session: Session, run: Run) -> Iterator[Client | None]:
-    """Connect to the run's own service for fresh links, which need no credentials; a local run needs none."""
+    """Connect to the run's own service for fresh links; those of a local run are files, and are made again."""
     if run.target.service == domain.LOCAL_SERVICE:
         yield None
         return
-    from bhuman_cli.api import client, limiter
-
-    url, clock = run.target.service, SystemClock()
-    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=session.values.get("rate"))
-    with client.Client(
-        url, None, limiter=pace, user_agent=sessions.user_agent(), on_notice=session.console.say
-    ) as found:
-        yield found
+    with late.link(session, run) as found:
+        yield found.client
 
 
 class _Progress:

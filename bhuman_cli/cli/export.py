@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,6 +86,8 @@ def export(  # noqa: PLR0913 - one parameter is one option
     session = sessions.start(json_mode=json_output)
     found = delivered.find(session, run, with_late_links=by is None)
     if by is not None:
+        if output is not None:
+            _require_counts(output, found, force=force)
         _count(session, found, by, _statuses(only, None), output)
         return
     output = output or _usual_output(found, purpose)
@@ -170,7 +173,10 @@ def _extras(found: Delivered, purpose: For | None, media: Path | None) -> list[E
 
         with_files = [(name, cells) for name, cells in paths(found, media, tuple(What)) if cells]
         if not with_files:
-            raise errors.UsageError(f"{media}: nothing was downloaded there", hint=f"bhuman download --to {media}")
+            raise errors.UsageError(
+                f"{media}: nothing was downloaded there",
+                hint=f"bhuman download {found.run.run_id} --to {shlex.quote(str(media))}",
+            )
         made += with_files
     return made
 
@@ -235,8 +241,27 @@ def _style(output: Path, option: str = "-o", *, bom: bool = False) -> OutputStyl
 def _require_writable(output: Path, found: Delivered, option: str, *, force: bool) -> None:
     from bhuman_cli.table import writer
 
-    if output.resolve() in {Path(found.run.input_path), Path(found.run.output_path)}:
-        raise errors.UsageError(f"{output} is the run's own input or results file; choose another name")
+    _require_other(output, found)
     if not force and writer.recognise(output) is writer.Recognised.FOREIGN:
         hint = "--force" if option == "-o" else f"{option} {output.stem}.files{output.suffix}"
         raise errors.UsageError(f"{output} is not a results file; it is left alone", hint=hint)
+
+
+def _require_other(output: Path, found: Delivered) -> None:
+    if output.resolve() in {Path(found.run.input_path).resolve(), Path(found.run.output_path).resolve()}:
+        raise errors.UsageError(f"{output} is the run's own input or results file; choose another name")
+
+
+def _require_counts(output: Path, found: Delivered, *, force: bool) -> None:
+    """Refuse to write counts over anything but earlier counts, which end with a total."""
+    from bhuman_cli.table import pivot, reader
+
+    _require_other(output, found)
+    if force or not output.exists():
+        return
+    try:
+        header = reader.open_table(output, reader.ReadOptions()).header
+    except errors.BhumanError:
+        header = ()
+    if header[-1:] != (pivot.TOTAL,):
+        raise errors.UsageError(f"{output} holds no counts of rows; it is left alone", hint="--force")

@@ -117,7 +117,7 @@ def _effects(session: Session, journal: Journal, run: Run) -> Iterator[Effects]:
 
 @contextlib.contextmanager
 def link(opened: Session, run: Run) -> Iterator[runtime.Link]:
-    """Connect to the run's own service; reading a record by its id needs no credentials, but they do no harm."""
+    """Connect to the run's own service; reading a record by its id hardly ever needs credentials."""
     if run.target.service == domain.LOCAL_SERVICE:
         template = run.options.get("template")
         with runtime.local(opened.home, Path(template) if template else None, opened.console) as found:
@@ -125,12 +125,19 @@ def link(opened: Session, run: Run) -> Iterator[runtime.Link]:
         return
     from bhuman_cli.api import client, limiter
 
-    held = None
-    with contextlib.suppress(errors.CredentialsError):
-        held = credentials.find(opened.environ, opened.home, opened.profile, service=run.target.service)
     url, clock = str(run.options.get("base_url") or run.target.service), SystemClock()
-    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url))
+    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=opened.values.get("rate"))
+    held = _held(opened, run.target.service)
     with client.Client(
         url, held, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
     ) as connected:
         yield runtime.Link(base_url=url, service=run.target.service, client=connected, authorization="", account="")
+
+
+def _held(opened: Session, service: str) -> credentials.Credentials | None:
+    """Return the credentials for a service: those of the environment belong to the service that it names."""
+    environ = opened.environ if service == opened.service else {}
+    try:
+        return credentials.find(environ, opened.home, opened.profile, service=service)
+    except errors.CredentialsError:
+        return None

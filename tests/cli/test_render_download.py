@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support import plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
@@ -27,3 +28,15 @@ def test_a_folder_that_can_not_be_one_is_refused_before_anything_is_paid(
     ended = desk.render("people.csv", "--download", place)
     assert (ended.code, service.bodies) == (2, [])
     assert "--download" in ended.err
+
+
+def test_a_dead_link_is_asked_for_with_a_key_where_the_service_wants_one(desk: Desk, service: PlainService) -> None:
+    service.shape = lambda record: record | {"url": f"{service.url}/gone.mp4"}
+    desk.people(1)
+    assert desk.render("people.csv").code == 0
+    service.seen.clear()
+    service.get = lambda *_: plain_service.reply(401, {"error": "who?"})  # type: ignore[method-assign]
+    assert desk.run("download", "people.csv").code == 5
+    by_id = [auth[:6] for _, path, auth in service.seen if path.endswith("generated_video_by_id")]
+    assert by_id == ["", "Basic "]
+    assert {auth for _, path, auth in service.seen if path == "/gone.mp4"} == {""}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
@@ -76,6 +77,19 @@ def test_a_generation_is_asked_where_it_was_made(desk: Desk, service: PlainServi
     looked = desk.run("status", key, "--json", env={"BHUMAN_BASE_URL": "http://127.0.0.1:9"})
     assert (looked.code, looked.document["status"]) == (6, "processing")
     assert [path for _, path, _ in service.seen] == ["/api/ai_studio/generated_video_by_id"]
+
+
+@pytest.mark.parametrize(("named", "keys"), [(True, 1), (False, 0)])
+def test_keys_of_the_environment_go_to_the_service_it_names_alone(
+    desk: Desk, service: PlainService, named: bool, keys: int
+) -> None:
+    """A run's service that is not open by id is asked again with a key, if that key is meant for it."""
+    begun(desk, service, 1)
+    key = service.accepted[0]["id"]
+    service.get = lambda *_: plain_service.reply(401, {"error": "who?"})  # type: ignore[method-assign]
+    looked = desk.run("status", key, env={} if named else {"BHUMAN_BASE_URL": "http://127.0.0.1:9"})
+    assert looked.code == 6
+    assert len([auth for _, _, auth in service.seen if auth]) == keys
 
 
 def test_looking_turns_no_render_away(desk: Desk, service: PlainService) -> None:

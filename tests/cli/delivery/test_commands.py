@@ -235,6 +235,21 @@ def test_export_leaves_other_files_alone(
     assert run(capsys, "export", rendered.table, "-o", tmp_path / "x.csv", "--status", "great")[0] == 2
 
 
+def test_counts_replace_counts_and_nothing_else(
+    rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by = ("export", rendered.table, "--by", "first_name", "-o")
+    table, mine = rendered.table.read_bytes(), tmp_path / "mine.csv"
+    mine.write_text("a,b\n1,2\n")
+    for path in (rendered.table, rendered.folder / "people.results.csv", mine):
+        assert run(capsys, *by, path)[0] == 2
+    assert run(capsys, *by, rendered.table, "--force")[0] == 2
+    assert (rendered.table.read_bytes(), mine.read_text()) == (table, "a,b\n1,2\n")
+    assert run(capsys, *by, mine, "--force")[0] == 0
+    for name in ("counts.csv", "counts.tsv", "counts.xlsx", "counts.json"):
+        assert [run(capsys, *by, tmp_path / name)[0] for _ in range(2)] == [0, 0], name
+
+
 def test_rows_can_be_chosen_by_status_and_files_added(
     rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,7 +260,8 @@ def test_rows_can_be_chosen_by_status_and_files_added(
     assert [Path(line["video_file"]).is_file() for line in lines] == [True] * 8
     assert run(capsys, "export", "-o", tmp_path / "y.jsonl", "--status", "failed")[0] == 0
     assert (tmp_path / "y.jsonl").read_text() == ""
-    assert run(capsys, "export", "-o", tmp_path / "z.csv", "--media", tmp_path / "nowhere")[0] == 2
+    code, _, err = run(capsys, "export", "-o", tmp_path / "z.csv", "--media", tmp_path / "no where")
+    assert (code, f"--to '{tmp_path / 'no where'}'" in err) == (2, True), err
 
 
 def test_a_download_can_end_with_a_table_of_paths_and_leaves_the_results_file_alone(
