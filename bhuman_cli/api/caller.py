@@ -169,6 +169,11 @@ class Caller:
                 answer = self._transport.send(request)
             except NoAnswer as failed:
                 return failed
+            except KeyboardInterrupt:
+                if request.method == "GET":
+                    raise
+                service = settings.service_name(self.base_url)
+                raise _doubt(request.method, f"{service}: interrupted before an answer came") from None
         if answer.status < 400:
             self._limiter.good()
         return self._without_secrets(answer)
@@ -229,7 +234,7 @@ class Caller:
                 return answer
             status = envelope.code if envelope.code and envelope.code != 200 else 400
         if call.can_cost and status in _DOUBTFUL:
-            raise _doubt(call, f"the service answered {status}")
+            raise _doubt(call.method, f"{name}: the service answered {status}")
         if 300 <= status < 400:
             raise ServiceDown(f"{name}: the service answered with a redirect ({status}), which is never followed")
         detail = secrets.mask(wire.server_message(answer.body), self.secrets)
@@ -247,18 +252,14 @@ class Caller:
     def _unreadable(self, call: Call, error: WireError) -> WireError | InDoubtError:
         if call.method == "GET":
             return WireError(f"{call.name}: {error.message}", hint="bhuman doctor")
-        return _doubt(call, error.message)
+        return _doubt(call.method, f"{call.name}: {error.message}")
 
     def _without_answer(self, call: Call, failed: NoAnswer) -> ServiceDown | InDoubtError:
         service = settings.service_name(self.base_url)
         if call.method == "GET" or failed.failure in {retry.Failure.CONNECT, retry.Failure.TLS}:
             return ServiceDown(f"{service}: {failed.reason}", hint="bhuman doctor")
-        return InDoubtError(
-            f"{service}: {failed.reason}; the {call.method} may have been carried out, so look before repeating it"
-        )
+        return _doubt(call.method, f"{service}: {failed.reason}")
 
 
-def _doubt(call: Call, said: str) -> InDoubtError:
-    return InDoubtError(
-        f"{call.name}: {said}; the {call.method} may have been carried out, so look before repeating it"
-    )
+def _doubt(method: str, said: str) -> InDoubtError:
+    return InDoubtError(f"{said}; the {method} may have been carried out, so look before repeating it")

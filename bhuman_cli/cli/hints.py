@@ -23,10 +23,12 @@ def is_command(hint: str) -> bool:
 def whole(hint: str, argv: Sequence[str]) -> str:
     """Return a hint that is an option (`--max-rows 37`) as the command that was typed, with it; others unchanged.
 
-    An option that was given already is given its new value, the most similar one where it was given several times;
+    A login is for the profile that was named. An option that was given already is given its new value, the most similar one where it was given several times;
     "" if that is what was typed.
     """
     name, *value = _option(hint)
+    if hint.startswith("bhuman login") and (profile := _given(argv, "--profile")):
+        return f"{hint} --profile {shlex.quote(profile)}"
     if not name or not argv:
         return hint
     words = list(argv)
@@ -37,6 +39,11 @@ def whole(hint: str, argv: Sequence[str]) -> str:
     width = 1 if "=" in words[nearest] and words[nearest].startswith("--") else 2
     words[nearest : nearest + width] = [name, *value]
     return shlex.join(["bhuman", *words]) if words != list(argv) else ""
+
+
+def _given(argv: Sequence[str], option: str) -> str:
+    places = [place for place, word in enumerate(argv) if _name(word) == option]
+    return _value(argv, places[-1]) if places else ""
 
 
 def _option(hint: str) -> list[str]:

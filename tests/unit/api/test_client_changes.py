@@ -77,6 +77,20 @@ def test_a_preview_that_may_have_been_taken_is_in_doubt(make: Make, http: respon
     assert len(http.calls) == 1
 
 
+def test_a_change_interrupted_in_flight_is_in_doubt_and_a_question_is_not(
+    make: Make, http: responses.RequestsMock
+) -> None:
+    def interrupt(_: requests.PreparedRequest) -> Any:
+        raise KeyboardInterrupt
+
+    for method in ("POST", "GET"):
+        http.add_callback(method, f"{API}/webhook", interrupt)
+    with pytest.raises(InDoubtError, match="interrupted before an answer came; the POST may have been carried out"):
+        make().create_webhook("n", "https://h")
+    with pytest.raises(KeyboardInterrupt):
+        make().webhooks()
+
+
 def test_a_change_that_was_not_sent_is_not_in_doubt(make: Make, http: responses.RequestsMock) -> None:
     http.post(f"{API}/webhook", body=requests.ConnectTimeout("x"))
     with pytest.raises(ServiceDown, match="no connection within 5 s"):

@@ -21,6 +21,11 @@ from bhuman_cli.cli import hints
         ),
         ("--only a", ["render", "a.csv", "--only", "a", "--exclude", "a"], ""),
         ("bhuman login", ["render", "a.csv"], "bhuman login"),
+        (
+            "bhuman login --token",
+            ["campaigns", "list", "--profile=my work"],
+            "bhuman login --token --profile 'my work'",
+        ),
         ("--force", [], "--force"),
         ("--sheet NAME", ["render", "a.xlsx"], "--sheet NAME"),
         ("--only 'a", ["render", "a.csv"], "--only 'a"),
