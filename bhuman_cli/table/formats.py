@@ -27,6 +27,9 @@ BUILT_IN: Final = {
     48: "##0.0E+0",
     49: "@",
 }
+BOOLEAN: Final = "BOOLEAN"
+DURATION: Final = "[h]:mm:ss"
+_DURATION_TEXT: Final = re.compile(r"(-?)PT(\d{1,9})H(\d{1,2})M(\d{1,2}(?:[.,]\d+)?)S")
 _TOKEN: Final = re.compile(r'\\(.)|"([^"]*)"|_.|\*.|([0]+)|([- ()])')
 _PLAIN: Final = {"", "general", "@", "standard"}
 _DATE_LETTER: Final = re.compile(r"[ymdhs]", re.IGNORECASE)
@@ -104,6 +107,21 @@ def shows_otherwise(code: str, number: float) -> bool:
     if bare == "#,##0":
         return abs(number) >= 1000 or not float(number).is_integer()
     return True
+
+
+def clock(text: str) -> str:
+    """Return an ISO 8601 duration as a sheet shows it (`30:05:09`), any other text as it is."""
+    found = _DURATION_TEXT.fullmatch(text)
+    if found is None:
+        return text
+    seconds = (int(found[2]) * 60 + int(found[3])) * 60 + round(float(found[4].replace(",", ".")))
+    return found[1] + clock_of(seconds)
+
+
+def clock_of(seconds: int) -> str:
+    """Return seconds as hours, which may be more than a day's, minutes and seconds."""
+    sign, seconds = "-" if seconds < 0 else "", abs(seconds)
+    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def plain(number: float) -> str:

@@ -1,4 +1,4 @@
-"""Owns what calamine leaves out of an .ods sheet: error cells, zero-padding, repeated cells without end.
+"""Owns what calamine leaves out of an .ods sheet: error cells, zero-padding, booleans, repeated cells without end.
 
 An .ods file keeps what each cell showed beside its value, so no style needs to be followed.
 """
@@ -13,7 +13,7 @@ from bhuman_cli.table import archives, formats, marks
 from bhuman_cli.table.marks import Marks
 from bhuman_cli.table.source import Source
 
-_PADDED: Final = re.compile(r"[-( ]*0\d*(?:[-() ]+\d+)*|\d+(?:[-() ]+\d+)+")
+_PADDED: Final = re.compile(r"[-( ]*0\d*(?:[-() ]+\d+)*|\(?\d+(?:[-() ]+\d+)+")
 _ERROR: Final = re.compile(r"#[A-Z0-9/]+[!?]?|Err:\d+")
 
 
@@ -49,6 +49,7 @@ class _Walker:
         self._column = 0
         self._cell: dict[str, str] = {}
         self._shown: list[str] | None = None
+        self._comments = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table:table":
@@ -60,9 +61,11 @@ class _Walker:
             self._marks.hidden_rows += attributes.get("table:visibility") in {"collapse", "filter"}
         elif name in {"table:table-cell", "table:covered-table-cell"}:
             self._cell, self._shown = attributes, []
+        elif name == "office:annotation":
+            self._comments += 1
 
     def text(self, data: str) -> None:
-        if self._shown is not None:
+        if self._shown is not None and not self._comments:
             self._shown.append(data)
 
     def end(self, name: str) -> None:
@@ -72,6 +75,8 @@ class _Walker:
             self._note()
             self._column += _count(self._cell, "table:number-columns-repeated")
             self._shown = None
+        elif name == "office:annotation":
+            self._comments -= 1
 
     def _note(self) -> None:
         shown = "".join(self._shown or [])
@@ -93,12 +98,17 @@ class _Walker:
         is_error = self._cell.get("calcext:value-type") == "error"
         if is_error or ("table:formula" in self._cell and kind in {"string", ""} and _ERROR.fullmatch(shown)):
             return marks.error(shown)
+        if kind == "time":
+            return self._marks.code(formats.DURATION)
         if kind not in {"float", "percentage", "currency"} or not shown:
             return None
         number = float(self._cell.get("office:value", "nan"))
         plain = formats.plain(number)
         if shown.strip() in {plain, plain.replace(".", ",")}:
             return None
+        # LibreOffice stores a formula's truth as a number that is shown so.
+        if number in {0, 1} and shown.strip() == ("TRUE" if number else "FALSE"):
+            return self._marks.code(formats.BOOLEAN)
         digits = "".join(filter(str.isdigit, shown))
         if kind == "float" and number >= 0 and _PADDED.fullmatch(shown.strip()) and int(digits) == number:
             return self._marks.code("".join("0" if sign.isdigit() else sign for sign in shown.strip()))

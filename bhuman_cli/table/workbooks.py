@@ -88,11 +88,14 @@ def _apply(
 ) -> Mapping[int, str]:
     if mark < 0:
         return {**flaws, column: marks.rule(mark)}
-    value = values[column]
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        code = sheet.special.codes[mark]
+    value, code = values[column], sheet.special.codes[mark]
+    if code == formats.DURATION and isinstance(value, str):  # calamine knows none of more than a day
+        cells[column] = formats.clock(value)
+    elif isinstance(value, float | int) and not isinstance(value, bool):
         padding = formats.padding(code)
-        if padding is not None:
+        if code == formats.BOOLEAN:
+            cells[column] = "TRUE" if value else "FALSE"
+        elif padding is not None:
             cells[column] = padding.apply(float(value))
         elif formats.shows_otherwise(code, float(value)):
             sheet.shown_otherwise.setdefault(column, code)
@@ -114,8 +117,7 @@ def _text(value: object) -> str:
         case dt.time():
             return value.isoformat("seconds")
         case dt.timedelta():
-            seconds = round(value.total_seconds())
-            return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+            return formats.clock_of(round(value.total_seconds()))
         case _:
             return str(value)
 
