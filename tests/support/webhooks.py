@@ -18,6 +18,7 @@ class Receiver:
         self.url = url
         self.events: list[dict[str, Any]] = []
         self.refuse = 0
+        self.refusal = 500
         self.changed = threading.Condition()
 
     def wait_for(self, ready: Callable[[list[dict[str, Any]]], bool], *, within_s: float = 15) -> list[dict[str, Any]]:
@@ -41,7 +42,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
                 if not refused:
                     receiver.events.append(json.loads(body))
                 receiver.changed.notify_all()
-            self.send_response(500 if refused else 204)
+            self.send_response(receiver.refusal if refused else 204)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:

@@ -82,7 +82,11 @@ def test_an_instance_gets_the_website_shape(tmp_path: Path, receiver: Receiver) 
     assert event.keys() == {"id", "status", "share_url", "url", "thumbnail", "gif", "message", "row_index"}
 
 
-def test_a_refused_callback_comes_again(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refusal", [500, 404, 302])
+def test_a_refused_callback_comes_again(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    receiver.refusal = refusal
     monkeypatch.setattr(callbacks, "PAUSES_S", (0.01, 0.01, 0.01))
     receiver.refuse = 2
     with running_studio(tmp_path) as studio:
