@@ -9,18 +9,15 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import av
-import av.filter
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
-from bhuman_cli.studio.render import compose
+from bhuman_cli.studio.render import compose, palette
 from bhuman_cli.studio.render.base import Base
 
 RATE: Final = 12
@@ -35,6 +32,9 @@ STILL: Final = 6
 CUT: Final = 0.6
 """With fewer unmoved pixels it is another scene: what nearly stayed would show the outline of the last one."""
 
+SAMPLED: Final = 4
+"""Of how many drawn frames one is asked for its colours: a quarter of its pixels."""
+
 DITHER: Final = 10
 _BAYER: Final = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) / 16 - 0.47
 
@@ -46,7 +46,8 @@ class GifBase:
     """What all GIFs of one base share.
 
     numbers: the base's frames that are shown. small: them as RGB. index: palette indices, CLEAR where nothing moved.
-    seen: what a viewer sees after each frame. blocks: the frames, compressed. table: 18-bit colour to index.
+    seen: what a viewer sees after each frame. blocks: the frames, compressed. shared: the palette of all rows.
+    own: one for rows whose texts or backgrounds have other colours, as the last such row needed it.
     """
 
     size: tuple[int, int]
@@ -55,32 +56,67 @@ class GifBase:
     index: NDArray[np.uint8]
     seen: NDArray[np.uint8]
     blocks: list[bytes]
-    table: NDArray[np.uint8]
+    shared: palette.Palette
     head: bytes
+    own: palette.Palette | None = None
 
     def render(self, changed: Mapping[int, Small]) -> bytes:
         """Return the GIF of a row; changed: its pictures by base frame number, where they differ from the base's."""
         out = [self.head]
+        drawn = {
+            number: _differ(changed[frame], self.small[number])
+            for number, frame in enumerate(self.numbers)
+            if frame in changed
+        }
+        own = self._own_colours(changed, drawn)
         before: tuple[slice, slice] | None = None
         seen: Small | None = None
         for number, frame in enumerate(self.numbers):
-            mine = changed.get(frame)
-            dirty = None if mine is None else _box(_differ(mine, self.small[number]))
+            dirty = _box(drawn[number]) if number in drawn else None
             box = _union(before, dirty)
             if box is None:
                 out.append(self.blocks[number])
             else:
-                picture = self.small[number] if mine is None else mine
+                picture = changed.get(frame, self.small[number])
                 last = seen if seen is not None else (self.seen[number - 1] if number else None)
-                index, seen = self._redraw(number, picture, last, box)
-                out.append(_block(index, _delay(number)))
+                if own is None or dirty is None:
+                    index, seen = self._redraw(number, picture, last, box)
+                    out.append(_block(index, _delay(number)))
+                else:
+                    index, seen = self._redraw_whole(number, picture, last, (box, own.table))
+                    out.append(_block(index, _delay(number), own.entries))
             before = dirty
             seen = None if dirty is None else seen
         return b"".join(out) + b";"
 
+    def _own_colours(
+        self, changed: Mapping[int, Small], drawn: Mapping[int, NDArray[np.bool_]]
+    ) -> palette.Palette | None:
+        """Return a palette for rows like this one, where the shared one lacks their colours."""
+        quarter = (slice(None, None, 2), slice(None, None, 2))
+        numbers = list(drawn)[::SAMPLED]
+        sampled = [(changed[self.numbers[number]][quarter], drawn[number][quarter]) for number in numbers]
+        pixels = [picture[mask] for picture, mask in sampled]
+        if palette.serves(self.shared, pixels):
+            return None
+        if self.own is None or not palette.serves(self.own, pixels):
+            self.own = palette.choose([picture for picture, _ in sampled], coarse=True)
+        return self.own
+
+    def _redraw_whole(
+        self, number: int, picture: Small, last: Small | None, drawn: tuple[tuple[slice, slice], Small]
+    ) -> tuple[Small, Small]:
+        """Return a frame all of whose pixels are of another palette: what moves in the base is among them."""
+        box, table = drawn
+        index = np.full(picture.shape[:2], CLEAR, np.uint8)
+        box = (_union(box, _box(self.index[number] != CLEAR)) if last is not None else None) or _whole(self.size)
+        seen = picture.copy() if last is None else last.copy()
+        index[box], seen[box] = _step(picture, last, table, box)
+        return index, seen
+
     def _redraw(self, number: int, picture: Small, last: Small | None, box: tuple[slice, slice]) -> tuple[Small, Small]:
         index, seen = self.index[number].copy(), self.seen[number].copy()
-        index[box], seen[box] = _step(picture, last, self.table, box)
+        index[box], seen[box] = _step(picture, last, self.shared.table, box)
         return index, seen
 
 
@@ -100,6 +136,10 @@ def _step(
     if keep.mean() < CUT:
         return index, part.copy()
     return np.where(keep, CLEAR, index).astype(np.uint8), np.where(keep[..., None], last[box], part)
+
+
+def _whole(size: tuple[int, int]) -> tuple[slice, slice]:
+    return slice(0, size[1]), slice(0, size[0])
 
 
 def _differ(one: Small, other: Small) -> NDArray[np.bool_]:
@@ -149,7 +189,7 @@ def _read(base: Base, path: Path) -> GifBase:
             index=stored["index"],
             seen=stored["seen"],
             blocks=[blocks[start:end] for start, end in itertools.pairwise((0, *ends.tolist()))],
-            table=stored["table"],
+            shared=palette.Palette(stored["colours"], stored["table"]),
             head=stored["head"].tobytes(),
         )
 
@@ -181,7 +221,8 @@ def _store(path: Path, made: GifBase) -> None:
                 small=made.small,
                 index=made.index,
                 seen=made.seen,
-                table=made.table,
+                table=made.shared.table,
+                colours=made.shared.colours,
                 blocks=np.frombuffer(b"".join(made.blocks), np.uint8),
                 ends=np.cumsum([len(block) for block in made.blocks]),
                 head=np.frombuffer(made.head, np.uint8),
@@ -192,58 +233,16 @@ def _store(path: Path, made: GifBase) -> None:
 
 
 def _assemble(base: Base, small: NDArray[np.uint8]) -> GifBase:
-    palette = _palette(small)
-    table = _table(palette)
+    shared = palette.choose(small[::4])
     size = (small.shape[2], small.shape[1])
-    colours = np.zeros((256, 3), np.uint8)
-    colours[: len(palette)] = palette
     loop = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
-    head = b"GIF89a" + _le(size[0]) + _le(size[1]) + b"\xf7\0\0" + colours.tobytes() + loop
+    head = b"GIF89a" + _le(size[0]) + _le(size[1]) + b"\xf7\0\0" + shared.entries + loop
     index, seen = np.empty(small.shape[:3], np.uint8), np.empty_like(small)
     for number, picture in enumerate(small):
-        whole = (slice(0, size[1]), slice(0, size[0]))
-        index[number], seen[number] = _step(picture, seen[number - 1] if number else None, table, whole)
+        last = seen[number - 1] if number else None
+        index[number], seen[number] = _step(picture, last, shared.table, _whole(size))
     blocks = [_block(frame, _delay(number)) for number, frame in enumerate(index)]
-    return GifBase(size, _numbers(base), small, index, seen, blocks, table, head)
-
-
-def _palette(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return 255 colours for the frames, with room for the captions' own (ffmpeg's palettegen)."""
-    from bhuman_cli.studio.render import styles
-
-    ramp = np.zeros_like(small[0])
-    colours = (styles.WHITE, styles.INK, styles.ACCENT, (0, 0, 0), (154, 150, 240), (139, 141, 149))
-    band = max(1, ramp.shape[0] // len(colours))
-    for number, colour in enumerate(colours):
-        ramp[number * band : (number + 1) * band] = colour
-    height, width = ramp.shape[:2]
-    graph = av.filter.Graph()
-    feed = graph.add("buffer", f"video_size={width}x{height}:pix_fmt=rgb24:time_base=1/{RATE}:pixel_aspect=1/1")
-    generate = graph.add("palettegen", "max_colors=255:reserve_transparent=0:stats_mode=full")
-    sink = graph.add("buffersink")
-    feed.link_to(generate)
-    generate.link_to(sink)
-    graph.configure()
-    for number, picture in enumerate([*small[::4], ramp]):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
-        frame.pts, frame.time_base = number, Fraction(1, RATE)
-        feed.push(frame)
-    feed.push(None)
-    found: Any = sink.pull()
-    return np.ascontiguousarray(found.to_ndarray(format="rgba").reshape(-1, 4)[:255, :3])
-
-
-def _table(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the nearest palette entry for every colour of 6 bits a channel, weighted as eyes weigh them."""
-    steps = ((np.arange(64) + 0.5) * 4).astype(np.float32)
-    weights = np.sqrt(np.array([3, 6, 1], np.float32))
-    colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3) * weights
-    entries = palette.astype(np.float32) * weights
-    squares = (entries * entries).sum(1)
-    out = np.empty(len(colours), np.uint8)
-    for start in range(0, len(colours), 16_384):
-        out[start : start + 16_384] = (squares[None] - 2 * (colours[start : start + 16_384] @ entries.T)).argmin(1)
-    return out
+    return GifBase(size, _numbers(base), small, index, seen, blocks, shared, head)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
@@ -266,12 +265,13 @@ def _delay(number: int) -> int:
     return round(100 * (number + 1) / RATE) - round(100 * number / RATE)
 
 
-def _block(index: Small, delay: int) -> bytes:
-    """Return one frame cut to what moved."""
+def _block(index: Small, delay: int, entries: bytes = b"") -> bytes:
+    """Return one frame cut to what moved, with a palette of its own where there are entries."""
     box = _box(index != CLEAR) or (slice(0, 1), slice(0, 1))
     part = index[box]
     place = _le(box[1].start) + _le(box[0].start) + _le(part.shape[1]) + _le(part.shape[0])
-    return b"!\xf9\x04\x05" + _le(delay) + bytes([CLEAR]) + b"\0," + place + b"\0" + _compress(part)
+    kind = b"\x87" + entries if entries else b"\0"
+    return b"!\xf9\x04\x05" + _le(delay) + bytes([CLEAR]) + b"\0," + place + kind + _compress(part)
 
 
 def _compress(index: Small) -> bytes:

@@ -147,6 +147,19 @@ def test_sound_of_the_asset_only_where_asked(wall: Studio, assets: Web) -> None:
     assert level(heard, 2.2, 2.8) == pytest.approx(0.3, abs=0.05)
 
 
+def test_the_gif_shows_an_asset_in_its_own_colours(wall: Studio, assets: Web) -> None:
+    """The palette that all rows share has none of them."""
+    shown = (background("link", "basic"), {**background("link", "basic"), "start": 2, "end": 2.5})
+    media = wall.row({}, assets=(f"{assets.url}/red.png", f"{assets.url}/blue.mp4"), backgrounds=shown)
+    with Image.open(media.gif) as found:
+        colours = []
+        for number in range(36):
+            found.seek(number)
+            colours.append(np.asarray(found.convert("RGB"))[5:40, 5:60])
+    for number, wanted in ((11, GREEN), (12, RED), (23, RED), (24, BLUE), (29, BLUE), (30, GREEN), (35, GREEN)):
+        assert footage.near(colours[number], wanted), number
+
+
 def test_a_short_video_begins_again_and_a_blank_asset_is_left_out(wall: Studio, assets: Web) -> None:
     long = {**background("link", "circle"), "start": 0.5, "end": -1}
     film = footage.decode(wall.row({}, assets=(f"{assets.url}/blue.mp4",), backgrounds=(long,)).video)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bhuman_cli.studio.render import gif
+from bhuman_cli.studio.render import gif, palette
 
 WALL = (235, 232, 250)
 PAGE = (238, 236, 253)
@@ -19,7 +19,7 @@ def test_after_a_cut_nothing_of_the_last_scene_shines_through(moved: int, stays:
     before = np.full((40, 60, 3), WALL, np.uint8)
     after = np.full((40, 60, 3), PAGE, np.uint8)
     after[:moved] = (20, 20, 40)
-    index, seen = gif._step(after, before, gif._table(PALETTE), WHOLE)
+    index, seen = gif._step(after, before, palette.table(PALETTE), WHOLE)
     assert (index[moved:] == gif.CLEAR).all() == stays
     assert (index[:moved] != gif.CLEAR).all()
     assert (seen[moved:] == (WALL if stays else PAGE)).all()
