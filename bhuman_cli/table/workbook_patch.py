@@ -23,6 +23,7 @@ _BEHIND_LINKS: Final = (
     "|smartTags|drawing|legacyDrawing|legacyDrawingHF|drawingHF|picture|oleObjects|controls|webPublishItems|tableParts"
     "|extLst"
 )
+_NOT_SEEN: Final = re.compile(r'\b(?:hidden="(?:1|true)"|width="0(?:\.0*)?")')
 _ESCAPE_LIKE: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
@@ -228,12 +229,31 @@ class _Sheet:
     def _widened(self, before: str) -> str:
         """Give our columns a width, unless the user's widths reach into them."""
         prefix, patch = self._prefix, self._patch
+        before = re.sub(rf"<{prefix}col\b[^>]*/>", self._shown, before)
         ours = f'<{prefix}col min="{patch.start + 1}" max="{patch.end}" width="16" customWidth="1"/>'
         if any(int(each) > patch.start for each in re.findall(rf'<{prefix}col\b[^>]*\bmax="(\d+)"', before)):
             return before
         if (at := before.find(f"</{prefix}cols>")) >= 0:
             return before[:at] + ours + before[at:]
         return f"{before}<{prefix}cols>{ours}</{prefix}cols>"
+
+    def _shown(self, match: re.Match[str]) -> str:
+        """Return a range of columns; where it hides ours (people hide all that is right of their table), cut up."""
+        column, patch = match[0], self._patch
+        ends = re.search(r'\bmin="(\d+)"', column), re.search(r'\bmax="(\d+)"', column)
+        if not (ends[0] and ends[1] and _NOT_SEEN.search(column)):
+            return column
+        first, last = int(ends[0][1]), int(ends[1][1])
+        middle = f'<{self._prefix}col min="" max="" width="16" customWidth="1"/>'
+        return "".join(
+            re.sub(r'\bmax="\d*"', f'max="{end}"', re.sub(r'\bmin="\d*"', f'min="{start}"', each))
+            for each, start, end in (
+                (column, first, min(last, patch.start)),
+                (middle, max(first, patch.start + 1), min(last, patch.end)),
+                (column, max(first, patch.end + 1), last),
+            )
+            if start <= end
+        )
 
 
 def _letters(column: int) -> str:

@@ -170,6 +170,20 @@ def test_a_pane_the_user_froze_and_widths_that_reach_far_are_left_alone(tmp_path
     assert parts(output)[SHEET].count(b"<col ") == 1
 
 
+def test_results_are_seen_where_the_user_hid_everything_right_of_the_table(tmp_path: Path) -> None:
+    def change(sheet: Worksheet) -> None:
+        sheet.column_dimensions["B"].hidden = True
+        sheet.column_dimensions["C"].hidden = True
+        sheet.column_dimensions["C"].min, sheet.column_dimensions["C"].max = 3, 16384
+
+    source, output = make(tmp_path / "leads.xlsx", change), tmp_path / "out.xlsx"
+    write(source, output)
+    columns = re.findall(r"<col [^>]*>", parts(output)[SHEET].decode())
+    shown = [[int(re.search(rf'{end}="(\d+)"', each)[1]) for end in ("min", "max")] for each in columns]  # type: ignore[index]
+    assert shown == [[1, 1], [2, 2], [3, 3], [4, 14], [15, 16384]]
+    assert ['hidden="1"' in each for each in columns] == [False, True, True, False, True]
+
+
 def test_sheets_written_in_other_ways_are_understood(tmp_path: Path) -> None:
     def prefixed(text: str) -> str:
         return re.sub(r"<(/?)(\w)", r"<\1x:\2", text).replace("xmlns=", "xmlns:x=")
