@@ -66,7 +66,7 @@ def _relative(text: str, base_url: str) -> str:
     if service != settings.service_name(base_url):
         raise UsageError(
             f"only {settings.service_name(base_url)} is called, with the credentials that belong to it",
-            hint="export BHUMAN_BASE_URL=https://…",
+            hint="bhuman doctor",
         )
     parts = urlsplit(text)
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import socket
 import threading
@@ -180,7 +181,8 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as problem:
+        is_port = isinstance(problem, OverflowError) or problem.errno in {errno.EADDRINUSE, errno.EACCES}
         raise errors.UsageError(
             f"{host}:{port} can't be listened on: {getattr(problem, 'strerror', None) or problem}",
-            hint=f"bhuman listen --port {port + 1 if 0 < port < 65535 else 8080}",
+            hint=f"--port {port + 1 if 1023 < port < 65535 else 8080}" if is_port else "--host 127.0.0.1",
         ) from problem

@@ -23,8 +23,8 @@ def is_command(hint: str) -> bool:
 def whole(hint: str, argv: Sequence[str]) -> str:
     """Return a hint that is an option (`--max-rows 37`) as the command that was typed, with it; others unchanged.
 
-    A login is for the profile that was named. An option that was given already is given its new value, the most similar one where it was given several times;
-    "" if that is what was typed.
+    A login is for the profile that was named. An option that was given already is given its new value, the most
+    similar one where it was given several times; "" if that is what was typed.
     """
     name, *value = _option(hint)
     if hint.startswith("bhuman login") and (profile := _given(argv, "--profile")):

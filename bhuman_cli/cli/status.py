@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -241,10 +241,7 @@ def _target(
     known = [item for kind in kinds for item in history.runs_of_target(journal, kind, uuid)]
     if not known:
         raise refused or errors.UsageError(f"nothing is known of {short_id(uuid)}", hint="bhuman runs")
-    tally: Counter[str] = Counter()
-    for item in known:
-        if item.run.state == "confirmed":
-            tally.update(item.tally)
+    tally = _tally(journal, [item.run for item in known if item.run.state == "confirmed"])
     why = f"its list can't be read ({refused.message})" if refused else "its list can't be read"
     report = _summed(Target(service=known[0].run.target.service, kind=kinds[0], api_id=uuid), dict(tally), "journal")
     return Report(
@@ -253,6 +250,19 @@ def _target(
         code=report.code,
         notice=f"{why}; this is what the journal knows. A user token (BHUMAN_TOKEN) opens the list.",
     )
+
+
+def _tally(journal: Journal, found: Sequence[drafts.Run]) -> Counter[str]:
+    """Count the rows of these runs; a video that several of them show is one."""
+    tally: Counter[str] = Counter()
+    seen: set[str] = set()
+    for run in found:
+        for row in generations.results(journal, run):
+            identifier = row.fields["id"]
+            if not identifier or identifier not in seen:
+                tally[row.fields["status"]] += 1
+            seen.add(identifier)
+    return tally
 
 
 def _counted(client: Client, target: Target, say: Callable[[str], None]) -> Report:

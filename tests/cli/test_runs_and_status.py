@@ -56,12 +56,14 @@ def test_status_of_a_generation_asks_the_service_and_names_the_row(desk: Desk, s
 
 def test_status_of_a_campaign_uses_its_list_or_says_that_it_is_the_journal(desk: Desk, service: PlainService) -> None:
     desk.people(3)
-    assert desk.render("people.csv").code == 0
+    desk.people(3, "the same people.csv")
+    assert [desk.render(name).code for name in ("people.csv", "the same people.csv")] == [0, 0]
     url = f"https://app.bhuman.ai/campaign/generatedVideos/{plain_service.CAMPAIGN_ID}"
     closed = desk.run("status", url, "--json")
     assert "this is what the journal knows" in closed.err
     assert "BHUMAN_TOKEN" in closed.err
     assert json.loads(closed.out)["source"] == "journal"
+    assert json.loads(closed.out)["rows"] == {"total": 3, "succeeded": 3}, "a video that two runs show is one"
     service.lists_open = True
     opened = desk.run("status", url, "--json", env={"BHUMAN_TOKEN": plain_service.TOKEN})
     document = json.loads(opened.out)

@@ -164,4 +164,7 @@ def test_a_flood_is_slowed_down_and_let_in_again(running: Running) -> None:
 def test_a_taken_port_is_a_plain_message(running: Running) -> None:
     with pytest.raises(errors.UsageError, match="can't be listened on") as refused:
         receiver.Server(receiver.Receiver(SECRET, running.group.put, running.clock), "127.0.0.1", running.server.port)
-    assert "--port" in refused.value.hint
+    assert refused.value.hint == f"--port {running.server.port + 1}"
+    with pytest.raises(errors.UsageError) as unknown:
+        receiver.Server(receiver.Receiver(SECRET, running.group.put, running.clock), "192.0.2.1", 0)
+    assert unknown.value.hint == "--host 127.0.0.1", "no other port helps a wrong address"
