@@ -6,7 +6,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,6 +20,9 @@ from bhuman_cli.studio.scene import Shown
 U8 = NDArray[np.uint8]
 ZOOM: Final = 0.06
 """How much nearer a still picture comes while it is shown."""
+
+AROUND: Final = 0.72
+"""Brightness of the blurred enlargement around what does not fit the frame."""
 
 SCROLL_PX_PER_S: Final = 260
 SCROLL_STARTS_S: Final = 0.6
@@ -136,6 +139,11 @@ def _lit(picture: U8, form: encode.Format, tables: tuple[U8, U8] | None) -> U8:
     return np.concatenate([tables[0][picture[:luma]], tables[1][picture[luma:]]])
 
 
+def _fills(size: tuple[int, int], form: encode.Format) -> bool:
+    """Say whether so little of a picture is lost that it may fill the frame."""
+    return 0.62 <= (size[0] / size[1]) / (form.width / form.height) <= 1.6
+
+
 def _eased(part: float) -> float:
     inside = min(1.0, max(0.0, part))
     return inside * inside * (3 - 2 * inside)
@@ -154,15 +162,14 @@ class Still:
         form = self.stage.form
         size = (form.width, form.height)
         self.digest = hashlib.sha256(self.picture.tobytes()).hexdigest()
-        ratio = (self.picture.width / self.picture.height) / (form.width / form.height)
         small = max(self.picture.width / form.width, self.picture.height / form.height) < 0.45
-        if 0.62 <= ratio <= 1.6 and not small:
+        if _fills(self.picture.size, form) and not small:
             filled = ImageOps.fit(self.picture, size, Image.Resampling.LANCZOS)
         else:
             filled = ImageOps.fit(self.picture, size, Image.Resampling.BILINEAR).filter(
                 ImageFilter.GaussianBlur(form.width / 40)
             )
-            filled = ImageEnhance.Brightness(filled).enhance(0.72)
+            filled = ImageEnhance.Brightness(filled).enhance(AROUND)
             scale = 0.6 if small else 1.0
             inside = ImageOps.contain(
                 self.picture, (round(size[0] * scale), round(size[1] * scale)), Image.Resampling.LANCZOS
@@ -243,16 +250,24 @@ def _content_height(page: Image.Image, least: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class Moving:
-    """A video, filling the frame, from its beginning again where it is shorter than its span."""
+    """A video, filling the frame, from its beginning again where it is shorter than its span.
+
+    One that does not fit the frame plays on its own blurred enlargement.
+    """
 
     path: Path
     stage: Stage
     digest: str = field(init=False)
+    _inside: encode.Format | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         with self.path.open("rb") as file:
             self.digest = hashlib.file_digest(file, "sha256").hexdigest()
-        source.probe(self.path)
+        found, form = source.probe(self.path), self.stage.form
+        if not _fills((found.width, found.height), form):
+            factor = min(form.width / found.width, form.height / found.height)
+            width, height = (max(2, round(length * factor / 2) * 2) for length in (found.width, found.height))
+            self._inside = replace(form, width=min(width, form.width), height=min(height, form.height))
 
     def pictures(self, first: int, last: int) -> Iterator[U8]:
         """Yield the packed pictures [first, last) of its span."""
@@ -261,12 +276,16 @@ class Moving:
             if number >= last:
                 return
             if number >= first:
-                yield _lit(compose.packed(frame), form, tables)
+                picture = compose.packed(frame)
+                yield _lit(picture if self._inside is None else _framed(picture, self._inside, form), form, tables)
 
     def _endless(self, most: int) -> Iterator[Any]:
         limit_s = math.ceil(most / self.stage.form.fps) + 1
         while True:
-            yield from source.pictures(self.path, self.stage.form, limit_s=limit_s, fit="cover")
+            if self._inside is None:
+                yield from source.pictures(self.path, self.stage.form, limit_s=limit_s, fit="cover")
+            else:
+                yield from source.pictures(self.path, self._inside, limit_s=limit_s)
 
     def sound(self, length_s: float) -> NDArray[np.float32] | None:
         """Return its sound for so many seconds, from the beginning again where it is shorter."""
@@ -278,3 +297,21 @@ class Moving:
         fade = np.minimum(1.0, np.minimum(np.arange(wanted), np.arange(wanted)[::-1]) / (0.1 * encode.AUDIO_RATE))
         out: NDArray[np.float32] = (repeated * fade).astype(np.float32)
         return out
+
+
+def _framed(picture: U8, inside: encode.Format, form: encode.Format) -> U8:
+    """Return a packed picture in the middle of its own blurred, darker enlargement."""
+    out: list[U8] = []
+    for number, plane in enumerate(compose.split(picture, inside.width, inside.height)):
+        size = (form.width >> 1, form.height >> 1) if number else (form.width, form.height)
+        # So small that enlarging it blurs it.
+        tiny = ImageOps.fit(
+            Image.fromarray(plane), (max(2, size[0] // 40), max(2, size[1] // 40)), Image.Resampling.BOX
+        )
+        zero = 128 if number else 16
+        dark = Image.fromarray((zero + (np.asarray(tiny, np.float32) - zero) * AROUND).astype(np.uint8))
+        out.append(np.asarray(dark.resize(size, Image.Resampling.BICUBIC)).reshape(-1))
+    whole = np.concatenate(out)
+    at = ((form.width - inside.width) // 2 & ~1, (form.height - inside.height) // 2 & ~1)
+    compose.paste(whole, picture, at, (form.width, (inside.width, inside.height)))
+    return whole

@@ -18,6 +18,9 @@ IGNORABLE: Final = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff\u
 }
 BRACKETS: Final = dict(zip("([{（［｛「『【〈《", ")]}）］｝」』】〉》", strict=True))
 _EMOJI_MODIFIERS: Final = range(0x1F3FB, 0x1F400)
+_TAGS: Final = range(0xE0020, 0xE0080)
+"""After a black flag they name a region: England, Scotland, Wales."""
+
 _REGIONAL: Final = range(0x1F1E6, 0x1F200)
 
 
@@ -57,6 +60,8 @@ def _continues(cluster: str, character: str) -> bool:
         or character in "\u200d\ufe0f\ufe0e"
         or code in _EMOJI_MODIFIERS
     ):
+        return True
+    if cluster[0] == "\U0001f3f4" and code in _TAGS:
         return True
     if cluster[-1] == "\u200d" and unicodedata.category(character) == "So":
         return True

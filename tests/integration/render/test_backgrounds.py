@@ -160,6 +160,21 @@ def test_the_gif_shows_an_asset_in_its_own_colours(wall: Studio, assets: Web) ->
         assert footage.near(colours[number], wanted), number
 
 
+def test_a_portrait_video_is_shown_whole(wall: Studio, assets: Web) -> None:
+    """It plays on its own blurred enlargement; filling the frame would cut off two thirds."""
+    tall = np.full((320, 180, 3), BLUE, np.uint8)
+    tall[:20], tall[-20:] = RED, RED
+    footage.make(assets.folder / "tall.mp4", footage.Clip(seconds=0.5, size=(180, 320), still=tall, sound=False))
+    shown = background("link", "circle")
+    film = footage.decode(wall.row({}, assets=(f"{assets.url}/tall.mp4",), backgrounds=(shown,)).video)
+    for number in (30, 59):
+        assert footage.near(at(film, number, 0.5, 0.03), RED)
+        assert footage.near(at(film, number, 0.5, 0.97), RED)
+        assert footage.near(at(film, number, 0.5, 0.5), BLUE)
+        dark = at(film, number, 0.1, 0.5).reshape(-1, 3).mean(0)
+        assert BLUE[2] * 0.6 < dark[2] < BLUE[2] * 0.85
+
+
 def test_a_short_video_begins_again_and_a_blank_asset_is_left_out(wall: Studio, assets: Web) -> None:
     long = {**background("link", "circle"), "start": 0.5, "end": -1}
     film = footage.decode(wall.row({}, assets=(f"{assets.url}/blue.mp4",), backgrounds=(long,)).video)

@@ -84,7 +84,9 @@ def test_marks_do_not_widen_a_line() -> None:
 
 
 def test_clusters_keep_joined_emoji_and_flags_together() -> None:
-    assert shape.clusters("👩‍💻a👍🏽🇧🇷🇵🇱e\u0301") == ["👩‍💻", "a", "👍🏽", "🇧🇷", "🇵🇱", "e\u0301"]
+    scotland = "🏴" + "".join(chr(0xE0000 + ord(letter)) for letter in "gbsct\x7f")
+    value = f"👩‍💻a👍🏽🇧🇷🇵🇱e\u0301{scotland}b"
+    assert shape.clusters(value) == ["👩‍💻", "a", "👍🏽", "🇧🇷", "🇵🇱", "e\u0301", scotland, "b"]
 
 
 @pytest.mark.parametrize("size", range(1, 12))
