@@ -114,3 +114,13 @@ def columns(delivered: Delivered, given: Sequence[str] | None, option: str) -> l
                 f"{option} {name[:60]!r}: there is no such column", hint=f"columns: {', '.join(header[:20])}"
             )
     return wanted
+
+
+def require_other(found: Delivered, path: Path) -> None:
+    """Refuse to write over the run's own files, whatever else may be replaced.
+
+    Raises:
+        UsageError: it is one of them.
+    """
+    if path.resolve() in {Path(found.run.input_path).resolve(), found.output.resolve()}:
+        raise errors.UsageError(f"{path} is the run's own input or results file; choose another name")

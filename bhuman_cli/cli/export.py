@@ -241,22 +241,17 @@ def _style(output: Path, option: str = "-o", *, bom: bool = False) -> OutputStyl
 def _require_writable(output: Path, found: Delivered, option: str, *, force: bool) -> None:
     from bhuman_cli.table import writer
 
-    _require_other(output, found)
+    delivered.require_other(found, output)
     if not force and writer.recognise(output) is writer.Recognised.FOREIGN:
         hint = "--force" if option == "-o" else f"{option} {output.stem}.files{output.suffix}"
         raise errors.UsageError(f"{output} is not a results file; it is left alone", hint=hint)
-
-
-def _require_other(output: Path, found: Delivered) -> None:
-    if output.resolve() in {Path(found.run.input_path).resolve(), Path(found.run.output_path).resolve()}:
-        raise errors.UsageError(f"{output} is the run's own input or results file; choose another name")
 
 
 def _require_counts(output: Path, found: Delivered, *, force: bool) -> None:
     """Refuse to write counts over anything but earlier counts, which end with a total."""
     from bhuman_cli.table import pivot, reader
 
-    _require_other(output, found)
+    delivered.require_other(found, output)
     if force or not output.exists():
         return
     try:

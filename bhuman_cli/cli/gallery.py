@@ -74,6 +74,7 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
     found = delivered.find(session, run)
     labels = delivered.columns(found, label, "--label") or list(found.header[:_LABELS])
     path = (output or found.output.with_name(f"{found.stem}.gallery.html")).absolute()
+    delivered.require_other(found, path)
     _require_writable(path, force=force)
     files = _embedded(found, session.console) if embed else _downloaded(found, media or found.media_folder, path)
     page = pages.Page(

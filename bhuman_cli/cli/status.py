@@ -77,12 +77,12 @@ def status(
     with contextlib.closing(runtime.open_journal(opened.home)) as journal:
         while True:
             report = _look(opened, journal, identifier, kind, watch=watch)
-            shown = str(report.document)
-            if shown != last:
-                last = shown
+            shown, is_last = str(report.document), not watch or report.code is not ExitCode.NOT_FINISHED
+            if is_last or (shown != last and not json_output):  # one document is one document
                 _say(opened.console, report, is_json=json_output)
-            if not watch or report.code is not ExitCode.NOT_FINISHED:
+            if is_last:
                 return int(report.code)
+            last = shown
             clock.sleep(every_s)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -51,13 +52,15 @@ def test_what_is_not_finished_costs_few_questions(desk: Desk, service: PlainServ
 def test_watching_ends_when_the_service_is_through(desk: Desk, service: PlainService) -> None:
     run_id = begun(desk, service, 3)
     with subprocess.Popen(
-        [sys.executable, "-m", "bhuman_cli", "status", run_id, "--watch", "--interval", "0.2s"],
+        [sys.executable, "-m", "bhuman_cli", "status", run_id, "--watch", "--interval", "0.2s", "--json"],
         cwd=desk.folder, env=desk.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as watching:  # fmt: skip
         while len(service.seen) < 3:
             assert watching.poll() is None
         service.shape = lambda record: record
         assert watching.wait(30) == 0
+        assert watching.stdout is not None
+        assert json.loads(watching.stdout.read())["exit_code"] == 0, "one document, at the end"
     assert set(desk.column("status")) == {"succeeded"}
 
 

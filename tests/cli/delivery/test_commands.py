@@ -145,6 +145,9 @@ def test_a_gallery_replaces_a_gallery_and_nothing_else(
     assert run(capsys, "gallery", rendered.table, "-o", page)[0] == 0
     assert run(capsys, "gallery", rendered.table, "-o", tmp_path)[0] == 2
     assert run(capsys, "gallery", rendered.table, "--label", "nobody", "-o", page)[0] == 2
+    before = rendered.table.read_bytes()
+    assert run(capsys, "gallery", rendered.table, "-o", rendered.table, "--force")[0] == 2
+    assert rendered.table.read_bytes() == before
 
 
 def test_a_mail_merge_has_a_cell_that_is_a_picture_with_a_link(
