@@ -64,7 +64,9 @@ class Sender:
                     self._under_way.add(task)
                     task.add_done_callback(functools.partial(self._done, owed))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._pause_s())
+                # Not wait_for(): Python 3.11's forgets that it was cancelled if it was woken at the same moment.
+                async with asyncio.timeout(self._pause_s()):
+                    await self._wake.wait()
 
     def close(self) -> None:
         """Begin nothing new; what is under way ends by its own time limit, and is owed until it was taken."""

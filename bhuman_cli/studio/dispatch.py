@@ -55,7 +55,9 @@ class Dispatcher:
             self._owner.take_back(self._backend.store)
             self._fill()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_S)
+                # Not wait_for(): Python 3.11's forgets that it was cancelled if it was woken at the same moment.
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await self._wake.wait()
 
     def close(self) -> None:
         """Stop the workers at once; what was not done is left to Owner.release()."""

@@ -120,7 +120,8 @@ class Front:
         for fault in exchange.met:
             if fault.action == "slow":
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), fault.number("seconds", 1))
+                    async with asyncio.timeout(fault.number("seconds", 1)):
+                        await self._closing.wait()
             elif fault.action == "hang" and not fault.flag("after-acceptance"):
                 await self._hang(exchange)
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import signal
 import socket
@@ -16,11 +18,16 @@ from urllib.request import url2pathname
 import pytest
 import requests
 
+from bhuman_cli import ports
 from bhuman_cli.cli import app
 from bhuman_cli.errors import UsageError
 from bhuman_cli.studio import app as studio_app
+from bhuman_cli.studio.backend import Backend
+from bhuman_cli.studio.callbacks import Sender
 from bhuman_cli.studio.config import StudioConfig
+from bhuman_cli.studio.dispatch import Dispatcher
 from bhuman_cli.studio.embedded import Embedded
+from bhuman_cli.studio.owners import Owner
 from bhuman_cli.studio.store import StudioStore
 from tests.support import small_template
 from tests.support.studio import RunningStudio, StudioProcess, eventually, running_studio, studio_process
@@ -210,6 +217,33 @@ def test_other_machines_get_links_by_the_name_they_asked_for(tmp_path: Path) -> 
     for record in (one.json()["result"], some.json()["result"]["videos"][0]):
         assert record["url"] == f"http://studio.lan:8787/media/{identifier}/video.mp4"
         assert record["share_url"] == f"http://studio.lan:8787/video/{identifier}"
+
+
+@pytest.mark.parametrize("ticks", range(4))
+@pytest.mark.parametrize("work", [Dispatcher, Sender])
+def test_work_that_is_woken_while_it_is_told_to_end_ends(
+    tmp_path: Path, work: type[Dispatcher] | type[Sender], ticks: int
+) -> None:
+    async def told() -> bool:
+        owner = Owner(tmp_path)
+        working = work(Backend(config, store, ports.SystemClock(), "http://127.0.0.1:9"), owner)
+        task = asyncio.create_task(working.run())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        working.wake()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.3)
+        ended = task.done()
+        task.cancel()
+        working.close()
+        owner.release(store)
+        return ended
+
+    config = StudioConfig(home=tmp_path, render="instant")
+    with contextlib.closing(StudioStore.open(tmp_path)) as store:
+        assert asyncio.run(told())
 
 
 @pytest.mark.parametrize("render", ["instant", "real"])
