@@ -127,7 +127,18 @@ def read_file(path: Path) -> tuple[Fault, ...]:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not text in UTF-8"
         raise UsageError(f"--faults {path}: can't be read: {why}", hint="bhuman studio faults") from None
-    return tuple(parse(line) for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    return tuple(
+        _of_line(path, number, line)
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    )
+
+
+def _of_line(path: Path, number: int, line: str) -> Fault:
+    try:
+        return parse(line)
+    except UsageError as error:
+        raise UsageError(f"--faults {path}, line {number}: {error.message}", hint=error.hint) from None
 
 
 class Plan:

@@ -133,3 +133,6 @@ def test_a_file_of_faults(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="UTF-8"):
         faults.read_file(path)
+    path.write_text("# comment\n\nGET *: explode\n")
+    with pytest.raises(UsageError, match=r"faults\.txt, line 3: .*explode"):
+        faults.read_file(path)
