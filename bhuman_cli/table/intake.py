@@ -75,6 +75,11 @@ class Intake:
         said = [*self.table.notices]
         if self.is_earlier_results:
             said.append(f"{self.table.name}: an earlier results file; its result columns are replaced")
+        elif scattered := writer.scattered_columns([self._header[at] for at in self._plan.positions]):
+            said.append(
+                f"{self.table.name}: result columns of an earlier run are no longer its last ones, and would be sent: "
+                f"--exclude {','.join(scattered)}"
+            )
         return [*said, *self._plan.notices]
 
     def rows(self) -> Iterator[domain.Row]:

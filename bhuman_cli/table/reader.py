@@ -289,10 +289,12 @@ def _numbered(
 
 
 def _doubts(held: source.Source, header: Sequence[str], line: int) -> list[str]:
-    """Return a notice if the header looks like a person's row: an export without a header is sent as one otherwise."""
+    """Return a notice if the header looks like a person's row, or like several columns that were read as one."""
     for position, name in enumerate(header, 1):
         if _DATA_LIKE.search(name):
             return [f"{held.name}: line {line} is read as the header, but its column {position} looks like data"]
+    if held.suffix in TEXT_KINDS and len(header) == 1 and any(map(header[0].count, delimited.CANDIDATES)):
+        return [f"{held.name}: line {line} is one column, with a delimiter in its name: is the whole line in quotes?"]
     return []
 
 

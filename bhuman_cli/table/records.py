@@ -119,9 +119,12 @@ class Numbering:
 def ragged_hint(rule: str, width: int, line: int) -> str:
     """Return what helps against a row of this line that has not as many cells as the header has columns."""
     if rule.endswith("no name"):
-        return "name every column in the file"
+        return f"name every column in the file; --header-row {line}, if that line is the header"
     if width == 1:
         return f"--header-row {line}, if that line is the header; --delimiter, if it was guessed wrong"
+    cells = rule.partition(" ")[0]
+    if cells.isdecimal() and int(cells) < width:
+        return "complete the line, or delete it if it is a total or a footer; --delimiter, if it was guessed wrong"
     return "put quotes around a value that holds the delimiter; --delimiter, if it was guessed wrong"
 
 

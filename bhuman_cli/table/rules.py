@@ -33,7 +33,7 @@ TELLING: Final = frozenset(["", *_ERROR_TEXTS, *MISSING])
 """Whole cells that need a second look. In one set, so that a clean row costs one hash per cell."""
 
 _PLACEHOLDER: Final = re.compile(
-    r"\{\{.*?\}\}|\{%.*?%\}|\*\|\w+(?::\w+)?\|\*"
+    r"\{\{.*?\}\}|\{%.*?%\}|\{!\s*\w[\w.]*\s*\}|\*\|\w+(?::\w+)?\|\*"
     r"|\$\{\s*\w[\w .]*\}|%%\s*\w[\w ]*%%|\[\[\s*\w[\w ]*\]\]|<<\s*\w[\w ]*>>",
     re.DOTALL,
 )

@@ -120,6 +120,12 @@ def own_columns(header: Sequence[str]) -> int | None:
     return width if width >= 0 and list(header[width:]) == result_header(header[:width]) else None
 
 
+def scattered_columns(header: Sequence[str]) -> list[str]:
+    """Return result columns that somebody moved, or put a column behind: enough of them to know them by, or none."""
+    found = [name for name in header if name in RESULT_COLUMNS]
+    return found if {"row_index", "id", "status", "share_url"} <= set(found) else []
+
+
 def write_results(path: Path, columns: Sequence[str], rows: Iterable[ResultRow], style: OutputStyle) -> str:
     """Replace the results file: the user's columns and cells as they are, ours behind them; return its SHA-256.
 

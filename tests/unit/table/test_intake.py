@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.domain import Background, Row, RowState
+from bhuman_cli.domain import RESULT_COLUMNS, Background, Row, RowState
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import intake, passing, reader, rules, writer
 from bhuman_cli.table.intake import IntakeOptions
@@ -62,7 +62,17 @@ def test_an_invalid_row_has_no_values_and_says_why_without_the_value(tmp_path: P
 @pytest.mark.parametrize(
     "text",
     [
-        *("{{first_name}}", "Hi {{ x }}", "{% name %}", "*|FNAME|*", "${name}", "%%name%%", "[[name]]", "<<name>>"),
+        *(
+            "{{first_name}}",
+            "Hi {{ x }}",
+            "{% name %}",
+            "*|FNAME|*",
+            "{!Contact.FirstName}",
+            "${name}",
+            "%%name%%",
+            "[[name]]",
+            "<<name>>",
+        ),
         *("{name}", "[Name]", "<name>", "%NAME%"),
     ],
 )
@@ -192,6 +202,13 @@ def test_a_file_without_data_rows_is_refused_unless_allowed(tmp_path: Path) -> N
         assert "--allow-empty" in refused.value.hint
         assert take(tmp_path, text, allow_empty=True)[0] == []
     assert take(tmp_path, "", allow_empty=True, only=["name"])[0] == []
+
+
+def test_result_columns_that_are_no_longer_the_last_ones_are_named_with_the_way_out(tmp_path: Path) -> None:
+    text = f"name,{','.join(RESULT_COLUMNS)},notes\nAnn,0,x,queued,,,,,,,,,mine\n"
+    _, opened = take(tmp_path, text)
+    assert f"--exclude {','.join(RESULT_COLUMNS)}" in opened.notices[-1]
+    assert take(tmp_path, text, only=["name"])[1].notices == []
 
 
 def test_an_earlier_results_file_is_recognised_and_its_columns_are_replaced(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ def test_every_ragged_row_is_a_problem_of_its_own_and_loses_no_text(tmp_path: Pa
         (4, 6, "", "4 cells, but the header has 2 columns", "error"),
     ]
     assert rows[0].message == "3 cells, but the header has 2 columns"
-    assert all("quotes" in each.hint for each in opened.problems)
+    assert ["quotes" in each.hint for each in opened.problems] == [True, False, True]
+    assert "delete it if it is a total or a footer" in next(iter(list(opened.problems)[1:])).hint
 
 
 def test_a_ragged_row_of_an_earlier_results_file_is_refused_because_writing_it_back_would_lose_text(
@@ -42,9 +43,14 @@ def test_a_ragged_row_of_an_earlier_results_file_is_refused_because_writing_it_b
 def test_a_value_below_no_name_is_said_to_be_that(tmp_path: Path) -> None:
     _, opened = take(tmp_path, "name,company,,\nAnn,Acme,,note\nBob,Acme,,\nCyd,Acme,a,b,c\n")
     assert [(each.line, each.rule, each.hint) for each in opened.problems] == [
-        (2, "a value in column 4, which has no name", "name every column in the file"),
+        (2, "a value in column 4, which has no name", records.ragged_hint("no name", 2, 2)),
         (4, "5 cells, but the header has 2 columns", records.ragged_hint("", 2, 4)),
     ]
+
+
+def test_below_a_title_with_delimiters_the_header_is_found_by_the_hint(tmp_path: Path) -> None:
+    _, opened = take(tmp_path, "Report;;\n;;\nname;company;city\nAnn;Acme;X\n")
+    assert "--header-row 3, if that line is the header" in next(iter(opened.problems)).hint
 
 
 def test_a_ragged_row_that_is_not_selected_is_not_checked(tmp_path: Path) -> None:

@@ -222,6 +222,11 @@ def test_a_header_that_looks_like_a_person_is_doubted_without_telling_it(tmp_pat
         ]
 
 
+def test_lines_that_are_quoted_whole_are_doubted(tmp_path: Path) -> None:
+    table = reader.open_table(write(tmp_path / "p.csv", '"name,company"\n"Ann,Acme"\n'), reader.ReadOptions())
+    assert "is the whole line in quotes?" in table.notices[0]
+
+
 def test_unapplied_formats_are_known_once_the_rows_were_read() -> None:
     table = reader.open_table(DATA / "formats.xlsx", reader.ReadOptions())
     assert not table.unapplied
