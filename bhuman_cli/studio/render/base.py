@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bhuman_cli.studio import presenter
 from bhuman_cli.studio.render import compose, encode, source
 
-ENGINE: Final = 2
+ENGINE: Final = 3
 """Part of every key in the cache: raise it whenever prepared files would come out different."""
 
 MAPPED_LIMIT_BYTES: Final = 400 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +15,7 @@ import av.filter
 import numpy as np
 from numpy.typing import NDArray
 
-from bhuman_cli.studio.render import encode, timing
+from bhuman_cli.studio.render import encode, hdr, timing
 
 LONGEST_SIDE: Final = 1_920
 LONGEST_S: Final = 1_800.0
@@ -244,19 +244,23 @@ class _Chain:
             f":pixel_aspect={shape.numerator}/{shape.denominator}",
         )
         node = self._source
-        for name, arguments in self._filters(frame):
-            following = graph.add(name, arguments) if arguments else graph.add(name)
-            node.link_to(following)
-            node = following
-        self._sink = graph.add("buffersink")
-        node.link_to(self._sink)
-        graph.configure()
+        with hdr.table(frame.color_trc) if frame.color_trc in {hdr.PQ, hdr.HLG} else nullcontext("") as table:
+            for name, arguments in self._filters(frame, table):
+                following = graph.add(name, arguments) if arguments else graph.add(name)
+                node.link_to(following)
+                node = following
+            self._sink = graph.add("buffersink")
+            node.link_to(self._sink)
+            graph.configure()
         self._graph = graph
 
-    def _filters(self, frame: Any) -> list[tuple[str, str]]:
+    def _filters(self, frame: Any, table: str) -> list[tuple[str, str]]:
+        """Return what leads to normal pictures. table: the file that maps HDR to ordinary colours, if it is HDR."""
         form = self._form
         matrix = "bt601" if frame.colorspace in {5, 6} or (frame.colorspace == 2 and frame.height < 720) else "bt709"
-        colours = f"in_color_matrix={matrix}:out_color_matrix=bt709:out_range=limited:flags=bicubic"
+        matrix = "bt2020" if frame.colorspace in {9, 10} else matrix
+        normal = "out_color_matrix=bt709:out_range=limited"
+        colours = f"in_color_matrix={matrix}:flags=bicubic" + ("" if table else f":{normal}")
         turn = {90: "cclock", -90: "clock", 270: "clock", -270: "cclock"}.get(round(frame.rotation))
         chain = [("setpts", "PTS-STARTPTS"), ("fps", f"fps={form.fps.numerator}/{form.fps.denominator}")]
         if turn:
@@ -269,6 +273,8 @@ class _Chain:
             chain.append(("crop", f"{size}"))
         else:
             chain.append(("scale", f"{size}:{colours}"))
+        if table:
+            chain += [("format", "pix_fmts=gbrp10"), ("lut3d", f"file={table}"), ("scale", normal)]
         return [*chain, ("format", "pix_fmts=yuv420p"), ("setsar", "1")]
 
 
