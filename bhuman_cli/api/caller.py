@@ -116,8 +116,9 @@ class Caller:
             ApiError: refused. ServiceDown: no good answer, or one that can't be read. InDoubtError: of a change, no
                 answer or one that can't be read.
         """
+        answer = self.ask(call)
         try:
-            return reader(self.ask(call).body)
+            return reader(answer.body)
         except WireError as error:
             raise self._unreadable(call, error) from None
 
@@ -221,15 +222,18 @@ class Caller:
         """Return a good answer; a failure inside a 200 counts as that failure's status.
 
         Raises:
-            ApiError: refused. ServiceDown: a redirect. WireError: an answer that can't be read. InDoubtError: of what
-                can cost, a failure that may hide accepted work.
+            ApiError: refused. ServiceDown: a redirect, or an answer that can't be read. InDoubtError: of a change, one
+                that can't be read; of what can cost, a failure that may hide accepted work.
         """
         name = call.name
         status = answer.status
         if 200 <= status < 300:
             if call.method != "GET" and not answer.body.strip():
                 return answer  # done, and nothing to say about it
-            envelope = wire.read_envelope(answer.body)
+            try:
+                envelope = wire.read_envelope(answer.body)
+            except WireError as error:
+                raise self._unreadable(call, error) from None
             if not envelope.is_failure:
                 return answer
             status = envelope.code if envelope.code and envelope.code != 200 else 400

@@ -15,16 +15,26 @@ LOOPBACK_IN_FLIGHT: Final = 32
 _SLOWEST_PER_S: Final = 0.1
 _STEP_PER_S: Final = 0.2  # a good answer gives back this much: about 25 answers undo one halving at full speed
 _HALVING_APART_S: Final = 1.0
+_SLOW_S: Final = 1.0
 
 
 class Limiter:
     """Shares one pace among the threads of a client: additive increase, multiplicative decrease.
 
     rate_per_s: None for no limit (loopback); a pause asked for by the service is kept even then.
+    on_slow: called once, from another thread, when somebody has held a place for a second.
     """
 
-    def __init__(self, clock: Clock, *, rate_per_s: float | None = RATE_PER_S, in_flight: int = IN_FLIGHT) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        rate_per_s: float | None = RATE_PER_S,
+        in_flight: int = IN_FLIGHT,
+        on_slow: Callable[[], None] | None = None,
+    ) -> None:
         self.clock = clock
+        self._on_slow = on_slow
         self._ceiling = rate_per_s
         self._rate = rate_per_s
         self._slots = threading.BoundedSemaphore(in_flight)
@@ -46,7 +56,22 @@ class Limiter:
         """
         with self._slots:
             (wait or self.clock.sleep)(self._reserve())
-            yield
+            if self._on_slow is None:
+                yield
+                return
+            timer = threading.Timer(_SLOW_S, self._slow)
+            timer.daemon = True
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
+
+    def _slow(self) -> None:
+        with self._lock:
+            call, self._on_slow = self._on_slow, None
+        if call is not None:
+            call()
 
     def good(self) -> None:
         """Take note of a good answer: the pace recovers step by step."""
@@ -76,8 +101,10 @@ class Limiter:
             return start - now
 
 
-def for_service(clock: Clock, *, is_loopback: bool, rate_per_s: float = RATE_PER_S) -> Limiter:
+def for_service(
+    clock: Clock, *, is_loopback: bool, rate_per_s: float = RATE_PER_S, on_slow: Callable[[], None] | None = None
+) -> Limiter:
     """Return the limiter for a service: careful with a real one, none in the way of this machine's own."""
     if is_loopback:
-        return Limiter(clock, rate_per_s=None, in_flight=LOOPBACK_IN_FLIGHT)
-    return Limiter(clock, rate_per_s=rate_per_s)
+        return Limiter(clock, rate_per_s=None, in_flight=LOOPBACK_IN_FLIGHT, on_slow=on_slow)
+    return Limiter(clock, rate_per_s=rate_per_s, on_slow=on_slow)

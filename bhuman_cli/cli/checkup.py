@@ -36,6 +36,7 @@ _VARIABLES: Final = (*credentials.VARIABLES, "BHUMAN_BASE_URL", "BHUMAN_CAMPAIGN
 _PARTS: Final = ("av", "numpy", "PIL", "fastapi", "uvicorn", "uharfbuzz", "freetype", "bidi")
 _LITTLE_SPACE_BYTES: Final = 200 * 2**20
 _SKEW_S: Final = 60.0
+_PATIENCE_S: Final = 15.0
 _NO_VIDEO: Final = "00000000-0000-0000-0000-000000000000"
 _PROXIES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _REMOTE_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs"})
@@ -132,7 +133,7 @@ def connection(session: Session, clock: Clock) -> Iterator[Finding]:
     """Ask the route that waiting depends on, for a video that does not exist; judge answer, time and clock."""
     began, moment = clock.monotonic_s(), clock.now()
     try:
-        with session.client(None) as client:
+        with session.client(None, patience_s=_PATIENCE_S) as client:
             answer = client.request(
                 "GET", "/api/ai_studio/generated_video_by_id", query=(("id", _NO_VIDEO),), auth=("",)
             )
@@ -140,16 +141,31 @@ def connection(session: Session, clock: Clock) -> Iterator[Finding]:
         yield _failed("connection", error)
         return
     took_s = clock.monotonic_s() - began
-    is_bad = answer.status >= 500
+    odd = _odd(answer)
+    is_bad = answer.status >= 500 or bool(odd)
     yield Finding(
         check="connection",
         verdict=FAIL if is_bad else OK,
-        detail=f"{session.service} answered {answer.status} after {took_s:.2f} s, {_security(session)}",
+        detail=f"{session.service} answered {answer.status}{odd} after {took_s:.2f} s, {_security(session)}",
         exit_code=ExitCode.DOWN if is_bad else ExitCode.OK,
     )
     if answer.status in {401, 403}:
         yield Finding(check="polling", verdict=WARN, detail="videos by id are not open here: waiting uses the API key")
     yield _skew(answer, moment, took_s)
+
+
+def _odd(answer: Answer) -> str:
+    """Say why it is probably not the service that answered: a login page of a network does so, too."""
+    from bhuman_cli.api import wire
+
+    if 300 <= answer.status < 400:
+        return ", a redirect, which is never followed,"
+    try:
+        if 200 <= answer.status < 300:
+            wire.parse(answer.body)
+    except wire.WireError:
+        return ", but not with JSON,"
+    return ""
 
 
 def _security(session: Session) -> str:

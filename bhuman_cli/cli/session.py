@@ -72,10 +72,13 @@ class Session:
         """
         from bhuman_cli.api import client, limiter
 
-        clock = SystemClock()
+        def say_slow() -> None:
+            self.console.say(f"waiting for {self.service} …")
+
         pace = limiter.for_service(
-            clock, is_loopback=settings.is_loopback(self.base_url), rate_per_s=self.values.get("rate")
-        )
+            SystemClock(), is_loopback=settings.is_loopback(self.base_url), rate_per_s=self.values.get("rate"),
+            on_slow=say_slow if self.console.is_watched() else None,
+        )  # fmt: skip
         return client.Client(
             self.base_url, held, limiter=pace, user_agent=user_agent(), on_notice=self.console.say,
             patience_s=patience_s,

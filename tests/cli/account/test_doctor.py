@@ -227,3 +227,18 @@ def test_whose_certificates_are_believed_is_said(here: Here, tmp_path: Path) -> 
         origin = secure.url.partition("/hook")[0]
         ended = here("doctor", "--json", BHUMAN_BASE_URL=origin, REQUESTS_CA_BUNDLE=bundle)
     assert bundle in finding(ended, "connection")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (reply(b"", status="302 Found"), "answered 302, a redirect, which is never followed,"),
+        (reply(b"<html>sign in</html>"), "answered 200, but not with JSON,"),
+    ],
+)
+def test_something_else_at_the_service_s_address_is_no_connection(here: Here, answer: bytes, said: str) -> None:
+    with byte_server(answer) as server:
+        ended = here("doctor", "--json", BHUMAN_BASE_URL=server.url)
+    assert (ended.code, finding(ended, "connection")["verdict"]) == (8, "fail")
+    assert said in finding(ended, "connection")["detail"]
+    assert len(server.requests) == 1, "a key is not sent to it"
