@@ -85,7 +85,8 @@ def require_writable(output: Path, source: Path | None, opened: Intake, *, force
 
     if source is not None and output.exists() and source.exists() and output.samefile(source):
         if not opened.is_earlier_results:
-            raise errors.UsageError(f"{output}: the results would replace the input", hint=f"-o {source.stem}.out.csv")
+            instead = shlex.quote(str(source.with_name(f"{source.stem}.out.csv")))
+            raise errors.UsageError(f"{output}: the results would replace the input", hint=f"-o {instead}")
         return
     if output.is_dir():
         raise errors.UsageError(f"{output} is a folder", hint=f"-o {shlex.quote(str(output / 'results.csv'))}")

@@ -76,8 +76,10 @@ def output_style(path: Path, table: reader.Table, source: Path | None, *, bom: b
     """
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
+        instead = path.with_name(f"{path.stem}.csv") if path.name else path / "results.csv"
         raise UsageError(
-            f"-o {path}: the ending picks the format, and this is none", hint=f"-o {shlex.quote(path.stem)}.csv"
+            f"{path}: the ending picks the format, and this is none of csv, tsv, xlsx, json, jsonl",
+            hint=f"-o {shlex.quote(str(instead))}",
         )
     keeps = kind == "xlsx" and table.kind == "xlsx" and source is not None and source.suffix.lower() == ".xlsx"
     is_text = kind in {"csv", "tsv"}

@@ -226,6 +226,8 @@ def test_wrong_usage_is_two_and_says_what(desk: Desk, service: PlainService) -> 
         assert said in ended.error["message"], arguments
     assert service.seen == []
     assert [path.name for path in desk.folder.glob("*.*")] == ["people.csv"]
+    spaced = (desk.folder / "people.csv").rename(desk.folder / "my people.csv")
+    assert "-o 'my people.out.csv'" in desk.render(spaced.name, "-o", spaced.name).err
 
 
 def test_a_project_file_may_carry_a_cron_line_but_no_secrets(desk: Desk, service: PlainService) -> None:

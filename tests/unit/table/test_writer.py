@@ -92,8 +92,9 @@ def test_the_style_follows_the_input(tmp_path: Path) -> None:
     assert style_of(tmp_path, b"a,b\n1,2\n", "o.csv", bom=True).bom
     assert not style_of(tmp_path, b'[{"a":"x"}]', "o.csv", name="in.json").bom
     assert not style_of(tmp_path, b"\xef\xbb\xbfa,b\n1,2\n", "o.jsonl").bom
-    with pytest.raises(UsageError, match="the ending picks the format"):
-        style_of(tmp_path, b"a,b\n1,2\n", "o.docx")
+    with pytest.raises(UsageError, match="the ending picks the format") as refused:
+        style_of(tmp_path, b"a,b\n1,2\n", "there/my o.docx")
+    assert refused.value.hint == "-o 'there/my o.csv'", "beside what was asked for"
 
 
 def test_json_keeps_names_and_order(tmp_path: Path) -> None:
