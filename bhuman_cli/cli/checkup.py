@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import os
 import platform
+import shlex
 import shutil
 import ssl
 import stat
@@ -117,7 +118,7 @@ def kept(home: settings.Home) -> Iterator[Finding]:
     except errors.CredentialsError as error:
         yield _failed("profile", error)
     if os.name == "posix" and path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        yield Finding(check="profile", verdict=WARN, detail=f"{path} can be read by others", hint=f"chmod 600 {path}")
+        yield Finding(check="profile", verdict=WARN, detail=f"{path} can be read by others", hint=_chmod("600", path))
 
 
 def keyring() -> Finding:
@@ -222,7 +223,7 @@ def state_folder(home: settings.Home, clock: Clock) -> Iterator[Finding]:
     )
     if os.name == "posix" and mode & 0o077:
         detail = f"{folder} can be read by others (mode {mode:04o})"
-        yield Finding(check="state folder", verdict=WARN, detail=detail, hint=f"chmod 700 {folder}")
+        yield Finding(check="state folder", verdict=WARN, detail=detail, hint=_chmod("700", folder))
     remote = _file_system(folder)
     if remote in _REMOTE_FILE_SYSTEMS:
         yield Finding(
@@ -232,6 +233,10 @@ def state_folder(home: settings.Home, clock: Clock) -> Iterator[Finding]:
             hint="export BHUMAN_HOME=/a/local/folder",
         )
     yield from _journal(folder, clock)
+
+
+def _chmod(mode: str, path: Path) -> str:
+    return shlex.join(["chmod", mode, str(path)])
 
 
 def _journal(folder: Path, clock: Clock) -> Iterator[Finding]:

@@ -152,7 +152,7 @@ def _count(session: Session, found: Delivered, column: str, statuses: set[str] |
 
 def _usual_output(found: Delivered, purpose: For | None) -> Path:
     if purpose is None:
-        raise errors.UsageError("-o is missing: the file to write", hint=f"bhuman export -o {found.stem}.xlsx")
+        raise errors.UsageError("-o is missing: the file to write", hint=shlex.join(["-o", f"{found.stem}.xlsx"]))
     return found.output.with_name(f"{found.stem}.{purpose}.csv")
 
 
@@ -233,7 +233,8 @@ def _style(output: Path, option: str = "-o", *, bom: bool = False) -> OutputStyl
     kind = writer.KINDS.get(output.suffix.lower())
     if kind is None:
         raise errors.UsageError(
-            f"{option} {output}: the ending picks the format, and this is none", hint=f"{option} {output.stem}.csv"
+            f"{option} {output}: the ending picks the format, and this is none",
+            hint=shlex.join([option, f"{output.stem}.csv"]),
         )
     return writer.OutputStyle(kind=kind, delimiter="\t" if kind == "tsv" else ",", bom=bom and kind in {"csv", "tsv"})
 
@@ -243,7 +244,7 @@ def _require_writable(output: Path, found: Delivered, option: str, *, force: boo
 
     delivered.require_other(found, output)
     if not force and writer.recognise(output) is writer.Recognised.FOREIGN:
-        hint = "--force" if option == "-o" else f"{option} {output.stem}.files{output.suffix}"
+        hint = "--force" if option == "-o" else shlex.join([option, f"{output.stem}.files{output.suffix}"])
         raise errors.UsageError(f"{output} is not a results file; it is left alone", hint=hint)
 
 

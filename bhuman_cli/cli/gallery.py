@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 import threading
 from pathlib import Path
@@ -160,7 +161,7 @@ def _require_writable(path: Path, *, force: bool) -> None:
     from bhuman_cli.delivery import gallery as pages
 
     if path.is_dir():
-        raise errors.UsageError(f"-o {path}: is a folder", hint=f"-o {path / 'gallery.html'}")
+        raise errors.UsageError(f"-o {path}: is a folder", hint=shlex.join(["-o", str(path / "gallery.html")]))
     if path.exists() and not force:
         with path.open("rb") as file:
             if pages.MARK.encode() not in file.read(4096):

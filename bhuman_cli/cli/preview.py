@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,14 +67,14 @@ def preview(  # noqa: PLR0913 - one parameter is one option
 def _render(source: Path, row_index: int, given: dict[str, Any], *, opens: bool, is_json: bool) -> int:
     console = Console(json_mode=is_json)
     if not source.exists():
-        raise errors.UsageError(f"there is no file {source}", hint=f"ls {source.parent}")
+        raise errors.UsageError(f"there is no file {source}", hint=shlex.join(["ls", str(source.parent)]))
     values = settings.load(flags=given, input_path=source, environ=os.environ)
     home = settings.home(os.environ)
     target = Target(service=domain.LOCAL_SERVICE, kind=TargetKind.CAMPAIGN, api_id="")
     intake = intakes.open_for(source, values, home, target)
     found = next((item for item in intake.rows() if item.row_index == row_index), None)
     if found is None:
-        raise errors.UsageError(f"{source} has no data row {row_index}", hint=f"bhuman preview {source} --row 0")
+        raise errors.UsageError(f"{source} has no data row {row_index}", hint="--row 0")
     if found.state is not RowState.PENDING:
         said = found.message or "it is blank"
         raise errors.InputError(f"row {row_index} (line {found.line}) can't be rendered: {said}")

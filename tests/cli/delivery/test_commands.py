@@ -199,7 +199,8 @@ def test_a_mail_merge_has_a_name_of_its_own(rendered: Rendered, capsys: pytest.C
     assert (code, out.strip()) == (0, str(rendered.folder / "people.mailmerge.csv"))
     code, _, err = run(capsys, "export", rendered.table)
     assert code == 2
-    assert "bhuman export -o people.xlsx" in err
+    assert f"hint: bhuman export {rendered.table} -o people.xlsx" in err
+    assert "-o 'two words.csv'" in run(capsys, "export", rendered.table, "-o", "two words.pdf")[2]
 
 
 def test_a_gallery_opens_when_asked_and_shows_no_strangers_files(
