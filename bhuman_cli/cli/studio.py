@@ -159,14 +159,20 @@ def list_faults() -> int:
 
 
 def _serve(config: StudioConfig) -> int:
+    from bhuman_cli.cli import console
     from bhuman_cli.studio import serving
 
     bound = serving.bind(config)
     url = serving.base_url(config, bound)
 
+    unwritten: list[errors.UsageError] = []
+
     def ready() -> None:
-        sys.stdout.write(f"{url}\n")
-        sys.stdout.flush()
+        try:
+            console.write_line(sys.stdout, url)
+        except errors.UsageError as error:  # raised here it would be the server's, with a stack trace
+            unwritten.append(error)
+            server.should_exit = True
 
     with bound:
         server = serving.build(config, bound, on_ready=ready, signals=True)
@@ -174,6 +180,8 @@ def _serve(config: StudioConfig) -> int:
             sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
         server.run(sockets=[bound])
+    if unwritten:
+        raise unwritten[0]
     if not server.started:
         raise errors.ServiceDown("the local studio did not start", hint="bhuman studio serve --home DIR")
     return 0

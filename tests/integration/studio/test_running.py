@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -67,6 +70,40 @@ def test_the_first_line_is_the_url_and_a_signal_ends_it_well(tmp_path: Path, num
     assert "Traceback" not in talk
     assert "BHUMAN_API_KEY_ID=local" in talk
     assert "rehearsing POST *: hang after-acceptance" in talk
+
+
+def test_it_serves_though_nobody_reads_its_first_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bhuman_cli", "studio", "serve", "--port", "0", "--render", "instant"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [*command, "--home", str(tmp_path)], stdout=writer, stderr=subprocess.PIPE, text=True
+    ) as process:
+        os.close(writer)
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[2]
+        eventually(lambda: _answers(url))
+        process.send_signal(signal.SIGTERM)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 0
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(requests.ConnectionError):
+        return requests.get(url, timeout=10).status_code == 200
+    return False
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device there")
+def test_a_first_line_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bhuman_cli", "studio", "serve", "--port", "0", "--render", "instant"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*command, "--home", str(tmp_path)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert ended.returncode == 2
+    assert "standard output can't be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_own_keys_replace_the_usual_one(tmp_path: Path) -> None:
