@@ -152,9 +152,13 @@ def _reel(used: template.Template) -> scene.Reel:
 
 
 def _warnings(plan: scene.Scene) -> Iterator[str]:
-    missing = text.uncovered("".join(caption.text[: text.MOST_CHARACTERS] for caption in plan.captions))
+    missing = dict.fromkeys(
+        character
+        for caption in plan.captions
+        for character in text.uncovered(caption.text[: text.MOST_CHARACTERS], caption.font)
+    )
     if missing:
-        codes = ", ".join(f"U+{ord(character):04X}" for character in missing[:5])
+        codes = ", ".join(f"U+{ord(character):04X}" for character in list(missing)[:5])
         yield f"no font on this machine has {codes}; left out of the video"
 
 

@@ -57,12 +57,12 @@ class Block:
         return int(len(self.lines) * LINE_HEIGHT * self.size_px) + 1
 
 
-def uncovered(value: str) -> str:
+def uncovered(value: str, font: str = "bold") -> str:
     """Return the characters that no font at hand can draw, each once, in order; empty if all is well."""
     missing = [
         cluster[0]
         for cluster in shape.clusters(unicodedata.normalize("NFC", value))
-        if not cluster[0].isspace() and cluster[0] not in shape.IGNORABLE and shape.face_for(cluster, "bold") is None
+        if not cluster[0].isspace() and cluster[0] not in shape.IGNORABLE and shape.face_for(cluster, font) is None
     ]
     return "".join(dict.fromkeys(missing))
 

@@ -40,6 +40,13 @@ def test_characters_nobody_covers_are_named_once_and_leave_no_boxes() -> None:
     assert 0 not in glyphs("A\ue000B")
 
 
+def test_what_a_template_s_own_font_covers_is_not_missing(tmp_path: Path) -> None:
+    own = str(colour_font.build(tmp_path / "own.ttf", 0))
+    assert text.uncovered("a😀\ue000", own) == "\ue000"
+    box = text.Box(width_px=400, size_px=40, smallest_px=20, font=own)
+    assert len(text.fit("a 😀", box).lines[0].glyphs) == 3
+
+
 def test_invisible_characters_are_not_reported() -> None:
     assert text.uncovered("a\u200db\u200c\u200f\ufe0f \n\t\u202ac\u202c\u2066d\u2069") == ""
 
