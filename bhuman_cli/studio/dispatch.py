@@ -69,6 +69,8 @@ class Dispatcher:
                 self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
 
     def _fill(self) -> None:
+        if self._backend.config.render == "instant":
+            return  # its own orders ended as they came; what waits was ordered from a studio that renders
         # One row ahead of each worker, so that none waits for this loop.
         room = 2 * self._workers - len(self._futures)
         if room > 0:
@@ -79,9 +81,7 @@ class Dispatcher:
     def _begin(self, row: Row) -> None:
         identifier = row["id"]
         folder = self._backend.links.media / identifier
-        if self._backend.config.render == "instant":
-            self._backend.finish(identifier, "succeeded", placeholder=True)
-        elif (folder / LAST_FILE).is_file():
+        if (folder / LAST_FILE).is_file():
             # Whoever had it before was done but for saying so.
             self._backend.finish(identifier, "succeeded")
         elif row["attempts"] > MAX_ATTEMPTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,7 @@ def _made_at(home: Path, identifier: str) -> int:
 def test_a_video_that_was_made_but_not_recorded_is_taken(tmp_path: Path) -> None:
     with running_studio(tmp_path, render="real", faults=["render: stuck"]) as studio:
         (identifier,) = order(studio, ("Alex",))
-    folder = studio.home / "media" / identifier
-    folder.mkdir(parents=True)
-    for name in ("video.mp4", "thumbnail.jpg", "preview.gif", "index.html"):
-        (folder / name).write_bytes(b"made before the power went")
+    folder = _made(studio.home, identifier)
     with contextlib.closing(StudioStore.open(studio.home)) as store:
         _claimed_by_the_dead(store, identifier)
     with running_studio(tmp_path, render="real") as again:
@@ -105,23 +103,41 @@ def test_a_clean_stop_is_no_attempt(tmp_path: Path) -> None:
 def test_what_a_dead_neighbour_had_begun_is_taken_over(tmp_path: Path) -> None:
     with running_studio(tmp_path, faults=["render: stuck"]) as studio:
         (identifier,) = order(studio, ("Alex",))
+    _made(studio.home, identifier)
     with contextlib.closing(StudioStore.open(studio.home)) as store:
         _claimed_by_the_dead(store, identifier)
-    with running_studio(tmp_path):
+    with running_studio(tmp_path, render="real"):
         assert eventually(lambda: states(studio.home) == ["succeeded"])
+
+
+def test_placeholders_are_not_for_what_a_rendering_studio_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "LOOK_AGAIN_S", 0.01)
+    template = small_template.write(tmp_path)
+    with running_studio(tmp_path, render="real", workers=1, template=template) as studio:
+        order(studio, MANY)
+    left = states(studio.home).count("queued")
+    with running_studio(tmp_path) as placeholders:
+        order(placeholders, ("Alex",))
+        eventually(lambda: states(studio.home)[-1] == "succeeded")
+        threading.Event().wait(0.1)
+        assert states(studio.home).count("queued") == left > 0
+    with running_studio(tmp_path, render="real", template=template):
+        eventually(lambda: set(states(studio.home)) == {"succeeded"}, within_s=60)
 
 
 def test_a_living_neighbour_keeps_its_work_until_it_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "LOOK_AGAIN_S", 0.02)
     with running_studio(tmp_path, faults=["render: stuck"]) as studio:
         mine, orphan = order(studio, ("Alex", "Bob"))
+    _made(studio.home, mine)
+    _made(studio.home, orphan)
     owners = studio.home / "owners"
     with contextlib.closing(StudioStore.open(studio.home)) as store:
         _claimed_by_the_dead(store, mine, owner="4194304-living")
         _claimed_by_the_dead(store, orphan)
     lock = filelock.FileLock(owners / "4194304-living")
     lock.acquire()
-    with running_studio(tmp_path):
+    with running_studio(tmp_path, render="real"):
         eventually(lambda: states(studio.home)[1] == "succeeded")
         assert states(studio.home)[0] == "preparing"
         lock.release()
@@ -138,6 +154,15 @@ def test_a_render_that_keeps_killing_its_studio_is_given_up(tmp_path: Path) -> N
         eventually(lambda: states(again.home) == ["failed"])
         answer = requests.get(again.api("generated_video_by_id"), params={"id": identifier}, timeout=10)
         assert "begun 5 times" in answer.json()["result"]["message"]
+
+
+def _made(home: Path, identifier: str) -> Path:
+    """Leave a video's files as a renderer leaves them."""
+    folder = home / "media" / identifier
+    folder.mkdir(parents=True)
+    for name in ("video.mp4", "thumbnail.jpg", "preview.gif", "index.html"):
+        (folder / name).write_bytes(b"made before the power went")
+    return folder
 
 
 def _claimed_by_the_dead(store: StudioStore, identifier: str, owner: str = "4194304-dead") -> None:
