@@ -158,7 +158,7 @@ def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table 
         return table if accepts(table.header) else None
     for sheet, line, cells in workbooks.heads(held, kind):
         if accepts(tuple(cell.strip() for cell in cells)):
-            return open_table(path, ReadOptions(sheet=sheet, header_row=line))
+            return _book_table(held, kind, sheet, line, list(sheet.notices))
     return None
 
 
@@ -238,9 +238,10 @@ def _open_text(
 
 def _open_book(held: source.Source, kind: str, options: ReadOptions, notices: list[str]) -> Table:
     sheet = workbooks.open_sheet(held, options.sheet, kind)
-    notices.extend(sheet.notices)
-    first = options.header_row
+    return _book_table(held, kind, sheet, options.header_row, [*notices, *sheet.notices])
 
+
+def _book_table(held: source.Source, kind: str, sheet: workbooks.Sheet, first: int | None, notices: list[str]) -> Table:
     def start() -> Iterator[records.Raw]:
         found = workbooks.rows(sheet)
         return itertools.islice(found, first - 1, None) if first else itertools.dropwhile(_is_blank, found)

@@ -54,7 +54,7 @@ def open_sheet(source: Source, wanted: str | None, kind: str) -> Sheet:
     return Sheet(source=source, name=name, grid=grid, origin=origin, special=marked, notices=notices)
 
 
-def heads(source: Source, kind: str) -> Iterator[tuple[str, int, Sequence[str]]]:
+def heads(source: Source, kind: str) -> Iterator[tuple[Sheet, int, Sequence[str]]]:
     """Yield (sheet, row number, texts) of the first rows of every sheet, without blank cells at their end."""
     _guarded_scan(source, kind)
     for each in _tables(_opened(source)):
@@ -64,7 +64,7 @@ def heads(source: Source, kind: str) -> Iterator[tuple[str, int, Sequence[str]]]
             while kept and not kept[-1].strip():
                 kept.pop()
             if kept:
-                yield sheet.name, line, kept
+                yield sheet, line, kept
 
 
 def rows(sheet: Sheet) -> Iterator[records.Raw]:
