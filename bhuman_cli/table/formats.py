@@ -32,6 +32,7 @@ DURATION: Final = "[h]:mm:ss"
 _DURATION_TEXT: Final = re.compile(r"(-?)PT(\d{1,9})H(\d{1,2})M(\d{1,2}(?:[.,]\d+)?)S")
 _TOKEN: Final = re.compile(r'\\(.)|"([^"]*)"|_.|\*.|([0]+)|([- ()])')
 _PLAIN: Final = {"", "general", "@", "standard"}
+_COLOUR: Final = re.compile(r"\[(?:black|blue|cyan|green|magenta|red|white|yellow|color ?\d+)\]", re.IGNORECASE)
 _DATE_LETTER: Final = re.compile(r"[ymdhs]", re.IGNORECASE)
 _NOT_SHOWN: Final = re.compile(r'\\.|"[^"]*"|\[[^\]]*\]|_.|\*.')
 
@@ -99,7 +100,7 @@ def shows_otherwise(code: str, number: float) -> bool:
     """Say whether a sheet shows the number in another way than we do (percent, currency, decimals, thousands)."""
     if code.strip().lower() in _PLAIN:
         return False
-    bare = code.split(";", maxsplit=1)[0].replace("\\", "").replace("_ ", "").strip()
+    bare = _COLOUR.sub("", code.split(";", maxsplit=1)[0]).replace("\\", "").replace("_ ", "").strip()
     if bare in {"0", "#"}:
         return not float(number).is_integer()
     if re.fullmatch(r"0\.(0+)", bare):

@@ -53,6 +53,8 @@ def test_dates_are_told_from_numbers(code: str, is_date: bool) -> None:
     [
         ("0", 7, False),
         ("0", 7.5, True),
+        ("[Red]0;[Blue]-0", 7, False),
+        ("[>5]0", 7, True),
         ("0.00", 7.25, False),
         ("0.00", 7.5, True),
         ("#,##0", 999, False),
