@@ -141,6 +141,7 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
         notices.append(coding.notice)
     if kind in {"json", "jsonl"}:
         _refuse(options.delimiter, "--delimiter", held)
+        _refuse(options.header_row, "--header-row", held)
         return _open_json(held, kind, coding, notices)
     return _open_text(held, kind, coding, options, notices)
 
@@ -162,7 +163,7 @@ def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table 
     return None
 
 
-def _refuse(value: str | None, option: str, held: source.Source) -> None:
+def _refuse(value: object, option: str, held: source.Source) -> None:
     if value is not None:
         raise UsageError(f"{option}: has no meaning for {held.name}")
 
@@ -268,7 +269,7 @@ def _book_table(held: source.Source, kind: str, sheet: workbooks.Sheet, first: i
 
 def _open_json(held: source.Source, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
     keys = jsonrows.columns(held, coding)
-    header = records.header_of(held.name, keys, 1) if keys else ()
+    header = records.header_of(held.name, keys, 1, is_row=False) if keys else ()
     return Table(
         name=held.name,
         header=header,

@@ -30,8 +30,8 @@ BLOCK_ROWS: Final = 128
 _FIRST: Final = operator.itemgetter(0)
 
 
-def header_of(name: str, cells: Sequence[str], line: int) -> tuple[str, ...]:
-    """Return the trimmed header without blank columns at its end, checked.
+def header_of(name: str, cells: Sequence[str], line: int, *, is_row: bool = True) -> tuple[str, ...]:
+    """Return the trimmed header without blank columns at its end, checked. is_row: it stands in the file as one.
 
     Raises:
         InputError: a name is blank or stands twice.
@@ -44,7 +44,7 @@ def header_of(name: str, cells: Sequence[str], line: int) -> tuple[str, ...]:
     for position, column in enumerate(header):
         if not column:
             rule = f"column {position + 1} has no name, but every column needs one"
-            hint = "name it in the file; --header-row N, when the header stands further down"
+            hint = "name it in the file" + ("; --header-row N, when the header stands further down" if is_row else "")
             raise refusals.at_line(name, line, rule, hint=hint)
         if (first := header.index(column)) < position:
             rule = f"columns {first + 1} and {position + 1} are both named {column!r}"
