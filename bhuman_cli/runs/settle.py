@@ -127,18 +127,30 @@ def rebind(effects: Effects, run: Run, chunk_id: int) -> bool:
 
 
 def read_list(effects: Effects) -> Listed | None:
-    """Read the target's whole list; None where it is closed to these credentials or can't be read now."""
+    """Read the target's whole list; None where it is closed to these credentials or can't be read now.
+
+    It ends where the service's own total is reached, else with a page that brings nothing new after one that was not
+    full. A short page alone is no end: it may be all that this service shows at once.
+    """
     records: dict[str, Generation] = {}
+    first: tuple[str, ...] = ()
+    unreadable, was_short = 0, True
     try:
-        first: tuple[str, ...] = ()
         for found in _all_pages(effects):
+            known = len(records)
             first = first or tuple(item.id for item in found.generations)
             records.update((item.id, item) for item in found.generations)
-            if len(found.generations) + found.unreadable < PAGE_SIZE:
+            unreadable += found.unreadable
+            is_short = len(found.generations) + found.unreadable < PAGE_SIZE
+            is_all = found.total is not None and len(records) + unreadable >= found.total
+            is_over = len(records) == known and is_short
+            if (is_short and is_all) or is_over:
                 again = effects.service.page(0)
                 is_still = tuple(item.id for item in again.generations)[: len(first)] == first
                 records.update((item.id, item) for item in again.generations)
-                return Listed(records=tuple(records.values()), is_complete=is_still and not found.unreadable)
+                is_whole = is_all if found.total is not None else was_short or not found.generations
+                return Listed(records=tuple(records.values()), is_complete=is_still and is_whole and not unreadable)
+            was_short = is_short
     except (errors.ApiError, errors.ServiceDown, WireError):
         return None
     return Listed(records=tuple(records.values()), is_complete=False)

@@ -150,6 +150,49 @@ def test_a_list_that_moves_or_can_not_be_read_whole_is_not_complete(
     assert not listed.is_complete
 
 
+@pytest.mark.parametrize("says_total", [True, False])
+@pytest.mark.parametrize("beyond", ["nothing", "the last page"])
+def test_a_service_that_shows_fewer_at_once_is_read_to_its_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, says_total: bool, beyond: str
+) -> None:
+    """A short page is no end: a request whose videos stand on the next one would be called lost, and paid again."""
+    bench.service.take({"names": [[f"person {at}"] for at in range(70)]})
+
+    def page(self: ledger.ScriptedService, number: int) -> Page:
+        shown = [found for item in self.accepted if (found := self.record(item)) is not None]
+        number = min(number, 2) if beyond == "the last page" else number
+        total = len(shown) if says_total else None
+        return Page(total=total, generations=tuple(shown[number * 30 : number * 30 + 30]))
+
+    monkeypatch.setattr(type(bench.service), "page", page)
+    listed = settle.read_list(bench.effects)
+    assert listed is not None
+    assert (len(listed.records), listed.is_complete) == (70, True)
+
+
+@pytest.mark.parametrize("trouble", ["less than the total", "a record on the first page", "the same page for ever"])
+def test_a_list_that_lacks_something_is_not_complete(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    bench.service.take({"names": [[f"person {at}"] for at in range(130)]})
+    real = bench.service.page
+
+    def page(self: object, number: int) -> Page:
+        found = real(number)
+        match trouble:
+            case "less than the total":
+                return replace(found, total=131)
+            case "a record on the first page":
+                return replace(found, generations=found.generations[number == 0 :], unreadable=int(number == 0))
+        return replace(real(0), total=None)
+
+    monkeypatch.setattr(type(bench.service), "page", page)
+    monkeypatch.setattr(settle, "_MOST_PAGES", 5)
+    listed = settle.read_list(bench.effects)
+    assert listed is not None
+    assert not listed.is_complete
+
+
 # Freeing.
 
 
