@@ -19,6 +19,8 @@ from bhuman_cli.domain import RowState, Target, TargetKind
 if TYPE_CHECKING:
     from bhuman_cli.studio.render.job import RenderedMedia
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before a preview is requested from the service.")]
+
 
 def preview(  # noqa: PLR0913 - one parameter is one option
     file: Annotated[str | None, typer.Argument(metavar="FILE", help="The table whose row is rendered here.")] = None,
@@ -36,6 +38,7 @@ def preview(  # noqa: PLR0913 - one parameter is one option
     asset: opt.Asset = None,
     backgrounds: opt.Backgrounds = None,
     sheet: opt.Sheet = None,
+    yes: Yes = False,
     profile: session.ProfileOption = None,
     json_output: session.JsonOption = False,
 ) -> int:
@@ -43,7 +46,7 @@ def preview(  # noqa: PLR0913 - one parameter is one option
 
     With a file, the row is rendered on this machine by the local studio, in a second or two; nothing is sent. With
     `--campaign` or `--instance` and no file, a preview is requested from the service, in the shape you give with
-    `--data` (what the service wants there is not documented).
+    `--data`. What the service wants there, and what it costs, is not documented: on a terminal you are asked first.
 
     **Examples**
 
@@ -54,7 +57,7 @@ def preview(  # noqa: PLR0913 - one parameter is one option
     if file is None:
         if not campaign and not instance:
             raise errors.UsageError("name a file, or --campaign or --instance", hint="bhuman preview campaign.csv")
-        return _request(campaign, instance, data, profile, is_json=json_output)
+        return _request(_body(campaign, instance, data), profile, is_json=json_output, is_asked=not yes)
     if data is not None:
         raise errors.UsageError("--data goes with --campaign or --instance, not with a file")
     given: dict[str, Any] = {
@@ -125,15 +128,21 @@ def _rendered(
         raise errors.InputError(f"row {row.row_index} (line {row.line}) can't be rendered: {failure}") from None
 
 
-def _request(
-    campaign: str | None, instance: str | None, data: str | None, profile: str | None, *, is_json: bool
-) -> int:
-    opened = session.start(profile=profile, json_mode=is_json)
+def _body(campaign: str | None, instance: str | None, data: str | None) -> dict[str, Any]:
     body: dict[str, Any] = session.read_object(data) if data else {}
     if campaign:
         body.setdefault("campaign_id", ids.parse(campaign).uuid)
     if instance:
         body.setdefault("video_instance_id", ids.parse(instance).uuid)
-    with opened.client(opened.found_credentials()) as client:
+    return body
+
+
+def _request(body: dict[str, Any], profile: str | None, *, is_json: bool, is_asked: bool) -> int:
+    opened = session.start(profile=profile, json_mode=is_json)
+    held = opened.found_credentials()
+    question = f"Ask {opened.service} for a preview? What it costs is not documented."
+    if is_asked and opened.console.is_interactive() and not opened.console.confirm(question):
+        raise errors.Refusal("nothing was sent", code="not_confirmed")
+    with opened.client(held) as client:
         opened.console.out_json(client.videos_preview(body))
     return 0

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.render import footage
-from tests.support import small_template
+from tests.support import plain_service, small_template, terminal
+from tests.support.desk import Desk
+from tests.support.plain_service import PlainService
 
 TABLE = "first_name\nZoë\n\n=cmd\n{{name}}\n"
 
@@ -82,3 +84,15 @@ def test_what_can_not_be_shown_is_refused(folder: Folder, words: tuple[str, ...]
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_on_a_terminal_a_preview_by_the_service_is_asked_for_first(desk: Desk, service: PlainService) -> None:
+    words = [sys.executable, "-m", "bhuman_cli", "preview", "--campaign", plain_service.CAMPAIGN_ID]
+    with terminal.terminal(words, folder=desk.folder, env=desk.environment()) as screen:
+        screen.wait_for("What it costs is not documented. [y/N] ")
+        screen.type("n\r")
+        assert screen.end() == 7
+    assert service.seen == []
+    with terminal.terminal([*words, "--yes"], folder=desk.folder, env=desk.environment()) as screen:
+        screen.end()
+    assert [(method, path.rsplit("/", 1)[1]) for method, path, _ in service.seen] == [("POST", "videos_preview")]
