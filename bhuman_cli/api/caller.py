@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from bhuman_cli import credentials as secrets
 from bhuman_cli import durations, settings
-from bhuman_cli.api import retry, transport, wire
+from bhuman_cli.api import retry, sent, transport, wire
 from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.api.pause import Pause
 from bhuman_cli.api.transport import Answer, NoAnswer, Request
@@ -29,8 +29,6 @@ BEARER: Final = "bearer"
 LISTS: Final = (BEARER, BASIC)
 EITHER: Final = (BASIC, BEARER)
 OPEN: Final = ("", BASIC)
-# After these, a request that costs credits may have been accepted. Source: "What an answer to the POST means".
-_DOUBTFUL: Final = frozenset({408, 409, 425, 499, *range(300, 400), *range(500, 600)})
 
 _Read = TypeVar("_Read")
 
@@ -237,7 +235,7 @@ class Caller:
             if not envelope.is_failure:
                 return answer
             status = envelope.code if envelope.code and envelope.code != 200 else 400
-        if call.can_cost and status in _DOUBTFUL:
+        if call.can_cost and status in sent.MAYBE_ACCEPTED:
             raise _doubt(call.method, f"{name}: the service answered {status}")
         if 300 <= status < 400:
             raise ServiceDown(f"{name}: the service answered with a redirect ({status}), which is never followed")

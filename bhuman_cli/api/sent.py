@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+MAYBE_ACCEPTED: Final = frozenset({*range(300, 400), 408, 409, 425, 499, *range(500, 600)})
+"""Statuses after which a request that costs may have been accepted. Source: "What an answer to the POST means"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_PAGES: Final = 10_000
-# After these, a request that costs credits may have been accepted. Source: "What an answer to the POST means".
-_DOUBTFUL: Final = frozenset({408, 409, 425, 499, *range(300, 400), *range(500, 600)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +225,7 @@ def _print_document(session: Session, wish: Wish, answer: Answer, secrets: Seque
 
 def _judge(wish: Wish, answer: Answer, secrets: Sequence[str]) -> None:
     """Turn a bad answer into the exit code; its body has been printed."""
-    from bhuman_cli.api import wire
+    from bhuman_cli.api import sent, wire
 
     status = answer.status
     is_change = wish.method != "GET"
@@ -241,7 +239,7 @@ def _judge(wish: Wish, answer: Answer, secrets: Sequence[str]) -> None:
         if not envelope.is_failure:
             return
         status = envelope.code if envelope.code and envelope.code != 200 else 400
-    if is_change and wish.address.can_cost and status in _DOUBTFUL:
+    if is_change and wish.address.can_cost and status in sent.MAYBE_ACCEPTED:
         raise _doubt(wish, str(status))
     if 300 <= status < 400:
         raise errors.ServiceDown(f"the service answered with a redirect ({status}), which is never followed")

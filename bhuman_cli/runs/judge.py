@@ -12,12 +12,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from bhuman_cli import ids
-from bhuman_cli.api import retry, wire
+from bhuman_cli.api import retry, sent, wire
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.journal.chunks import Answer
 
 _UUID_IN_TEXT = re.compile(rb'"([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"')
-_MAYBE_ACCEPTED: Final = frozenset({408, 409, 425, 499})
 _SPLITTABLE: Final = 400
 
 
@@ -96,7 +95,7 @@ def _by_status(status: int, answer: Answer, said: str) -> Verdict:
         return Back(reason=reason, needs_credentials=True)
     if status == 429:
         return Back(reason=reason, needs_credentials=False, retry_after_s=_retry_after_s(answer.headers))
-    if 400 <= status < 500 and status not in _MAYBE_ACCEPTED:
+    if 400 <= status < 500 and status not in sent.MAYBE_ACCEPTED:
         return Rejected(reason=reason, can_split=status == _SPLITTABLE)
     return InDoubt(reason=reason)
 
