@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from bhuman_cli import credentials, domain, errors, settings
+from bhuman_cli import domain, errors, settings
 from bhuman_cli.cli import runtime, session
 from bhuman_cli.cli.session import Session
 from bhuman_cli.errors import ExitCode
@@ -127,17 +127,8 @@ def link(opened: Session, run: Run) -> Iterator[runtime.Link]:
 
     url, clock = str(run.options.get("base_url") or run.target.service), SystemClock()
     pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=opened.values.get("rate"))
-    held = _held(opened, run.target.service)
+    held = opened.held_for(run.target.service)
     with client.Client(
         url, held, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
     ) as connected:
         yield runtime.Link(base_url=url, service=run.target.service, client=connected, authorization="", account="")
-
-
-def _held(opened: Session, service: str) -> credentials.Credentials | None:
-    """Return the credentials for a service: those of the environment belong to the service that it names."""
-    environ = opened.environ if service == opened.service else {}
-    try:
-        return credentials.find(environ, opened.home, opened.profile, service=service)
-    except errors.CredentialsError:
-        return None

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bhuman_cli.callbacks.address import Address
     from bhuman_cli.callbacks.feed import News
     from bhuman_cli.callbacks.store import EventStore
-    from bhuman_cli.credentials import Credentials
 
 
 def listen(
@@ -136,7 +135,7 @@ def _telling(
     source = feed.Feed(store, lambda ids: _known(state, ids), after=store.last_position())
 
     def tell() -> None:
-        with session.client(_held(session)) if confirm else contextlib.nullcontext() as client:
+        with session.client(session.held_for(session.service)) if confirm else contextlib.nullcontext() as client:
             while True:
                 stored.wait()
                 stored.clear()
@@ -155,14 +154,6 @@ def _telling(
         ended.set()
         stored.set()
         thread.join(timeout=5.0)
-
-
-def _held(session: Session) -> Credentials | None:
-    """Return the credentials if there are any: reading by id is open, but not at every service."""
-    try:
-        return session.found_credentials()
-    except errors.CredentialsError:
-        return None
 
 
 def _confirmed(client: Any, item: News) -> News:

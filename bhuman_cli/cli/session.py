@@ -65,6 +65,17 @@ class Session:
         """
         return credentials.find(self.environ, self.home, self.profile, service=self.service)
 
+    def held_for(self, service: str) -> credentials.Credentials | None:
+        """Return the credentials for a service, None if there are none.
+
+        Those of the environment belong to the service that the environment names, and reach no other.
+        """
+        environ = self.environ if service == self.service else {}
+        try:
+            return credentials.find(environ, self.home, self.profile, service=service)
+        except errors.CredentialsError:
+            return None
+
     def client(self, held: credentials.Credentials | None, *, patience_s: float = math.inf) -> Client:
         """Return a client of the service; close it, or use it in a `with` block.
 

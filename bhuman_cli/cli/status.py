@@ -106,10 +106,7 @@ def _look(opened: session.Session, journal: Journal, identifier: str, kind: str 
             found = _generation(journal, own.client, parsed.uuid)
             assert found is not None  # the journal knows it
             return found
-    try:
-        held = opened.found_credentials()
-    except errors.CredentialsError:
-        held = None
+    held = opened.held_for(opened.service)
     with opened.client(held) as client:
         if kind in {None, "generation"}:
             report = _generation(journal, client, parsed.uuid)
