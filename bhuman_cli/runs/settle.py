@@ -26,12 +26,13 @@ _BEFORE_SENT: Final = timedelta(minutes=5)
 _AFTER_ANSWER: Final = timedelta(minutes=30)
 PAGE_SIZE: Final = 100
 _MOST_PAGES: Final = 500
+_NO_SUCH_PAGE: Final = frozenset({400, 404, 416})  # what there is may be adopted, what there is not frees nothing
 AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """The target's list as far as it could be read. is_complete: read to its short last page, page 0 unchanged."""
+    """The target's list as far as it could be read. is_complete: read to its end, page 0 unchanged."""
 
     records: tuple[Generation, ...]
     is_complete: bool
@@ -151,7 +152,10 @@ def read_list(effects: Effects) -> Listed | None:
                 is_whole = is_all if found.total is not None else was_short or not found.generations
                 return Listed(records=tuple(records.values()), is_complete=is_still and is_whole and not unreadable)
             was_short = is_short
-    except (errors.ApiError, errors.ServiceDown, WireError):
+    except errors.ApiError as error:
+        if not records or error.status not in _NO_SUCH_PAGE:
+            return None
+    except (errors.ServiceDown, WireError):
         return None
     return Listed(records=tuple(records.values()), is_complete=False)
 

@@ -67,4 +67,4 @@ def _span(page: Page) -> tuple[datetime, datetime] | None:
 
 
 def _is_since(item: Generation, moment: datetime) -> bool:
-    return bool(item.created_at) and datetime.fromisoformat(item.created_at or "") >= moment
+    return bool(item.created_at) and datetime.fromisoformat(item.created_at) >= moment

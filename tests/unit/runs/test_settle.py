@@ -170,7 +170,9 @@ def test_a_service_that_shows_fewer_at_once_is_read_to_its_end(
     assert (len(listed.records), listed.is_complete) == (70, True)
 
 
-@pytest.mark.parametrize("trouble", ["less than the total", "a record on the first page", "the same page for ever"])
+@pytest.mark.parametrize(
+    "trouble", ["less than the total", "a record on the first page", "the same page for ever", "no second page"]
+)
 def test_a_list_that_lacks_something_is_not_complete(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
@@ -180,6 +182,8 @@ def test_a_list_that_lacks_something_is_not_complete(
     def page(self: object, number: int) -> Page:
         found = real(number)
         match trouble:
+            case "no second page" if number:
+                raise errors.ApiError("there is no such page", status=404)
             case "less than the total":
                 return replace(found, total=131)
             case "a record on the first page":
@@ -190,6 +194,7 @@ def test_a_list_that_lacks_something_is_not_complete(
     monkeypatch.setattr(settle, "_MOST_PAGES", 5)
     listed = settle.read_list(bench.effects)
     assert listed is not None
+    assert len(listed.records) >= 99, "what could be read can be adopted"
     assert not listed.is_complete
 
 
