@@ -17,6 +17,10 @@ KEPT_RUNS: Final = 3
 """Superseded runs of a file whose rows are kept, so that `export` and `gallery` can look back a little."""
 
 
+UNWRITTEN: Final = "its results were not written to the end"
+"""Why a run stopped that was killed, or could not write, when all else was done."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """A run as `bhuman runs` shows it. unsent: rows that were to be sent and are not."""
@@ -28,9 +32,10 @@ class Listed:
 
     @property
     def is_finished(self) -> bool:
-        """Say whether nothing is left to send, wait for or decide."""
+        """Say whether nothing is left to send, wait for, decide or write."""
         open_rows = sum(self.tally.get(status, 0) for status in generations.UNFINISHED)
-        return not self.unsent and not self.tally.get("in_doubt", 0) and open_rows == 0
+        is_over = not self.unsent and not self.tally.get("in_doubt", 0) and open_rows == 0
+        return is_over and self.run.stopped != UNWRITTEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +97,13 @@ def listed(journal: Journal, run: Run) -> Listed:
 
 
 def unfinished(journal: Journal) -> list[Run]:
-    """Return the confirmed runs in which something is left to send, to wait for or to decide, newest first."""
+    """Return the confirmed runs in which something is left to send, wait for, decide or write, newest first."""
     return [item.run for item in listing(journal) if item.run.state == "confirmed" and _has_work(item)]
 
 
 def _has_work(item: Listed) -> bool:
     waiting = sum(item.tally.get(status, 0) for status in ("queued", "preparing", "processing", "in_doubt"))
-    return bool(waiting or item.unsent)
+    return bool(waiting or item.unsent or item.run.stopped == UNWRITTEN)
 
 
 def unfinished_successor(journal: Journal, run: Run) -> str:

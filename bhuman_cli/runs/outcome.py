@@ -139,6 +139,8 @@ def as_error(outcome: Outcome) -> errors.BhumanError | None:
     hint = "bhuman login" if code is ExitCode.CREDENTIALS else outcome.next_command or ""
     if outcome.fetched and replace(outcome, fetched=ExitCode.OK).exit_code is ExitCode.OK:
         said = "every row succeeded, but some files could not be fetched"
+    if outcome.unwritten and replace(outcome, unwritten=False).exit_code is not code:
+        said = "nothing is left to wait for, but the results file could not be written"
     found = kind(f"{said}: {reason}" if shows_reason else said, hint=hint, code=word)
     found.exit_code = code
     return found

@@ -125,7 +125,7 @@ class _Carrying:
 
     def go(self) -> Outcome:
         self._checkpoint(force=True)
-        history.stop(self.effects.journal, self.run, "")
+        history.stop(self.effects.journal, self.run, history.UNWRITTEN)  # true until the end
         settle.settle_doubts(self.effects, self.run)
         if not self.drive.submits:
             self.sending.ending = Ending.SENT
@@ -251,6 +251,8 @@ class _Carrying:
         ending = self.sending.ending or Ending.STOPPED
         if ending not in {Ending.SENT, Ending.STOPPED}:
             history.stop(journal, self.run, f"{ending}: {self.sending.reason}")
+        elif self._is_written:
+            history.stop(journal, self.run, "")
         silence_s = effects.clock.monotonic_s() - self.polling.good_at_s
         held_back = drafts.held_back(journal, self.run) if self.drive.submits else 0
         selected = generations.tally(journal, self.run, selected_only=True)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import history
+from bhuman_cli.runs import outcome as outcomes
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.submit import Ending
+from tests.support import ledger
+from tests.support.ledger import Bench
+from tests.support.money_world import Killed
 
 DONE = Outcome(
     run_id="r1",
@@ -28,3 +35,30 @@ def test_a_results_file_that_could_not_be_written_leaves_the_run_to_resume() -> 
     assert (DONE.exit_code, DONE.next_command) == (ExitCode.OK, None)
     unwritten = replace(DONE, unwritten=True)
     assert (unwritten.exit_code, unwritten.next_command) == (ExitCode.NOT_FINISHED, "bhuman resume r1")
+    error = outcomes.as_error(unwritten)
+    assert error is not None
+    assert "the results file could not be written" in error.message
+    waiting = outcomes.as_error(replace(unwritten, tally={"queued": 2}, selected={"queued": 2}))
+    assert waiting is not None
+    assert "not finished" in waiting.message
+
+
+@pytest.mark.parametrize("harm", ["full disk", "killed"])
+def test_resume_finds_a_run_of_which_only_the_results_are_missing(bench: Bench, harm: str) -> None:
+    """`resume --all` from cron must write the links of videos that were paid."""
+    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada"))
+
+    def checkpoint() -> bool:
+        if bench.service.polls and harm == "killed":
+            raise Killed
+        return not bench.service.polls
+
+    if harm == "killed":
+        with pytest.raises(Killed):
+            bench.carry_out(run, checkpoint=checkpoint)
+    else:
+        assert bench.carry_out(run, checkpoint=checkpoint).exit_code == ExitCode.NOT_FINISHED
+    assert [item.run_id for item in history.unfinished(bench.journal)] == [run.run_id]
+    assert bench.carry_out(run).exit_code == ExitCode.OK
+    assert history.unfinished(bench.journal) == []
+    assert len(bench.service.accepted) == 1
