@@ -163,7 +163,7 @@ def as_json(item: Listed) -> dict[str, Any]:
         "unsent": item.unsent,
         "created_at": run.created_at,
         "state": state_of(item),
-        "stopped": run.stopped,
+        "stopped": item.stopped,
         "superseded_by": run.superseded_by or None,
         "forgotten": item.is_forgotten,
     }

@@ -133,6 +133,8 @@ def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool)
     if state == "superseded":
         tally.pop(Status.PENDING, None)  # released: nobody sends them any more
     code = _code(tally, unsent=listed.unsent)
+    if listed.stopped == history.UNWRITTEN and code in {ExitCode.OK, ExitCode.ROWS_FAILED}:
+        code = ExitCode.NOT_FINISHED
     lines = [
         ("run", listed.run.run_id),
         ("file", listed.run.input_path),
@@ -142,8 +144,8 @@ def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool)
         ("state", state + (f" by {listed.run.superseded_by}" if listed.run.superseded_by else "")),
         *((status, str(count)) for status, count in sorted(listed.tally.items())),
     ]
-    if listed.run.stopped:
-        lines.append(("stopped", listed.run.stopped))
+    if listed.stopped:
+        lines.append(("stopped", listed.stopped))
     if state == "unfinished":
         lines.append(("next", f"bhuman resume {listed.run.run_id}"))
     document = {"schema": "bhuman.status/1", "kind": "run", **runs.as_json(listed), "exit_code": int(code)}

@@ -16,7 +16,6 @@ from bhuman_cli.journal.store import Journal
 KEPT_RUNS: Final = 3
 """Superseded runs of a file whose rows are kept, so that `export` and `gallery` can look back a little."""
 
-
 UNWRITTEN: Final = "its results were not written to the end"
 """Why a run stopped that was killed, or could not write, when all else was done."""
 
@@ -33,9 +32,17 @@ class Listed:
     @property
     def is_finished(self) -> bool:
         """Say whether nothing is left to send, wait for, decide or write."""
+        return self._is_over and self.run.stopped != UNWRITTEN
+
+    @property
+    def stopped(self) -> str:
+        """Return why it stopped, "" for a run that did not, or is under way."""
+        return "" if self.run.stopped == UNWRITTEN and not self._is_over else self.run.stopped
+
+    @property
+    def _is_over(self) -> bool:
         open_rows = sum(self.tally.get(status, 0) for status in generations.UNFINISHED)
-        is_over = not self.unsent and not self.tally.get("in_doubt", 0) and open_rows == 0
-        return is_over and self.run.stopped != UNWRITTEN
+        return not self.unsent and not self.tally.get("in_doubt", 0) and open_rows == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

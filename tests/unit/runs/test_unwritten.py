@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -48,17 +49,27 @@ def test_resume_finds_a_run_of_which_only_the_results_are_missing(bench: Bench, 
     """`resume --all` from cron must write the links of videos that were paid."""
     run = ledger.confirmed(bench.journal, ledger.rows_of("Ada"))
 
+    under_way: list[str] = []
+
+    def seen(record: dict[str, Any]) -> dict[str, Any]:
+        under_way.extend(item.stopped for item in history.listing(bench.journal))
+        return record
+
     def checkpoint() -> bool:
         if bench.service.polls and harm == "killed":
             raise Killed
         return not bench.service.polls
 
+    bench.service.change = seen
     if harm == "killed":
         with pytest.raises(Killed):
             bench.carry_out(run, checkpoint=checkpoint)
     else:
         assert bench.carry_out(run, checkpoint=checkpoint).exit_code == ExitCode.NOT_FINISHED
     assert [item.run_id for item in history.unfinished(bench.journal)] == [run.run_id]
+    (listed,) = history.listing(bench.journal)
+    assert (listed.stopped, listed.is_finished) == (history.UNWRITTEN, False)
+    assert under_way == [""], "a run that is under way has not stopped"
     assert bench.carry_out(run).exit_code == ExitCode.OK
     assert history.unfinished(bench.journal) == []
     assert len(bench.service.accepted) == 1
