@@ -3,20 +3,22 @@
 The house, top to bottom (a room may import from the rooms below it, never above):
 
     __main__      the door: `bhuman` and `python -m bhuman_cli`
-    cli/          commands, options, the error boundary, everything drawn on a terminal
-    runs/         the promise about money: plan, submit, judge answers, reconcile, schedule, poll
+    cli/          the root command, options, the error boundary; commands/ has one module for each command
+    workflows/    what a command does, without Typer
+    terminal/     messages, hints, progress: everything drawn on a terminal
+    runs/         the promise about money: submit, verdicts, recovery; binding/ ids to rows; polling/ who is asked next
     delivery/     downloads, gallery, mail merge
     callbacks/    the receiver of completion callbacks
-    studio/       the local studio and its renderer
-    table/        reading, mapping, checking and writing spreadsheets
+    studio/       the local studio: server/, queue/, faults/, render/
+    table/        reading, mapping, checking and writing spreadsheets: formats/, checks/, output/
     api/          HTTP to the service
     journal/      SQLite: what was sent, answered, bound, decided
-    credentials   finding and masking keys; keychain keeps them
-    settings      flags > environment > project file > user file > default, each with its source
-    project_file  the TOML settings file; starter_file writes a first one
-    ports         protocols that others fill in; the only real clock
+    config/       settings, project files, credentials and where they are kept
+    clock         the only real clock, and the protocol that tests fill in
+    files         writing aside and renaming
+    sanitize      text made harmless to terminals and spreadsheets
+    net           which hosts and certificates are trusted
     ids           ids as people paste them; durations as people write them
-    trust         whose certificates are believed
     domain        rows, chunks, generations, statuses
     errors        the exception tree and the exit codes
 """

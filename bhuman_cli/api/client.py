@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from bhuman_cli import settings
 from bhuman_cli.api import transport, wire
-from bhuman_cli.api.caller import BASIC, BEARER, EITHER, LISTS, OPEN, PREFIX, Call, Caller
 from bhuman_cli.api.limiter import Limiter
+from bhuman_cli.api.requester import BASIC, BEARER, EITHER, LISTS, OPEN, PREFIX, Call, Caller
 from bhuman_cli.api.transport import Answer
-from bhuman_cli.credentials import Credentials
+from bhuman_cli.config import settings
+from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.domain import Generation, Target, TargetKind
 from bhuman_cli.errors import ApiError
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from bhuman_cli.ports import Clock
+from bhuman_cli.clock import Clock
 
 IN_FLIGHT: Final = 4
 RATE_PER_S: Final = 10.0

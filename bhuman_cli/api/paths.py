@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bhuman_cli import settings
-from bhuman_cli.api.caller import PREFIX
+from bhuman_cli.api.requester import PREFIX
+from bhuman_cli.config import settings
 from bhuman_cli.errors import UsageError
 
 PAID: Final = ("pipeline/", "try_sample", "videos_preview")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from bhuman_cli.clock import Clock, SystemClock
 from bhuman_cli.errors import ServiceDown
-from bhuman_cli.ports import Clock, SystemClock
 
 
 class Stopped(ServiceDown):

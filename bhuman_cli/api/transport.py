@@ -17,9 +17,9 @@ import requests.utils
 import urllib3.exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from bhuman_cli import trust
+from bhuman_cli import net
 from bhuman_cli.api.retry import Failure
-from bhuman_cli.ports import Clock
+from bhuman_cli.clock import Clock
 
 CONNECT_S: Final = 5.0
 TOTAL_S: Final = 30.0
@@ -101,7 +101,7 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
                 proxies=proxies_for(request.url),
-                verify=trust.certificates(os.environ),
+                verify=net.certificates(os.environ),
             )
             with response:
                 return Answer(

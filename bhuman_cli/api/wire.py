@@ -10,10 +10,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from bhuman_cli import ids
-from bhuman_cli.api import payload as payloads
-from bhuman_cli.api import words
+from bhuman_cli.api import error_text
+from bhuman_cli.api import json_body as payloads
+from bhuman_cli.clock import iso_utc
 from bhuman_cli.domain import Generation, GenerationId
-from bhuman_cli.ports import iso_utc
 
 _LONGEST_URL: Final = 8_000
 _ITEM_KEYS: Final = (
@@ -31,7 +31,7 @@ _ITEM_KEYS: Final = (
 
 WireError = payloads.WireError
 parse = payloads.parse
-server_message = words.server_message
+server_message = error_text.server_message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def _failure_in(value: Mapping[str, Any]) -> str:
     inner = result.get("error") if isinstance(result, dict) and "status" not in result else None
     for candidate in (value.get("error"), inner):
         if candidate:
-            return words.said(candidate) or "error"
+            return error_text.said(candidate) or "error"
     return ""
 
 
@@ -119,8 +119,8 @@ def read_generation(record: Any, *, allow_file: bool = False) -> Generation:
         id=GenerationId(identifier.lower() if ids.is_uuid(identifier) else identifier),
         status=_status(record.get("status")),
         share_url=next((page for page in pages if page), ""),
-        message=words.harmless(_text(record.get("message"))),
-        execution_name=words.harmless(_text(record.get("execution_name"))),
+        message=error_text.harmless(_text(record.get("message"))),
+        execution_name=error_text.harmless(_text(record.get("execution_name"))),
         generated_at=read_datetime(record.get("updated_at")) or read_datetime(record.get("created_at")),
         created_at=read_datetime(record.get("created_at")),
         text=_values(record.get("text")),
@@ -277,7 +277,7 @@ def _moment(text: str) -> datetime:
 
 
 def _status(value: Any) -> str:
-    word = words.harmless(_text(value), limit=40).lower()
+    word = error_text.harmless(_text(value), limit=40).lower()
     return "succeeded" if word == "completed" else word
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from http import HTTPStatus
 from typing import Any, Final
 
-from bhuman_cli import errors, ports
+from bhuman_cli import clock, errors
 from bhuman_cli.callbacks import address, events
 from bhuman_cli.callbacks.events import Event
 from bhuman_cli.callbacks.store import EventStore
@@ -82,7 +82,7 @@ class GroupCommit:
 class Bucket:
     """A rate limit: BURST at once, PER_SECOND in the long run. Called from several threads."""
 
-    def __init__(self, clock: ports.Clock) -> None:
+    def __init__(self, clock: clock.Clock) -> None:
         self._clock, self._level, self._at = clock, float(BURST), clock.monotonic_s()
         self._lock = threading.Lock()
 
@@ -100,7 +100,7 @@ class Bucket:
 class Receiver:
     """The WSGI application. Answers 2xx after the event is stored; everything else is refused with few words."""
 
-    def __init__(self, secret: str, put: Callable[[Event], bool], clock: ports.Clock) -> None:
+    def __init__(self, secret: str, put: Callable[[Event], bool], clock: clock.Clock) -> None:
         self._secret, self._put, self._clock = secret, put, clock
         self._bucket = Bucket(clock)
 
@@ -128,7 +128,7 @@ class Receiver:
         if len(body) > MAX_BODY_BYTES:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too large"
         try:
-            event = events.read(body, token=token, received_at=ports.iso_utc(self._clock.now()))
+            event = events.read(body, token=token, received_at=clock.iso_utc(self._clock.now()))
         except events.NotAnEvent:
             return HTTPStatus.BAD_REQUEST, "not a callback"
         try:

@@ -59,9 +59,9 @@ COMMANDS: dict[str, Entry] = {
     "webhooks": Entry("webhooks", "app", _STUDIO, "List and create saved webhooks."),
     "trigger": Entry("trigger", "app", _STUDIO, "Send one request in an integration's payload shape."),
     "api": Entry("api", "api", _STUDIO, "Call any other endpoint, authenticated."),
-    "login": Entry("account", "login", _ACCOUNT, "Check and keep API credentials."),
-    "logout": Entry("account", "logout", _ACCOUNT, "Forget the credentials kept by login."),
-    "whoami": Entry("account", "whoami", _ACCOUNT, "Say which credentials are used, and whether they work."),
+    "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials."),
+    "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login."),
+    "whoami": Entry("auth", "whoami", _ACCOUNT, "Say which credentials are used, and whether they work."),
     "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),
     "studio": Entry("studio", "app", _LOCAL, "Run AI Studio's API on this machine, really rendering."),
 }
@@ -70,7 +70,7 @@ COMMANDS: dict[str, Entry] = {
 def load(name: str) -> Any:
     """Import and build the command called name (a TyperCommand or TyperGroup)."""
     entry = COMMANDS[name]
-    module = importlib.import_module(f"bhuman_cli.cli.{entry.module}")
+    module = importlib.import_module(f"bhuman_cli.cli.commands.{entry.module}")
     found = getattr(module, entry.attribute)
     if isinstance(found, typer.Typer):
         command: Any = typer.main.get_group(found)
@@ -173,8 +173,8 @@ def _wants_json(argv: Sequence[str]) -> bool:
 def _report(error: errors.BhumanError, argv: Sequence[str]) -> None:
     import os
 
-    from bhuman_cli import credentials
-    from bhuman_cli.cli import console, hints
+    from bhuman_cli.config import credentials
+    from bhuman_cli.terminal import console, hints
 
     error.hint = hints.whole(error.hint, argv)
     if error.hint and not hints.is_command(error.hint):
@@ -203,9 +203,9 @@ def _quiet_pipe() -> int:
 
 
 def _report_bug(error: Exception, argv: Sequence[str]) -> None:
-    from bhuman_cli.cli import crash
+    from bhuman_cli.cli import bug_report
 
-    where = crash.keep(error)
+    where = bug_report.keep(error)
     kept = f"; the details are in {where}" if where else ""
     message = f"this is a bug in bhuman: {type(error).__name__}{kept}"
     _report(errors.BhumanError(message, hint="bhuman doctor", code="bug"), argv)

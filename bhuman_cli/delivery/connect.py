@@ -15,7 +15,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
-from bhuman_cli import trust
+from bhuman_cli import net
 from bhuman_cli.delivery import addresses
 
 MAX_HOPS: Final = 5
@@ -32,7 +32,7 @@ class Opener:
     def __init__(self, policy: addresses.Policy) -> None:
         self._policy = policy
         self._adapter = _PinnedAdapter()
-        self._trusted = trust.certificates(os.environ)
+        self._trusted = net.certificates(os.environ)
         self._active: requests.Response | None = None
         self._ways: dict[tuple[str, str], _Way] = {}
 

@@ -16,7 +16,7 @@ from urllib.request import url2pathname
 
 import requests
 
-from bhuman_cli import ports
+from bhuman_cli import clock as clocks
 from bhuman_cli.delivery import addresses, connect, media
 
 ATTEMPTS: Final = 4
@@ -83,7 +83,7 @@ class Kit:
     """
 
     policy: addresses.Policy
-    clock: ports.Clock
+    clock: clocks.Clock
     stop: threading.Event
     refresh: Callable[[Job], str] = _no_refresh
     probe: Callable[[Path, media.What], str] = _no_probe

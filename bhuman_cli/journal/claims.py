@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bhuman_cli.domain import ChunkState
 from bhuman_cli.journal import chunks, claims
 from bhuman_cli.journal.chunks import Chunk
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
 
 
 def free(journal: Journal, chunk: Chunk, *, why: str, run_id: str) -> int:

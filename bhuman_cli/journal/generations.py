@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from bhuman_cli import domain
 from bhuman_cli.domain import Binding, Generation, GenerationId, ResultRow, Status
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
 
 STATUS: Final = """CASE
   WHEN row.claim_id IS NULL AND row.state <> 'pending' THEN row.state

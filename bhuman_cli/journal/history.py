@@ -9,9 +9,9 @@ from typing import Final
 
 from bhuman_cli import domain
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import drafts, generations
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal import generations, planning
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
 
 KEPT_RUNS: Final = 3
 """Superseded runs of a file whose rows are kept, so that `export` and `gallery` can look back a little."""
@@ -84,7 +84,7 @@ def listing(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[Lis
         " ORDER BY run_no DESC LIMIT ?",
         (target_id, target_id, limit or -1),
     )
-    return [_listed(journal, drafts.read_run(item)) for item in list(found)]
+    return [_listed(journal, planning.read_run(item)) for item in list(found)]
 
 
 def _listed(journal: Journal, run: Run) -> Listed:
@@ -167,7 +167,7 @@ def by_generation(journal: Journal, generation_id: str) -> tuple[Run, int] | Non
         " WHERE claim.generation_id = ? ORDER BY run.run_no DESC LIMIT 1",
         (generation_id,),
     )
-    return (drafts.find(journal, found["run_id"]), found["row_index"]) if found else None
+    return (planning.find(journal, found["run_id"]), found["row_index"]) if found else None
 
 
 def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[Listed]:
@@ -307,7 +307,7 @@ def drop_old_rows(journal: Journal, run: Run, *, keep: int = KEPT_RUNS) -> int:
     What was paid is in the claims and stays; the runs stay listed with their counts. Returns how many lost their rows.
     """
     old = [
-        drafts.read_run(found)
+        planning.read_run(found)
         for found in journal.query(
             "SELECT * FROM run JOIN target USING (target_id) WHERE target_id = ? AND input_path = ?"
             " AND state = 'superseded' AND tally IS NULL ORDER BY run_no DESC LIMIT -1 OFFSET ?",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bhuman_cli import errors
+from bhuman_cli.clock import Clock, iso_utc
 from bhuman_cli.domain import Target
-from bhuman_cli.ports import Clock, iso_utc
 
 if TYPE_CHECKING:
     import filelock

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli.api.sent import Came
+from bhuman_cli.api.post_result import Came
 from bhuman_cli.domain import ChunkState
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.chunks import Answer, Chunk
-from bhuman_cli.journal.store import Journal
-from bhuman_cli.runs import judge
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.runs import verdict
 
 KILLED: Final = "the program ended while the request was on its way"
 _PREFIX: Final = "bhuman-answer-"
@@ -43,15 +43,15 @@ def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
     if answer is None:
         chunks.doubt(journal, chunk, KILLED)
         return
-    known = frozenset(chunks.known_ids(journal, judge.found_ids(answer.body)))
-    match judge.judge(answer, rows=chunk.rows, known=known):
-        case judge.Accepted(ids=ids):
+    known = frozenset(chunks.known_ids(journal, verdict.found_ids(answer.body)))
+    match verdict.judge(answer, rows=chunk.rows, known=known):
+        case verdict.Accepted(ids=ids):
             chunks.accept(journal, chunk, ids)
-        case judge.Mapping_(reason=reason):
+        case verdict.Mapping_(reason=reason):
             chunks.to_mapping(journal, chunk, reason)
-        case judge.InDoubt(reason=reason):
+        case verdict.InDoubt(reason=reason):
             chunks.doubt(journal, chunk, reason)
-        case judge.Rejected(reason=reason) | judge.Back(reason=reason):  # pragma: no branch - there is no other
+        case verdict.Rejected(reason=reason) | verdict.Back(reason=reason):  # pragma: no branch - there is no other
             chunks.back(journal, chunk, reason)  # certainly not taken: planned anew, and refused anew if it must be
 
 

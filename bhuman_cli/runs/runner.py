@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from bhuman_cli.domain import Row, RowState, Status
-from bhuman_cli.journal import chunks, drafts, generations, history
-from bhuman_cli.journal.drafts import DraftRow, NewRun, PlanCounts, Run
-from bhuman_cli.journal.store import Journal
-from bhuman_cli.runs import identity, links, recovery, settle, strangers
-from bhuman_cli.runs.effects import Effects
+from bhuman_cli.journal import chunks, generations, history, planning
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import DraftRow, NewRun, PlanCounts, Run
+from bhuman_cli.runs import identity, recovery
+from bhuman_cli.runs.binding import doubts, late_links, unexpected_videos
+from bhuman_cli.runs.context import Effects
 from bhuman_cli.runs.outcome import Outcome
-from bhuman_cli.runs.poll import Polling
+from bhuman_cli.runs.polling.poller import Polling
 from bhuman_cli.runs.request import Shape, clamp_rows
 from bhuman_cli.runs.submit import Ending, Sending
 
@@ -70,15 +71,15 @@ def prepare(
     rows: streamed once, in order. is_gone: says whether a finished video's file is gone (local studio only).
     """
     with journal.transaction():
-        target_id = drafts.target_key(journal, new.target)
+        target_id = planning.target_key(journal, new.target)
     recovery.reopen(journal, target_id, places)
     if is_gone is not None:
         gone = [claim for claim, url in history.finished_urls(journal, target_id) if is_gone(url)]
         history.forget_gone(journal, target_id, gone)
-    run = drafts.start(journal, new)
-    drafts.add_rows(journal, run, _identified(new, rows))
-    drafts.match(journal, run)
-    return Prepared(run=run, counts=drafts.counts(journal, run), before=history.before(journal, run))
+    run = planning.start(journal, new)
+    planning.add_rows(journal, run, _identified(new, rows))
+    planning.match(journal, run)
+    return Prepared(run=run, counts=planning.counts(journal, run), before=history.before(journal, run))
 
 
 def _identified(new: NewRun, rows: Iterable[Row]) -> Iterator[DraftRow]:
@@ -92,7 +93,7 @@ def _identified(new: NewRun, rows: Iterable[Row]) -> Iterator[DraftRow]:
 
 def confirm(journal: Journal, prepared: Prepared) -> Run:
     """Make the draft a run; from now on it may cost money."""
-    run = drafts.confirm(journal, prepared.run)
+    run = planning.confirm(journal, prepared.run)
     chunks.release_planned(journal, run.target_id)
     history.drop_old_rows(journal, run)
     return run
@@ -126,7 +127,7 @@ class _Carrying:
     def go(self) -> Outcome:
         self._checkpoint(force=True)
         history.stop(self.effects.journal, self.run, history.UNWRITTEN)  # true until the end
-        settle.settle_doubts(self.effects, self.run)
+        doubts.settle_doubts(self.effects, self.run)
         if not self.drive.submits:
             self.sending.ending = Ending.SENT
         doubtful = self._carry()
@@ -150,7 +151,7 @@ class _Carrying:
         if self.effects.stop.is_pressed or self.polling.refused or self._is_late():
             return False
         if self.drive.submits and self.sending.ending is Ending.SENT:
-            held_back = drafts.held_back(self.effects.journal, self.run)
+            held_back = planning.held_back(self.effects.journal, self.run)
             is_freed = generations.unsent(self.effects.journal, self.run) > held_back
             self.sending.ending = None if is_freed else Ending.SENT
         return self.sending.ending is None or (self.drive.waits and self.polling.remaining > 0)
@@ -208,13 +209,13 @@ class _Carrying:
     def _settle(self) -> int:
         """Look for evidence about doubts: now, and for at most 20 s more."""
         effects = self.effects
-        looked = settle.look(effects, self.run)
+        looked = doubts.look(effects, self.run)
         end_s = effects.clock.monotonic_s() + DOUBT_LOOK_S
         while looked.doubtful and looked.is_list_open and not effects.stop.is_pressed:
             if effects.clock.monotonic_s() + _DOUBT_STEP_S > end_s:
                 break
             effects.stop.wait(effects.clock, _DOUBT_STEP_S)
-            looked = settle.look(effects, self.run)
+            looked = doubts.look(effects, self.run)
         doubtful = looked.doubtful
         if self.drive.waits:
             self.polling.take()
@@ -225,10 +226,10 @@ class _Carrying:
     def _late_links(self) -> None:
         """Ask once more for what follows a video's end, where nothing else is left to wait for."""
         if self.drive.waits and not self.polling.remaining and not self.polling.refused:
-            links.bring(self.effects, self.run, is_over=self._is_late)
+            late_links.bring(self.effects, self.run, is_over=self._is_late)
 
     def _audit(self) -> int:
-        found = strangers.unasked(self.effects, self.run, self.started)
+        found = unexpected_videos.unasked(self.effects, self.run, self.started)
         if found:
             self.effects.reporter.notice(
                 f"{len(found)} videos appeared in this target during the run that this program did not ask for"
@@ -254,7 +255,7 @@ class _Carrying:
         elif self._is_written:
             history.stop(journal, self.run, "")
         silence_s = effects.clock.monotonic_s() - self.polling.good_at_s
-        held_back = drafts.held_back(journal, self.run) if self.drive.submits else 0
+        held_back = planning.held_back(journal, self.run) if self.drive.submits else 0
         selected = generations.tally(journal, self.run, selected_only=True)
         if not self.drive.submits:
             selected.pop(Status.PENDING, None)  # released: they are another run's, or nobody's

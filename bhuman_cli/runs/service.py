@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bhuman_cli import credentials, errors
-from bhuman_cli.api import paid
+from bhuman_cli import errors
+from bhuman_cli.api import paid_post
 from bhuman_cli.api.client import Client
-from bhuman_cli.api.paid import PaidRequest
-from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.api.paid_post import PaidRequest
+from bhuman_cli.api.post_result import Came, NotSent
 from bhuman_cli.api.wire import Page
+from bhuman_cli.config import credentials
 from bhuman_cli.domain import Generation, Target
 
 
@@ -34,7 +35,7 @@ class ApiService:
         request = PaidRequest(
             url=self.client.base_url + route, body=body, headers={"Authorization": self.authorization}
         )
-        came = paid.post_once(request, before_first_byte, self.user_agent)
+        came = paid_post.post_once(request, before_first_byte, self.user_agent)
         return came if isinstance(came, NotSent) else self._without_secrets(came)
 
     def _without_secrets(self, came: Came) -> Came:

@@ -11,13 +11,15 @@ from enum import StrEnum
 from typing import Final
 
 from bhuman_cli import errors
-from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.api.post_result import Came, NotSent
 from bhuman_cli.journal import chunks, history
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.claims import Candidate
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.runs import judge, request, settle
-from bhuman_cli.runs.effects import Effects
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs import request
+from bhuman_cli.runs import verdict as verdicts
+from bhuman_cli.runs.binding import doubts
+from bhuman_cli.runs.context import Effects
 from bhuman_cli.runs.request import Shape
 
 CONNECT_ATTEMPTS: Final = 5
@@ -110,8 +112,8 @@ class Sending:
         answer = Answer(status=outcome.status, headers=dict(outcome.headers), body=outcome.body, error=outcome.error)
         keep(effects, chunk, outcome, answer)
         effects.stop.in_flight = False
-        known = frozenset(chunks.known_ids(effects.journal, judge.found_ids(answer.body)))
-        verdict = judge.judge(answer, rows=chunk.rows, known=known)
+        known = frozenset(chunks.known_ids(effects.journal, verdicts.found_ids(answer.body)))
+        verdict = verdicts.judge(answer, rows=chunk.rows, known=known)
         return self._apply(chunk, verdict)
 
     def _not_sent(self, outcome: NotSent) -> float:
@@ -126,24 +128,24 @@ class Sending:
             return self._end(Ending.DOWN, outcome.reason)
         return pause
 
-    def _apply(self, chunk: Chunk, verdict: judge.Verdict) -> float:
+    def _apply(self, chunk: Chunk, verdict: verdicts.Verdict) -> float:
         journal = self.effects.journal
         match verdict:
-            case judge.Accepted():
+            case verdicts.Accepted():
                 chunks.accept(journal, chunk, verdict.ids)
                 self._took(chunk.rows)
                 return 0.0
-            case judge.Mapping_():
+            case verdicts.Mapping_():
                 chunks.to_mapping(journal, chunk, verdict.reason)
-                self._took(settle.map_chunk(self.effects, self.run, chunk, verdict.ids, verdict.reason))
+                self._took(doubts.map_chunk(self.effects, self.run, chunk, verdict.ids, verdict.reason))
                 return 0.0
-            case judge.InDoubt():
+            case verdicts.InDoubt():
                 chunks.doubt(journal, chunk, verdict.reason)
                 self.effects.reporter.notice(f"a request for {chunk.rows} rows is in doubt: {verdict.reason}")
                 return 0.0
-            case judge.Rejected():
+            case verdicts.Rejected():
                 return self._rejected(chunk, verdict)
-            case judge.Back():  # pragma: no branch - there is no other verdict
+            case verdicts.Back():  # pragma: no branch - there is no other verdict
                 chunks.renew(journal, self.run, chunk, self._freeze, verdict.reason)
                 return self._paused(verdict)
 
@@ -151,7 +153,7 @@ class Sending:
         self.accepted += rows
         self._refusals, self._refusal = 0, ""
 
-    def _paused(self, verdict: judge.Back) -> float:
+    def _paused(self, verdict: verdicts.Back) -> float:
         if verdict.needs_credentials:
             return self._end(Ending.CREDENTIALS, verdict.reason)
         self._slow_downs += 1
@@ -164,7 +166,7 @@ class Sending:
         self.effects.reporter.notice(f"the service asks to slow down; the next request follows in {pause:.0f} s")
         return pause
 
-    def _rejected(self, chunk: Chunk, verdict: judge.Rejected) -> float:
+    def _rejected(self, chunk: Chunk, verdict: verdicts.Rejected) -> float:
         journal = self.effects.journal
         if verdict.stops:
             chunks.reject(journal, chunk, verdict.reason)
@@ -179,7 +181,7 @@ class Sending:
         return self._end(Ending.REFUSED, verdict.reason) if self._is_hopeless() else 0.0
 
     def _count_refusal(self, reason: str) -> None:
-        normal = judge.normalised(reason)
+        normal = verdicts.normalised(reason)
         self._refusals = self._refusals + 1 if normal == self._refusal else 1
         self._refusal = normal
 
@@ -210,5 +212,5 @@ def keep(effects: Effects, chunk: Chunk, came: Came, answer: Answer) -> None:
 
 
 def _cry(error: errors.JournalError, place: str, answer: Answer) -> str:
-    kept = f"it is kept in {place}" if place else f"ids: {' '.join(judge.found_ids(answer.body)) or 'none'}"
+    kept = f"it is kept in {place}" if place else f"ids: {' '.join(verdicts.found_ids(answer.body)) or 'none'}"
     return f"{error.message}; an answer that may have cost money could not be stored, {kept}; trying again"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from bhuman_cli.errors import UsageError
-from bhuman_cli.studio.faults import Fault
+from bhuman_cli.studio.faults.grammar import Fault
 
 CAMPAIGN_ID: Final = "10ca1000-0000-4000-8000-000000000001"
 INSTANCE_ID: Final = "10ca1000-0000-4000-8000-000000000002"

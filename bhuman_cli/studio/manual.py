@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Final
 
-from bhuman_cli.studio import catalogue
+from bhuman_cli.studio.faults import catalogue
 
 _HEAD: Final = """\
 A fault is one line:

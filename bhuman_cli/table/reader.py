@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import archives, delimited, encodings, jsonrows, records, refusals, source, workbooks
+from bhuman_cli.table import input_errors, input_file
+from bhuman_cli.table.formats import csv_records, delimited, encodings, json_rows, workbook, zip_safety
 
 TEXT_KINDS: Final = {".csv": "csv", ".tsv": "tsv", ".txt": "csv", "": "csv"}
 BOOK_KINDS: Final = {".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".ods": "ods"}
@@ -72,7 +73,7 @@ class Table:
     header_line: int
     sha256: str
     kind: str
-    blocks: Callable[[], Iterator[list[records.Record]]] = field(repr=False)
+    blocks: Callable[[], Iterator[list[csv_records.Record]]] = field(repr=False)
     delimiter: str = ""
     had_bom: bool = False
     encoding: str = ""
@@ -81,16 +82,16 @@ class Table:
     notices: list[str] = field(default_factory=list)
     unapplied: Mapping[int, str] = field(default_factory=dict)
 
-    def records(self) -> Iterator[records.Record]:
+    def records(self) -> Iterator[csv_records.Record]:
         """Yield the data rows as plain tuples.
 
         Raises:
             InputError: as `rows`.
         """
         for record in itertools.chain.from_iterable(self.blocks()):
-            if record[3] and (rule := record[3].get(records.WHOLE_ROW)):
-                hint = records.ragged_hint(rule, len(self.header), record[1])
-                raise refusals.at_line(self.name, record[1], rule, hint=hint, row_index=record[0])
+            if record[3] and (rule := record[3].get(csv_records.WHOLE_ROW)):
+                hint = csv_records.ragged_hint(rule, len(self.header), record[1])
+                raise input_errors.at_line(self.name, record[1], rule, hint=hint, row_index=record[0])
             yield record
 
     def rows(self) -> Iterator[SourceRow]:
@@ -114,7 +115,7 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
     """
     if options.header_row is not None and options.header_row < 1:
         raise UsageError("--header-row: the first line is 1", hint="--header-row 1")
-    held = source.hold(path)
+    held = input_file.hold(path)
     if not held.size and allow_empty:
         return Table(
             name=held.name,
@@ -135,7 +136,7 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
         return _open_book(held, kind, options, notices)
     _refuse(options.sheet, "--sheet", held)
     if held.has_endless_line:
-        raise InputError(f"{held.name}: a line of more than {source.MAX_LINE_BYTES >> 20} MiB; this is not a table")
+        raise InputError(f"{held.name}: a line of more than {input_file.MAX_LINE_BYTES >> 20} MiB; this is not a table")
     coding = encodings.detect(held, options.encoding)
     if coding.notice:
         notices.append(coding.notice)
@@ -152,29 +153,29 @@ def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table 
     Raises:
         UsageError: no such file. InputError: it can't be read at all.
     """
-    held = source.hold(path)
+    held = input_file.hold(path)
     kind, _ = _kind(held)
     if kind not in BOOK_KINDS.values():
         table = open_table(path, ReadOptions())
         return table if accepts(table.header) else None
-    for sheet, line, cells in workbooks.heads(held, kind):
+    for sheet, line, cells in workbook.heads(held, kind):
         if accepts(tuple(cell.strip() for cell in cells)):
             return _book_table(held, kind, sheet, line, list(sheet.notices))
     return None
 
 
-def _refuse(value: object, option: str, held: source.Source) -> None:
+def _refuse(value: object, option: str, held: input_file.Source) -> None:
     if value is not None:
         raise UsageError(f"{option}: has no meaning for {held.name}")
 
 
-def _kind(held: source.Source) -> tuple[str, list[str]]:
+def _kind(held: input_file.Source) -> tuple[str, list[str]]:
     """Return the kind, by content first, because names lie: exports called .xls are often text."""
     head = held.head
     named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(held.suffix)
-    if head.startswith(archives.ZIP_MAGIC):
-        found = archives.kind(held)
-    elif head.startswith(archives.OLE_MAGIC):
+    if head.startswith(zip_safety.ZIP_MAGIC):
+        found = zip_safety.kind(held)
+    elif head.startswith(zip_safety.OLE_MAGIC):
         found = "xls"
     else:
         found = _text_kind(held, named)
@@ -188,7 +189,7 @@ def _kind(held: source.Source) -> tuple[str, list[str]]:
     return found, []
 
 
-def _text_kind(held: source.Source, named: str | None) -> str:
+def _text_kind(held: input_file.Source, named: str | None) -> str:
     head = held.head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, what in _BINARY.items():
         if held.head.startswith(magic):
@@ -203,12 +204,12 @@ def _text_kind(held: source.Source, named: str | None) -> str:
     if _JSON_LIKE.match(head):
         return "json"
     if named in BOOK_KINDS.values() and held.nul_line and not held.head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise archives.broken(held)
+        raise zip_safety.broken(held)
     return "tsv" if held.suffix == ".tsv" else "csv"
 
 
 def _open_text(
-    held: source.Source, kind: str, coding: encodings.TextCoding, options: ReadOptions, notices: list[str]
+    held: input_file.Source, kind: str, coding: encodings.TextCoding, options: ReadOptions, notices: list[str]
 ) -> Table:
     dialect = delimited.detect(held, coding, options.delimiter, options.header_row)
 
@@ -219,7 +220,7 @@ def _open_text(
         if options.header_row or not _is_blank(row):
             skip_rows, (line, cells, _) = number, row
             break
-    header = records.header_of(held.name, cells, line)
+    header = csv_records.header_of(held.name, cells, line)
     widths = len(header), len(cells)
     notices.extend(_doubts(held, header, line))
     return Table(
@@ -237,20 +238,22 @@ def _open_text(
     )
 
 
-def _open_book(held: source.Source, kind: str, options: ReadOptions, notices: list[str]) -> Table:
-    sheet = workbooks.open_sheet(held, options.sheet, kind)
+def _open_book(held: input_file.Source, kind: str, options: ReadOptions, notices: list[str]) -> Table:
+    sheet = workbook.open_sheet(held, options.sheet, kind)
     return _book_table(held, kind, sheet, options.header_row, [*notices, *sheet.notices])
 
 
-def _book_table(held: source.Source, kind: str, sheet: workbooks.Sheet, first: int | None, notices: list[str]) -> Table:
-    def start() -> Iterator[records.Raw]:
-        found = workbooks.rows(sheet)
+def _book_table(
+    held: input_file.Source, kind: str, sheet: workbook.Sheet, first: int | None, notices: list[str]
+) -> Table:
+    def start() -> Iterator[csv_records.Raw]:
+        found = workbook.rows(sheet)
         return itertools.islice(found, first - 1, None) if first else itertools.dropwhile(_is_blank, found)
 
-    line, cells, _ = next(start(), (first or 1, [], records.NO_FLAWS))
+    line, cells, _ = next(start(), (first or 1, [], csv_records.NO_FLAWS))
     if not any(cells):
         raise InputError(f"{held.name}: sheet {sheet.name!r} has no header", hint="--sheet NAME, --header-row N")
-    header = records.header_of(held.name, cells, line)
+    header = csv_records.header_of(held.name, cells, line)
     notices.extend(_doubts(held, header, line))
     return Table(
         name=held.name,
@@ -267,9 +270,9 @@ def _book_table(held: source.Source, kind: str, sheet: workbooks.Sheet, first: i
     )
 
 
-def _open_json(held: source.Source, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
-    keys = jsonrows.columns(held, coding)
-    header = records.header_of(held.name, keys, 1, is_row=False) if keys else ()
+def _open_json(held: input_file.Source, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
+    keys = json_rows.columns(held, coding)
+    header = csv_records.header_of(held.name, keys, 1, is_row=False) if keys else ()
     return Table(
         name=held.name,
         header=header,
@@ -280,17 +283,17 @@ def _open_json(held: source.Source, kind: str, coding: encodings.TextCoding, not
         had_bom=coding.had_bom,
         encoding=coding.name,
         notices=notices,
-        blocks=lambda: _numbered(held, jsonrows.rows(held, coding, keys), len(header)),
+        blocks=lambda: _numbered(held, json_rows.rows(held, coding, keys), len(header)),
     )
 
 
 def _numbered(
-    held: source.Source, found: Iterator[records.Raw], width: int, *, is_sheet: bool = False
-) -> Iterator[list[records.Record]]:
-    return records.in_blocks(records.Numbering(held.name, width, is_sheet=is_sheet).take(found))
+    held: input_file.Source, found: Iterator[csv_records.Raw], width: int, *, is_sheet: bool = False
+) -> Iterator[list[csv_records.Record]]:
+    return csv_records.in_blocks(csv_records.Numbering(held.name, width, is_sheet=is_sheet).take(found))
 
 
-def _doubts(held: source.Source, header: Sequence[str], line: int) -> list[str]:
+def _doubts(held: input_file.Source, header: Sequence[str], line: int) -> list[str]:
     """Return a notice if the header looks like a person's row, or like several columns that were read as one."""
     for position, name in enumerate(header, 1):
         if _DATA_LIKE.search(name):
@@ -300,5 +303,5 @@ def _doubts(held: source.Source, header: Sequence[str], line: int) -> list[str]:
     return []
 
 
-def _is_blank(row: records.Raw) -> bool:
+def _is_blank(row: csv_records.Raw) -> bool:
     return not row[2] and not any(map(str.strip, row[1]))

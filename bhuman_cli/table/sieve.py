@@ -12,7 +12,8 @@ from itertools import chain
 from typing import Final
 
 from bhuman_cli import domain
-from bhuman_cli.table import records, rules
+from bhuman_cli.table.checks import rules
+from bhuman_cli.table.formats import csv_records
 
 _LONG: Final = domain.MAX_ROW_BYTES // rules.MAX_BYTES_PER_CHAR
 # Printable ASCII without the signs a placeholder begins with: one pass takes all of these away.
@@ -35,7 +36,7 @@ class Sieve:
         self._names = names
         self._width = width
 
-    def clean(self, block: Sequence[records.Record]) -> list[tuple[str, ...]] | None:
+    def clean(self, block: Sequence[csv_records.Record]) -> list[tuple[str, ...]] | None:
         """Return the trimmed values of each row, or None if any of them needs a closer look."""
         if len(block[0][2]) != self._width or any(map(_FLAWS, block)):
             return None

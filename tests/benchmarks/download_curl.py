@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bhuman_cli import domain
-from bhuman_cli.cli import download
+from bhuman_cli.cli.commands import download
+from bhuman_cli.clock import SystemClock
 from bhuman_cli.delivery import addresses, batch, fetch
-from bhuman_cli.ports import SystemClock
 from bhuman_cli.studio.config import CAMPAIGN_ID
 from tests.benchmarks import report
 from tests.support import media_files, studio

@@ -22,9 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli import domain, ports
+from bhuman_cli import clock, domain
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import chunks, claims, drafts, store
+from bhuman_cli.journal import chunks, claims, database, planning
 from tests.benchmarks import report
 
 ROWS: Final = 100_000
@@ -35,20 +35,20 @@ FREE: Final = 1.5
 VARIABLES: Final = ("first_name", "company", "cta_url")
 
 
-def draft_rows(count: int) -> list[drafts.DraftRow]:
+def draft_rows(count: int) -> list[planning.DraftRow]:
     """Return checked rows, all different, as the planner hands them over."""
     made = []
     for number in range(count):
         values = (f"Ada {number}", "Lovelace, Byron & Co", f"https://example.com/{number}")
         digest = hashlib.blake2b(json.dumps(values).encode(), digest_size=16).digest()
         row = domain.Row(row_index=number, line=number + 2, cells=(*values, f"p{number}@example.com"), values=values)
-        made.append(drafts.DraftRow(row=row, identity=digest, text_key=digest))
+        made.append(planning.DraftRow(row=row, identity=digest, text_key=digest))
     return made
 
 
-def new_run(folder: Path) -> drafts.NewRun:
+def new_run(folder: Path) -> planning.NewRun:
     """Return a run on a local target."""
-    return drafts.NewRun(
+    return planning.NewRun(
         target=domain.Target(service="local", kind=domain.TargetKind.CAMPAIGN, api_id=str(uuid.UUID(int=7))),
         input_path=str(folder / "campaign.csv"),
         input_sha256="0" * 64,
@@ -58,15 +58,15 @@ def new_run(folder: Path) -> drafts.NewRun:
     )
 
 
-def record_plan(journal: store.Journal, folder: Path, rows: Iterable[drafts.DraftRow]) -> drafts.Run:
+def record_plan(journal: database.Journal, folder: Path, rows: Iterable[planning.DraftRow]) -> planning.Run:
     """Record a draft with its rows, match it with what is paid, confirm it."""
-    run = drafts.start(journal, new_run(folder))
-    drafts.add_rows(journal, run, rows)
-    drafts.match(journal, run)
-    return drafts.confirm(journal, run)
+    run = planning.start(journal, new_run(folder))
+    planning.add_rows(journal, run, rows)
+    planning.match(journal, run)
+    return planning.confirm(journal, run)
 
 
-def next_chunk(journal: store.Journal, run: drafts.Run, size: int) -> chunks.Chunk | None:
+def next_chunk(journal: database.Journal, run: planning.Run, size: int) -> chunks.Chunk | None:
     """Claim the next rows and freeze their request."""
 
     def pick(candidates: Iterable[claims.Candidate]) -> list[claims.Candidate]:
@@ -78,7 +78,7 @@ def next_chunk(journal: store.Journal, run: drafts.Run, size: int) -> chunks.Chu
     return chunks.plan(journal, run, pick, freeze)
 
 
-def record_ids(journal: store.Journal, chunk: chunks.Chunk) -> None:
+def record_ids(journal: database.Journal, chunk: chunks.Chunk) -> None:
     """Send a chunk, keep the raw answer, bind the ids: all that is written around one POST."""
     chunks.begin_sending(journal, chunk)
     ids = [GenerationId(str(uuid.uuid4())) for _ in range(chunk.rows)]
@@ -101,12 +101,12 @@ class Watch:
             self.seconds[key] = self.seconds.get(key, 0.0) + took
 
 
-def measure(rows: list[drafts.DraftRow], size: int) -> dict[str, float]:
+def measure(rows: list[planning.DraftRow], size: int) -> dict[str, float]:
     """Return the seconds of each part, on a new journal."""
     watch = Watch()
     with tempfile.TemporaryDirectory(prefix="journal-") as name:
         folder = Path(name)
-        journal = store.open_journal(folder, ports.SystemClock())
+        journal = database.open_journal(folder, clock.SystemClock())
         with watch.of("plan"):
             run = record_plan(journal, folder, rows)
         while True:
@@ -122,7 +122,7 @@ def measure(rows: list[drafts.DraftRow], size: int) -> dict[str, float]:
     return watch.seconds
 
 
-def bare(folder: Path, rows: list[drafts.DraftRow]) -> None:
+def bare(folder: Path, rows: list[planning.DraftRow]) -> None:
     """Do the least: one table, one key, the same texts, one synced commit."""
     connection = sqlite3.connect(folder / "bare.sqlite3", isolation_level=None)
     connection.execute("PRAGMA synchronous=EXTRA")
@@ -139,7 +139,7 @@ def bare(folder: Path, rows: list[drafts.DraftRow]) -> None:
 def commits_a_chunk(size: int) -> float:
     """Count the commits of one chunk's life, from claiming its rows to its ids."""
     with tempfile.TemporaryDirectory(prefix="journal-") as name:
-        journal = store.open_journal(Path(name), ports.SystemClock())
+        journal = database.open_journal(Path(name), clock.SystemClock())
         run = record_plan(journal, Path(name), draft_rows(size))
         commits: list[str] = []
         journal._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from bhuman_cli.runs.schedule import Schedule, ScheduleOptions
+from bhuman_cli.runs.polling.schedule import Schedule, ScheduleOptions
 from tests.benchmarks.polling_service import Case, Outcome, Wire, chunk_of, finish_times, play
 
 _MEDIUM: dict[str, Any] = {"videos": 2_000, "workers": 20, "service_s": 90.0}

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 
-from bhuman_cli.runs.schedule import Schedule
+from bhuman_cli.runs.polling.schedule import Schedule
 from tests.benchmarks.polling_service import NEVER, Case, Outcome, chunk_of
 
 

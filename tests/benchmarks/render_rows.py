@@ -27,7 +27,9 @@ from typing import Any
 import av
 import numpy as np
 
-from bhuman_cli.studio.render import encode, engine, fonts, job, workers
+from bhuman_cli.studio.render import encode, engine, job
+from bhuman_cli.studio.render.pool import workers
+from bhuman_cli.studio.render.text import fonts
 from tests.benchmarks import report
 
 SECONDS, FPS, SIZE = 20, 30, (1280, 720)

@@ -179,14 +179,14 @@ def _environment(home: Path) -> dict[str, str]:
 
 def prepare(table: Path, home: Path) -> None:
     """Fill a journal with a finished run of the table."""
-    from bhuman_cli import domain, ports
-    from bhuman_cli.journal import store
-    from bhuman_cli.journal.drafts import NewRun
+    from bhuman_cli import clock, domain
+    from bhuman_cli.journal import database
+    from bhuman_cli.journal.planning import NewRun
     from bhuman_cli.runs import runner
-    from bhuman_cli.table import intake
+    from bhuman_cli.table import checked_table
 
-    opened = intake.open_intake(table, intake.IntakeOptions())
-    journal = store.open_journal(home, ports.SystemClock())
+    opened = checked_table.open_intake(table, checked_table.IntakeOptions())
+    journal = database.open_journal(home, clock.SystemClock())
     new = NewRun(
         target=domain.Target(service="https://example.com", kind=domain.TargetKind.CAMPAIGN, api_id=CAMPAIGN),
         input_path=str(table),
@@ -215,14 +215,14 @@ def prepare(table: Path, home: Path) -> None:
 
 def write(home: Path) -> None:
     """Write the results of the journal's newest run."""
-    from bhuman_cli import ports
-    from bhuman_cli.journal import generations, history, store
-    from bhuman_cli.table import writer
+    from bhuman_cli import clock
+    from bhuman_cli.journal import database, generations, history
+    from bhuman_cli.table.output import results_file
 
-    journal = store.open_journal(home, ports.SystemClock())
+    journal = database.open_journal(home, clock.SystemClock())
     run = history.listing(journal, limit=1)[0].run
-    style = writer.OutputStyle(kind="csv")
-    writer.write_results(Path(run.output_path), run.columns, generations.results(journal, run), style)
+    style = results_file.OutputStyle(kind="csv")
+    results_file.write_results(Path(run.output_path), run.columns, generations.results(journal, run), style)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

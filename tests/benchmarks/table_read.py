@@ -57,30 +57,31 @@ def _read(path: Path) -> int:
 
 
 def _check(path: Path) -> int:
-    from bhuman_cli.table import intake
+    from bhuman_cli.table import checked_table
 
-    opened = intake.open_intake(path, intake.IntakeOptions(exclude=["email"]))
+    opened = checked_table.open_intake(path, checked_table.IntakeOptions(exclude=["email"]))
     return sum(row.state == "pending" for row in opened.rows())
 
 
 def _write(path: Path) -> int:
     from bhuman_cli import domain
-    from bhuman_cli.table import intake, writer
+    from bhuman_cli.table import checked_table
+    from bhuman_cli.table.output import results_file
 
-    opened = intake.open_intake(path, intake.IntakeOptions(exclude=["email"]))
+    opened = checked_table.open_intake(path, checked_table.IntakeOptions(exclude=["email"]))
     target = path.with_suffix(".results.csv")
-    style = writer.output_style(target, opened.table, path)
+    style = results_file.output_style(target, opened.table, path)
     results = (
         domain.ResultRow(cells=row.cells, fields={"row_index": str(row.row_index), "status": "pending"})
         for row in opened.rows()
     )
-    writer.write_results(target, opened.columns, results, style)
+    results_file.write_results(target, opened.columns, results, style)
     return sum(1 for _ in target.open("rb")) - 1
 
 
 def _one(task: str, path: Path) -> None:
     # Imports are not what is compared.
-    importlib.import_module("pandas" if task == "pandas" else "bhuman_cli.table.intake")
+    importlib.import_module("pandas" if task == "pandas" else "bhuman_cli.table.checked_table")
     started = time.perf_counter()
     rows = {"pandas": _pandas, "read": _read, "check": _check, "write": _write}[task](path)
     elapsed_s = time.perf_counter() - started

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from bhuman_cli.clock import SystemClock
 from bhuman_cli.domain import Target, TargetKind
-from bhuman_cli.ports import SystemClock
 from bhuman_cli.runs import lock
 from tests.support import plain_service
 from tests.support.desk import Desk

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.api.post_result import Came, NotSent
 from bhuman_cli.domain import Binding, ChunkState
-from bhuman_cli.journal import chunks, drafts, generations, history, schema, store
-from bhuman_cli.runs import judge, learn, outcome, reconcile, recovery, settle, submit
+from bhuman_cli.journal import chunks, database, generations, history, planning, schema
+from bhuman_cli.runs import outcome, recovery, submit
+from bhuman_cli.runs import verdict as verdicts
+from bhuman_cli.runs.binding import doubts, match, record_updates
 from tests.crash import copies, histories
 from tests.crash.histories import Case, Told
 
@@ -112,7 +114,7 @@ def _by_position() -> Sequence[Patch]:
     def decide(facts: Sequence[Any], **_: Any) -> dict[int, Binding]:
         return {fact.claim_id: Binding.CONFIRMED for fact in facts if fact.seen}
 
-    return [mock.patch.object(reconcile, "decide", decide), mock.patch.object(reconcile, "seen", return_value="own")]
+    return [mock.patch.object(match, "decide", decide), mock.patch.object(match, "seen", return_value="own")]
 
 
 def _ids_twice() -> Sequence[Patch]:
@@ -124,24 +126,24 @@ def _ids_twice() -> Sequence[Patch]:
 
 
 def _resends() -> Sequence[Patch]:
-    def again(journal: store.Journal, chunk: chunks.Chunk, places: Any) -> None:
+    def again(journal: database.Journal, chunk: chunks.Chunk, places: Any) -> None:
         chunks.back(journal, chunk, "sent again at restart")
 
     return [mock.patch.object(recovery, "_judge", again)]
 
 
 def _error_means_rejected() -> Sequence[Patch]:
-    whole = judge.judge
+    whole = verdicts.judge
 
-    def judged(answer: chunks.Answer, **more: Any) -> judge.Verdict:
+    def judged(answer: chunks.Answer, **more: Any) -> verdicts.Verdict:
         verdict = whole(answer, **more)
-        return judge.Rejected(reason="error") if isinstance(verdict, judge.InDoubt) else verdict
+        return verdicts.Rejected(reason="error") if isinstance(verdict, verdicts.InDoubt) else verdict
 
-    return [mock.patch.object(judge, "judge", judged)]
+    return [mock.patch.object(verdicts, "judge", judged)]
 
 
 def _absence_means_resend() -> Sequence[Patch]:
-    return [mock.patch.object(settle, "_may_free", return_value=True)]
+    return [mock.patch.object(doubts, "_may_free", return_value=True)]
 
 
 def _takes_first() -> Sequence[Patch]:
@@ -156,11 +158,11 @@ def _takes_first() -> Sequence[Patch]:
                     found.setdefault(chunk, {})[fact.place] = fit.generation_id
         return found
 
-    return [mock.patch.object(reconcile, "match_exactly", first)]
+    return [mock.patch.object(match, "match_exactly", first)]
 
 
 def _no_guard() -> Sequence[Patch]:
-    def begin(journal: store.Journal, chunk: chunks.Chunk) -> None:
+    def begin(journal: database.Journal, chunk: chunks.Chunk) -> None:
         with journal.transaction():
             journal.execute("UPDATE chunk SET state = 'sending' WHERE chunk_id = ?", (chunk.chunk_id,))
 
@@ -168,7 +170,7 @@ def _no_guard() -> Sequence[Patch]:
 
 
 def _no_epoch() -> Sequence[Patch]:
-    def begin(journal: store.Journal, chunk: chunks.Chunk) -> None:
+    def begin(journal: database.Journal, chunk: chunks.Chunk) -> None:
         with journal.transaction():
             marked = journal.execute(
                 "UPDATE chunk SET state = 'sending', sending_at = ? WHERE chunk_id = ? AND state = 'planned'",
@@ -183,7 +185,7 @@ def _no_epoch() -> Sequence[Patch]:
 def _drops_answers() -> Sequence[Patch]:
     whole = chunks.record_answer
 
-    def record(journal: store.Journal, chunk: chunks.Chunk, answer: chunks.Answer) -> None:
+    def record(journal: database.Journal, chunk: chunks.Chunk, answer: chunks.Answer) -> None:
         if chunks.get(journal, chunk.chunk_id).state is ChunkState.SENDING:
             whole(journal, chunk, answer)
 
@@ -195,7 +197,7 @@ def _judges_first() -> Sequence[Patch]:
 
 
 def _same_chunk_again() -> Sequence[Patch]:
-    def renew(journal: store.Journal, run: Any, chunk: chunks.Chunk, freeze: Any, reason: str) -> None:
+    def renew(journal: database.Journal, run: Any, chunk: chunks.Chunk, freeze: Any, reason: str) -> None:
         with journal.transaction():
             journal.execute(
                 "UPDATE chunk SET state = 'planned', epoch = (SELECT epoch FROM target WHERE target.target_id ="
@@ -211,41 +213,41 @@ def _no_stop_at_doubts() -> Sequence[Patch]:
 
 
 def _silence_is_proof() -> Sequence[Patch]:
-    whole = reconcile._binding
+    whole = match._binding
 
     def binding(fact: Any, **more: Any) -> Binding | None:
         return None if fact.binding == Binding.POSITION else whole(fact, **more)
 
-    return [mock.patch.object(reconcile, "_binding", binding)]
+    return [mock.patch.object(match, "_binding", binding)]
 
 
 def _drafts_count() -> Sequence[Patch]:
-    def unfinished(journal: store.Journal) -> list[drafts.Run]:
+    def unfinished(journal: database.Journal) -> list[planning.Run]:
         journal.execute("UPDATE run SET state = 'confirmed' WHERE state = 'draft'")
         found = journal.query("SELECT * FROM run JOIN target USING (target_id) WHERE state = 'confirmed'")
-        return [drafts.read_run(item) for item in list(found)]
+        return [planning.read_run(item) for item in list(found)]
 
     return [mock.patch.object(history, "unfinished", unfinished)]
 
 
 def _superseded_sends() -> Sequence[Patch]:
-    whole = drafts.confirm
+    whole = planning.confirm
 
-    def confirm(journal: store.Journal, run: drafts.Run) -> drafts.Run:
+    def confirm(journal: database.Journal, run: planning.Run) -> planning.Run:
         journal.execute("UPDATE run SET input_path = run_id WHERE run_no <> ?", (run.run_no,))
         return whole(journal, run)
 
-    return [mock.patch.object(drafts, "confirm", confirm)]
+    return [mock.patch.object(planning, "confirm", confirm)]
 
 
 def _pool_forgets_doubt() -> Sequence[Patch]:
-    return [mock.patch.object(drafts, "PAID_STATES", "('accepted')")]
+    return [mock.patch.object(planning, "PAID_STATES", "('accepted')")]
 
 
 def _forgets_the_final() -> Sequence[Patch]:
     whole = chunks.bind
 
-    def bind(journal: store.Journal, chunk: chunks.Chunk, found: Any, **more: Any) -> None:
+    def bind(journal: database.Journal, chunk: chunks.Chunk, found: Any, **more: Any) -> None:
         whole(journal, chunk, found, **more)
         with journal.transaction():
             journal.execute(
@@ -267,13 +269,13 @@ def _ends_unsure() -> Sequence[Patch]:
     status = generations.STATUS.replace(" AND claim.binding IN ('confirmed', 'position')", "")
     joined = generations.results
 
-    def results(journal: store.Journal, run: Any) -> Any:
+    def results(journal: database.Journal, run: Any) -> Any:
         with mock.patch.object(generations, "STATUS", status):
             yield from joined(journal, run)
 
     return [
         mock.patch.object(generations, "results", results),
-        mock.patch.object(learn.Learning, "_bindings", return_value={}),
+        mock.patch.object(record_updates.Learning, "_bindings", return_value={}),
     ]
 
 

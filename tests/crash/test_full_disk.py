@@ -9,7 +9,7 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.journal import chunks
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
 from tests.crash import histories
 from tests.crash.histories import Case
 from tests.support import money_judge

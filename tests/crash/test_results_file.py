@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.domain import ResultRow
-from bhuman_cli.table import writer
-from bhuman_cli.table.writer import OutputStyle
+from bhuman_cli.table.output import results_file
+from bhuman_cli.table.output.results_file import OutputStyle
 from tests.support.money_world import Killed
 
 OLD, NEW = 3, 5
@@ -18,7 +18,7 @@ OLD, NEW = 3, 5
 
 def write(path: Path, count: int) -> None:
     rows = [ResultRow(cells=(f"name {n}",), fields={"row_index": str(n), "status": "queued"}) for n in range(count)]
-    writer.write_results(path, ("first_name",), rows, OutputStyle(kind="csv"))
+    results_file.write_results(path, ("first_name",), rows, OutputStyle(kind="csv"))
 
 
 class Countdown:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.studio import faults
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID
+from bhuman_cli.studio.faults import grammar
 from tests.support import small_template
 from tests.support.desk import Desk
 from tests.support.studio import RunningStudio, running_studio
@@ -167,7 +167,7 @@ def test_an_edited_template_is_rendered_anew_and_an_old_one_is_remembered(tmp_pa
 
 
 def test_what_programs_read_is_said_after_the_download(tmp_path: Path) -> None:
-    with running_studio(tmp_path, faults=(faults.parse("render row=1: fail message=boom"),)) as studio:
+    with running_studio(tmp_path, faults=(grammar.parse("render row=1: fail message=boom"),)) as studio:
         desk = at_desk(tmp_path, studio)
         desk.people(2)
         ended = desk.render("people.csv", "--download", "media", "--json")

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from bhuman_cli.domain import Row
-from bhuman_cli.table import intake
-from bhuman_cli.table.intake import Intake, IntakeOptions
+from bhuman_cli.table import checked_table
+from bhuman_cli.table.checked_table import Intake, IntakeOptions
 
 
 def take(tmp_path: Path, text: str, **options: Any) -> tuple[list[Row], Intake]:
     path = tmp_path / "people.csv"
     path.write_text(text, "utf-8", newline="")
-    opened = intake.open_intake(path, IntakeOptions(**options))
+    opened = checked_table.open_intake(path, IntakeOptions(**options))
     return list(opened.rows()), opened
 
 

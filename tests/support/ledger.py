@@ -15,15 +15,15 @@ from typing import Any
 
 from bhuman_cli import domain, errors
 from bhuman_cli.api import wire
-from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.api.post_result import Came, NotSent
 from bhuman_cli.domain import Generation, Row, RowState, Target, TargetKind
-from bhuman_cli.journal import chunks, generations, store
+from bhuman_cli.journal import chunks, database, generations
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.claims import Candidate
-from bhuman_cli.journal.drafts import NewRun, Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import NewRun, Run
 from bhuman_cli.runs import request, runner
-from bhuman_cli.runs.effects import Effects, Stop
+from bhuman_cli.runs.context import Effects, Stop
 from bhuman_cli.runs.request import Shape
 from tests.support.clocks import HeldClock
 
@@ -36,16 +36,16 @@ SPEC = domain.RenderSpec(variables=("name",))
 @functools.cache
 def _empty() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        store.open_journal(Path(folder), HeldClock()).close()
-        return (Path(folder) / store.FILE_NAME).read_bytes()
+        database.open_journal(Path(folder), HeldClock()).close()
+        return (Path(folder) / database.FILE_NAME).read_bytes()
 
 
 def opened(folder: Path, clock: HeldClock | None = None) -> Journal:
     """Open the journal in a folder; quickly, because no test pulls the plug of this machine."""
-    if not (folder / store.FILE_NAME).exists():
+    if not (folder / database.FILE_NAME).exists():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / store.FILE_NAME).write_bytes(_empty())
-    journal = store.open_journal(folder, clock or HeldClock())
+        (folder / database.FILE_NAME).write_bytes(_empty())
+    journal = database.open_journal(folder, clock or HeldClock())
     journal.execute("PRAGMA synchronous=OFF")
     weakref.finalize(journal, journal._connection.close)  # a test that fails half-way closes nothing
     return journal

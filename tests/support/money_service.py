@@ -11,10 +11,10 @@ from typing import Any
 
 from bhuman_cli import errors
 from bhuman_cli.api import wire
-from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.api.post_result import Came, NotSent
 from bhuman_cli.api.wire import Page
+from bhuman_cli.clock import iso_utc
 from bhuman_cli.domain import Generation
-from bhuman_cli.ports import iso_utc
 from tests.support.money_world import Violation, World
 
 CAMPAIGN = "3d9c1b52-94f0-4d5b-8d39-0d3c8c1c7f10"

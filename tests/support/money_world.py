@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bhuman_cli.journal import schema, store
+from bhuman_cli.journal import database, schema
 from tests.support.clocks import HeldClock
 
 MOST_EFFECTS = 4_000  # a life with more than this hangs
@@ -71,20 +71,20 @@ class World:
     def open(self) -> WatchedJournal:
         """Open the journal as a new process would."""
         if self.folder is not None:
-            made = store.open_journal(self.folder, self.clock)
+            made = database.open_journal(self.folder, self.clock)
             weakref.finalize(self, made.close)  # whoever is killed closes nothing
             return WatchedJournal(made._connection, made.path, self)
         assert self._disk is not None
         return WatchedJournal(self._disk, None, self)
 
     @contextlib.contextmanager
-    def looking(self) -> Iterator[store.Journal]:
+    def looking(self) -> Iterator[database.Journal]:
         """Open the journal to look at what is committed, without effects."""
         if self._disk is not None:
-            yield store.Journal(self._disk, None, self.clock)
+            yield database.Journal(self._disk, None, self.clock)
             return
         assert self.folder is not None
-        journal = store.open_journal(self.folder, self.clock)
+        journal = database.open_journal(self.folder, self.clock)
         try:
             yield journal
         finally:
@@ -104,7 +104,7 @@ class World:
                 self.lock_owner = ""  # the operating system drops it
 
 
-class WatchedJournal(store.Journal):
+class WatchedJournal(database.Journal):
     """The real journal; each transaction has two points to die at: before its commit and after it."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path | None, world: World) -> None:
@@ -112,7 +112,7 @@ class WatchedJournal(store.Journal):
         self._world = world
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[store.Journal]:
+    def transaction(self) -> Iterator[database.Journal]:
         """Write all or nothing, as the real one; the process can die before the commit and after it."""
         world, life = self._world, self._world.life
         if world.switch is not None:

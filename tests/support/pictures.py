@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bhuman_cli.cli import progress
+from bhuman_cli.terminal import progress
 from tests.support import chromium
 
 REPOSITORY = Path(__file__).parents[2]

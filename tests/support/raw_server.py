@@ -7,9 +7,9 @@ import socket
 import threading
 from collections.abc import Callable
 
-from bhuman_cli.api import paid
-from bhuman_cli.api.paid import PaidRequest
-from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.api import paid_post
+from bhuman_cli.api.paid_post import PaidRequest
+from bhuman_cli.api.post_result import Came, NotSent
 
 BODY = b'{"names": [["Ada"]]}'
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"result":[]}'
@@ -50,7 +50,7 @@ class Listener:
         self._thread.join(5)
 
     def send(self, path: str = "/api/ai_studio/pipeline/campaign", **limits: float) -> NotSent | Came:
-        return paid.post_once(
+        return paid_post.post_once(
             PaidRequest(
                 url=f"http://127.0.0.1:{self.port}{path}", body=BODY, headers={"Authorization": "Basic abc"}, **limits
             ),

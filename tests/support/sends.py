@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bhuman_cli.api.sent import Came
+from bhuman_cli.api.post_result import Came
 from bhuman_cli.domain import Row
-from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.submit import Sending
 from tests.support import ledger

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli.studio import store as studio_store
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID, StudioConfig
-from bhuman_cli.studio.embedded import Embedded
-from bhuman_cli.studio.faults import Plan
+from bhuman_cli.studio.faults.grammar import Plan
+from bhuman_cli.studio.queue import store as studio_store
+from bhuman_cli.studio.server.embedded import Embedded
 
 API = "/api/ai_studio"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.journal import generations
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.runs.poll import Polling
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs.polling.poller import Polling
 from tests.support import ledger
 from tests.support.ledger import Bench
 

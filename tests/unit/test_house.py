@@ -10,7 +10,7 @@ import bhuman_cli
 from bhuman_cli.cli import app
 
 ROOT = Path(bhuman_cli.__file__).parent
-NAMED_BESIDE_OTHERS = {"keychain", "starter_file", "durations"}
+NAMED_BESIDE_OTHERS = {"durations"}
 
 
 def test_every_room_is_drawn_and_every_drawn_room_exists() -> None:
@@ -30,7 +30,7 @@ def test_files_and_functions_stay_short_enough_to_be_read_at_once() -> None:
     too_long = []
     for path in ROOT.rglob("*.py"):
         text = path.read_text("utf-8")
-        whole = [("", text.count("\n"), 350)]
+        whole = [("", text.count("\n"), 500)]
         parts = [
             (node.name, (node.end_lineno or 0) - node.lineno + 1, 50)
             for node in ast.walk(ast.parse(text))

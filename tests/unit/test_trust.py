@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bhuman_cli import trust
+from bhuman_cli import net
 
 
 def test_certificates_of_the_environment() -> None:
-    assert trust.certificates({}) is True
-    assert trust.certificates({"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": ""}) == "/b"
-    assert trust.certificates({"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/a"}) == "/a"
+    assert net.certificates({}) is True
+    assert net.certificates({"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": ""}) == "/b"
+    assert net.certificates({"SSL_CERT_FILE": "/b", "REQUESTS_CA_BUNDLE": "/a"}) == "/a"

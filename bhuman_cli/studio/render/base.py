@@ -17,8 +17,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from bhuman_cli.studio import presenter
-from bhuman_cli.studio.render import compose, encode, source
+from bhuman_cli.studio.render import compose, encode, presenter
+from bhuman_cli.studio.render.footage import reader
 
 ENGINE: Final = 3
 """Part of every key in the cache: raise it whenever prepared files would come out different."""
@@ -152,13 +152,13 @@ def _is_a_base(footage: Path, marks: Sequence[int], cache_dir: Path) -> bool:
 
 
 def _encode(footage: Path, marks: Sequence[int], path: Path) -> None:
-    found = source.probe(footage)
-    sound = source.sound(footage) if found.has_sound else None
+    found = reader.probe(footage)
+    sound = reader.sound(footage) if found.has_sound else None
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".base-", suffix=".mp4")
     os.close(handle)
     try:
         writer = encode.Writer(name, found.form, marks, sound, threads=0)
-        for frame in source.pictures(footage, found.form):
+        for frame in reader.pictures(footage, found.form):
             writer.write(frame)
         missing = round(found.duration_s * found.fps) - writer.frames
         for _ in range(min(missing, math.ceil(found.held_s * found.fps))):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli.studio import template
+from bhuman_cli.studio.render import template
 
 NAME: Final = "template.toml"
 MOST_BYTES: Final = 512 * 1024 * 1024

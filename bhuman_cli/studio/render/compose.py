@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from bhuman_cli.studio.render.styles import Patch
+from bhuman_cli.studio.render.text.styles import Patch
 
 U8 = NDArray[np.uint8]
 U16 = NDArray[np.uint16]

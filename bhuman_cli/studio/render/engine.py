@@ -12,9 +12,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from bhuman_cli.studio import presenter, scene
-from bhuman_cli.studio.render import asset, compose, cutout, encode, gif, source, splice, still, styles, tidy
 from bhuman_cli.studio.render import base as bases
+from bhuman_cli.studio.render import cache, compose, encode, presenter, scene
+from bhuman_cli.studio.render.background import background, cutout
+from bhuman_cli.studio.render.footage import reader
+from bhuman_cli.studio.render.output import gif, splice, thumbnail
+from bhuman_cli.studio.render.text import styles
 
 U8 = NDArray[np.uint8]
 PIECE_CACHE_BYTES: Final = 64 * 1024 * 1024
@@ -44,7 +47,7 @@ class Encoded:
         return kept + (self.poster.nbytes if self.poster is not None else 0)
 
 
-Backings = Mapping[int, asset.Backing]
+Backings = Mapping[int, background.Backing]
 """Opened backgrounds by their number."""
 
 
@@ -60,11 +63,11 @@ class Engine:
     rows: int = 0
     _pieces: OrderedDict[Any, Encoded] = field(default_factory=OrderedDict)
     _kept_bytes: int = 0
-    _stills: OrderedDict[Any, still.Stills] = field(default_factory=OrderedDict)
+    _stills: OrderedDict[Any, thumbnail.Stills] = field(default_factory=OrderedDict)
     _cutouts: dict[Any, cutout.Cutout] = field(default_factory=dict)
     _green: bases.Base | None = None
 
-    def backings(self, plan: scene.Scene, *, allow_private: bool) -> dict[int, asset.Backing]:
+    def backings(self, plan: scene.Scene, *, allow_private: bool) -> dict[int, background.Backing]:
         """Fetch and open all backgrounds of a row, several at a time.
 
         Raises:
@@ -73,20 +76,20 @@ class Engine:
         if not plan.backdrops:
             return {}
 
-        def opened(shown: scene.Shown) -> asset.Backing:
-            stage = asset.Stage(
+        def opened(shown: scene.Shown) -> background.Backing:
+            stage = background.Stage(
                 form=self.base.form, frames=shown.last - shown.first, brightness=shown.backdrop.brightness
             )
             try:
-                return asset.load(shown, stage, self.cache_dir, allow_private=allow_private)
-            except asset.AssetFailure as problem:
+                return background.load(shown, stage, self.cache_dir, allow_private=allow_private)
+            except background.AssetFailure as problem:
                 raise _failure(shown, problem) from None
 
         with ThreadPoolExecutor(FETCHERS) as pool:
             found = pool.map(opened, plan.backdrops)
             return {shown.number: backing for shown, backing in zip(plan.backdrops, found, strict=True)}
 
-    def film(self, plan: scene.Scene, backings: Backings, path: str, at_once: int = 1) -> still.Stills:
+    def film(self, plan: scene.Scene, backings: Backings, path: str, at_once: int = 1) -> thumbnail.Stills:
         """Write a row's video, and return its stills. Spliced where that is possible, else encoded in full.
 
         at_once: pieces encoded side by side; more than one only pays where no other process renders.
@@ -145,7 +148,7 @@ class Engine:
         """Encode every picture of a row: the way that always works."""
         sound = self._mixed(plan, backings)
         if sound is None and self.base.audio_stream is not None:
-            sound = source.sound(self.base.path)
+            sound = reader.sound(self.base.path)
         form = self.base.form
         writer = encode.Writer(path, form, plan.marks, sound, threads=1)
         made = [Encoded([], {}) for _ in plan.pieces]
@@ -191,7 +194,7 @@ class Engine:
         captions = _captions(piece.captions, form)
         wanted = gif.frames_needed(self.gif.numbers, piece.first, piece.last)
         poster_at = poster_frame(piece.captions, piece.first, piece.last)
-        size = still.size_of(form)
+        size = thumbnail.size_of(form)
 
         def paint(number: int, picture: U8) -> None:
             planes = compose.split(picture, form.width, form.height)
@@ -227,18 +230,18 @@ class Engine:
             if part is None:
                 continue
             if whole is None:
-                whole = _padded(source.sound(self.base.path), round(self.base.frames / form.fps * encode.AUDIO_RATE))
+                whole = _padded(reader.sound(self.base.path), round(self.base.frames / form.fps * encode.AUDIO_RATE))
             start = round(shown.first / form.fps * encode.AUDIO_RATE)
             room = min(part.shape[1], whole.shape[1] - start)
             whole[:, start : start + room] += part[:, :room]
         return None if whole is None else np.clip(whole, -1, 1)
 
-    def _finish(self, plan: scene.Scene, key: Any, pieces: Sequence[Encoded]) -> still.Stills:
+    def _finish(self, plan: scene.Scene, key: Any, pieces: Sequence[Encoded]) -> thumbnail.Stills:
         """Return GIF and thumbnail; rows with equal pieces have equal ones."""
         if key not in self._stills:
             small = {number: picture for piece in pieces for number, picture in piece.small.items()}
-            self._stills[key] = still.Stills(
-                gif=self.gif.render(small), thumbnail=still.jpeg(self._poster(plan, pieces))
+            self._stills[key] = thumbnail.Stills(
+                gif=self.gif.render(small), thumbnail=thumbnail.jpeg(self._poster(plan, pieces))
             )
             if len(self._stills) > 100:
                 self._stills.popitem(last=False)
@@ -265,13 +268,13 @@ def engine(footage: Path, marks: tuple[int, ...], cache_dir: Path) -> Engine:
         source.SourceError: the footage can't be decoded.
     """
     path = bases.prepare(footage, marks, cache_dir)
-    tidy.touch(path)
+    cache.touch(path)
     key = (str(path), marks if path != footage else ())
     if key not in _engines:
         loaded = bases.load(path)
         first = next(loaded.decoded(min(loaded.frames - 1, int(loaded.form.fps)), loaded.frames))
         form = loaded.form
-        poster = gif.shrink(first, form.width, form.height, still.size_of(form))
+        poster = gif.shrink(first, form.width, form.height, thumbnail.size_of(form))
         built_in = footage == presenter.path_of(cache_dir)
         _engines[key] = Engine(loaded, gif.load(loaded), poster, cache_dir, built_in)
         if len(_engines) > _ENGINES_KEPT:
@@ -324,7 +327,7 @@ def _leave(number: int, picture: U8) -> None:
 def _guarded(shown: scene.Shown, pictures: Iterator[U8]) -> Iterator[U8]:
     try:
         yield from pictures
-    except source.SourceError as problem:
+    except reader.SourceError as problem:
         raise _failure(shown, f"the asset {problem}") from None
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli.studio import template
-from bhuman_cli.studio.render import bundle, remote
+from bhuman_cli.studio.render import bundle, template
 from bhuman_cli.studio.render import job as jobs
 from bhuman_cli.studio.render.job import RenderFailure, RenderJob
+from bhuman_cli.studio.render.pool import remote
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli.studio import presenter, scene, template
 from bhuman_cli.studio.render import base as bases
 from bhuman_cli.studio.render import engine as engines
-from bhuman_cli.studio.render import page, source, text
+from bhuman_cli.studio.render import presenter, scene, template
+from bhuman_cli.studio.render.footage import reader
+from bhuman_cli.studio.render.output import share_page
+from bhuman_cli.studio.render.text import layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
             return _render(job, cache_dir)
     except template.TemplateError as problem:
         raise RenderFailure(problem.message) from None
-    except source.SourceError as problem:
+    except reader.SourceError as problem:
         raise RenderFailure(f"the template's video {problem}") from None
     except engines.BackgroundFailure as problem:
         raise RenderFailure(str(problem)) from None
@@ -86,7 +88,7 @@ def render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
 
 def first_steps(job: RenderJob, cache_dir: Path) -> str:
     """Return what is made before the first row of this template and kept for all others, "" where it is there."""
-    with contextlib.suppress(template.TemplateError, source.SourceError, OSError):
+    with contextlib.suppress(template.TemplateError, reader.SourceError, OSError):
         used = _template(job.template)
         if used.video is None and not presenter.path_of(cache_dir).is_file():
             return "the built-in presenter"
@@ -117,8 +119,8 @@ def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
         stills = engine.film(plan, backings, temporary, int(job.options.get("at_once", 1)))
     place(out / "thumbnail.jpg", stills.thumbnail)
     place(out / "preview.gif", stills.gif)
-    heading = page.title_for(used.name, job.values)
-    place(out / "index.html", page.render_page(job.values, heading, "").encode())
+    heading = share_page.title_for(used.name, job.values)
+    place(out / "index.html", share_page.render_page(job.values, heading, "").encode())
     return RenderedMedia(
         video=str(out / "video.mp4"),
         thumbnail=str(out / "thumbnail.jpg"),
@@ -146,7 +148,7 @@ def _reel(used: template.Template) -> scene.Reel:
         return scene.Reel(fps=Fraction(presenter.FPS), frames=presenter.FRAMES)
     key = (str(used.video), used.video.stat().st_mtime_ns)
     if key not in _reels:
-        found = source.probe(used.video)
+        found = reader.probe(used.video)
         _reels[key] = scene.Reel(fps=found.fps, frames=max(1, round(found.duration_s * found.fps)))
     return _reels[key]
 
@@ -155,7 +157,7 @@ def _warnings(plan: scene.Scene) -> Iterator[str]:
     missing = dict.fromkeys(
         character
         for caption in plan.captions
-        for character in text.uncovered(caption.text[: text.MOST_CHARACTERS], caption.font)
+        for character in layout.uncovered(caption.text[: layout.MOST_CHARACTERS], caption.font)
     )
     if missing:
         codes = ", ".join(f"U+{ord(character):04X}" for character in list(missing)[:5])

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli import settings
-from bhuman_cli.api import contract
-from bhuman_cli.cli import checkup
-from bhuman_cli.ports import SystemClock
+from bhuman_cli.api import openapi_diff
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import settings
+from bhuman_cli.workflows import diagnostics
 from tests.cli.account.conftest import Here
 from tests.support import certificates, webhooks
 from tests.support.clocks import HeldClock
@@ -112,9 +112,9 @@ def test_what_login_kept_is_listed_without_its_secret(here: Here, desk: Desk, st
     assert here("doctor", "--offline").code == 4
 
 
-def findings(folder: Path) -> list[checkup.Finding]:
+def findings(folder: Path) -> list[diagnostics.Finding]:
     home = settings.Home(config=folder, state=folder, studio=folder / "studio")
-    return list(checkup.state_folder(home, SystemClock()))
+    return list(diagnostics.state_folder(home, SystemClock()))
 
 
 def test_a_folder_that_others_can_read(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_folder_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
     def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bhuman_cli.cli.checkup.tempfile.TemporaryFile", full)
+    monkeypatch.setattr("bhuman_cli.workflows.diagnostics.tempfile.TemporaryFile", full)
     assert [(one.verdict, one.detail, one.exit_code) for one in findings(tmp_path)] == [
         ("fail", f"{tmp_path}: No space left on device", 8)
     ]
@@ -136,7 +136,7 @@ def test_a_folder_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_little_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 1000})()
-    monkeypatch.setattr("bhuman_cli.cli.checkup.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("bhuman_cli.workflows.diagnostics.shutil.disk_usage", lambda _: usage)
     assert findings(tmp_path)[0].verdict == "warn"
 
 
@@ -196,7 +196,7 @@ def test_no_contract_to_be_found(here: Here) -> None:
     with byte_server(reply(b"<html>")) as server:
         ended = here("doctor", "--contract", BHUMAN_BASE_URL=server.url)
         assert ended.code == 8
-        assert len(server.requests) == len(contract.DOCUMENT_PATHS)
+        assert len(server.requests) == len(openapi_diff.DOCUMENT_PATHS)
         assert here("doctor", "--openapi", "/only/here.json", BHUMAN_BASE_URL=server.url).code == 8
     assert server.requests[-1].startswith(b"GET /only/here.json ")
     assert here("doctor", "--openapi", "https://evil.example/x").code == 2
@@ -209,7 +209,7 @@ def test_the_slow_part_of_a_skew_is_not_the_network() -> None:
     answer = Answer(
         status=200, headers={"date": format_datetime(clock.now() + timedelta(seconds=50), usegmt=True)}, body=b""
     )
-    assert checkup._skew(answer, clock.now(), 100.0).verdict == "ok"
+    assert diagnostics._skew(answer, clock.now(), 100.0).verdict == "ok"
 
 
 def test_a_table_that_is_not_there_is_said(here: Here, desk: Desk) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.cli import orders
-from bhuman_cli.cli.orders import INTEGRATIONS, Order, Wishes
 from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.workflows import payloads
+from bhuman_cli.workflows.payloads import INTEGRATIONS, Order, Wishes
 
 ID = "c10ee155-6202-4cec-9a40-dde536e2ab4e"
 OTHER = "00000000-6202-4cec-9a40-dde536e2ab4e"
@@ -17,7 +17,7 @@ ROWS = {"campaign_id": ID, "variables": ["first_name", "company"], "names": [["A
 
 
 def read(name: str, payload: dict[str, Any] | None = None, **wishes: Any) -> Order:
-    return orders.read(INTEGRATIONS[name], payload, Wishes(**wishes))
+    return payloads.read(INTEGRATIONS[name], payload, Wishes(**wishes))
 
 
 def test_the_ordered_shape_with_everything() -> None:
@@ -122,7 +122,7 @@ def test_a_missing_or_blank_mode_is_keep_original() -> None:
 def test_the_checks_of_render_hold_and_quote_no_value() -> None:
     order = read("campaign", {**ROWS, "names": [["canary {{x}}", "A"], ["Bo", " "]]})
     with pytest.raises(InputError, match="2 problems, nothing was sent: row 0, variable first_name") as caught:
-        orders.check(order, loopback_base=False)
+        payloads.check(order, loopback_base=False)
     assert [(one["row_index"], one["column"]) for one in caught.value.problems] == [(0, "first_name"), (1, "company")]
     assert "canary" not in str(caught.value.as_json())
 
@@ -130,15 +130,15 @@ def test_the_checks_of_render_hold_and_quote_no_value() -> None:
 def test_overlaps_and_callback_addresses_are_checked() -> None:
     overlapping = {**ROWS, "backgrounds": [SCENE, {**SCENE, "start": 2}], "assets": [["", ""], ["", ""]]}
     with pytest.raises(InputError, match="overlap in time"):
-        orders.check(read("campaign", overlapping), loopback_base=False)
+        payloads.check(read("campaign", overlapping), loopback_base=False)
     local = read("campaign", {**ROWS, "callback_url": "http://127.0.0.1:1/x"})
     with pytest.raises(InputError, match="callback-url"):
-        orders.check(local, loopback_base=False)
-    assert orders.check(local, loopback_base=True) == []
+        payloads.check(local, loopback_base=False)
+    assert payloads.check(local, loopback_base=True) == []
 
 
 def test_warnings_are_returned() -> None:
-    assert orders.check(read("campaign", {**ROWS, "names": [["N/A", "A"]]}), loopback_base=False)
+    assert payloads.check(read("campaign", {**ROWS, "names": [["N/A", "A"]]}), loopback_base=False)
 
 
 def test_the_digest_is_of_the_content() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bhuman_cli.cli import download
+from bhuman_cli.cli.commands import download
 from bhuman_cli.delivery import media
 from bhuman_cli.delivery.media import What
 

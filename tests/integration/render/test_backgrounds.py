@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bhuman_cli.studio.render import card, job, shots
+from bhuman_cli.studio.render import job
+from bhuman_cli.studio.render.background import page_capture
+from bhuman_cli.studio.render.text import card
 from tests.integration.render import footage
 from tests.integration.render.conftest import Studio, Web
 
@@ -65,7 +67,7 @@ ASSETS = {"image": ("link", "red.png", RED), "video": ("link", "blue.mp4", BLUE)
 @pytest.mark.parametrize("what", list(ASSETS))
 def test_each_kind_in_each_mode(wall: Studio, assets: Web, what: str, mode: str) -> None:
     kind, name, colour = ASSETS[what]
-    if kind == "site" and shots.find_browser() is None:
+    if kind == "site" and page_capture.find_browser() is None:
         pytest.skip("no browser on this machine")
     media = wall.row({}, assets=(f"{assets.url}/{name}",), backgrounds=(background(kind, mode),))
     film = footage.decode(media.video)
@@ -270,7 +272,7 @@ def test_a_freed_person_has_no_seam(cache_dir: Path, tmp_path: Path, assets: Web
 
 def test_a_site_without_a_browser_is_a_card(wall: Studio, assets: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     (assets.folder / "unseen.html").write_text("<p>hello")
-    monkeypatch.setattr(shots, "find_browser", lambda: None)
+    monkeypatch.setattr(page_capture, "find_browser", lambda: None)
     media = wall.row({}, assets=(f"{assets.url}/unseen.html",), backgrounds=(background("site", "basic"),))
     film = footage.decode(media.video)
     card = film.pictures[45]
@@ -279,23 +281,23 @@ def test_a_site_without_a_browser_is_a_card(wall: Studio, assets: Web, monkeypat
 
 
 def test_a_browser_that_gives_up_leaves_a_card(assets: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if shots.find_browser() is None:
+    if page_capture.find_browser() is None:
         pytest.skip("no browser on this machine")
     (assets.folder / "given_up.html").write_text("<p>x")
-    monkeypatch.setattr(shots, "LONGEST_S", 0.01)
-    assert shots.capture(f"{assets.url}/given_up.html", tmp_path, allow_private=True) is None
+    monkeypatch.setattr(page_capture, "LONGEST_S", 0.01)
+    assert page_capture.capture(f"{assets.url}/given_up.html", tmp_path, allow_private=True) is None
     assert not list((tmp_path / "shots").glob("*.png"))
 
 
 def test_a_page_whose_parts_never_come_is_taken_as_it_stands(
     assets: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if shots.find_browser() is None:
+    if page_capture.find_browser() is None:
         pytest.skip("no browser on this machine")
     page = "<!doctype html><body style='margin:0;background:rgb(200,30,30)'><h1>x</h1><img src='/never.png'>"
     (assets.folder / "slow.html").write_text(page)
-    monkeypatch.setattr(shots, "PATIENCE_S", 1.0)
-    found = shots.capture(f"{assets.url}/slow.html", tmp_path, allow_private=True)
+    monkeypatch.setattr(page_capture, "PATIENCE_S", 1.0)
+    found = page_capture.capture(f"{assets.url}/slow.html", tmp_path, allow_private=True)
     assert found is not None
     with Image.open(found) as shot:
         assert footage.near(np.asarray(shot.convert("RGB"))[600:700], RED)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.errors import UsageError
-from bhuman_cli.studio.render import fonts, workers
+from bhuman_cli.studio.render.pool import workers
+from bhuman_cli.studio.render.text import fonts
 from tests.integration.render import footage
 
 ROWS = 40

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bhuman_cli.studio.render import fetch, gate, reach, shots
+from bhuman_cli.studio.render.background import browser_proxy, download, page_capture, reach
 from tests.integration.render import footage
 from tests.support import media_server
 
@@ -128,11 +128,11 @@ def publish(site: media_server.MediaServer, trap: Trap) -> None:
 
 @pytest.fixture(params=["command", "playwright"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if shots.find_browser() is None:
+    if page_capture.find_browser() is None:
         pytest.skip("no browser on this machine")
     if request.param == "playwright":
         pytest.importorskip("playwright")
-    monkeypatch.setattr(shots, "_has_playwright", lambda: request.param == "playwright")
+    monkeypatch.setattr(page_capture, "_has_playwright", lambda: request.param == "playwright")
     return str(request.param)
 
 
@@ -143,7 +143,7 @@ def test_a_page_reaches_what_is_public_and_nothing_inside(
     allowed: bool, site: media_server.MediaServer, internet: Internet, trap: Trap, tmp_path: Path
 ) -> None:
     publish(site, trap)
-    found = shots.capture("http://page.example/", tmp_path, allow_private=allowed, network=internet.network())
+    found = page_capture.capture("http://page.example/", tmp_path, allow_private=allowed, network=internet.network())
     assert found is not None
     with Image.open(found) as shot:
         assert footage.near(np.asarray(shot.convert("RGB"))[600:700, 600:], RED), "the public part came"
@@ -167,7 +167,7 @@ def test_a_page_that_leads_inside_after_it_was_checked_is_not_followed(
         f"<script>location = '{inside}'</script>".encode(), headers={"Content-Type": "text/html"}
     )
     site.put("/", away)
-    shots.capture("http://page.example/", tmp_path, allow_private=False, network=internet.network())
+    page_capture.capture("http://page.example/", tmp_path, allow_private=False, network=internet.network())
     assert "inside.example" in internet.asked
     assert trap.met == []
 
@@ -179,7 +179,7 @@ def test_a_name_that_turns_inside_between_check_and_use_is_refused_when_used(
 ) -> None:
     publish(site, trap)
     internet.names["page.example"] = [PUBLIC, "127.0.0.1"]
-    shots.capture("http://page.example/", tmp_path, allow_private=False, network=internet.network())
+    page_capture.capture("http://page.example/", tmp_path, allow_private=False, network=internet.network())
     assert internet.asked.count("page.example") >= 2
     assert set(internet.dialled) == {PUBLIC}
 
@@ -191,11 +191,11 @@ def test_an_asset_is_loaded_from_the_address_that_was_checked(
     site.put("/b.png", media_server.Answer(b"picture"))
     internet.names["cdn.example"] = [PUBLIC, "127.0.0.1"]
     network = internet.network()
-    found = fetch.download("http://page.example/a.png", tmp_path, allow_private=False, network=network)
+    found = download.download("http://page.example/a.png", tmp_path, allow_private=False, network=network)
     assert found.read_bytes() == b"picture"
     assert internet.dialled == [PUBLIC, PUBLIC]
     with pytest.raises(reach.FetchError, match="private or local"):
-        fetch.download("http://cdn.example/b.png", tmp_path, allow_private=False, network=network)
+        download.download("http://cdn.example/b.png", tmp_path, allow_private=False, network=network)
     assert internet.dialled == [PUBLIC, PUBLIC]
 
 
@@ -204,11 +204,11 @@ def test_an_asset_that_redirects_inside_is_refused(
 ) -> None:
     site.put("/", media_server.Answer(status=302, headers={"Location": f"http://inside.example:{trap.port}/"}))
     with pytest.raises(reach.FetchError, match="private or local"):
-        fetch.download("http://page.example/", tmp_path, allow_private=False, network=internet.network())
+        download.download("http://page.example/", tmp_path, allow_private=False, network=internet.network())
     assert trap.met == []
 
 
-def through(opened: gate.Gate, message: bytes) -> bytes:
+def through(opened: browser_proxy.Gate, message: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", opened.port), 5) as client:
         client.sendall(message)
         client.shutdown(socket.SHUT_WR)
@@ -230,7 +230,7 @@ def test_the_gate_answers_any_message(
     message: bytes, status: bytes, site: media_server.MediaServer, internet: Internet
 ) -> None:
     site.put("/ok", media_server.Answer(b"fine"))
-    with gate.Gate(allow_private=False, network=internet.network()) as opened:
+    with browser_proxy.Gate(allow_private=False, network=internet.network()) as opened:
         assert through(opened, message)[9:12] == status
     assert set(internet.dialled) <= {PUBLIC}
 
@@ -238,7 +238,7 @@ def test_the_gate_answers_any_message(
 def test_each_request_gets_a_connection_of_its_own(site: media_server.MediaServer, internet: Internet) -> None:
     """A kept connection would take the next request to a host that was not checked for it."""
     site.put("/ok", media_server.Answer(b"fine", headers={"Connection": "keep-alive"}))
-    with gate.Gate(allow_private=False, network=internet.network()) as opened:
+    with browser_proxy.Gate(allow_private=False, network=internet.network()) as opened:
         client = http.client.HTTPConnection("127.0.0.1", opened.port, timeout=5)
         client.request("GET", "http://page.example/ok", headers={"Connection": "keep-alive"})
         answer = client.getresponse()
@@ -250,7 +250,7 @@ def test_each_request_gets_a_connection_of_its_own(site: media_server.MediaServe
 def test_the_end_of_the_gate_ends_what_is_open(site: media_server.MediaServer, internet: Internet) -> None:
     site.put("/slow", media_server.Answer(b"x" * 10, headers={"Content-Length": "1000"}, stalls=True))
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(gate.Gate(allow_private=False, network=internet.network()))
+        opened = stack.enter_context(browser_proxy.Gate(allow_private=False, network=internet.network()))
         with socket.create_connection(("127.0.0.1", opened.port), 5) as client:
             client.sendall(b"CONNECT page.example:80 HTTP/1.1\r\n\r\n")
             assert b"200" in client.recv(100)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bhuman_cli.studio.render import base, splice
+from bhuman_cli.studio.render import base
+from bhuman_cli.studio.render.output import splice
 from tests.integration.render import footage
 
 FRAMES = 60

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bhuman_cli.studio import template
-from bhuman_cli.studio.render import job, source
+from bhuman_cli.studio.render import job, template
+from bhuman_cli.studio.render.footage import reader
 from tests.integration.render import footage, oddities
 from tests.integration.render.conftest import Studio, Web
 
@@ -73,18 +73,18 @@ def test_as_the_templates_own_video(name: str, cache_dir: Path, tmp_path: Path) 
     film = footage.decode(media.video)
     assert film.pictures
     assert film.pictures[0].shape[0] % 2 == film.pictures[0].shape[1] % 2 == 0
-    assert max(film.pictures[0].shape) <= source.LONGEST_SIDE
+    assert max(film.pictures[0].shape) <= reader.LONGEST_SIDE
     if expected == oddities.FINE:
-        probed = source.probe(tmp_path / name)
+        probed = reader.probe(tmp_path / name)
         assert len(film.pictures) == pytest.approx(probed.duration_s * probed.fps, abs=3)
 
 
 def test_a_rotated_film_stands_upright(tmp_path: Path) -> None:
     oddities.CASES["rotated.mp4"][0](tmp_path / "rotated.mp4")
-    probed = source.probe(tmp_path / "rotated.mp4")
+    probed = reader.probe(tmp_path / "rotated.mp4")
     assert (probed.width, probed.height) == (180, 320)
     flat = oddities.MOVING
-    first = next(iter(source.pictures(tmp_path / "rotated.mp4", probed.form)))
+    first = next(iter(reader.pictures(tmp_path / "rotated.mp4", probed.form)))
     found = first.reformat(format="rgb24", src_colorspace="ITU709", dst_colorspace="ITU709").to_ndarray().astype(float)
     wanted = np.rot90(footage.picture(flat, 0, 18), -1).astype(float)
     assert np.abs(found - wanted).mean() < 12, "the header says: turn clockwise by a quarter"
@@ -92,8 +92,8 @@ def test_a_rotated_film_stands_upright(tmp_path: Path) -> None:
 
 def test_variable_rates_keep_their_timing(tmp_path: Path) -> None:
     oddities.CASES["variable_rate.mp4"][0](tmp_path / "v.mp4")
-    probed = source.probe(tmp_path / "v.mp4")
-    pictures = list(source.pictures(tmp_path / "v.mp4", probed.form))
+    probed = reader.probe(tmp_path / "v.mp4")
+    pictures = list(reader.pictures(tmp_path / "v.mp4", probed.form))
     assert len(pictures) / float(probed.fps) == pytest.approx(46 / 30, abs=0.15)
 
 
@@ -139,9 +139,9 @@ def _footage(path: Path, times_ms: list[int], size: tuple[int, int] = (64, 48), 
     return path
 
 
-def _light_from(path: Path) -> tuple[source.Probe, float, int]:
-    probed = source.probe(path)
-    lights = [np.frombuffer(found.planes[0], np.uint8).mean() > 120 for found in source.pictures(path, probed.form)]
+def _light_from(path: Path) -> tuple[reader.Probe, float, int]:
+    probed = reader.probe(path)
+    lights = [np.frombuffer(found.planes[0], np.uint8).mean() > 120 for found in reader.pictures(path, probed.form)]
     return probed, lights.index(True) / float(probed.fps), len(lights)
 
 
@@ -171,6 +171,6 @@ def test_a_picture_stands_until_one_of_another_size_comes(tmp_path: Path) -> Non
     small = _footage(tmp_path / "b.ts", [2_000, 2_033, 2_067, 2_100, 3_000, 3_033], (32, 24)).read_bytes()
     path = _footage(tmp_path / "a.ts", [0, 33, 67, 100])
     path.write_bytes(path.read_bytes() + small)
-    probed = source.probe(path)
-    found = [frame.pts for frame in source.pictures(path, probed.form)]
+    probed = reader.probe(path)
+    found = [frame.pts for frame in reader.pictures(path, probed.form)]
     assert len(found) / float(probed.fps) == pytest.approx(3.07, abs=0.1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.studio.render import opening, source
+from bhuman_cli.studio.render.footage import check, reader
 from tests.integration.render import oddities
 
 VIDEOS = [name for name in oddities.CASES if name.rsplit(".", 1)[1] in {"mp4", "mkv", "webm", "avi", "mov", "m4a"}]
@@ -16,7 +16,7 @@ VIDEOS = [name for name in oddities.CASES if name.rsplit(".", 1)[1] in {"mp4", "
 def opens(check: Callable[[Path], object], path: Path) -> bool:
     try:
         check(path)
-    except source.SourceError:
+    except reader.SourceError:
         return False
     return True
 
@@ -25,6 +25,6 @@ def opens(check: Callable[[Path], object], path: Path) -> bool:
 def test_what_opens_is_what_can_be_shown(name: str, tmp_path: Path) -> None:
     write, expected = oddities.CASES[name]
     write(tmp_path / name)
-    assert opens(opening.check_video, tmp_path / name) == opens(source.probe, tmp_path / name)
+    assert opens(check.check_video, tmp_path / name) == opens(reader.probe, tmp_path / name)
     if expected == oddities.FINE:
-        assert opens(opening.check_video, tmp_path / name)
+        assert opens(check.check_video, tmp_path / name)

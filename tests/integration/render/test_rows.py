@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bhuman_cli.studio import presenter, scene, template
-from bhuman_cli.studio.render import base, engine, gif, job, splice
+from bhuman_cli.studio.render import base, engine, job, presenter, scene, template
+from bhuman_cli.studio.render.output import gif, splice
 from tests.integration.render import footage
 from tests.integration.render.conftest import Studio
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.studio.render import job, workers
+from bhuman_cli.studio.render import job
+from bhuman_cli.studio.render.pool import workers
 from tests.integration.render import footage
 from tests.integration.render.conftest import Web
 

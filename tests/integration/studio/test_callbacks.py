@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from bhuman_cli.studio import callbacks
-from bhuman_cli.studio.store import StudioStore
+from bhuman_cli.studio.queue import callbacks
+from bhuman_cli.studio.queue.store import StudioStore
 from tests.support import certificates
 from tests.support.studio import RunningStudio, eventually, running_studio, studio_process
 from tests.support.webhooks import Receiver, receiving

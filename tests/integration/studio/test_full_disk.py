@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from bhuman_cli.studio import request_log
-from bhuman_cli.studio.database import Database
+from bhuman_cli.studio.queue import request_log
+from bhuman_cli.studio.queue.database import Database
 from tests.support import small_template
 from tests.support.studio import RunningStudio, accepted, eventually, running_studio
 

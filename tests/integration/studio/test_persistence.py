@@ -11,8 +11,8 @@ import filelock
 import pytest
 import requests
 
-from bhuman_cli.studio import dispatch
-from bhuman_cli.studio.store import StudioStore
+from bhuman_cli.studio.queue import dispatch
+from bhuman_cli.studio.queue.store import StudioStore
 from tests.support import small_template
 from tests.support.studio import RunningStudio, StudioProcess, accepted, eventually, running_studio, studio_process
 from tests.support.webhooks import receiving

@@ -21,17 +21,17 @@ from urllib.request import url2pathname
 import pytest
 import requests
 
-from bhuman_cli import ports
+from bhuman_cli import clock
 from bhuman_cli.cli import app
 from bhuman_cli.errors import UsageError
-from bhuman_cli.studio import app as studio_app
-from bhuman_cli.studio.backend import Backend
-from bhuman_cli.studio.callbacks import Sender
 from bhuman_cli.studio.config import StudioConfig
-from bhuman_cli.studio.dispatch import Dispatcher
-from bhuman_cli.studio.embedded import Embedded
-from bhuman_cli.studio.owners import Owner
-from bhuman_cli.studio.store import StudioStore
+from bhuman_cli.studio.queue.backend import Backend
+from bhuman_cli.studio.queue.callbacks import Sender
+from bhuman_cli.studio.queue.dispatch import Dispatcher
+from bhuman_cli.studio.queue.leases import Owner
+from bhuman_cli.studio.queue.store import StudioStore
+from bhuman_cli.studio.server import app as studio_app
+from bhuman_cli.studio.server.embedded import Embedded
 from tests.support import small_template
 from tests.support.studio import RunningStudio, StudioProcess, eventually, running_studio, studio_process
 
@@ -263,7 +263,7 @@ def test_work_that_is_woken_while_it_is_told_to_end_ends(
 ) -> None:
     async def told() -> bool:
         owner = Owner(tmp_path)
-        working = work(Backend(config, store, ports.SystemClock(), "http://127.0.0.1:9"), owner)
+        working = work(Backend(config, store, clock.SystemClock(), "http://127.0.0.1:9"), owner)
         task = asyncio.create_task(working.run())
         for _ in range(5):
             await asyncio.sleep(0)

@@ -16,9 +16,9 @@ import pytest
 import requests
 
 from bhuman_cli.errors import ServiceDown, UsageError
-from bhuman_cli.studio import front
 from bhuman_cli.studio.config import StudioConfig
-from bhuman_cli.studio.store import StudioStore
+from bhuman_cli.studio.queue.store import StudioStore
+from bhuman_cli.studio.server import middleware
 from tests.support.studio import RunningStudio, running_studio
 
 
@@ -83,7 +83,7 @@ def test_other_folders_hold_nothing_either(studio: RunningStudio, path: str) -> 
 
 
 def test_a_body_over_the_limit_is_read_to_its_end_and_refused(studio: RunningStudio) -> None:
-    body = b'{"filler": "' + b"x" * front.MAX_BODY_BYTES + b'"}'
+    body = b'{"filler": "' + b"x" * middleware.MAX_BODY_BYTES + b'"}'
     answer = requests.post(studio.api("pipeline/campaign"), data=body, headers=studio.basic, timeout=30)
     assert answer.status_code == 413
     assert studio.accepted() == []
@@ -95,7 +95,7 @@ def test_a_body_over_the_limit_is_read_to_its_end_and_refused(studio: RunningStu
 
 def test_a_body_at_the_limit_is_looked_at(studio: RunningStudio) -> None:
     head, tail = b'{"filler": "', b'"}'
-    body = head + b"x" * (front.MAX_BODY_BYTES - len(head) - len(tail)) + tail
+    body = head + b"x" * (middleware.MAX_BODY_BYTES - len(head) - len(tail)) + tail
     assert requests.post(studio.api("pipeline/campaign"), data=body, timeout=30).status_code == 422
 
 

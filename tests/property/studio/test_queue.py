@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bhuman_cli.studio.entries import Batch, End, NewRow, Settled
-from bhuman_cli.studio.store import FINAL, StudioStore
+from bhuman_cli.studio.queue.entries import Batch, End, NewRow, Settled
+from bhuman_cli.studio.queue.store import FINAL, StudioStore
 
 OWNERS = st.sampled_from(["one", "two"])
 

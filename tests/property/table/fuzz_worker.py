@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 from bhuman_cli.errors import InputError
-from bhuman_cli.table import intake, reader
+from bhuman_cli.table import checked_table, reader
 
 MAX_MIB = 500
 _TELLING = [b'"', b",", b"\n", b"\r", b"\0", b"\xff", b"\xfe\xff", b";", b"sep=", b"{{", b"<", b">", b"99999999", b"A1"]
@@ -67,7 +67,7 @@ def main(cases: int, seeds: Path) -> None:
             path = Path(folder) / f"case{suffix}"
             path.write_bytes(mutate_inside(data, chance) if inside else mutate(data, chance))
             try:
-                opened = intake.open_intake(path, intake.IntakeOptions(read=reader.ReadOptions()))
+                opened = checked_table.open_intake(path, checked_table.IntakeOptions(read=reader.ReadOptions()))
                 read += sum(1 for _ in opened.rows()) >= 0
             except InputError as error:
                 refused += 1

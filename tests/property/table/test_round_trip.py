@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bhuman_cli.domain import RESULT_COLUMNS, ResultRow
-from bhuman_cli.table import intake, reader, writer
+from bhuman_cli.table import checked_table, reader
+from bhuman_cli.table.output import results_file
 
 # What a text file or a sheet can hold: no NUL, no half characters; a sheet's XML has no control characters either.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -92,13 +93,13 @@ def assert_results_keep(table: tuple[list[str], list[list[str]]], ending: str) -
             ResultRow(cells=tuple(cells), fields={**dict.fromkeys(RESULT_COLUMNS, "x"), "row_index": str(number)})
             for number, cells in enumerate(rows)
         ]
-        style = writer.OutputStyle(kind=ending, delimiter="\t" if ending == "tsv" else ",")
-        writer.write_results(path, header, results, style)
-        again = intake.open_intake(path, intake.IntakeOptions(allow_empty=True)) if rows else None
+        style = results_file.OutputStyle(kind=ending, delimiter="\t" if ending == "tsv" else ",")
+        results_file.write_results(path, header, results, style)
+        again = checked_table.open_intake(path, checked_table.IntakeOptions(allow_empty=True)) if rows else None
         if again is None:
             return
         assert again.is_earlier_results
         assert list(again.columns) == header
         assert [list(row.cells) for row in again.rows()] == rows
-        known = list(writer.read_ids(path))
+        known = list(results_file.read_ids(path))
         assert [(each.row_index, list(each.cells)) for each in known] == list(enumerate(rows))

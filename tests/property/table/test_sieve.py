@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bhuman_cli.table import mapping, passing, records, rules, selection, sieve
+from bhuman_cli.table import mapping, selection, sieve
+from bhuman_cli.table.checks import row_checker, rules
+from bhuman_cli.table.formats import csv_records
 
 HEADER = ("first_name", "company", "cta_url")
 WORDS = st.sampled_from(
@@ -46,8 +48,8 @@ CELLS = st.one_of(WORDS, st.text(max_size=8), st.builds("{} {}".format, WORDS, W
 ROWS = st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6)
 
 
-def block(rows: list[tuple[str, str, str]]) -> list[records.Record]:
-    return [(number, number + 2, cells, records.NO_FLAWS) for number, cells in enumerate(rows)]
+def block(rows: list[tuple[str, str, str]]) -> list[csv_records.Record]:
+    return [(number, number + 2, cells, csv_records.NO_FLAWS) for number, cells in enumerate(rows)]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -60,7 +62,7 @@ def test_who_passes_the_sieve_has_no_finding(rows: list[tuple[str, str, str]]) -
         return
     for values, cells in zip(passed, rows, strict=True):
         assert values == tuple(cell.strip(rules.EDGES) for cell in cells)
-        assert rules.judge(names, cells, values, records.NO_FLAWS) == []
+        assert rules.judge(names, cells, values, csv_records.NO_FLAWS) == []
 
 
 def test_the_sieve_lets_ordinary_rows_of_many_scripts_pass() -> None:
@@ -78,7 +80,7 @@ def test_blocks_change_nothing(rows: list[tuple[str, str, str]]) -> None:
     plan = mapping.plan(HEADER, mapping.Wishes(exclude=["company"]))
     names = rules.names(plan.variables, HEADER)
 
-    def run(blocks: list[list[records.Record]]) -> tuple[list[object], list[object]]:
+    def run(blocks: list[list[csv_records.Record]]) -> tuple[list[object], list[object]]:
         told: list[object] = []
 
         def report(row_index: int | None, line: int | None, finding: rules.Finding) -> bool:
@@ -86,7 +88,7 @@ def test_blocks_change_nothing(rows: list[tuple[str, str, str]]) -> None:
             return finding[3] == "error"
 
         chosen = selection.Selection()
-        one = passing.Pass(HEADER, plan, names, chosen, report, has_backgrounds=False)
+        one = row_checker.Pass(HEADER, plan, names, chosen, report, has_backgrounds=False)
         return list(one.run(iter(blocks))), told
 
     whole = block(rows)
@@ -116,11 +118,15 @@ def test_blocks_change_nothing_about_assets(rows: list[tuple[str, str]]) -> None
     header = ("company", "logo")
     plan = mapping.plan(header, mapping.Wishes(assets=["logo"], sets=["plan=Gold"]))
     names = rules.names(plan.variables[:1], header)
-    whole: list[records.Record] = [(number, number + 2, cells, records.NO_FLAWS) for number, cells in enumerate(rows)]
+    whole: list[csv_records.Record] = [
+        (number, number + 2, cells, csv_records.NO_FLAWS) for number, cells in enumerate(rows)
+    ]
 
-    def run(blocks: list[list[records.Record]]) -> list[object]:
+    def run(blocks: list[list[csv_records.Record]]) -> list[object]:
         chosen = selection.Selection()
-        one = passing.Pass(header, plan, names, chosen, lambda *finding: finding[2][3] == "error", has_backgrounds=True)
+        one = row_checker.Pass(
+            header, plan, names, chosen, lambda *finding: finding[2][3] == "error", has_backgrounds=True
+        )
         return list(one.run(iter(blocks)))
 
     assert run([whole]) == run([[record] for record in whole])

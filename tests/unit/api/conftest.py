@@ -13,7 +13,7 @@ from responses import matchers
 
 from bhuman_cli.api.client import Client
 from bhuman_cli.api.limiter import Limiter
-from bhuman_cli.credentials import Credentials
+from bhuman_cli.config.credentials import Credentials
 from tests.support.clocks import HeldClock
 from tests.support.raw_server import Listener, Script
 

@@ -15,9 +15,9 @@ import responses
 
 from bhuman_cli.api.client import Client
 from bhuman_cli.api.limiter import Limiter
+from bhuman_cli.clock import SystemClock
 from bhuman_cli.domain import Target, TargetKind
 from bhuman_cli.errors import ApiError, ExitCode, ServiceDown
-from bhuman_cli.ports import SystemClock
 from tests.support.clocks import HeldClock
 from tests.support.raw_server import Listener, Script
 from tests.unit.api.conftest import API, BASE, BASIC, BEARER, Make, auth, enveloped, query

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.api import contract
-from bhuman_cli.api.contract import Difference
+from bhuman_cli.api import openapi_diff
+from bhuman_cli.api.openapi_diff import Difference
 
 PREFIX = "/api/ai_studio"
 
@@ -29,7 +29,7 @@ def parameters(*names: str) -> dict[str, Any]:
 def document() -> dict[str, Any]:
     """Return a document that describes exactly what is sent."""
     paths: dict[str, Any] = {}
-    for sent in contract.SENT:
+    for sent in openapi_diff.SENT:
         fields = {**sent.always, **sent.at_times}
         if sent.method == "GET":
             described = {
@@ -52,11 +52,11 @@ def body(found: dict[str, Any], route: str, method: str = "post") -> dict[str, A
 
 
 def differences(found: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    return [(one.route, one.what, one.breaks) for one in contract.compare(found)]
+    return [(one.route, one.what, one.breaks) for one in openapi_diff.compare(found)]
 
 
 def test_a_document_that_says_what_is_sent_differs_in_nothing() -> None:
-    assert contract.compare(document()) == []
+    assert openapi_diff.compare(document()) == []
 
 
 def test_a_missing_route_and_a_missing_method() -> None:
@@ -117,7 +117,7 @@ def test_types_that_fit_in_another_spelling(schema: dict[str, Any]) -> None:
     found = document()
     found["components"] = {"schemas": {"Text": {"type": "string"}}}
     body(found, "pipeline/campaign")["properties"]["callback_url"] = schema
-    assert contract.compare(found) == []
+    assert openapi_diff.compare(found) == []
 
 
 def test_a_body_behind_references_and_all_of() -> None:
@@ -132,9 +132,9 @@ def test_a_body_behind_references_and_all_of() -> None:
     }
     content = found["paths"][f"{PREFIX}/pipeline/zapier"]["post"]["requestBody"]["content"]["application/json"]
     content["schema"] = {"$ref": "#/components/schemas/A~1B"}
-    assert contract.compare(found) == []
+    assert openapi_diff.compare(found) == []
     content["schema"] = {"$ref": "#/components/schemas/Loop"}
-    assert all(not one.breaks for one in contract.compare(found))
+    assert all(not one.breaks for one in openapi_diff.compare(found))
 
 
 def test_a_query_parameter_that_is_required() -> None:
@@ -153,28 +153,28 @@ def test_parameters_of_a_whole_path_count_and_swagger_2_is_read() -> None:
     campaign["parameters"] = campaign["get"].pop("parameters")
     webhook = paths[f"{PREFIX}/webhook"]
     webhook["post"] = {"parameters": [{"in": "body", "name": "body", "schema": body(document(), "webhook")}]}
-    assert contract.compare(found) == []
+    assert openapi_diff.compare(found) == []
     moved = {
         "swagger": "2.0",
         "basePath": "/api",
         "paths": {path.removeprefix("/api"): item for path, item in paths.items()},
     }
-    assert contract.is_document(moved)
-    assert contract.compare(moved) == []
+    assert openapi_diff.is_document(moved)
+    assert openapi_diff.compare(moved) == []
 
 
 def test_what_the_service_has_and_nobody_sends_is_a_note() -> None:
     found = document()
     found["paths"][f"{PREFIX}/credits"] = {"get": {}}
     found["paths"]["/health"] = {"get": {}}
-    assert contract.compare(found) == [
+    assert openapi_diff.compare(found) == [
         Difference(route="GET credits", what="the service describes it, no command sends it", breaks=False)
     ]
 
 
 @pytest.mark.parametrize("value", [None, [], {}, {"openapi": "3"}, {"paths": []}, {"openapi": "3", "paths": []}])
 def test_what_is_no_document(value: Any) -> None:
-    assert not contract.is_document(value)
+    assert not openapi_diff.is_document(value)
 
 
 @pytest.mark.parametrize(
@@ -186,4 +186,4 @@ def test_a_strange_document_is_compared_as_far_as_it_goes(item: Any) -> None:
     found = document()
     found["paths"][f"{PREFIX}/webhook"] = item
     # What can't be read of one route is said of that route; the others are compared as before.
-    assert {difference.route.split()[-1] for difference in contract.compare(found)} <= {"webhook"}
+    assert {difference.route.split()[-1] for difference in openapi_diff.compare(found)} <= {"webhook"}

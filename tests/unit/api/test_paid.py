@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.api import paid
-from bhuman_cli.api.paid import PaidRequest
-from bhuman_cli.api.sent import Came
+from bhuman_cli.api import paid_post
+from bhuman_cli.api.paid_post import PaidRequest
+from bhuman_cli.api.post_result import Came
 from tests.support.raw_server import BODY, GOOD, Listener, Script
 
 Listening = Callable[[Script | bytes], Listener]
@@ -46,7 +46,7 @@ def test_if_intent_can_not_be_recorded_not_one_byte_is_sent(listening: Listening
 
     request = PaidRequest(url=f"http://127.0.0.1:{listener.port}/", body=BODY, headers={})
     with pytest.raises(RuntimeError, match="the disk is full"):
-        paid.post_once(request, refuse, "test-agent")
+        paid_post.post_once(request, refuse, "test-agent")
     assert listener.done.wait(5)
     assert listener.got == [b""]
 
@@ -195,7 +195,7 @@ def _wait_for_the_end(connection: socket.socket) -> None:
 
 
 def test_an_endless_answer_is_cut_at_its_size(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paid, "LIMIT_BYTES", 200_000)
+    monkeypatch.setattr(paid_post, "LIMIT_BYTES", 200_000)
 
     def flood(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")

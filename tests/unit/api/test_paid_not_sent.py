@@ -13,9 +13,9 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from bhuman_cli.api import paid
-from bhuman_cli.api.paid import PaidRequest
-from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.api import paid_post
+from bhuman_cli.api.paid_post import PaidRequest
+from bhuman_cli.api.post_result import Came, NotSent
 from tests.support import certificates, raw_server
 from tests.support.raw_server import BODY, GOOD, Listener, Script
 
@@ -25,7 +25,7 @@ Listening = Callable[[Script | bytes], Listener]
 def refused(url: str, **limits: float) -> NotSent:
     intents: list[None] = []
     request = PaidRequest(url=url, body=BODY, headers={"Authorization": "Basic abc"}, **limits)
-    outcome = paid.post_once(request, lambda: intents.append(None), "test-agent")
+    outcome = paid_post.post_once(request, lambda: intents.append(None), "test-agent")
     assert isinstance(outcome, NotSent)
     assert intents == [], "intent is not recorded for what never leaves"
     assert "127.0.0.1" not in outcome.reason
@@ -108,7 +108,7 @@ def test_over_tls_intent_comes_after_the_handshake(tmp_path: Path, monkeypatch: 
     seen: list[list[bool]] = []
     with server:
         request = PaidRequest(url=f"https://localhost:{server.getsockname()[1]}/", body=BODY, headers={})
-        came = paid.post_once(request, lambda: seen.append(list(handshakes)), "test-agent")
+        came = paid_post.post_once(request, lambda: seen.append(list(handshakes)), "test-agent")
     thread.join(5)
     assert isinstance(came, Came)
     assert (came.status, len(seen)) == (200, 1)
@@ -167,7 +167,7 @@ def test_being_cut_while_connecting_is_certainly_not_sent(monkeypatch: pytest.Mo
 
 def test_a_deadline_that_comes_when_the_connection_is_gone_is_no_error() -> None:
     """The watchdog and the end of the request may meet."""
-    attempt = paid._Attempt(lambda: None)
+    attempt = paid_post._Attempt(lambda: None)
     one, other = socket.socketpair()
     other.close()
     one.close()

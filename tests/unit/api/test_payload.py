@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bhuman_cli.api import payload
+from bhuman_cli.api import json_body
 
 PLAIN, ESCAPED = "1", '"\\ud800"'
 
@@ -19,21 +19,21 @@ def test_depth_has_the_same_end_on_both_ways(leaf: str, opening: str) -> None:
     def nested(depth: int) -> bytes:
         return (opening * depth + leaf + closing * depth).encode()
 
-    payload.parse(nested(payload.MAX_DEPTH))
-    for depth in (payload.MAX_DEPTH + 1, payload.MAX_DEPTH + 2, 5_000):
-        with pytest.raises(payload.WireError):
-            payload.parse(nested(depth))
+    json_body.parse(nested(json_body.MAX_DEPTH))
+    for depth in (json_body.MAX_DEPTH + 1, json_body.MAX_DEPTH + 2, 5_000):
+        with pytest.raises(json_body.WireError):
+            json_body.parse(nested(depth))
 
 
 @pytest.mark.parametrize("beside", ["", f", {ESCAPED}"])
 def test_numbers_that_can_not_be_stored_are_nothing(beside: str) -> None:
-    found = payload.parse(f"[1e999, -1e999, NaN, Infinity, {'9' * 50}, 1.5, 7{beside}]".encode())
+    found = json_body.parse(f"[1e999, -1e999, NaN, Infinity, {'9' * 50}, 1.5, 7{beside}]".encode())
     assert found[:7] == [None, None, None, None, None, 1.5, 7]
 
 
 @pytest.mark.parametrize("escape", ["\\ud800", "\\uDFFF", "\\uDbff", "\\udc00"])
 def test_lone_surrogates_go_wherever_they_are(escape: str) -> None:
-    found = payload.parse(f'{{"{escape}": ["x{escape}y", {{"a": "{escape}"}}]}}'.encode())
+    found = json_body.parse(f'{{"{escape}": ["x{escape}y", {{"a": "{escape}"}}]}}'.encode())
     assert found == {"\ufffd": ["x\ufffdy", {"a": "\ufffd"}]}
     json.dumps(found, ensure_ascii=False).encode()
 
@@ -41,4 +41,4 @@ def test_lone_surrogates_go_wherever_they_are(escape: str) -> None:
 def test_whole_pairs_and_everything_else_stay() -> None:
     value: object = {"name": "José 😀", "rows": [[], {}, None, True, {"a": [1, "\\u00e9"]}]}
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
-        assert payload.parse(text.encode()) == value
+        assert json_body.parse(text.encode()) == value

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bhuman_cli.api import payload, wire, words
+from bhuman_cli.api import error_text, json_body, wire
 from bhuman_cli.api.wire import WireError
 from bhuman_cli.domain import Generation
 
@@ -244,7 +244,7 @@ def test_the_server_s_words_wherever_they_stand(payload: Any, said: str) -> None
     ],
 )
 def test_server_text_is_made_harmless(text: str, clean: str) -> None:
-    assert words.harmless(text) == clean
+    assert error_text.harmless(text) == clean
 
 
 def test_server_text_is_bounded() -> None:
@@ -261,7 +261,7 @@ def test_server_text_is_bounded() -> None:
         b"[" * 100_000,
         b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
         json.dumps([[[[1]]]]).encode() * 2,
-        b"[" * (payload.MAX_DEPTH + 2) + b"]" * (payload.MAX_DEPTH + 2),
+        b"[" * (json_body.MAX_DEPTH + 2) + b"]" * (json_body.MAX_DEPTH + 2),
         b"\x00\x01\x02",
     ],
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from bhuman_cli.callbacks.hints import Hints
+from bhuman_cli.callbacks.notifications import Hints
 from bhuman_cli.callbacks.store import NAME, EventStore
 from tests.unit.callbacks.test_store import event
 

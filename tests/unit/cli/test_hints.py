@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bhuman_cli.cli import hints
+from bhuman_cli.terminal import hints
 
 
 @pytest.mark.parametrize(

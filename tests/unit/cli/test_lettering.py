@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bhuman_cli.cli import lettering
-from bhuman_cli.cli.console import Console
 from bhuman_cli.domain import Row, RowState
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import lettering
 
 
 def row(number: int, value: str, **fields: object) -> Row:

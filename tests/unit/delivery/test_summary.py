@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bhuman_cli.delivery import summary
+from bhuman_cli.workflows import summary
 
 
 def _row(index: int, status: str, message: str = "", identifier: str = "") -> dict[str, str]:

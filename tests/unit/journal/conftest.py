@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
 from tests.support import ledger
 
 

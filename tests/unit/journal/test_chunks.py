@@ -10,7 +10,7 @@ from bhuman_cli import errors
 from bhuman_cli.domain import ChunkState
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer, StaleChunk
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
 from tests.support import ledger
 from tests.support.ledger import planned, state_of, statuses
 

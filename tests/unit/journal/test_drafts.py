@@ -8,9 +8,9 @@ import pytest
 
 from bhuman_cli import domain, errors
 from bhuman_cli.domain import Background, GenerationId, RenderSpec, RowState, Target, TargetKind
-from bhuman_cli.journal import chunks, decisions, drafts, generations
-from bhuman_cli.journal.drafts import PlanCounts, Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal import chunks, decisions, generations, planning
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import PlanCounts, Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
 
@@ -37,12 +37,12 @@ def test_a_run_is_read_back_as_it_was_stored(journal: Journal) -> None:
         variables=("first_name", "company"), backgrounds=(background,), generation_mode="full_script", lipsync=False
     )
     new = ledger.new_run(spec=spec, columns=("a", "b\ud800"), options={"chunk_size": 7}, again=True, retry_failed=True)
-    run = drafts.start(journal, new)
+    run = planning.start(journal, new)
     assert (run.spec, run.columns, run.target) == (spec, ("a", "b\ud800"), ledger.TARGET)
     assert (run.state, run.again, run.options) == ("draft", True, {"chunk_size": 7, "retry_failed": True})
-    assert drafts.find(journal, run.run_id) == run
+    assert planning.find(journal, run.run_id) == run
     with pytest.raises(errors.UsageError, match="knows no run r-nobody"):
-        drafts.find(journal, "r-nobody")
+        planning.find(journal, "r-nobody")
 
 
 def test_a_draft_claims_nothing_and_the_next_one_replaces_it(journal: Journal) -> None:
@@ -73,7 +73,7 @@ def test_confirming_supersedes_earlier_runs_of_the_same_file_on_the_same_target_
     file = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/other.csv")
     target = ledger.confirmed(journal, ledger.rows_of("Ada"), target=elsewhere)
     new = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    states = {run.run_id: drafts.find(journal, run.run_id) for run in (old, file, target, new)}
+    states = {run.run_id: planning.find(journal, run.run_id) for run in (old, file, target, new)}
     assert [states[run.run_id].state for run in (old, file, target, new)] == [
         "superseded", "confirmed", "confirmed", "confirmed",
     ]  # fmt: skip
@@ -188,24 +188,24 @@ def test_failed_rows_are_retried_only_when_asked_and_three_times_in_all(journal:
 def test_a_sample_is_the_first_valid_rows_whether_paid_or_not(journal: Journal) -> None:
     ledger.sent(journal, ledger.confirmed(journal, ledger.rows_of("Bob")), ledger.new_ids(1))
     plan = prepared(journal, "", "Ada", "Bob", "Cid", "Dan")
-    drafts.keep_sample(journal, plan.run, 2)
-    assert drafts.held_back(journal, plan.run) == 2
+    planning.keep_sample(journal, plan.run, 2)
+    assert planning.held_back(journal, plan.run) == 2
     run = runner.confirm(journal, plan)
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is not None
     assert generations.unsent(journal, run) == 3, "the planned one, and the two held back"
-    drafts.release_sample(journal, run)
-    assert drafts.held_back(journal, run) == 0
+    planning.release_sample(journal, run)
+    assert planning.held_back(journal, run) == 0
 
 
 def test_a_declined_sample_is_never_sent_later(journal: Journal) -> None:
     plan = prepared(journal, "Ada", "Bob")
-    drafts.keep_sample(journal, plan.run, 1)
+    planning.keep_sample(journal, plan.run, 1)
     run = runner.confirm(journal, plan)
     ledger.sent(journal, run, ledger.new_ids(1))
-    drafts.decline_sample(journal, run)
-    drafts.release_sample(journal, run)
+    planning.decline_sample(journal, run)
+    planning.release_sample(journal, run)
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is None
-    assert drafts.find(journal, run.run_id).stopped == "declined after the sample"
+    assert planning.find(journal, run.run_id).stopped == "declined after the sample"
     assert generations.unsent(journal, run) == 0
 
 
@@ -215,16 +215,16 @@ def test_a_retried_row_that_was_held_back_is_still_a_retry(journal: Journal) -> 
     for item in ids:
         finish(journal, item, "failed")
     plan = prepared(journal, "Ada", "Bob", retry_failed=True)
-    drafts.keep_sample(journal, plan.run, 1)
+    planning.keep_sample(journal, plan.run, 1)
     run = runner.confirm(journal, plan)
-    drafts.release_sample(journal, run)
-    assert drafts.counts(journal, run).retried == 2
+    planning.release_sample(journal, run)
+    assert planning.counts(journal, run).retried == 2
 
 
 def test_what_should_be_there_and_is_not_is_an_error(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     monkeypatch.setattr(Journal, "one", lambda *_: None)
-    for ask in (lambda: drafts.target_key(journal, ledger.TARGET), lambda: drafts.counts(journal, run)):
+    for ask in (lambda: planning.target_key(journal, ledger.TARGET), lambda: planning.counts(journal, run)):
         with pytest.raises(errors.JournalError, match="the journal lost"):
             ask()
-    assert drafts.held_back(journal, run) == 0
+    assert planning.held_back(journal, run) == 0

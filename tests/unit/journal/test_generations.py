@@ -9,8 +9,8 @@ import pytest
 from bhuman_cli.domain import Binding, Generation, GenerationId, Status
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Chunk
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
 from tests.support import ledger
 
 

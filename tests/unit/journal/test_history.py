@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
-from bhuman_cli.journal import chunks, drafts, generations, history
-from bhuman_cli.journal.drafts import Run
+from bhuman_cli.journal import chunks, generations, history, planning
+from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import Adopted
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import identity, runner
 from tests.support import ledger
 
@@ -62,7 +62,7 @@ def test_a_superseded_run_is_nobodys_unfinished_business(journal: Journal) -> No
     old = paid(journal, "Ada", "Bob")
     new = ledger.confirmed(journal, ledger.rows_of("Ada"))
     assert [item.run_id for item in history.unfinished(journal)] == [new.run_id]
-    assert history.listed(journal, drafts.find(journal, old.run_id)).unsent == 0
+    assert history.listed(journal, planning.find(journal, old.run_id)).unsent == 0
 
 
 def test_before_tells_the_guard_what_this_file_had_rendered(journal: Journal) -> None:
@@ -154,7 +154,7 @@ def test_why_sending_ended_is_remembered_until_it_goes_on(journal: Journal) -> N
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     for reason in ("quota", ""):
         history.stop(journal, run, reason)
-        assert drafts.find(journal, run.run_id).stopped == reason
+        assert planning.find(journal, run.run_id).stopped == reason
 
 
 def adopted(text: str, generation_id: str, **fields: object) -> Adopted:
@@ -170,8 +170,8 @@ def test_adopted_generations_are_in_the_pool_like_paid_ones(journal: Journal) ->
     items = [adopted("Ada", one), adopted("Bob", two, status="", url="")]
     assert history.adopt(journal, plan.run, items) == 2
     assert history.adopt(journal, plan.run, items) == 0, "twice is once"
-    drafts.match(journal, plan.run)
-    counts = drafts.counts(journal, plan.run)
+    planning.match(journal, plan.run)
+    counts = planning.counts(journal, plan.run)
     assert (counts.reused, counts.new) == (2, 1)
     rows = [row.fields for row in generations.results(journal, plan.run)]
     assert [(row["status"], row["id"]) for row in rows] == [("succeeded", one), ("queued", two), ("pending", "")]
@@ -186,8 +186,8 @@ def test_adopting_never_takes_a_generation_from_its_row(journal: Journal) -> Non
     known = generations.waiting(journal, run)[0].generation_id
     plan = runner.prepare(journal, ledger.new_run(input_path="/in/other.csv"), ledger.rows_of("Bob"))
     assert history.adopt(journal, plan.run, [adopted("Bob", known)]) == 0
-    drafts.match(journal, plan.run)
-    assert drafts.counts(journal, plan.run).new == 1
+    planning.match(journal, plan.run)
+    assert planning.counts(journal, plan.run).new == 1
     assert history.by_generation(journal, known) is not None
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bhuman_cli import domain
 from bhuman_cli.journal import chunks, generations, history
-from bhuman_cli.journal.drafts import NewRun, Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import NewRun, Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
 

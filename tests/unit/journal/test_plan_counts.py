@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bhuman_cli import domain
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import chunks, drafts
+from bhuman_cli.journal import chunks, planning
 from bhuman_cli.runs import runner
 from tests.support import ledger
 
@@ -24,5 +24,5 @@ def test_rows_in_doubt_are_neither_new_nor_reused(tmp_path: Path) -> None:
         else:
             chunks.accept(journal, chunk, [GenerationId("id0")])
     planned = runner.prepare(journal, ledger.new_run(), rows).counts
-    assert planned == drafts.PlanCounts(new=1, retried=0, reused=1, in_doubt=1, rows=3, invalid=0)
+    assert planned == planning.PlanCounts(new=1, retried=0, reused=1, in_doubt=1, rows=3, invalid=0)
     assert chunks.unsettled(journal, run.target_id)[0].state == domain.ChunkState.IN_DOUBT

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import chunks, decisions, drafts, generations
+from bhuman_cli.journal import chunks, decisions, generations, planning
 from bhuman_cli.journal.chunks import StaleChunk
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
 from tests.support import ledger
 from tests.support.ledger import planned, state_of, statuses
 
@@ -40,7 +40,7 @@ def test_a_refused_retry_gives_the_row_its_failed_render_back(journal: Journal) 
     rows = list(generations.results(journal, again))
     assert (rows[0].fields["status"], rows[0].fields["id"]) == ("failed", ids[0])
     third = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    assert drafts.counts(journal, third).reused == 1, "still paid"
+    assert planning.counts(journal, third).reused == 1, "still paid"
 
 
 def test_a_retry_that_is_given_back_is_still_a_retry(journal: Journal) -> None:
@@ -51,7 +51,7 @@ def test_a_retry_that_is_given_back_is_still_a_retry(journal: Journal) -> None:
     again = ledger.confirmed(journal, ledger.rows_of("Ada"), retry_failed=True)
     planned(journal, again)
     chunks.release_planned(journal, again.target_id)
-    assert drafts.counts(journal, again).retried == 1
+    assert planning.counts(journal, again).retried == 1
     chunk = ledger.sent(journal, again, ledger.new_ids(1))
     attempt = journal.one("SELECT attempt FROM claim WHERE chunk_id = ?", (chunk.chunk_id,))
     assert attempt is not None
@@ -118,9 +118,9 @@ def test_abandoned_rows_count_as_failed_and_are_never_sent_by_themselves(journal
     assert statuses(journal, run) == ["failed", "failed"]
     assert all("abandoned" in row.fields["message"] for row in generations.results(journal, run))
     later = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
-    assert (drafts.counts(journal, later).new, drafts.counts(journal, later).reused) == (0, 2)
+    assert (planning.counts(journal, later).new, planning.counts(journal, later).reused) == (0, 2)
     retried = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"), retry_failed=True)
-    assert drafts.counts(journal, retried).retried == 2, "unless a person says so"
+    assert planning.counts(journal, retried).retried == 2, "unless a person says so"
 
 
 @pytest.mark.parametrize("accept", [True, False])

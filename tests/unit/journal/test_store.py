@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.journal import schema, store
-from bhuman_cli.journal.store import FILE_NAME
+from bhuman_cli.journal import database, schema
+from bhuman_cli.journal.database import FILE_NAME
 from bhuman_cli.runs import runner
 from tests.support import ledger
 from tests.support.clocks import HeldClock
@@ -31,7 +31,7 @@ os._exit(0)
 
 def test_the_folder_and_its_files_are_for_the_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    store.open_journal(folder, HeldClock()).close()
+    database.open_journal(folder, HeldClock()).close()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
 
@@ -44,7 +44,7 @@ def test_a_journal_that_became_readable_to_others_is_closed_to_them_again(tmp_pa
 
 
 def test_commits_are_synced_without_a_write_ahead_log(tmp_path: Path) -> None:
-    with contextlib.closing(store.open_journal(tmp_path, HeldClock())) as journal:
+    with contextlib.closing(database.open_journal(tmp_path, HeldClock())) as journal:
         settings = {name: journal.one(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert {name: found[0] for name, found in settings.items() if found} == {
         "journal_mode": "delete", "synchronous": 3, "foreign_keys": 1,
@@ -62,7 +62,7 @@ def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
         assert [found["what"] for found in again.query("SELECT what FROM decision")] == ["w"]
 
 
-def _write_and_fail(journal: store.Journal) -> None:
+def _write_and_fail(journal: database.Journal) -> None:
     with journal.transaction():
         journal.insert("INSERT INTO decision (at, run_id, what) VALUES ('t', 'r', 'w')")
         journal.execute("UPDATE missing SET a = 1")
@@ -72,7 +72,7 @@ def test_a_newer_journal_is_refused_with_the_way_out(tmp_path: Path) -> None:
     ledger.opened(tmp_path).close()
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as raw:
         raw.execute(f"PRAGMA user_version={schema.VERSION + 1}")
-    for opening in (store.open_journal, store.scratch):
+    for opening in (database.open_journal, database.scratch):
         with pytest.raises(errors.JournalError, match="newer bhuman") as caught:
             opening(tmp_path, HeldClock())
         assert caught.value.hint == "pip install --upgrade bhuman"
@@ -84,7 +84,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as raw:
         raw.executescript("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1);")
     before = path.read_bytes()
-    for opening in (store.open_journal, store.scratch):
+    for opening in (database.open_journal, database.scratch):
         with pytest.raises(errors.JournalError, match="not a bhuman journal"):
             opening(tmp_path, HeldClock())
     assert path.read_bytes() == before
@@ -105,7 +105,7 @@ def test_an_older_journal_is_brought_up_step_by_step(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to be read as one" * 40, b"short"])
 def test_a_damaged_journal_is_said_to_be_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
-    for opening in (store.open_journal, store.scratch):
+    for opening in (database.open_journal, database.scratch):
         with pytest.raises(errors.JournalError, match="damaged or not a database") as caught:
             opening(tmp_path, HeldClock())
         assert str(tmp_path / FILE_NAME) in caught.value.message
@@ -121,7 +121,7 @@ def test_a_page_destroyed_inside_is_found_when_it_is_read(tmp_path: Path) -> Non
     path.write_bytes(content)
     with (
         pytest.raises(errors.JournalError, match="damaged; restore a backup"),
-        contextlib.closing(store.open_journal(tmp_path, HeldClock())) as journal,
+        contextlib.closing(database.open_journal(tmp_path, HeldClock())) as journal,
     ):
         list(journal.query("SELECT * FROM row"))
 
@@ -129,7 +129,7 @@ def test_a_page_destroyed_inside_is_found_when_it_is_read(tmp_path: Path) -> Non
 def test_a_folder_that_cannot_be_made_is_a_journal_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(errors.JournalError, match="can't be used"):
-        store.open_journal(tmp_path / "file" / "state", HeldClock())
+        database.open_journal(tmp_path / "file" / "state", HeldClock())
 
 
 def test_a_read_only_journal_is_said_to_be_read_only(tmp_path: Path) -> None:
@@ -161,8 +161,8 @@ def test_a_journal_held_by_another_process_is_waited_for_then_said(tmp_path: Pat
 
 def test_two_processes_may_make_the_journal_at_once(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from bhuman_cli import ports; from bhuman_cli.journal import store;"
-        "store.open_journal(Path(sys.argv[1]), ports.SystemClock()).close()"
+        "import sys; from pathlib import Path; from bhuman_cli import clock; from bhuman_cli.journal import database;"
+        "database.open_journal(Path(sys.argv[1]), clock.SystemClock()).close()"
     )
     makers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(4)]
     assert [maker.wait(30) for maker in makers] == [0] * 4
@@ -171,22 +171,22 @@ def test_two_processes_may_make_the_journal_at_once(tmp_path: Path) -> None:
 
 
 def test_losing_the_race_to_make_the_tables_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = store._create
+    real = database._create
 
     def after_another(connection: sqlite3.Connection) -> None:
         with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
             real(other)
         real(connection)
 
-    monkeypatch.setattr(store, "_create", after_another)
-    with contextlib.closing(store.open_journal(tmp_path, HeldClock())) as journal:
+    monkeypatch.setattr(database, "_create", after_another)
+    with contextlib.closing(database.open_journal(tmp_path, HeldClock())) as journal:
         assert ledger.confirmed(journal, ledger.rows_of("Ada")).run_id
 
 
 def test_tables_that_cannot_be_made_at_all_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "TABLES", "CREATE TABLE half (a); CREATE NONSENSE;")
     with pytest.raises(errors.JournalError, match="syntax error"):
-        store.open_journal(tmp_path, HeldClock())
+        database.open_journal(tmp_path, HeldClock())
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as made:
         assert made.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
 
@@ -198,7 +198,7 @@ def test_a_scratch_journal_knows_the_payments_and_writes_nothing(tmp_path: Path)
     with contextlib.closing(ledger.opened(tmp_path)) as journal:
         ledger.sent(journal, ledger.confirmed(journal, ledger.rows_of("Ada", "Bob")), ledger.new_ids(2))
     before = (tmp_path / FILE_NAME).read_bytes()
-    with contextlib.closing(store.scratch(tmp_path, HeldClock())) as scratch:
+    with contextlib.closing(database.scratch(tmp_path, HeldClock())) as scratch:
         assert scratch.path is None
         prepared = runner.prepare(scratch, ledger.new_run(), ledger.rows_of("Ada", "Bob", "Cid"))
         assert (prepared.counts.reused, prepared.counts.new) == (2, 1)
@@ -211,11 +211,11 @@ def test_a_scratch_journal_says_what_is_wrong_with_one_it_cannot_read(tmp_path: 
         journal.execute("DROP TABLE decision")
         journal.execute("ALTER TABLE claim RENAME TO lost")
     with pytest.raises(errors.JournalError, match="no such table"):
-        store.scratch(tmp_path, HeldClock())
+        database.scratch(tmp_path, HeldClock())
 
 
 def test_a_scratch_journal_without_a_journal_knows_nothing_and_makes_no_file(tmp_path: Path) -> None:
-    with contextlib.closing(store.scratch(tmp_path / "nowhere", HeldClock())) as scratch:
+    with contextlib.closing(database.scratch(tmp_path / "nowhere", HeldClock())) as scratch:
         assert scratch.one("SELECT 1 FROM claim") is None
     assert not (tmp_path / "nowhere").exists()
 
@@ -223,7 +223,7 @@ def test_a_scratch_journal_without_a_journal_knows_nothing_and_makes_no_file(tmp
 def test_a_scratch_journal_beside_an_empty_file_knows_nothing(tmp_path: Path) -> None:
     """Killed between making the file and making its tables."""
     (tmp_path / FILE_NAME).touch()
-    with contextlib.closing(store.scratch(tmp_path, HeldClock())) as scratch:
+    with contextlib.closing(database.scratch(tmp_path, HeldClock())) as scratch:
         assert scratch.one("SELECT 1 FROM claim") is None
 
 
@@ -232,7 +232,7 @@ def test_a_scratch_journal_reads_one_whose_writer_was_killed_in_a_commit(tmp_pat
         ledger.sent(journal, ledger.confirmed(journal, ledger.rows_of("Ada")), ledger.new_ids(1))
     subprocess.run([sys.executable, "-c", _DIE_IN_A_COMMIT, str(tmp_path / FILE_NAME)], check=True)
     assert (tmp_path / f"{FILE_NAME}-journal").stat().st_size > 0, "the commit was not torn"
-    with contextlib.closing(store.scratch(tmp_path, HeldClock())) as scratch:
+    with contextlib.closing(database.scratch(tmp_path, HeldClock())) as scratch:
         found = scratch.one("SELECT count(*) FROM claim WHERE generation_id IS NOT NULL")
         assert found is not None
         assert found[0] == 1

@@ -9,8 +9,8 @@ import pytest
 
 from bhuman_cli.journal import chunks, decisions
 from bhuman_cli.journal.chunks import Chunk, StaleChunk
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.journal.store import Journal
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
 from tests.support import ledger
 from tests.support.ledger import planned, state_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.studio import template
-from bhuman_cli.studio.render import bundle, fonts
+from bhuman_cli.studio.render import bundle, template
+from bhuman_cli.studio.render.text import fonts
 from tests.integration.render import footage
 
 TEXT = """

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bhuman_cli.studio.render import compose, cutout, encode, pen
-from bhuman_cli.studio.render.styles import Patch
-from bhuman_cli.studio.template import POSITIONS, Backdrop
+from bhuman_cli.studio.render import compose, encode, pen
+from bhuman_cli.studio.render.background import cutout
+from bhuman_cli.studio.render.template import POSITIONS, Backdrop
+from bhuman_cli.studio.render.text.styles import Patch
 
 
 def solid(colour: tuple[int, int, int], width: int = 64, height: int = 32) -> np.ndarray:

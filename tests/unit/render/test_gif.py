@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bhuman_cli.studio.render import gif, palette
+from bhuman_cli.studio.render.output import gif, palette
 
 WALL = (235, 232, 250)
 PAGE = (238, 236, 253)

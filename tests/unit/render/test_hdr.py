@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from bhuman_cli.studio.render import hdr, source
+from bhuman_cli.studio.render.footage import hdr, reader
 from tests.integration.render import footage
 
 
@@ -46,5 +46,5 @@ def test_footage_marked_as_hdr_is_mapped(tmp_path: Path, transfer: int, level: i
         out.mux(stream.encode(grey.reformat(format="yuv420p10le", dst_color_range="MPEG")))
         out.mux(stream.encode(None))
     path = tmp_path / "v.mp4"
-    frame = next(iter(source.pictures(path, source.probe(path).form)))
+    frame = next(iter(reader.pictures(path, reader.probe(path).form)))
     assert footage.near(frame.to_ndarray(format="rgb24"), (level, level, level), 5)

@@ -9,7 +9,7 @@ import av.filter
 import numpy as np
 import pytest
 
-from bhuman_cli.studio.render import matte
+from bhuman_cli.studio.render.background import chroma_key
 
 WALL = (145, 54, 34)
 
@@ -37,7 +37,7 @@ def by_ffmpeg(u: Any, v: Any, similarity: float, blend: float) -> Any:
 def test_the_key_keeps_what_chromakey_keeps(similarity: float, blend: float) -> None:
     near = np.random.default_rng(7).integers(0, 200, (2, 20, 26), np.uint8) // np.arange(1, 27, dtype=np.uint8)
     u, v = (near[0] + WALL[1]).astype(np.uint8), (near[1] + WALL[2]).astype(np.uint8)
-    found = matte.Key(WALL, similarity, blend).keep(u, v)
+    found = chroma_key.Key(WALL, similarity, blend).keep(u, v)
     wanted = by_ffmpeg(u, v, similarity, blend)
     assert np.abs(found.astype(int) - wanted)[1:-1, 1:-1].max() <= (1 if blend else 0)
     assert found.max() > found.min() or similarity == 1.0

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bhuman_cli.studio.render import card, page
+from bhuman_cli.studio.render.output import share_page
+from bhuman_cli.studio.render.text import card
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;"
 
@@ -31,7 +32,7 @@ def read(text: str) -> Reader:
 
 
 def test_everything_from_people_is_escaped() -> None:
-    reader = read(page.render_page({HOSTILE: HOSTILE}, HOSTILE, ""))
+    reader = read(share_page.render_page({HOSTILE: HOSTILE}, HOSTILE, ""))
     assert [tag for tag, _ in reader.tags].count("script") == 1
     assert "img" not in [tag for tag, _ in reader.tags]
     assert reader.words.count(HOSTILE) == 4, "title, heading, name and value, as text"
@@ -39,7 +40,7 @@ def test_everything_from_people_is_escaped() -> None:
 
 @pytest.mark.parametrize(("base", "prefix"), [("", ""), ("/media/abc", "/media/abc/"), ("/media/abc/", "/media/abc/")])
 def test_media_are_found_beside_the_page_or_where_the_server_has_them(base: str, prefix: str) -> None:
-    reader = read(page.render_page({"a": "b"}, "T", base))
+    reader = read(share_page.render_page({"a": "b"}, "T", base))
     video = next(attributes for tag, attributes in reader.tags if tag == "video")
     link = next(attributes for tag, attributes in reader.tags if tag == "a" and "download" in attributes)
     assert (video["src"], video["poster"]) == (f"{prefix}video.mp4", f"{prefix}thumbnail.jpg")
@@ -47,18 +48,18 @@ def test_media_are_found_beside_the_page_or_where_the_server_has_them(base: str,
 
 
 def test_a_hostile_media_base_stays_inside_its_attribute() -> None:
-    reader = read(page.render_page({}, "T", '"><script>'))
+    reader = read(share_page.render_page({}, "T", '"><script>'))
     assert [tag for tag, _ in reader.tags].count("script") == 1
 
 
 def test_blank_values_are_left_out_and_the_others_stand_in_order() -> None:
-    reader = read(page.render_page({"b": "2", "a": "1", "c": " "}, "T", ""))
+    reader = read(share_page.render_page({"b": "2", "a": "1", "c": " "}, "T", ""))
     assert reader.words.index("2") < reader.words.index("1")
     assert [tag for tag, _ in reader.tags].count("dd") == 2
 
 
 def test_nothing_is_loaded_from_elsewhere_and_search_engines_stay_out() -> None:
-    text = page.render_page({"a": "b"}, "T", "")
+    text = share_page.render_page({"a": "b"}, "T", "")
     assert "http://" not in text.replace("http: https:", "")
     assert "https://" not in text
     assert "noindex" in text
@@ -71,7 +72,7 @@ def test_nothing_is_loaded_from_elsewhere_and_search_engines_stay_out() -> None:
      ({"a": " ", "b": "Bo"}, "A video for Bo"), ({"a": "x" * 100}, "Intro")],
 )  # fmt: skip
 def test_the_heading_greets_where_it_can(values: dict[str, str], title: str) -> None:
-    assert page.title_for("Intro", values) == title
+    assert share_page.title_for("Intro", values) == title
 
 
 @pytest.mark.parametrize(

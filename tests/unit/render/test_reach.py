@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.studio.render import reach
+from bhuman_cli.studio.render.background import reach
 
 
 def resolves_to(monkeypatch: pytest.MonkeyPatch, *ips: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bhuman_cli.studio import presenter, template
+from bhuman_cli.studio.render import presenter, template
 
 SAMPLES = Path(__file__).parents[3] / "sample_data"
 

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from bhuman_cli.studio import presenter, scene, template
-from bhuman_cli.studio.template import Backdrop, Section, Template
+from bhuman_cli.studio.render import presenter, scene, template
+from bhuman_cli.studio.render.template import Backdrop, Section, Template
 
 REEL = scene.Reel(fps=Fraction(30), frames=300)
 

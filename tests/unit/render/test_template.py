@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.studio import template
+from bhuman_cli.studio.render import template
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -140,7 +140,7 @@ def test_the_starter_explains_every_style_and_position() -> None:
 
 
 def test_a_font_of_ones_own_is_checked(tmp_path: Path) -> None:
-    from bhuman_cli.studio.render import fonts
+    from bhuman_cli.studio.render.text import fonts
 
     (tmp_path / "brand.ttf").write_bytes((fonts.HERE / "NotoSans-Regular.ttf").read_bytes())
     (tmp_path / "broken.ttf").write_bytes(b"not a font")

@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bhuman_cli.studio.render import fonts, shape, text
+from bhuman_cli.studio.render.text import fonts, layout, shaping
 from tests.support import colour_font
 
 WHITE = (255, 255, 255)
-WIDE = text.Box(width_px=2_000, size_px=40, smallest_px=20)
+WIDE = layout.Box(width_px=2_000, size_px=40, smallest_px=20)
 
 
-def drawn(value: str, box: text.Box = WIDE) -> np.ndarray:
-    return text.draw(text.fit(value, box), WHITE)
+def drawn(value: str, box: layout.Box = WIDE) -> np.ndarray:
+    return layout.draw(layout.fit(value, box), WHITE)
 
 
 def glyphs(value: str) -> list[int]:
-    return [placed.glyph for placed in shape.line(value, "bold", shape.base_level(value)).glyphs]
+    return [placed.glyph for placed in shaping.line(value, "bold", shaping.base_level(value)).glyphs]
 
 
 @pytest.mark.parametrize(
@@ -30,25 +30,25 @@ def glyphs(value: str) -> list[int]:
      "Ольга", "Γιώργος", "İğdır ß", "O’Connor – “x” €"],
 )  # fmt: skip
 def test_the_shipped_fonts_cover_what_names_need(value: str) -> None:
-    assert text.uncovered(value) == ""
+    assert layout.uncovered(value) == ""
     assert drawn(value)[..., 3].any()
 
 
 def test_characters_nobody_covers_are_named_once_and_leave_no_boxes() -> None:
-    assert text.uncovered("A\U000e0041\ue000B\ue000") == "\U000e0041\ue000"
+    assert layout.uncovered("A\U000e0041\ue000B\ue000") == "\U000e0041\ue000"
     assert glyphs("A\ue000B") == glyphs("AB")
     assert 0 not in glyphs("A\ue000B")
 
 
 def test_what_a_template_s_own_font_covers_is_not_missing(tmp_path: Path) -> None:
     own = str(colour_font.build(tmp_path / "own.ttf", 0))
-    assert text.uncovered("a😀\ue000", own) == "\ue000"
-    box = text.Box(width_px=400, size_px=40, smallest_px=20, font=own)
-    assert len(text.fit("a 😀", box).lines[0].glyphs) == 3
+    assert layout.uncovered("a😀\ue000", own) == "\ue000"
+    box = layout.Box(width_px=400, size_px=40, smallest_px=20, font=own)
+    assert len(layout.fit("a 😀", box).lines[0].glyphs) == 3
 
 
 def test_invisible_characters_are_not_reported() -> None:
-    assert text.uncovered("a\u200db\u200c\u200f\ufe0f \n\t\u202ac\u202c\u2066d\u2069") == ""
+    assert layout.uncovered("a\u200db\u200c\u200f\ufe0f \n\t\u202ac\u202c\u2066d\u2069") == ""
 
 
 def test_arabic_letters_join() -> None:
@@ -67,7 +67,7 @@ def test_hebrew_runs_from_right_to_left() -> None:
 
 
 def test_mixed_text_keeps_numbers_and_latin_readable_inside_arabic() -> None:
-    line = shape.line("שלום 123 Bob", "bold", 1).glyphs
+    line = shaping.line("שלום 123 Bob", "bold", 1).glyphs
     found = [placed.glyph for placed in line]
     digits, bob = glyphs("123"), glyphs("Bob")
     assert "".join(map(chr, digits)) in "".join(map(chr, found))
@@ -77,7 +77,7 @@ def test_mixed_text_keeps_numbers_and_latin_readable_inside_arabic() -> None:
 
 def test_brackets_follow_what_they_enclose() -> None:
     value = "Hi אבג (דה)!"
-    found = shape.line(value, "bold", shape.base_level(value)).glyphs
+    found = shaping.line(value, "bold", shaping.base_level(value)).glyphs
     opening, closing = glyphs("(")[0], glyphs(")")[0]
     latin = fonts.faces("bold")[0]
     brackets = [placed for placed in found if placed.face is latin and placed.glyph in {opening, closing}]
@@ -87,41 +87,41 @@ def test_brackets_follow_what_they_enclose() -> None:
 
 
 def test_marks_do_not_widen_a_line() -> None:
-    assert shape.line("e\u0301", "bold", 0).width == pytest.approx(shape.line("é", "bold", 0).width)
+    assert shaping.line("e\u0301", "bold", 0).width == pytest.approx(shaping.line("é", "bold", 0).width)
 
 
 def test_clusters_keep_joined_emoji_and_flags_together() -> None:
     scotland = "🏴" + "".join(chr(0xE0000 + ord(letter)) for letter in "gbsct\x7f")
     value = f"👩‍💻a👍🏽🇧🇷🇵🇱e\u0301{scotland}b"
-    assert shape.clusters(value) == ["👩‍💻", "a", "👍🏽", "🇧🇷", "🇵🇱", "e\u0301", scotland, "b"]
+    assert shaping.clusters(value) == ["👩‍💻", "a", "👍🏽", "🇧🇷", "🇵🇱", "e\u0301", scotland, "b"]
 
 
 @pytest.mark.parametrize("size", range(1, 12))
 def test_fitting_ends_however_small_the_letters_are(size: int) -> None:
     for smallest in range(1, size + 1):
-        box = text.Box(width_px=30, size_px=size, smallest_px=smallest, lines=2)
-        assert len(text.fit("a long value " * 9, box).lines) == 2
+        box = layout.Box(width_px=30, size_px=size, smallest_px=smallest, lines=2)
+        assert len(layout.fit("a long value " * 9, box).lines) == 2
 
 
-def lines_of(value: str, box: text.Box) -> list[list[int]]:
-    return [[placed.glyph for placed in line.glyphs] for line in text.fit(value, box).lines]
+def lines_of(value: str, box: layout.Box) -> list[list[int]]:
+    return [[placed.glyph for placed in line.glyphs] for line in layout.fit(value, box).lines]
 
 
 def test_a_long_name_breaks_at_its_hyphen() -> None:
-    box = text.Box(width_px=600, size_px=40, smallest_px=24, lines=2)
+    box = layout.Box(width_px=600, size_px=40, smallest_px=24, lines=2)
     wanted = ["Hi Alexandria Konstantinopolous-", "Featherstonehaugh von Hohenzollern"]
     assert lines_of(" ".join(wanted).replace("- ", "-"), box) == [glyphs(line) for line in wanted]
 
 
 def test_a_word_shrinks_before_it_is_broken() -> None:
-    box = text.Box(width_px=560, size_px=40, smallest_px=22, lines=3)
+    box = layout.Box(width_px=560, size_px=40, smallest_px=22, lines=3)
     wanted = ["Rindfleischetikettierungsüberwachungs", "GmbH & Co. KG"]
     assert lines_of(" ".join(wanted), box) == [glyphs(line) for line in wanted]
 
 
 def test_writing_without_spaces_wraps_before_it_becomes_small() -> None:
-    box = text.Box(width_px=560, size_px=40, smallest_px=12, lines=2)
-    assert text.fit("กรุงเทพมหานครอมรรัตนโกสินทร์มหินทรา", box).size_px == 32
+    box = layout.Box(width_px=560, size_px=40, smallest_px=12, lines=2)
+    assert layout.fit("กรุงเทพมหานครอมรรัตนโกสินทร์มหินทรา", box).size_px == 32
 
 
 def test_what_no_font_covers_leaves_no_gap() -> None:
@@ -132,18 +132,18 @@ def test_what_no_font_covers_leaves_no_gap() -> None:
 
 
 def test_a_long_value_shrinks_first() -> None:
-    block = text.fit("A longer name than fits", text.Box(width_px=300, size_px=40, smallest_px=20))
+    block = layout.fit("A longer name than fits", layout.Box(width_px=300, size_px=40, smallest_px=20))
     assert len(block.lines) == 1
     assert 20 <= block.size_px < 40
     assert block.width_px <= 300
 
 
 def test_then_it_wraps_and_then_it_ends_in_an_ellipsis() -> None:
-    box = text.Box(width_px=300, size_px=40, smallest_px=24, lines=2)
-    block = text.fit("one two three four five six seven", box)
+    box = layout.Box(width_px=300, size_px=40, smallest_px=24, lines=2)
+    block = layout.fit("one two three four five six seven", box)
     assert len(block.lines) == 2
     assert block.width_px <= 300
-    cut = text.fit("word " * 200, box)
+    cut = layout.fit("word " * 200, box)
     assert len(cut.lines) == 2
     assert cut.size_px == 24
     assert cut.lines[-1].glyphs[-1].glyph == glyphs("…")[-1]
@@ -151,7 +151,7 @@ def test_then_it_wraps_and_then_it_ends_in_an_ellipsis() -> None:
 
 
 def test_a_word_without_spaces_is_broken_rather_than_lost() -> None:
-    block = text.fit("https://example.com/" + "x" * 40, text.Box(width_px=300, size_px=40, smallest_px=20, lines=4))
+    block = layout.fit("https://example.com/" + "x" * 40, layout.Box(width_px=300, size_px=40, smallest_px=20, lines=4))
     assert block.width_px <= 301
     assert sum(len(line.glyphs) for line in block.lines) == 60
 
@@ -162,22 +162,22 @@ def test_line_breaks_in_a_value_become_spaces() -> None:
 
 def test_nothing_draws_outside_its_picture_or_fails_for_odd_values() -> None:
     for value in ("", " ", "\u0301", "\u202e", "🇧", "a" * 5_000_000, "\u0e33" * 30, "ﷺ" * 20, "([{" * 9_999):
-        assert drawn(value, text.Box(width_px=400, size_px=40, smallest_px=20, lines=2)).shape[2] == 4
+        assert drawn(value, layout.Box(width_px=400, size_px=40, smallest_px=20, lines=2)).shape[2] == 4
 
 
 def test_arabic_is_shaped_without_pillows_text_engine_or_fribidi() -> None:
     """The picture must come out the same where neither libraqm nor libfribidi can be loaded."""
     program = (
         "import sys, hashlib; sys.modules['PIL._imagingft'] = None; sys.modules['PIL.ImageFont'] = None;"
-        "from bhuman_cli.studio.render import text;"
-        "box = text.Box(width_px=900, size_px=40, smallest_px=20);"
-        "a = text.draw(text.fit('محمد अभिषेक สมชาย', box), (255, 255, 255));"
+        "from bhuman_cli.studio.render.text import layout;"
+        "box = layout.Box(width_px=900, size_px=40, smallest_px=20);"
+        "a = layout.draw(layout.fit('محمد अभिषेक สมชาย', box), (255, 255, 255));"
         "print(hashlib.sha256(a.tobytes()).hexdigest())"
     )
     import hashlib
 
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    here = drawn("محمد अभिषेक สมชาย", text.Box(width_px=900, size_px=40, smallest_px=20))
+    here = drawn("محمد अभिषेक สมชาย", layout.Box(width_px=900, size_px=40, smallest_px=20))
     assert found.stdout.strip() == hashlib.sha256(here.tobytes()).hexdigest()
 
 
@@ -190,14 +190,14 @@ def test_fonts_differ_and_fall_back_for_what_they_lack(tmp_path: Path) -> None:
     own = tmp_path / "own.ttf"
     own.write_bytes((fonts.HERE / "NotoSansHebrew-Bold.ttf").read_bytes())
     for font in ("regular", str(own)):
-        box = text.Box(width_px=2_000, size_px=40, smallest_px=20, font=font)
-        assert text.fit("Zoë שלמה", box).width_px > 100
-    assert shape.line("Zoë", "regular", 0).width < shape.line("Zoë", "bold", 0).width
+        box = layout.Box(width_px=2_000, size_px=40, smallest_px=20, font=font)
+        assert layout.fit("Zoë שלמה", box).width_px > 100
+    assert shaping.line("Zoë", "regular", 0).width < shaping.line("Zoë", "bold", 0).width
 
 
 def test_emoji_are_drawn_in_colour_where_the_system_has_them_and_reported_where_not() -> None:
     if fonts.emoji_face() is None:
-        assert text.uncovered("Ana 🎉") == "🎉"
+        assert layout.uncovered("Ana 🎉") == "🎉"
         return
     picture = drawn("🎉")
     colours = picture[picture[..., 3] > 200][:, :3]

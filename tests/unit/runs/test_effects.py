@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.api import paid, wire
-from bhuman_cli.api.sent import Came, NotSent
+from bhuman_cli.api import paid_post, wire
+from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.clock import SystemClock
 from bhuman_cli.domain import Generation, GenerationId
-from bhuman_cli.ports import SystemClock
-from bhuman_cli.runs import effects
-from bhuman_cli.runs.effects import Effects, Stop
+from bhuman_cli.runs import context
+from bhuman_cli.runs.context import Effects, Stop
 from bhuman_cli.runs.service import ApiService
 from tests.support.clocks import HeldClock
 from tests.support.ledger import TARGET
@@ -42,7 +42,7 @@ def test_without_callbacks_and_rescue_there_are_none(monkeypatch: pytest.MonkeyP
     bare: Any = object()
     held = Effects(journal=bare, service=bare, clock=HeldClock(), stop=Stop(), reporter=bare)
     assert (held.hints(), held.callbacks("token"), held.rescue(bare, bare)) == ([], [], "")
-    assert effects.Effects is Effects
+    assert context.Effects is Effects
 
 
 class FakeClient:
@@ -64,18 +64,18 @@ def service() -> ApiService:
 
 
 def test_the_paid_request_goes_to_its_route_with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[paid.PaidRequest] = []
+    seen: list[paid_post.PaidRequest] = []
     answers: list[NotSent | Came] = [
         NotSent(reason="refused"),
         Came(status=401, headers={"x": "very-secret-word"}, body=b"key very-secret-word is wrong", error=""),
     ]
 
-    def post_once(request: paid.PaidRequest, begin: Any, agent: str) -> NotSent | Came:
+    def post_once(request: paid_post.PaidRequest, begin: Any, agent: str) -> NotSent | Came:
         assert agent == "agent"
         seen.append(request)
         return answers.pop(0)
 
-    monkeypatch.setattr(paid, "post_once", post_once)
+    monkeypatch.setattr(paid_post, "post_once", post_once)
     held = service()
     assert held.post("/route", b"{}", lambda: None) == NotSent(reason="refused")
     came = held.post("/route", b"{}", lambda: None)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 
-from bhuman_cli.runs import forecast, frontier, purse
+from bhuman_cli.runs.polling import forecast, poll_budget, poll_queue
 
 PACE = forecast.Pace(floor_s=10.0, ceiling_s=60.0, longest_s=300.0, stuck_s=1_800.0)
 
 
-def line(count: int) -> frontier.Line:
-    made = frontier.Line(PACE, random.Random(1), now=0.0, resumed=False)
+def line(count: int) -> poll_queue.Line:
+    made = poll_queue.Line(PACE, random.Random(1), now=0.0, resumed=False)
     made.extend(list(range(count)))
     return made
 
@@ -32,7 +32,7 @@ def test_an_unfinished_front_ends_the_pass_and_the_next_one_waits_an_interval() 
 
 
 def test_misses_empty_the_purse_and_time_and_finishes_fill_it() -> None:
-    money = purse.Purse(now=0.0, ceiling_s=60.0)
+    money = poll_budget.Purse(now=0.0, ceiling_s=60.0)
     money.grant(100)
     misses = 0
     while money.affords(0):

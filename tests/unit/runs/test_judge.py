@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bhuman_cli.journal.chunks import Answer
-from bhuman_cli.runs import judge
-from bhuman_cli.runs.judge import Accepted, Back, InDoubt, Mapping_, Rejected, Verdict
+from bhuman_cli.runs import verdict as verdicts
+from bhuman_cli.runs.verdict import Accepted, Back, InDoubt, Mapping_, Rejected, Verdict
 
 IDS = [str(uuid.UUID(int=number, version=4)) for number in range(1, 5)]
 
@@ -20,7 +20,7 @@ def judged(
 ) -> Verdict:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     answer = Answer(status=status, headers=more.get("headers", {}), body=body, error=more.get("error", ""))
-    return judge.judge(answer, rows=rows, known=frozenset(known))
+    return verdicts.judge(answer, rows=rows, known=frozenset(known))
 
 
 @pytest.mark.parametrize(
@@ -201,12 +201,14 @@ def test_the_reason_of_a_refusal_is_harmless_and_the_same_for_other_rows() -> No
     assert isinstance(verdict, Rejected)
     assert "\x1b" not in verdict.reason
     assert "[" not in verdict.reason
-    assert judge.normalised("row 17 of 500") == judge.normalised("row 3 of 12") != judge.normalised("row x of y")
+    assert (
+        verdicts.normalised("row 17 of 500") == verdicts.normalised("row 3 of 12") != verdicts.normalised("row x of y")
+    )
 
 
 def test_ids_are_found_once_each_in_order_in_lower_case() -> None:
     body = f'{{"a": "{IDS[1].upper()}", "b": ["{IDS[0]}", "{IDS[1]}", "x{IDS[2]}"]}}'.encode()
-    assert judge.found_ids(body) == [IDS[1], IDS[0]]
+    assert verdicts.found_ids(body) == [IDS[1], IDS[0]]
 
 
 def test_the_same_bytes_always_mean_the_same() -> None:

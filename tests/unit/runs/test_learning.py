@@ -11,9 +11,10 @@ import pytest
 from bhuman_cli.domain import Binding, Generation, GenerationId
 from bhuman_cli.journal import decisions, generations, history
 from bhuman_cli.journal.history import Adopted
-from bhuman_cli.runs import identity, learn, settle
-from bhuman_cli.runs.effects import Stop
-from bhuman_cli.runs.learn import Learning
+from bhuman_cli.runs import identity
+from bhuman_cli.runs.binding import doubts, record_updates
+from bhuman_cli.runs.binding.record_updates import Learning
+from bhuman_cli.runs.context import Stop
 from tests.support import ledger
 from tests.support.ledger import Bench
 from tests.support.waits import UNFINISHED, Change, accepted, assert_links_are_right, rows, statuses, wait_out, waiting
@@ -204,21 +205,21 @@ def test_what_a_person_accepted_is_not_taken_back_by_a_record(bench: Bench) -> N
 
 def test_an_adopted_generation_was_compared_when_it_was_taken_over(bench: Bench) -> None:
     item = GenerationId(bench.service.take({"names": [["Ada"]]})[0])
-    from bhuman_cli.journal import drafts
+    from bhuman_cli.journal import planning
     from bhuman_cli.runs import runner
 
     plan = runner.prepare(bench.journal, ledger.new_run(), ledger.rows_of("Ada"))
     key = identity.of_spec(ledger.SPEC)(["Ada"], [])
     queued = Generation(id=item, status="queued")
     history.adopt(bench.journal, plan.run, [Adopted(identity=key, text_key=b"k" * 16, generation=queued)])
-    drafts.match(bench.journal, plan.run)
+    planning.match(bench.journal, plan.run)
     run = runner.confirm(bench.journal, plan)
     wait_out(bench, waiting(bench, run))
     assert statuses(bench, run) == ["succeeded"]
 
 
 def test_many_requests_are_learnt_without_keeping_them_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learn, "_MOST_VIEWS", 2)
+    monkeypatch.setattr(record_updates, "_MOST_VIEWS", 2)
     run = accepted(bench, *(f"person {at}" for at in range(8)), limit=2)
     polling = waiting(bench, run)
     wait_out(bench, polling)
@@ -236,7 +237,7 @@ def test_binding_anew_is_tried_at_the_first_conflict_and_when_all_have_spoken_on
         tried.append(arguments[2])
         return False
 
-    monkeypatch.setattr(settle, "rebind", rebind)
+    monkeypatch.setattr(doubts, "rebind", rebind)
     learning = Learning(run=run, effects=bench.effects)
     for item in [*generations.waiting(bench.journal, run)] * 2:
         record = bench.service.generation(item.generation_id)

@@ -10,8 +10,8 @@ import pytest
 from bhuman_cli import errors
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.journal import generations
-from bhuman_cli.journal.drafts import Run
-from bhuman_cli.runs import links
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs.binding import late_links
 from tests.support import ledger
 from tests.support.ledger import Bench
 
@@ -56,7 +56,7 @@ def test_a_callback_alone_brings_nothing(bench: Bench) -> None:
     run = finished(bench, 20)
     announce(bench, *range(20))
     bench.carry_out(run)
-    assert len(bench.service.asked) == links.MISSES, "and it does not make us ask for ever"
+    assert len(bench.service.asked) == late_links.MISSES, "and it does not make us ask for ever"
     assert set(column(bench, run, "whatsapp_video_url")) == {""}
 
 
@@ -93,7 +93,7 @@ def test_a_service_without_pictures_is_asked_a_few_times_at_most(bench: Bench) -
     run = finished(bench, 50, gif=None)
     bench.service.change = lambda record: record | {"gif": None}
     bench.carry_out(run)
-    assert len(bench.service.asked) == links.MISSES
+    assert len(bench.service.asked) == late_links.MISSES
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,6 @@ def test_only_what_was_announced(bench: Bench) -> None:
     run = finished(bench, 3, gif=None)
     told = announce(bench, 1)
     bench.service.change = lambda record: record | {"whatsapp_video_url": WHATSAPP}
-    assert [item.waiting.generation_id for item in links.announced(bench.effects, run)] == told
-    assert links.bring(bench.effects, run, announced_only=True) == 1
+    assert [item.waiting.generation_id for item in late_links.announced(bench.effects, run)] == told
+    assert late_links.bring(bench.effects, run, announced_only=True) == 1
     assert bench.service.asked == told

@@ -21,11 +21,11 @@ from tests.support.ledger import TARGET
 _HOLD = """
 import sys
 from pathlib import Path
-from bhuman_cli import ports
+from bhuman_cli import clock
 from bhuman_cli.domain import Target, TargetKind
 from bhuman_cli.runs import lock
 target = Target(service=sys.argv[2], kind=TargetKind.CAMPAIGN, api_id=sys.argv[3])
-with lock.hold(Path(sys.argv[1]), target, clock=ports.SystemClock()):
+with lock.hold(Path(sys.argv[1]), target, clock=clock.SystemClock()):
     print("held", flush=True)
     sys.stdin.read()
 """

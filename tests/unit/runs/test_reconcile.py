@@ -9,8 +9,9 @@ import pytest
 
 from bhuman_cli.domain import Binding, Generation, GenerationId
 from bhuman_cli.journal.generations import ClaimFacts
-from bhuman_cli.runs import identity, reconcile
-from bhuman_cli.runs.reconcile import Record
+from bhuman_cli.runs import identity
+from bhuman_cli.runs.binding import match
+from bhuman_cli.runs.binding.match import Record
 
 CONFIRMED, POSITION, CONFLICT = Binding.CONFIRMED, Binding.POSITION, Binding.CONFLICT
 
@@ -33,7 +34,7 @@ def facts(*seen: str, texts: tuple[str, ...] = (), bindings: tuple[str, ...] = (
 
 
 def decided(*seen: str, bindings: tuple[str, ...] = ()) -> list[Binding | None]:
-    found = reconcile.decide(facts(*seen, bindings=bindings))
+    found = match.decide(facts(*seen, bindings=bindings))
     return [found.get(100 + place) for place in range(len(seen))]
 
 
@@ -59,17 +60,17 @@ def record(number: int, text: str | None = None, index: int | None = None) -> Re
 )
 def test_the_word_of_a_record(text: str | None, index: int | None, word: str) -> None:
     others = frozenset({key("own"), key("another")})
-    assert reconcile.seen(record(0, text, index), key("own"), others) == word
-    assert reconcile.seen(record(0, text, index), key("own"), others, is_foreign=True) == "foreign"
+    assert match.seen(record(0, text, index), key("own"), others) == word
+    assert match.seen(record(0, text, index), key("own"), others, is_foreign=True) == "foreign"
 
 
 def test_a_record_is_read_by_its_values_and_its_index() -> None:
     generation = Generation(id=GenerationId("id0"), status="queued", text=("Ada ", "Zoe\u0308"), api_row_index=4)
-    found = reconcile.read(generation)
+    found = match.read(generation)
     assert found == Record(
         generation_id=GenerationId("id0"), text_key=identity.text_key(["Ada", "Zo\u00eb"]), api_row_index=4
     )
-    assert reconcile.read(Generation(id=GenerationId("id0"), status="")).text_key is None
+    assert match.read(Generation(id=GenerationId("id0"), status="")).text_key is None
 
 
 # What follows for the request.
@@ -143,9 +144,9 @@ def test_a_text_of_no_row_waits_for_records_that_may_still_say_theirs() -> None:
     for silent in ("none", "index:1"):
         asked = facts("odd:0", silent)
         unfinished = [asked[0], dataclasses.replace(asked[1], status="processing")]
-        assert 100 not in reconcile.decide(unfinished)
-        assert reconcile.decide(asked)[100] == CONFIRMED
-        assert reconcile.decide(unfinished, speaks_text=True)[100] == CONFLICT
+        assert 100 not in match.decide(unfinished)
+        assert match.decide(asked)[100] == CONFIRMED
+        assert match.decide(unfinished, speaks_text=True)[100] == CONFLICT
 
 
 def test_a_silent_record_beside_proof_of_another_order_is_in_doubt() -> None:
@@ -156,7 +157,7 @@ def test_a_silent_record_beside_proof_of_another_order_is_in_doubt() -> None:
 
 
 def matched(records: list[Record], texts: tuple[str, ...] = ("a", "b", "c")) -> dict[int, Any]:
-    return dict(reconcile.match(facts(*["-"] * len(texts), texts=texts), records, rows=len(texts)))
+    return dict(match.match(facts(*["-"] * len(texts), texts=texts), records, rows=len(texts)))
 
 
 def test_ids_are_bound_by_their_text_in_whatever_order_they_came() -> None:
@@ -200,8 +201,8 @@ def test_places_that_are_left_do_not_pretend_to_be_the_whole_request() -> None:
     """Of four rows two are bound; the others' indexes 2 and 3 are no count from one of two rows."""
     left = facts("-", "-", "-", "-")[2:]
     records = [record(7, None, 2), record(8, None, 3)]
-    assert reconcile.match(left, records, rows=4) == {}
-    assert reconcile.match(left, [record(7, None, 4), record(8, None, 3)], rows=4) == {3: "id7", 2: "id8"}
+    assert match.match(left, records, rows=4) == {}
+    assert match.match(left, [record(7, None, 4), record(8, None, 3)], rows=4) == {3: "id7", 2: "id8"}
 
 
 # Candidates from a list.
@@ -210,7 +211,7 @@ def test_places_that_are_left_do_not_pretend_to_be_the_whole_request() -> None:
 def exactly(chunks: dict[int, tuple[str, ...]], *texts: str) -> dict[int, dict[int, str]]:
     unbound = {chunk: facts(*["-"] * len(rows), texts=rows) for chunk, rows in chunks.items()}
     offered = [record(at, text) for at, text in enumerate(texts)]
-    return {chunk: dict(pairs) for chunk, pairs in reconcile.match_exactly(unbound, offered).items()}
+    return {chunk: dict(pairs) for chunk, pairs in match.match_exactly(unbound, offered).items()}
 
 
 def test_a_list_binds_only_where_every_group_of_equal_texts_is_exactly_there() -> None:
@@ -232,8 +233,8 @@ def test_equal_texts_of_two_requests_are_counted_together() -> None:
 
 def test_a_candidate_listed_twice_is_one_and_one_without_text_is_none() -> None:
     unbound = {1: facts("-", "-", texts=("a", "a"))}
-    assert reconcile.match_exactly(unbound, [record(1, "a"), record(1, "a")]) == {}
-    assert reconcile.match_exactly({1: facts("-", texts=("a",))}, [record(1), record(2, "a")]) == {1: {0: "id2"}}
+    assert match.match_exactly(unbound, [record(1, "a"), record(1, "a")]) == {}
+    assert match.match_exactly({1: facts("-", texts=("a",))}, [record(1), record(2, "a")]) == {1: {0: "id2"}}
 
 
 def test_rows_that_differ_only_in_their_assets_are_never_told_apart_by_text() -> None:
@@ -241,5 +242,5 @@ def test_rows_that_differ_only_in_their_assets_are_never_told_apart_by_text() ->
         return [dataclasses.replace(facts("-", texts=("Ada",))[0], identity=identity)]
 
     offered = [record(1, "Ada"), record(2, "Ada")]
-    assert reconcile.match_exactly({1: doubtful(b"red"), 2: doubtful(b"blue")}, offered) == {}
-    assert set(reconcile.match_exactly({1: doubtful(b"red"), 2: doubtful(b"red")}, offered)) == {1, 2}
+    assert match.match_exactly({1: doubtful(b"red"), 2: doubtful(b"blue")}, offered) == {}
+    assert set(match.match_exactly({1: doubtful(b"red"), 2: doubtful(b"red")}, offered)) == {1, 2}

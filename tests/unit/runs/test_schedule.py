@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from bhuman_cli.runs.schedule import Schedule, ScheduleOptions
+from bhuman_cli.runs.polling.schedule import Schedule, ScheduleOptions
 
 
 def make(count: int, *, chunk: int = 0, **options: float) -> Schedule:

@@ -9,7 +9,7 @@ import statistics
 
 import pytest
 
-from bhuman_cli.runs.schedule import Schedule, ScheduleOptions
+from bhuman_cli.runs.polling.schedule import Schedule, ScheduleOptions
 from tests.benchmarks import polling
 from tests.benchmarks import polling_cases as cases
 from tests.benchmarks import polling_policies as policies

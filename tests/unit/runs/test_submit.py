@@ -10,7 +10,7 @@ import pytest
 from bhuman_cli.domain import Target
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer
-from bhuman_cli.runs import judge
+from bhuman_cli.runs import verdict
 from bhuman_cli.runs.submit import Ending
 from tests.support import ledger
 from tests.support.ledger import LOST, REFUSED, Bench, answered
@@ -37,7 +37,7 @@ def test_intent_is_durable_before_the_first_byte_and_the_answer_before_it_is_rea
     bench.service.before_answer = look
     _run, sender = started(bench, 1)
     stored: list[bytes] = []
-    judged = judge.judge
+    judged = verdict.judge
 
     def judging(answer: Answer, **kwargs: Any) -> Any:
         kept = bench.journal.one("SELECT body FROM answer")
@@ -45,7 +45,7 @@ def test_intent_is_durable_before_the_first_byte_and_the_answer_before_it_is_rea
         stored.append(kept["body"])
         return judged(answer, **kwargs)
 
-    monkeypatch.setattr(judge, "judge", judging)
+    monkeypatch.setattr(verdict, "judge", judging)
     sender.step()
     assert seen == [["sending"]]
     assert json.loads(stored[0])["result"] == [bench.service.accepted[0]["id"]]

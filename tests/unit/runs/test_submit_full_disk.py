@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.api.sent import Came
+from bhuman_cli.api.post_result import Came
 from bhuman_cli.journal import chunks
 from tests.support import ledger
 from tests.support.ledger import LOST, Bench

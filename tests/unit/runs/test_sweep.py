@@ -9,8 +9,8 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.api.wire import Page
-from bhuman_cli.runs import sweep
-from bhuman_cli.runs.sweep import Sweep
+from bhuman_cli.runs.polling import list_poller
+from bhuman_cli.runs.polling.list_poller import Sweep
 from tests.support.ledger import Bench
 from tests.support.waits import UNFINISHED, accepted, assert_links_are_right, statuses, wait_out, waiting
 
@@ -44,7 +44,7 @@ def test_a_list_that_shows_nothing_new_gives_way_to_single_questions(bench: Benc
     hidden, bench.service.accepted = bench.service.accepted, []
     polling = waiting(bench, run)
     wait_out(bench, polling, most_s=600)
-    assert 1 <= bench.service.pages_read <= sweep.IDLE_SWEEPS + 1
+    assert 1 <= bench.service.pages_read <= list_poller.IDLE_SWEEPS + 1
     assert bench.service.polls > 0
     bench.service.accepted = hidden
     wait_out(bench, polling)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli import credentials, keychain, settings
-from bhuman_cli.credentials import Credentials
+from bhuman_cli.config import credential_store, credentials, settings
+from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.errors import CredentialsError, ExitCode
 
 SERVICE = "https://studio.bhuman.ai"
@@ -161,23 +161,23 @@ SECRET = {"basic": encoded("id:canary-kept"), "bearer": None}
 
 
 def test_kept_in_a_private_file_and_found_again(home: settings.Home) -> None:
-    assert keychain.keep(home, "default", SECRET, service=SERVICE, keyring=None) == "file"
-    path = home.config / keychain.FILE_NAME
+    assert credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=None) == "file"
+    path = home.config / credential_store.FILE_NAME
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.config.stat().st_mode) == 0o700
-    assert [child.name for child in home.config.iterdir()] == [keychain.FILE_NAME]
+    assert [child.name for child in home.config.iterdir()] == [credential_store.FILE_NAME]
     found = credentials.find({}, home)
     assert (found.basic, found.source) == (SECRET["basic"], "profile default (file)")
 
 
 def test_kept_credentials_are_given_to_their_own_service_only(home: settings.Home) -> None:
-    keychain.keep(home, "default", SECRET, service=SERVICE, keyring=None)
+    credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=None)
     with pytest.raises(CredentialsError, match="but none for https://other"):
         credentials.find({}, home, service="https://other.example")
 
 
 def test_the_environment_wins_over_what_is_kept(home: settings.Home) -> None:
-    keychain.keep(home, "default", {**SECRET, "bearer": "kept"}, service=SERVICE, keyring=None)
+    credential_store.keep(home, "default", {**SECRET, "bearer": "kept"}, service=SERVICE, keyring=None)
     found = credentials.find(ALL, home)
     assert (found.basic, found.bearer) == (encoded("a-id:a-secret"), None), "a kept token is another account's"
     both = credentials.find({"BHUMAN_TOKEN": "env"}, home)
@@ -186,37 +186,37 @@ def test_the_environment_wins_over_what_is_kept(home: settings.Home) -> None:
 
 def test_in_the_keyring_nothing_secret_is_in_the_file(home: settings.Home, monkeypatch: pytest.MonkeyPatch) -> None:
     ring = FakeKeyring()
-    assert keychain.keep(home, "work", SECRET, service=SERVICE, keyring=ring) == "keyring"
-    assert str(SECRET["basic"]) not in (home.config / keychain.FILE_NAME).read_text()
-    monkeypatch.setattr(keychain, "os_keyring", lambda: ring)
+    assert credential_store.keep(home, "work", SECRET, service=SERVICE, keyring=ring) == "keyring"
+    assert str(SECRET["basic"]) not in (home.config / credential_store.FILE_NAME).read_text()
+    monkeypatch.setattr(credential_store, "os_keyring", lambda: ring)
     found = credentials.find({}, home, "work")
     assert (found.basic, found.source) == (SECRET["basic"], "profile work (keyring)")
-    assert keychain.profiles(home) == [("work", SERVICE, "keyring")]
-    assert keychain.forget(home, "work", service=SERVICE)
+    assert credential_store.profiles(home) == [("work", SERVICE, "keyring")]
+    assert credential_store.forget(home, "work", service=SERVICE)
     assert not ring.held
-    assert not keychain.forget(home, "work", service=SERVICE)
-    assert keychain.profiles(home) == []
+    assert not credential_store.forget(home, "work", service=SERVICE)
+    assert credential_store.profiles(home) == []
 
 
 def test_a_keyring_that_fails_is_not_the_end(home: settings.Home) -> None:
-    assert keychain.keep(home, "default", SECRET, service=SERVICE, keyring=BrokenKeyring()) == "file"
+    assert credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=BrokenKeyring()) == "file"
     assert credentials.find({}, home).basic == SECRET["basic"]
 
 
 def test_a_keyring_that_is_locked_later_says_so(home: settings.Home) -> None:
-    keychain.keep(home, "default", SECRET, service=SERVICE, keyring=FakeKeyring())
+    credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=FakeKeyring())
     with pytest.raises(CredentialsError, match="keyring that holds the key does not answer"):
-        keychain.stored(home, "default", service=SERVICE, keyring=BrokenKeyring())
+        credential_store.stored(home, "default", service=SERVICE, keyring=BrokenKeyring())
     with pytest.raises(CredentialsError, match="does not let go"):
-        keychain.forget(home, "default", service=SERVICE, keyring=BrokenKeyring())
-    assert keychain.profiles(home), "what could not be forgotten is still listed"
+        credential_store.forget(home, "default", service=SERVICE, keyring=BrokenKeyring())
+    assert credential_store.profiles(home), "what could not be forgotten is still listed"
 
 
 def test_the_keyring_is_not_asked_where_nothing_was_put(home: settings.Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked() -> keychain.Keyring:
+    def asked() -> credential_store.Keyring:
         raise AssertionError("a locked keyring could wait for a person for ever")
 
-    monkeypatch.setattr(keychain, "os_keyring", asked)
+    monkeypatch.setattr(credential_store, "os_keyring", asked)
     with pytest.raises(CredentialsError, match="no credentials"):
         credentials.find({}, home)
 
@@ -226,30 +226,30 @@ def test_the_keyring_is_not_asked_where_nothing_was_put(home: settings.Home, mon
 )
 def test_a_damaged_file_is_said(home: settings.Home, raw: str) -> None:
     settings.private_folder(home.config)
-    (home.config / keychain.FILE_NAME).write_text(raw)
+    (home.config / credential_store.FILE_NAME).write_text(raw)
     with pytest.raises(CredentialsError):
         credentials.find({}, home)
 
 
 def test_a_damaged_keyring_entry_is_said(home: settings.Home) -> None:
     ring = FakeKeyring()
-    keychain.keep(home, "default", SECRET, service=SERVICE, keyring=ring)
+    credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=ring)
     ring.held = dict.fromkeys(ring.held, "{not json")
     with pytest.raises(CredentialsError, match="damaged"):
-        keychain.stored(home, "default", service=SERVICE, keyring=ring)
+        credential_store.stored(home, "default", service=SERVICE, keyring=ring)
 
 
 def test_a_crash_while_writing_leaves_the_old_file(home: settings.Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    keychain.keep(home, "default", SECRET, service=SERVICE, keyring=None)
+    credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=None)
 
     def crash(_: int) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("bhuman_cli.keychain.os.fsync", crash)
+    monkeypatch.setattr("bhuman_cli.config.credential_store.os.fsync", crash)
     with pytest.raises(OSError, match="disk full"):
-        keychain.keep(home, "other", SECRET, service=SERVICE, keyring=None)
+        credential_store.keep(home, "other", SECRET, service=SERVICE, keyring=None)
     monkeypatch.undo()
-    assert [child.name for child in home.config.iterdir()] == [keychain.FILE_NAME]
+    assert [child.name for child in home.config.iterdir()] == [credential_store.FILE_NAME]
     assert credentials.find({}, home).basic == SECRET["basic"]
 
 
@@ -259,13 +259,13 @@ def test_no_keyring_on_a_machine_without_one(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(keyring, "get_keyring", fail.Keyring)
     with pytest.raises(CredentialsError, match="no keyring"):
-        keychain.os_keyring()
+        credential_store.os_keyring()
     monkeypatch.setattr(keyring, "get_keyring", FakeKeyring)
-    assert isinstance(keychain.os_keyring(), FakeKeyring)
+    assert isinstance(credential_store.os_keyring(), FakeKeyring)
 
     def broken() -> None:
         raise RuntimeError
 
     monkeypatch.setattr(keyring, "get_keyring", broken)
     with pytest.raises(CredentialsError, match="can't be used"):
-        keychain.os_keyring()
+        credential_store.os_keyring()

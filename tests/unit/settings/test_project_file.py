@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of
 from hypothesis import strategies as st
 
-from bhuman_cli import project_file, settings
+from bhuman_cli.config import project_file, settings
 from bhuman_cli.errors import ExitCode, UsageError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli import settings
+from bhuman_cli.config import settings
 from bhuman_cli.errors import UsageError
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.studio.access import Door, may_enter
 from bhuman_cli.studio.config import StudioConfig
+from bhuman_cli.studio.server.auth import Door, may_enter
 
 
 def basic(pair: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.errors import UsageError
-from bhuman_cli.studio import catalogue, faults, manual
+from bhuman_cli.studio import manual
+from bhuman_cli.studio.faults import catalogue, grammar
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,7 @@ from bhuman_cli.studio import catalogue, faults, manual
     [
         (
             "POST pipeline/campaign#2: drop-after-acceptance",
-            faults.Fault(
+            grammar.Fault(
                 method="POST",
                 path="pipeline/campaign",
                 action="drop",
@@ -26,7 +27,7 @@ from bhuman_cli.studio import catalogue, faults, manual
         ),
         (
             "GET /api/ai_studio/generated_video_by_id: 429 retry-after=1 times=3",
-            faults.Fault(
+            grammar.Fault(
                 method="GET",
                 path="generated_video_by_id",
                 action="status",
@@ -34,11 +35,11 @@ from bhuman_cli.studio import catalogue, faults, manual
                 options=(("code", "429"), ("retry-after", "1")),
             ),
         ),
-        ("*#3+: slow", faults.Fault(path="*", action="slow", first=3)),
-        ("callback#2-4: lost", faults.Fault(path="callback", action="lost", first=2, last=4)),
+        ("*#3+: slow", grammar.Fault(path="*", action="slow", first=3)),
+        ("callback#2-4: lost", grammar.Fault(path="callback", action="lost", first=2, last=4)),
         (
             'render row=3 text="Zoë B": fail message="no face: none"',
-            faults.Fault(
+            grammar.Fault(
                 path="render",
                 action="fail",
                 where=(("row", "3"), ("text", "Zoë B")),
@@ -47,8 +48,8 @@ from bhuman_cli.studio import catalogue, faults, manual
         ),
     ],
 )
-def test_faults_that_are_read(text: str, expected: faults.Fault) -> None:
-    assert faults.parse(text) == expected
+def test_faults_that_are_read(text: str, expected: grammar.Fault) -> None:
+    assert grammar.parse(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_faults_that_are_read(text: str, expected: faults.Fault) -> None:
 )
 def test_faults_that_are_not(text: str) -> None:
     with pytest.raises(UsageError, match="--fault") as caught:
-        faults.parse(text)
+        grammar.parse(text)
     assert caught.value.hint == "bhuman studio faults"
 
 
@@ -90,7 +91,7 @@ def test_every_example_of_the_manual_is_in_the_grammar() -> None:
     examples = [action.example for action in catalogue.ACTIONS if action.example]
     assert len(examples) > 15
     for example in examples:
-        faults.parse(example)
+        grammar.parse(example)
         assert example in manual.text()
 
 
@@ -99,21 +100,21 @@ def test_every_action_is_in_the_manual_and_can_be_written_down() -> None:
     for action in catalogue.ACTIONS:
         path = action.where if action.where != "request" else "*"
         word = "418" if action.name == "status" else action.name
-        assert faults.parse(f"{path}: {word}").action == action.name
+        assert grammar.parse(f"{path}: {word}").action == action.name
         assert f"\n  {'NNN' if action.name == 'status' else action.name}" in text
 
 
 def test_counting_is_per_fault() -> None:
-    plan = faults.Plan(["POST a#2: slow", "POST *#1: empty-body", "GET a: html times=1"])
-    met = [[fault.action for fault in plan.meet("POST", f"{faults.PREFIX}a")] for _ in range(3)]
+    plan = grammar.Plan(["POST a#2: slow", "POST *#1: empty-body", "GET a: html times=1"])
+    met = [[fault.action for fault in plan.meet("POST", f"{grammar.PREFIX}a")] for _ in range(3)]
     assert met == [["empty-body"], ["slow"], []]
-    assert [len(plan.meet("GET", f"{faults.PREFIX}a")) for _ in range(2)] == [1, 0]
+    assert [len(plan.meet("GET", f"{grammar.PREFIX}a")) for _ in range(2)] == [1, 0]
     plan.clear()
-    assert not plan.meet("POST", f"{faults.PREFIX}a")
+    assert not plan.meet("POST", f"{grammar.PREFIX}a")
 
 
 def test_a_star_means_the_api_only() -> None:
-    plan = faults.Plan(["*: 503"])
+    plan = grammar.Plan(["*: 503"])
     assert plan.meet("GET", "/api/ai_studio/campaigns")
     assert not plan.meet("GET", "/")
     assert not plan.meet("GET", "/media/x/video.mp4")
@@ -121,7 +122,7 @@ def test_a_star_means_the_api_only() -> None:
 
 
 def test_media_can_be_broken_by_name() -> None:
-    plan = faults.Plan(["GET media/*/video.mp4: 403"])
+    plan = grammar.Plan(["GET media/*/video.mp4: 403"])
     assert plan.meet("GET", "/media/x/video.mp4")
     assert not plan.meet("GET", "/media/x/thumbnail.jpg")
 
@@ -129,10 +130,10 @@ def test_media_can_be_broken_by_name() -> None:
 def test_a_file_of_faults(tmp_path: Path) -> None:
     path = tmp_path / "faults.txt"
     path.write_text("# comment\n\nGET *: slow\ncallback: lost\n")
-    assert [fault.action for fault in faults.read_file(path)] == ["slow", "lost"]
+    assert [fault.action for fault in grammar.read_file(path)] == ["slow", "lost"]
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="UTF-8"):
-        faults.read_file(path)
+        grammar.read_file(path)
     path.write_text("# comment\n\nGET *: explode\n")
     with pytest.raises(UsageError, match=r"faults\.txt, line 3: .*explode"):
-        faults.read_file(path)
+        grammar.read_file(path)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.studio import answers, catalogue, faults, mangle
+from bhuman_cli.studio import http_answer
+from bhuman_cli.studio.faults import catalogue, effects, grammar
 
 RECORD = {
     "id": "1b1f4dd7-39a4-4d3b-a0a1-0f1a4b3c2d1e",
@@ -26,22 +27,22 @@ RECORD = {
     "updated_at": "2026-11-21T19:00:01.000Z",
 }
 WAITING = {**{key: value for key, value in RECORD.items() if key != "share_url"}, "status": "queued", "url": None}
-AROUND = mangle.Surroundings(
+AROUND = effects.Surroundings(
     now=datetime(2026, 11, 21, 19, 0, 2, tzinfo=UTC), earlier_ids=["x"], earlier_record=WAITING
 )
 ANSWERS = {
-    "ids": answers.success(["a", "b", "c"]),
-    "no ids": answers.success([]),
-    "record": answers.success(RECORD),
-    "unfinished": answers.success(WAITING),
-    "page": answers.success({"total": 2, "videos": [RECORD, WAITING]}),
-    "empty page": answers.success({"total": 0, "videos": []}),
-    "things": answers.success([{"id": "x"}]),
-    "refused": answers.refusal(400, "no"),
-    "unknown": answers.refusal(404, "not found"),
-    "misshapen": answers.Answer(status=422, body=b'{"detail":[{"msg":"no"}]}'),
-    "quota": answers.quota(),
-    "not JSON": answers.Answer(status=200, body=b"<html>", content_type="text/html"),
+    "ids": http_answer.success(["a", "b", "c"]),
+    "no ids": http_answer.success([]),
+    "record": http_answer.success(RECORD),
+    "unfinished": http_answer.success(WAITING),
+    "page": http_answer.success({"total": 2, "videos": [RECORD, WAITING]}),
+    "empty page": http_answer.success({"total": 0, "videos": []}),
+    "things": http_answer.success([{"id": "x"}]),
+    "refused": http_answer.refusal(400, "no"),
+    "unknown": http_answer.refusal(404, "not found"),
+    "misshapen": http_answer.Answer(status=422, body=b'{"detail":[{"msg":"no"}]}'),
+    "quota": http_answer.quota(),
+    "not JSON": http_answer.Answer(status=200, body=b"<html>", content_type="text/html"),
 }
 
 
@@ -58,10 +59,10 @@ ALL = [spelled for action in catalogue.ACTIONS if action.where == "request" for 
 
 @pytest.mark.parametrize("spelled", ALL)
 def test_every_fault_takes_every_answer(spelled: str) -> None:
-    fault = faults.parse(f"*: {spelled}")
-    mangle.early(fault)
+    fault = grammar.parse(f"*: {spelled}")
+    effects.early(fault)
     for answer in ANSWERS.values():
-        changed = mangle.late(fault, answer, AROUND)
+        changed = effects.late(fault, answer, AROUND)
         assert isinstance(changed.body, bytes)
         assert 100 <= changed.status <= 599
 
@@ -70,13 +71,13 @@ def test_every_fault_takes_every_answer(spelled: str) -> None:
     "spelled", ["row-index", "text", "short-ids", "list-lag n=1", "missing", "dates", "envelope shape=bare"]
 )
 def test_refusals_are_not_touched_by_faults_of_good_answers(spelled: str) -> None:
-    fault = faults.parse(f"*: {spelled}")
+    fault = grammar.parse(f"*: {spelled}")
     for name in ("refused", "unknown", "misshapen", "quota", "not JSON"):
-        assert mangle.late(fault, ANSWERS[name], AROUND) == ANSWERS[name]
+        assert effects.late(fault, ANSWERS[name], AROUND) == ANSWERS[name]
 
 
 def result(spelled: str, name: str) -> Any:
-    return json.loads(mangle.late(faults.parse(f"*: {spelled}"), ANSWERS[name], AROUND).body)["result"]
+    return json.loads(effects.late(grammar.parse(f"*: {spelled}"), ANSWERS[name], AROUND).body)["result"]
 
 
 @pytest.mark.parametrize(
@@ -97,13 +98,13 @@ def test_dates(form: str, expected: Any) -> None:
     ],
 )
 def test_a_list_keeps_its_records_in_every_envelope(shape: str, expected: Any) -> None:
-    answer = mangle.late(faults.parse(f"*: envelope shape={shape}"), ANSWERS["page"], AROUND)
+    answer = effects.late(grammar.parse(f"*: envelope shape={shape}"), ANSWERS["page"], AROUND)
     assert json.loads(answer.body) == expected
 
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_a_status_without_a_body_has_none(status: int) -> None:
-    answer = mangle.early(faults.parse(f"*: {status}"))
+    answer = effects.early(grammar.parse(f"*: {status}"))
     assert answer is not None
     assert (answer.status, answer.body) == (status, b"")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.studio import schema
-from bhuman_cli.studio import store as stores
-from bhuman_cli.studio.entries import Batch, End, LogEntry, NewRow, Settled
+from bhuman_cli.studio.queue import store as stores
+from bhuman_cli.studio.queue.entries import Batch, End, LogEntry, NewRow, Settled
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.errors import InputError
-from bhuman_cli.table import encodings, source
+from bhuman_cli.table import input_file
+from bhuman_cli.table.formats import encodings
 
 
 def detect(tmp_path: Path, data: bytes, wanted: str | None = None) -> encodings.TextCoding:
     path = tmp_path / "people.csv"
     path.write_bytes(data)
-    return encodings.detect(source.hold(path), wanted)
+    return encodings.detect(input_file.hold(path), wanted)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bhuman_cli.table import formats
+from bhuman_cli.table.formats import number_formats
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from bhuman_cli.table import formats
     ],
 )
 def test_padding_is_applied_as_the_sheet_shows_it(code: str, number: float, shown: str) -> None:
-    padding = formats.padding(code)
+    padding = number_formats.padding(code)
     assert padding is not None
     assert padding.apply(number) == shown
 
@@ -30,7 +30,7 @@ def test_padding_is_applied_as_the_sheet_shows_it(code: str, number: float, show
     "code", ["0", "General", "@", "0.00", "#,##0", "0%", "0.00E+00", "# ?/?", "[Red]00", "yyyy-mm-dd"]
 )
 def test_other_formats_do_not_pad(code: str) -> None:
-    assert formats.padding(code) is None
+    assert number_formats.padding(code) is None
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_other_formats_do_not_pad(code: str) -> None:
     ],
 )
 def test_dates_are_told_from_numbers(code: str, is_date: bool) -> None:
-    assert formats.is_date(code) is is_date
+    assert number_formats.is_date(code) is is_date
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_dates_are_told_from_numbers(code: str, is_date: bool) -> None:
     ],
 )
 def test_a_format_is_worth_a_warning_where_it_shows_something_else(code: str, number: float, differs: bool) -> None:
-    assert formats.shows_otherwise(code, number) is differs
+    assert number_formats.shows_otherwise(code, number) is differs
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_a_format_is_worth_a_warning_where_it_shows_something_else(code: str, nu
     ],
 )
 def test_numbers_are_written_out(number: float, text: str) -> None:
-    assert formats.plain(number) == text
+    assert number_formats.plain(number) == text

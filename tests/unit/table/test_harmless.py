@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bhuman_cli.table import harmless
+from bhuman_cli import sanitize
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ from bhuman_cli.table import harmless
     ],
 )
 def test_server_text_is_made_harmless(raw: str, shown: str) -> None:
-    assert harmless.text(raw) == shown
+    assert sanitize.text(raw) == shown
 
 
 def test_a_text_without_end_is_cut_to_what_a_cell_holds() -> None:
-    assert len(harmless.text("é" * 100_000)) == len(harmless.text("e" * 100_000)) == harmless.MAX_CHARS
+    assert len(sanitize.text("é" * 100_000)) == len(sanitize.text("e" * 100_000)) == sanitize.MAX_CHARS
 
 
 @settings(deadline=None)
@@ -48,4 +48,4 @@ def test_a_text_without_end_is_cut_to_what_a_cell_holds() -> None:
     )
 )
 def test_several_texts_are_made_harmless_as_each_alone(given_texts: list[str]) -> None:
-    assert harmless.texts(given_texts) == [harmless.text(each) for each in given_texts]
+    assert sanitize.texts(given_texts) == [sanitize.text(each) for each in given_texts]

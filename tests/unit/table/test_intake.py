@@ -9,8 +9,10 @@ import pytest
 
 from bhuman_cli.domain import RESULT_COLUMNS, Background, Row, RowState
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import intake, passing, reader, rules, writer
-from bhuman_cli.table.intake import IntakeOptions
+from bhuman_cli.table import checked_table, reader
+from bhuman_cli.table.checked_table import IntakeOptions
+from bhuman_cli.table.checks import row_checker, rules
+from bhuman_cli.table.output import results_file
 from tests.support.intakes import said, take
 
 BACKGROUND = Background(start=0, end=5, kind="link", config={"mode": "basic"})
@@ -156,7 +158,7 @@ def test_equal_rows_are_found_across_blocks(tmp_path: Path) -> None:
 
 
 def test_memory_for_equal_rows_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passing, "MAX_DISTINCT", 200)
+    monkeypatch.setattr(row_checker, "MAX_DISTINCT", 200)
     body = "".join(f"P{number}\n" for number in range(1000))
     _, opened = take(tmp_path, f"name\n{body}P7\nP990\n")
     assert [row for row, *_ in said(opened)] == [1000]
@@ -212,7 +214,7 @@ def test_result_columns_that_are_no_longer_the_last_ones_are_named_with_the_way_
 
 
 def test_an_earlier_results_file_is_recognised_and_its_columns_are_replaced(tmp_path: Path) -> None:
-    columns = ",".join(writer.result_header(["name", "url"]))
+    columns = ",".join(results_file.result_header(["name", "url"]))
     rows, opened = take(tmp_path, f"name,url,{columns}\nAnn,https://x.io,0,id{',' * 9}\n,,1,,skipped{',' * 8}\n")
     assert opened.is_earlier_results
     assert (opened.columns, opened.variables) == (("name", "url"), ("name", "url"))
@@ -232,7 +234,7 @@ def test_rows_can_be_read_again_and_problems_are_not_doubled(tmp_path: Path) -> 
 
 def test_stdin_is_read_twice_and_its_copy_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("name;company\nZoë;Acme\n".encode())))
-    opened = intake.open_intake(None, IntakeOptions())
+    opened = checked_table.open_intake(None, IntakeOptions())
     assert [row.values for row in opened.rows()] == [row.values for row in opened.rows()] == [("Zoë", "Acme")]
     assert opened.table.name == "stdin"
 
@@ -240,7 +242,7 @@ def test_stdin_is_read_twice_and_its_copy_goes_away(monkeypatch: pytest.MonkeyPa
 def test_a_file_that_is_saved_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("name\nAnn\n")
-    opened = intake.open_intake(path, IntakeOptions())
+    opened = checked_table.open_intake(path, IntakeOptions())
     path.write_text("name\nAnn\nBob\n")
     with pytest.raises(InputError, match="was changed while it was being read"):
         list(opened.rows())
@@ -260,19 +262,19 @@ def test_formats_that_are_not_applied_are_one_warning_per_column(tmp_path: Path)
         for column in "BC":
             sheet[f"{column}{number + 2}"].number_format = "0.0%"
     book.save(tmp_path / "people.xlsx")
-    opened = intake.open_intake(tmp_path / "people.xlsx", IntakeOptions(exclude=["email"]))
+    opened = checked_table.open_intake(tmp_path / "people.xlsx", IntakeOptions(exclude=["email"]))
     assert [row.values[1] for row in opened.rows()] == ["0", "0.125", "0.25", "0.375", "0.5"]
     assert said(opened) == [(None, 1, "share", "the number format 0.0% is not applied", "warning")]
 
 
 def test_error_cells_stop_their_row_even_with_a_default_unless_the_column_is_not_sent(tmp_path: Path) -> None:
     source = Path(__file__).parents[2] / "data/tables/errors.xlsx"
-    opened = intake.open_intake(source, IntakeOptions(defaults=["company=x", "name=y"]))
+    opened = checked_table.open_intake(source, IntakeOptions(defaults=["company=x", "name=y"]))
     assert [(row.state, row.message) for row in opened.rows()] == [
         (RowState.INVALID, "company: holds the error #N/A"),
         (RowState.INVALID, "name: holds a formula whose result was never stored"),
     ]
-    opened = intake.open_intake(source, IntakeOptions(only=["name"], rows="0"))
+    opened = checked_table.open_intake(source, IntakeOptions(only=["name"], rows="0"))
     assert next(opened.rows()).values == ("Ann",)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bhuman_cli.domain import RESULT_COLUMNS, RowState
 from bhuman_cli.errors import InputError
-from bhuman_cli.table import records
+from bhuman_cli.table.formats import csv_records
 from tests.support.intakes import said, take
 
 
@@ -43,8 +43,8 @@ def test_a_ragged_row_of_an_earlier_results_file_is_refused_because_writing_it_b
 def test_a_value_below_no_name_is_said_to_be_that(tmp_path: Path) -> None:
     _, opened = take(tmp_path, "name,company,,\nAnn,Acme,,note\nBob,Acme,,\nCyd,Acme,a,b,c\n")
     assert [(each.line, each.rule, each.hint) for each in opened.problems] == [
-        (2, "a value in column 4, which has no name", records.ragged_hint("no name", 2, 2)),
-        (4, "5 cells, but the header has 2 columns", records.ragged_hint("", 2, 4)),
+        (2, "a value in column 4, which has no name", csv_records.ragged_hint("no name", 2, 2)),
+        (4, "5 cells, but the header has 2 columns", csv_records.ragged_hint("", 2, 4)),
     ]
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import archives, delimited, marks, reader, source
+from bhuman_cli.table import input_file, reader
+from bhuman_cli.table.formats import cell_flags, delimited, zip_safety
 
 DATA = Path(__file__).parents[2] / "data" / "tables"
 
@@ -63,14 +64,14 @@ def test_a_pipe_is_read_once_and_its_rows_twice(tmp_path: Path) -> None:
 
 def test_the_copy_of_a_stream_goes_away_with_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"name\nAnn\n")))
-    held = source.hold(None)
+    held = input_file.hold(None)
     copy = held.path
     assert copy.stat().st_mode & 0o077 == 0
     del held
     assert not copy.exists()
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="stdin: is closed"):
-        source.hold(None)
+        input_file.hold(None)
 
 
 def test_a_stream_that_breaks_is_one_sentence_and_leaves_no_copy(
@@ -83,7 +84,7 @@ def test_a_stream_that_breaks_is_one_sentence_and_leaves_no_copy(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Broken()))
     with pytest.raises(InputError, match=r"stdin: can't be read \(input/output error\)"):
-        source.hold(None)
+        input_file.hold(None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -112,7 +113,7 @@ def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
 def test_a_line_without_end_is_refused_before_it_fills_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "MAX_LINE_BYTES", 3 << 20)
+    monkeypatch.setattr(input_file, "MAX_LINE_BYTES", 3 << 20)
     assert "a line of more than" in refusal(write(tmp_path / "p.csv", b"name\n" + b"x" * (5 << 20)))
 
 
@@ -173,25 +174,25 @@ def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         at = data.find(magic) + offset
         data[at : at + 2] = struct.pack("<H", 1)
     assert "protected with a password" in refusal(write(tmp_path / "q.xlsx", bytes(data)))
-    entity = b'<?xml version="1.0"?>' + b" " * (archives.PIECE_BYTES - 26) + b"<!DOCTYPE x []><styles/>"
+    entity = b'<?xml version="1.0"?>' + b" " * (zip_safety.PIECE_BYTES - 26) + b"<!DOCTYPE x []><styles/>"
     assert "declares XML entities" in refusal(archive(tmp_path / "r.xlsx", {"xl/styles.xml": entity}))
-    monkeypatch.setattr(archives, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(zip_safety, "MAX_MEMBERS", 3)
     assert "zip bomb" in refusal(archive(tmp_path / "s.xlsx", {f"{number}": b"" for number in range(4)}))
-    monkeypatch.setattr(archives, "MAX_PART_BYTES", 10)
+    monkeypatch.setattr(zip_safety, "MAX_PART_BYTES", 10)
     assert "zip bomb" in refusal(DATA / "typical.xlsx")
 
 
 def test_marks_are_sorted_and_odd_spreads_refused() -> None:
-    found = marks.Marks()
+    found = cell_flags.Marks()
     for row, column in ((5, 1), (2, 3), (2, 1)):
-        found.add(row, column, marks.UNCALCULATED)
+        found.add(row, column, cell_flags.UNCALCULATED)
     found.settle("p.xlsx", "Leads")
-    assert [divmod(key, marks.MAX_COLUMNS) for key in found.keys] == [(2, 1), (2, 3), (5, 1)]
+    assert [divmod(key, cell_flags.MAX_COLUMNS) for key in found.keys] == [(2, 1), (2, 3), (5, 1)]
     found.fill(900_000, 9)
     with pytest.raises(InputError, match="nearly all blank"):
         found.settle("p.xlsx", "Leads")
-    assert marks.rule(marks.error("#REF!")) == "holds the error #REF!"
-    assert marks.rule(marks.error("Err:508")) == "holds an error"
+    assert cell_flags.rule(cell_flags.error("#REF!")) == "holds the error #REF!"
+    assert cell_flags.rule(cell_flags.error("Err:508")) == "holds an error"
 
 
 def test_our_table_is_found_in_any_sheet_below_other_lines(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 
 from bhuman_cli.domain import ResultRow
-from bhuman_cli.table import intake, reader, writer
+from bhuman_cli.table import checked_table, reader
+from bhuman_cli.table.output import results_file
 
 SHEET = "xl/worksheets/sheet1.xml"
 HEADER_ROW = 2
@@ -57,9 +58,11 @@ def parts(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def write(source: Path, output: Path, status: str = "queued", url: str = "https://v.io/x?a=1&b=2") -> intake.Intake:
-    options = intake.IntakeOptions(read=reader.ReadOptions(header_row=HEADER_ROW))
-    opened = intake.open_intake(source, options)
+def write(
+    source: Path, output: Path, status: str = "queued", url: str = "https://v.io/x?a=1&b=2"
+) -> checked_table.Intake:
+    options = checked_table.IntakeOptions(read=reader.ReadOptions(header_row=HEADER_ROW))
+    opened = checked_table.open_intake(source, options)
     rows = [
         ResultRow(
             cells=row.cells,
@@ -68,7 +71,7 @@ def write(source: Path, output: Path, status: str = "queued", url: str = "https:
         )
         for row in opened.rows()
     ]
-    writer.write_results(output, opened.columns, rows, writer.output_style(output, opened.table, source))
+    results_file.write_results(output, opened.columns, rows, results_file.output_style(output, opened.table, source))
     return opened
 
 
@@ -90,7 +93,7 @@ def test_our_columns_stand_beside_each_row_and_the_rest_stays(tmp_path: Path) ->
         "name",
         "site",
         "twice",
-        *writer.result_header(["name", "site", "twice"]),
+        *results_file.result_header(["name", "site", "twice"]),
     ]
     first = values(output, 3)
     assert first[:6] == ("P0 & <Co>", "https://example.com", "=0*2", "0", "id0", "queued")
@@ -100,13 +103,13 @@ def test_our_columns_stand_beside_each_row_and_the_rest_stays(tmp_path: Path) ->
     assert sheet["H3"].hyperlink.target == "https://v.io/x?a=1&b=2"
     assert (sheet["L3"].data_type, sheet["L3"].value) == ("s", "'=1+1 _x005F_x0041_ ‹&›")
     assert (sheet.freeze_panes, sheet.column_dimensions["A"].width, sheet["D2"].font.i) == ("A3", 33.0, True)
-    assert [each.cells[:1] for each in writer.read_ids(output)] == [
+    assert [each.cells[:1] for each in results_file.read_ids(output)] == [
         ("P0 & <Co>",),
         ("P1 & <Co>",),
         ("",),
         ("P3 & <Co>",),
     ]
-    assert writer.recognise(output) is writer.Recognised.OURS
+    assert results_file.recognise(output) is results_file.Recognised.OURS
 
 
 def test_an_earlier_results_workbook_is_updated_in_place_and_does_not_grow(tmp_path: Path) -> None:
@@ -126,9 +129,9 @@ def test_an_earlier_results_workbook_is_updated_in_place_and_does_not_grow(tmp_p
 
 def test_no_link_lands_beside_another_person_when_the_input_was_changed(tmp_path: Path) -> None:
     source, output = make(tmp_path / "leads.xlsx"), tmp_path / "out.xlsx"
-    options = intake.IntakeOptions(read=reader.ReadOptions(header_row=HEADER_ROW))
-    opened = intake.open_intake(source, options)
-    style = writer.output_style(output, opened.table, source)
+    options = checked_table.IntakeOptions(read=reader.ReadOptions(header_row=HEADER_ROW))
+    opened = checked_table.open_intake(source, options)
+    style = results_file.output_style(output, opened.table, source)
     rows = [ResultRow(cells=row.cells, fields={"row_index": str(row.row_index), "id": "x"}) for row in opened.rows()]
 
     def swapped(sheet: Worksheet) -> None:
@@ -136,11 +139,11 @@ def test_no_link_lands_beside_another_person_when_the_input_was_changed(tmp_path
 
     for change in (swapped, lambda sheet: sheet.append(["one more"]), lambda sheet: sheet.delete_rows(3)):
         make(source, change)
-        writer.write_results(output, opened.columns, rows, style)
+        results_file.write_results(output, opened.columns, rows, style)
         assert openpyxl.load_workbook(output).sheetnames == ["results"]
-        assert [each.cells for each in writer.read_ids(output)] == [row.cells for row in rows]
+        assert [each.cells for each in results_file.read_ids(output)] == [row.cells for row in rows]
     source.unlink()
-    writer.write_results(output, opened.columns, rows, style)
+    results_file.write_results(output, opened.columns, rows, style)
     assert openpyxl.load_workbook(output).sheetnames == ["results"]
 
 
@@ -148,15 +151,15 @@ def test_more_rows_than_are_kept_styled_give_a_plain_workbook_and_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, output = make(tmp_path / "leads.xlsx"), tmp_path / "out.xlsx"
-    monkeypatch.setattr(writer, "MAX_STYLED_ROWS", 3)
+    monkeypatch.setattr(results_file, "MAX_STYLED_ROWS", 3)
     opened = write(source, output)
     assert openpyxl.load_workbook(output).sheetnames == ["results"]
-    style = writer.output_style(output, opened.table, source)
-    assert "more than 3 rows" in writer.style_notice(style, opened.table, 4)
-    assert writer.style_notice(style, opened.table, 3) == ""
-    macro = writer.output_style(output, opened.table, Path("leads.xlsm"))
-    assert "not an .xlsx file" in writer.style_notice(macro, opened.table, 3)
-    assert writer.style_notice(writer.OutputStyle(kind="csv"), opened.table, 9) == ""
+    style = results_file.output_style(output, opened.table, source)
+    assert "more than 3 rows" in results_file.style_notice(style, opened.table, 4)
+    assert results_file.style_notice(style, opened.table, 3) == ""
+    macro = results_file.output_style(output, opened.table, Path("leads.xlsm"))
+    assert "not an .xlsx file" in results_file.style_notice(macro, opened.table, 3)
+    assert results_file.style_notice(results_file.OutputStyle(kind="csv"), opened.table, 9) == ""
 
 
 def test_a_pane_the_user_froze_and_widths_that_reach_far_are_left_alone(tmp_path: Path) -> None:
@@ -206,4 +209,4 @@ def test_a_sheet_that_is_not_understood_gives_a_plain_workbook(tmp_path: Path) -
     source, output = make(tmp_path / "leads.xlsx"), tmp_path / "out.xlsx"
     rewrite(source, lambda text: text.replace("<sheetData>", "<sheetData><!-- <sheetData> --><row r='3'/>", 1))
     write(source, output)
-    assert [each.cells[0] for each in writer.read_ids(output)] == ["P0 & <Co>", "P1 & <Co>", "", "P3 & <Co>"]
+    assert [each.cells[0] for each in results_file.read_ids(output)] == ["P0 & <Co>", "P1 & <Co>", "", "P3 & <Co>"]

@@ -13,8 +13,9 @@ import pytest
 
 from bhuman_cli.domain import RESULT_COLUMNS, ResultRow
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import intake, reader, workbook_writer, writer
-from bhuman_cli.table.writer import OutputStyle, Recognised
+from bhuman_cli.table import checked_table, reader
+from bhuman_cli.table.output import results_file, xlsx_new
+from bhuman_cli.table.output.results_file import OutputStyle, Recognised
 
 CSV = OutputStyle(kind="csv")
 UUID = "0a1b2c3d-0000-4000-8000-00000000000"
@@ -41,7 +42,7 @@ def lines(path: Path, encoding: str = "utf-8", delimiter: str = ",") -> list[lis
 def test_the_users_cells_stand_untouched_before_ours(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     cells = ["=1+1", " a,b ", 'say "x"', "two\nlines", "007"]
-    digest = writer.write_results(path, list("vwxyz"), results([cells], url="https://x.io", message="=2+2"), CSV)
+    digest = results_file.write_results(path, list("vwxyz"), results([cells], url="https://x.io", message="=2+2"), CSV)
     assert path.read_bytes().startswith(b"v,w,x,y,z,row_index,id,status,share_url,url,")
     assert path.read_bytes().endswith(b"\r\n")
     found = lines(path)[1]
@@ -54,34 +55,34 @@ def test_the_users_cells_stand_untouched_before_ours(tmp_path: Path) -> None:
 
 
 def test_a_source_column_of_our_name_keeps_it() -> None:
-    assert writer.result_header([" url ", "id", "bhuman_id"])[:5] == [
+    assert results_file.result_header([" url ", "id", "bhuman_id"])[:5] == [
         "row_index",
         "bhuman_bhuman_id",
         "status",
         "share_url",
         "bhuman_url",
     ]
-    assert writer.result_header(["URL"]) == list(RESULT_COLUMNS)
+    assert results_file.result_header(["URL"]) == list(RESULT_COLUMNS)
 
 
 def test_our_header_is_recognised_only_whole_and_at_the_end() -> None:
     for columns in ([], ["name"], ["url", "id", "bhuman_id"]):
-        assert writer.own_columns([*columns, *writer.result_header(columns)]) == len(columns)
-    assert writer.own_columns(["name", *RESULT_COLUMNS[:-1]]) is None
-    assert writer.own_columns([*RESULT_COLUMNS, "name"]) is None
-    assert writer.own_columns(["name", *writer.result_header(["url"])]) is None
+        assert results_file.own_columns([*columns, *results_file.result_header(columns)]) == len(columns)
+    assert results_file.own_columns(["name", *RESULT_COLUMNS[:-1]]) is None
+    assert results_file.own_columns([*RESULT_COLUMNS, "name"]) is None
+    assert results_file.own_columns(["name", *results_file.result_header(["url"])]) is None
 
 
 @pytest.mark.parametrize(("bom", "encoding"), [(False, "utf-8"), (True, "utf-8-sig")])
 def test_the_byte_order_mark_is_written_when_wanted(tmp_path: Path, bom: bool, encoding: str) -> None:
-    writer.write_results(tmp_path / "r.csv", ["name"], results([["Zoë"]]), OutputStyle(kind="csv", bom=bom))
+    results_file.write_results(tmp_path / "r.csv", ["name"], results([["Zoë"]]), OutputStyle(kind="csv", bom=bom))
     assert (tmp_path / "r.csv").read_bytes().startswith(b"\xef\xbb\xbf") is bom
     assert lines(tmp_path / "r.csv", encoding)[1][0] == "Zoë"
 
 
 def style_of(tmp_path: Path, data: bytes, output: str, name: str = "in.csv", bom: bool = False) -> OutputStyle:
     (tmp_path / name).write_bytes(data)
-    return writer.output_style(Path(output), table(tmp_path / name), tmp_path / name, bom=bom)
+    return results_file.output_style(Path(output), table(tmp_path / name), tmp_path / name, bom=bom)
 
 
 def test_the_style_follows_the_input(tmp_path: Path) -> None:
@@ -100,10 +101,10 @@ def test_the_style_follows_the_input(tmp_path: Path) -> None:
 def test_json_keeps_names_and_order(tmp_path: Path) -> None:
     for kind in ("json", "jsonl"):
         path = tmp_path / f"r.{kind}"
-        writer.write_results(path, ["name", "url"], results([["Zoë", "x"], ["Ann", "y"]]), OutputStyle(kind=kind))
+        results_file.write_results(path, ["name", "url"], results([["Zoë", "x"], ["Ann", "y"]]), OutputStyle(kind=kind))
         text = path.read_text("utf-8")
         found = json.loads(text) if kind == "json" else [json.loads(line) for line in text.splitlines()]
-        assert [list(each) for each in found] == [["name", "url", *writer.result_header(["name", "url"])]] * 2
+        assert [list(each) for each in found] == [["name", "url", *results_file.result_header(["name", "url"])]] * 2
         assert [(each["name"], each["row_index"], each["bhuman_url"]) for each in found] == [
             ("Zoë", 0, ""),
             ("Ann", 1, ""),
@@ -113,9 +114,9 @@ def test_json_keeps_names_and_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["csv", "tsv", "xlsx", "json", "jsonl"])
 def test_no_rows_are_a_valid_file(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"r.{kind}"
-    writer.write_results(path, ["name"], [], OutputStyle(kind=kind))
+    results_file.write_results(path, ["name"], [], OutputStyle(kind=kind))
     if kind in {"csv", "tsv", "xlsx"}:
-        assert writer.recognise(path) is Recognised.OURS
+        assert results_file.recognise(path) is Recognised.OURS
     elif kind == "json":
         assert json.loads(path.read_text()) == []
     else:
@@ -126,32 +127,32 @@ def test_no_rows_are_a_valid_file(tmp_path: Path, kind: str) -> None:
 def test_ids_are_found_again_even_when_sorted_and_edited(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"r.{kind}"
     rows = [*results([["Ann"], ["Bob"]]), ResultRow(cells=("Cy",), fields={"row_index": "2", "status": "pending"})]
-    writer.write_results(path, ["name"], [rows[1], rows[2], rows[0]], OutputStyle(kind=kind, delimiter="\t"))
-    found = [(each.row_index, each.generation_id, each.status, each.cells) for each in writer.read_ids(path)]
+    results_file.write_results(path, ["name"], [rows[1], rows[2], rows[0]], OutputStyle(kind=kind, delimiter="\t"))
+    found = [(each.row_index, each.generation_id, each.status, each.cells) for each in results_file.read_ids(path)]
     assert found == [(1, f"{UUID}1", "queued", ("Bob",)), (0, f"{UUID}0", "queued", ("Ann",))]
 
 
 def test_an_unreadable_row_number_does_not_hide_an_id(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text(f"name,{','.join(RESULT_COLUMNS)}\nAnn,first,{UUID}0,queued{',' * 8}\n")
-    assert [(each.row_index, each.generation_id) for each in writer.read_ids(path)] == [(-1, f"{UUID}0")]
+    assert [(each.row_index, each.generation_id) for each in results_file.read_ids(path)] == [(-1, f"{UUID}0")]
 
 
 def test_whose_file_it_is(tmp_path: Path) -> None:
     ours = tmp_path / "r.csv"
-    writer.write_results(ours, ["name"], results([["Ann"]]), CSV)
+    results_file.write_results(ours, ["name"], results([["Ann"]]), CSV)
     (tmp_path / "empty.csv").touch()
     (tmp_path / "theirs.csv").write_text("name,status\nAnn,x\n")
     (tmp_path / "broken.xlsx").write_bytes(b"PK\x03\x04oops")
-    assert writer.recognise(ours) is Recognised.OURS
-    assert writer.recognise(tmp_path / "none.csv") is Recognised.ABSENT
-    assert writer.recognise(tmp_path / "empty.csv") is Recognised.ABSENT
-    assert writer.recognise(tmp_path / "theirs.csv") is Recognised.FOREIGN
-    assert writer.recognise(tmp_path / "broken.xlsx") is Recognised.FOREIGN
-    assert writer.recognise(tmp_path) is Recognised.FOREIGN
-    assert list(writer.read_ids(tmp_path / "theirs.csv")) == []
+    assert results_file.recognise(ours) is Recognised.OURS
+    assert results_file.recognise(tmp_path / "none.csv") is Recognised.ABSENT
+    assert results_file.recognise(tmp_path / "empty.csv") is Recognised.ABSENT
+    assert results_file.recognise(tmp_path / "theirs.csv") is Recognised.FOREIGN
+    assert results_file.recognise(tmp_path / "broken.xlsx") is Recognised.FOREIGN
+    assert results_file.recognise(tmp_path) is Recognised.FOREIGN
+    assert list(results_file.read_ids(tmp_path / "theirs.csv")) == []
     with pytest.raises(InputError):
-        list(writer.read_ids(tmp_path / "broken.xlsx"))
+        list(results_file.read_ids(tmp_path / "broken.xlsx"))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_whose_file_it_is(tmp_path: Path) -> None:
     ],
 )
 def test_default_names(source: str | None, local: bool, earlier: bool, output: str) -> None:
-    found = writer.default_output(Path(source) if source else None, local=local, earlier_results=earlier)
+    found = results_file.default_output(Path(source) if source else None, local=local, earlier_results=earlier)
     assert found == Path(output)
 
 
@@ -180,7 +181,7 @@ def test_backups_never_replace_one_another(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     for number in range(3):
         path.write_text(str(number))
-        writer.keep_backup(path)
+        results_file.keep_backup(path)
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {
         "r.csv": "2",
         "r.csv.bak": "0",
@@ -188,12 +189,12 @@ def test_backups_never_replace_one_another(tmp_path: Path) -> None:
         "r.csv.bak2": "2",
     }
     with pytest.raises(UsageError, match="can't be written"):
-        writer.keep_backup(tmp_path / "none" / "r.csv")
+        results_file.keep_backup(tmp_path / "none" / "r.csv")
 
 
 def test_a_row_that_fails_leaves_the_old_file_whole_and_no_rest(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
-    writer.write_results(path, ["name"], results([["Ann"]]), CSV)
+    results_file.write_results(path, ["name"], results([["Ann"]]), CSV)
     before = path.read_bytes()
 
     def rows() -> Any:
@@ -201,7 +202,7 @@ def test_a_row_that_fails_leaves_the_old_file_whole_and_no_rest(tmp_path: Path) 
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        writer.write_results(path, ["name"], rows(), CSV)
+        results_file.write_results(path, ["name"], rows(), CSV)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -211,16 +212,16 @@ def test_a_link_is_followed_and_the_mode_is_kept(tmp_path: Path) -> None:
     real.write_text("x")
     real.chmod(0o640)
     link.symlink_to(real)
-    writer.write_results(link, ["name"], results([["Ann"]]), CSV)
+    results_file.write_results(link, ["name"], results([["Ann"]]), CSV)
     assert link.is_symlink()
     assert real.stat().st_mode & 0o777 == 0o640
-    assert writer.recognise(real) is Recognised.OURS
+    assert results_file.recognise(real) is Recognised.OURS
 
 
 def test_a_new_file_gets_the_usual_mode(tmp_path: Path) -> None:
     mask = os.umask(0o027)
     try:
-        writer.write_results(tmp_path / "r.csv", ["name"], results([["Ann"]]), CSV)
+        results_file.write_results(tmp_path / "r.csv", ["name"], results([["Ann"]]), CSV)
     finally:
         os.umask(mask)
     assert (tmp_path / "r.csv").stat().st_mode & 0o777 == 0o640
@@ -228,13 +229,13 @@ def test_a_new_file_gets_the_usual_mode(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"can't be written \(no such file"):
-        writer.write_results(tmp_path / "none" / "r.csv", ["name"], [], CSV)
+        results_file.write_results(tmp_path / "none" / "r.csv", ["name"], [], CSV)
 
 
 def test_a_folder_at_the_output_path_is_one_sentence_and_leaves_no_rest(tmp_path: Path) -> None:
     (tmp_path / "r.csv").mkdir()
     with pytest.raises(UsageError, match="can't be written"):
-        writer.write_results(tmp_path / "r.csv", ["name"], [], CSV)
+        results_file.write_results(tmp_path / "r.csv", ["name"], [], CSV)
     assert [each.name for each in tmp_path.iterdir()] == ["r.csv"]
 
 
@@ -244,7 +245,7 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path:
         path.touch()
     for path in (old, other):
         os.utime(path, (1, 1))
-    writer.write_results(tmp_path / "r.csv", ["name"], [], CSV)
+    results_file.write_results(tmp_path / "r.csv", ["name"], [], CSV)
     assert sorted(tmp_path.iterdir()) == sorted([new, other, tmp_path / "r.csv"])
 
 
@@ -261,7 +262,7 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(tmp_path:
     ],
 )
 def test_only_addresses_may_be_clicked(tmp_path: Path, url: str, clickable: bool) -> None:
-    writer.write_results(tmp_path / "r.xlsx", ["name"], results([["a"]], url=url), OutputStyle(kind="xlsx"))
+    results_file.write_results(tmp_path / "r.xlsx", ["name"], results([["a"]], url=url), OutputStyle(kind="xlsx"))
     cell = openpyxl.load_workbook(tmp_path / "r.xlsx").worksheets[0]["F2"]
     assert (cell.value, cell.hyperlink is not None) == (url, clickable)
 
@@ -269,7 +270,7 @@ def test_only_addresses_may_be_clicked(tmp_path: Path, url: str, clickable: bool
 def test_a_plain_workbook_holds_texts_links_and_a_frozen_header(tmp_path: Path) -> None:
     path = tmp_path / "r.xlsx"
     rows = results([["007", "=1+1"], ["", "x" * 300]], url="https://x.io/v.mp4", share_url="javascript:alert(1)")
-    writer.write_results(path, ["no", "text"], rows, OutputStyle(kind="xlsx"))
+    results_file.write_results(path, ["no", "text"], rows, OutputStyle(kind="xlsx"))
     sheet = openpyxl.load_workbook(path).worksheets[0]
     assert [(sheet["A2"].value, sheet["A2"].data_type), (sheet["B2"].value, sheet["B2"].data_type)] == [
         ("007", "s"),
@@ -281,10 +282,10 @@ def test_a_plain_workbook_holds_texts_links_and_a_frozen_header(tmp_path: Path) 
 
 
 def test_links_end_where_excel_stops_reading_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook_writer, "MAX_LINKED_ROWS", 1)
+    monkeypatch.setattr(xlsx_new, "MAX_LINKED_ROWS", 1)
     path = tmp_path / "r.xlsx"
     rows = results([["a"], ["b"]], url="https://x.io/v.mp4")
-    writer.write_results(path, ["name"], rows, OutputStyle(kind="xlsx"))
+    results_file.write_results(path, ["name"], rows, OutputStyle(kind="xlsx"))
     sheet = openpyxl.load_workbook(path).worksheets[0]
     assert sheet["F2"].hyperlink is not None
     assert (sheet["F3"].value, sheet["F3"].hyperlink) == ("https://x.io/v.mp4", None)
@@ -292,17 +293,17 @@ def test_links_end_where_excel_stops_reading_them(tmp_path: Path, monkeypatch: p
 
 def test_what_a_sheet_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="32,767 characters"):
-        writer.write_results(tmp_path / "r.xlsx", ["a"], results([["x" * 40_000]]), OutputStyle(kind="xlsx"))
-    monkeypatch.setattr(workbook_writer, "MAX_SHEET_ROWS", 3)
+        results_file.write_results(tmp_path / "r.xlsx", ["a"], results([["x" * 40_000]]), OutputStyle(kind="xlsx"))
+    monkeypatch.setattr(xlsx_new, "MAX_SHEET_ROWS", 3)
     with pytest.raises(UsageError, match="holds 2 rows"):
-        writer.write_results(tmp_path / "r.xlsx", ["a"], results([["x"]] * 3), OutputStyle(kind="xlsx"))
+        results_file.write_results(tmp_path / "r.xlsx", ["a"], results([["x"]] * 3), OutputStyle(kind="xlsx"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_results_are_read_as_input_again(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
-    writer.write_results(path, [" name "], results([[" Ann "], [""], ["Bob"]]), CSV)
-    opened = intake.open_intake(path, intake.IntakeOptions())
+    results_file.write_results(path, [" name "], results([[" Ann "], [""], ["Bob"]]), CSV)
+    opened = checked_table.open_intake(path, checked_table.IntakeOptions())
     rows = list(opened.rows())
     assert (opened.columns, [row.cells for row in rows]) == ((" name ",), [(" Ann ",), ("",), ("Bob",)])
     assert [str(row.state) for row in rows] == ["pending", "skipped", "pending"]
@@ -312,6 +313,6 @@ def test_results_are_read_as_input_again(tmp_path: Path) -> None:
 def test_a_results_file_with_a_delimiter_nobody_guesses_is_recognised(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "r.csv"
     rows = results([["a,b;c", "d,e;f"]] * 3)
-    writer.write_results(path, ["id", "x"], rows, OutputStyle(kind="csv", delimiter=delimiter))
-    assert writer.recognise(path) is Recognised.OURS
-    assert [each.cells for each in writer.read_ids(path)] == [("a,b;c", "d,e;f")] * 3
+    results_file.write_results(path, ["id", "x"], rows, OutputStyle(kind="csv", delimiter=delimiter))
+    assert results_file.recognise(path) is Recognised.OURS
+    assert [each.cells for each in results_file.read_ids(path)] == [("a,b;c", "d,e;f")] * 3

@@ -1,0 +1,85 @@
+"""Owns the service's own words for people: finding them in a failure, making them harmless. Pure; trusts nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from bhuman_cli.api import json_body as payloads
+from bhuman_cli.api.json_body import WireError
+
+_MESSAGE_LENGTH: Final = 300
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
+)
+# C0, C1, zero-width, bidirectional overrides, line separators, the byte order mark.
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+")
+_TAGS = re.compile(
+    r"<(?:script|style)\b[^>]{0,500}>.{0,5000}?</(?:script|style)\s*>|<[!/?a-zA-Z][^>]{0,500}>", re.I | re.S
+)
+_TITLE = re.compile(r"<title[^>]{0,100}>(.{1,300}?)</title", re.I | re.S)
+
+
+def server_message(payload: bytes | Any) -> str:
+    """Return the failure in the server's own words, harmless and bounded; "" if it says nothing.
+
+    Looked for in `error`, `message`, `detail`, `result.error`, `result.message` and a text `result`; else the page's
+    title or text. Source: API contract, section 2, "Error body".
+    """
+    if isinstance(payload, bytes):
+        try:
+            value = payloads.parse(payload)
+        except WireError:
+            return _page_words(payload)
+    else:
+        value = payload
+    return harmless(next((words for words in _candidates(value) if words), ""))
+
+
+def _candidates(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    if not isinstance(value, Mapping):
+        return
+    for place in (value, value.get("result")):
+        if isinstance(place, Mapping):
+            yield from (said(place.get(name)) for name in ("error", "message", "detail"))
+    if isinstance(value.get("result"), str):
+        yield value["result"]
+
+
+def said(value: Any) -> str:
+    """Return an error's text; FastAPI's 422 is a list of {loc, msg}."""
+    if isinstance(value, str):
+        return harmless(value)
+    if isinstance(value, Mapping):
+        inside = (value.get(name) for name in ("message", "error", "msg", "detail"))
+        return next((harmless(text) for text in inside if isinstance(text, str) and text), "")
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_located, value[:3])))
+    return ""
+
+
+def _located(item: Any) -> str:
+    if not isinstance(item, Mapping):
+        return harmless(item) if isinstance(item, str) else ""
+    place = item.get("loc")
+    path = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
+    return harmless(f"{path}: {said(item)}" if path else said(item))
+
+
+def _page_words(data: bytes) -> str:
+    text = data[:20_000].decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    return harmless(title.group(1) if title else text)
+
+
+def harmless(text: str, *, limit: int = _MESSAGE_LENGTH) -> str:
+    """Return server text on one line without escape codes, control and invisible characters, or markup of any kind."""
+    text = _ESCAPES.sub("", text[: limit * 40])
+    text = _INVISIBLE.sub(" ", _SURROGATE.sub("\ufffd", _TAGS.sub(" ", text)))
+    # Square brackets are the terminal library's markup.
+    text = " ".join(text.replace("[", "(").replace("]", ")").split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

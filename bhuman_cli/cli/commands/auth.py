@@ -1,0 +1,254 @@
+"""Owns `login`, `logout`, `whoami`: parse, ask, check with the service, keep, say. No secret passes through argv."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from bhuman_cli import errors
+from bhuman_cli.config import credential_store, credentials
+from bhuman_cli.config.credentials import Credentials
+from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
+
+if TYPE_CHECKING:
+    from bhuman_cli.api.client import Client
+
+_MAX_STDIN: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What the service thinks of one kind of credentials. verdict: works | refused | unknown."""
+
+    kind: str
+    verdict: str
+    detail: str = ""
+
+
+def login(
+    *,
+    profile: ProfileOption = None,
+    token: Annotated[
+        bool, typer.Option("--token", help="Keep a user bearer token (it opens the lists) instead of an API key.")
+    ] = False,
+    file: Annotated[
+        bool,
+        typer.Option("--file", help="Keep it in a file only this user can read, for cron jobs without a keyring."),
+    ] = False,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Keep it even if the service can't be asked whether it works.")
+    ] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Don't ask; read stdin.")] = False,
+    json_output: JsonOption = False,
+) -> int:
+    r"""Check API credentials with the service, then keep them.
+
+    On a terminal they are asked for and not shown. Otherwise they are read from stdin: id and secret on two lines,
+    or `id:secret`, or the two encoded with base64. They are kept in the system's keyring, else in a private file, and
+    only ever sent to the service they were checked with.
+
+    **Examples**
+
+    `bhuman login`
+
+    `printf '%s\n' "$KEY_ID" "$KEY_SECRET" | bhuman login --file`
+
+    `BHUMAN_BASE_URL=http://127.0.0.1:8787 bhuman login`
+    """
+    session = sessions.start(profile=profile, json_mode=json_output, no_input=no_input)
+    entered = _entered_token(session) if token else _entered_key(session)
+    check = checked(session, entered)[0]
+    if check.verdict == "refused":
+        raise errors.CredentialsError(
+            f"{session.service} refused these credentials{_after(check)}; nothing was kept",
+            hint=f"bhuman login{' --token' if token else ''}",
+        )
+    if check.verdict == "unknown" and not unchecked:
+        raise errors.ServiceDown(
+            f"{session.service} could not be asked whether they work{_after(check)}; nothing was kept",
+            hint="bhuman login --unchecked",
+        )
+    place = _keep(session, entered, file=file)
+    _say_kept(session, place, check)
+    return 0
+
+
+def logout(
+    *,
+    profile: ProfileOption = None,
+    json_output: JsonOption = False,
+) -> int:
+    """Forget the credentials that `bhuman login` kept for this profile and service.
+
+    **Examples**
+
+    `bhuman logout`
+
+    `bhuman logout --profile work`
+    """
+    session = sessions.start(profile=profile, json_mode=json_output)
+    was_kept = credential_store.forget(session.home, session.profile, service=session.service)
+    if json_output:
+        session.console.out_json({"profile": session.profile, "service": session.service, "forgotten": was_kept})
+    elif was_kept:
+        session.console.say(f"forgot the credentials of profile {session.profile} for {session.service}")
+    else:
+        session.console.say(f"nothing was kept for profile {session.profile} and {session.service}")
+    if any(session.environ.get(name, "").strip() for name in credentials.VARIABLES):
+        session.console.say("credentials in the environment are still in effect: bhuman whoami")
+    return 0
+
+
+def whoami(*, profile: ProfileOption = None, json_output: JsonOption = False) -> int:
+    """Say which credentials are used, where they come from, and whether the service takes them.
+
+    **Examples**
+
+    `bhuman whoami`
+
+    `bhuman whoami --profile work --json`
+    """
+    session = sessions.start(profile=profile, json_mode=json_output)
+    held = session.found_credentials()
+    checks = checked(session, held)
+    if json_output:
+        session.console.out_json(_whoami_document(session, held, checks))
+    else:
+        _print_whoami(session, held, checks)
+    if any(check.verdict == "refused" for check in checks):
+        return int(errors.ExitCode.CREDENTIALS)
+    return int(errors.ExitCode.DOWN if all(check.verdict == "unknown" for check in checks) else errors.ExitCode.OK)
+
+
+def checked(session: Session, held: Credentials) -> list[Check]:
+    """Ask the service, with harmless GETs, what it thinks of each kind of credentials."""
+    kinds = [("basic", held.basic), ("bearer", held.bearer)]
+    with session.client(held) as service:
+        return [_check(service, kind) for kind, value in kinds if value]
+
+
+def _check(service: Client, kind: str) -> Check:
+    """Try the routes a key of this kind is documented to open; one good answer is enough."""
+    from bhuman_cli.api import client
+
+    refused = ""
+    unknown = "no answer"
+    for path, query, is_decisive in client.HARMLESS[kind]:
+        try:
+            status, detail = service.probe(path, kind, query=query)
+        except errors.BhumanError as error:
+            unknown = error.message
+            break
+        if 200 <= status < 300:
+            return Check(kind=kind, verdict="works")
+        words = f"{status} {detail}".strip()
+        if status == 401 and is_decisive:
+            return Check(kind=kind, verdict="refused", detail=words)
+        if status == 403 and is_decisive:  # perhaps only this route's
+            refused = words
+        else:
+            unknown = words
+    return Check(kind=kind, verdict="refused" if refused else "unknown", detail=refused or unknown)
+
+
+def _entered_key(session: Session) -> Credentials:
+    if session.console.is_interactive():
+        session.console.say(f"API key for {session.service} (in the BHuman app: Settings > API Keys)")
+        key_id = session.console.ask("Key id: ")
+        secret = session.console.ask("Key secret (not shown): ", secret=True)
+        return Credentials(basic=credentials.encode(key_id, secret), source="terminal")
+    lines = _stdin_lines()
+    if len(lines) >= 2:
+        return Credentials(basic=credentials.encode(lines[0], lines[1]), source="stdin")
+    if len(lines) == 1 and ":" in lines[0]:
+        key_id, _, secret = lines[0].partition(":")
+        return Credentials(basic=credentials.encode(key_id.strip(), secret.strip()), source="stdin")
+    if len(lines) == 1:
+        return Credentials(basic=credentials.decode_basic(lines[0], name="stdin"), source="stdin")
+    raise errors.CredentialsError("stdin is empty: expected the key's id and secret on two lines", hint="bhuman login")
+
+
+def _entered_token(session: Session) -> Credentials:
+    if session.console.is_interactive():
+        text = session.console.ask(f"User bearer token for {session.service} (not shown): ", secret=True)
+    else:
+        text = "".join(_stdin_lines())
+    if not text:
+        raise errors.CredentialsError("stdin is empty: expected a token", hint="bhuman login --token")
+    return Credentials(bearer=credentials.check_token(text, name="the token"), source="stdin")
+
+
+def _stdin_lines() -> list[str]:
+    # Bytes that are no UTF-8 become characters that no key may have; PowerShell puts a byte order mark first.
+    raw = sys.stdin.buffer.read(_MAX_STDIN) if sys.stdin is not None else b""
+    text = raw.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # GNU base64 wraps a long pair after 76 characters.
+    joined = "".join(lines)
+    return [joined] if len(lines) > 1 and len(lines[0]) == 76 and _is_encoded_pair(joined) else lines
+
+
+def _is_encoded_pair(text: str) -> bool:
+    try:
+        credentials.decode_basic(text)
+    except errors.CredentialsError:
+        return False
+    return True
+
+
+def _keep(session: Session, entered: Credentials, *, file: bool) -> str:
+    """Keep what was entered; a token stands beside the key that was kept before, and the other way round."""
+    before = credential_store.stored(session.home, session.profile, service=session.service)
+    secret = {
+        "basic": entered.basic or (before.basic if before else None),
+        "bearer": entered.bearer or (before.bearer if before else None),
+    }
+    keyring: credential_store.Keyring | None = None
+    if not file:
+        try:
+            keyring = credential_store.os_keyring()
+        except errors.CredentialsError:
+            keyring = None
+    return credential_store.keep(session.home, session.profile, secret, service=session.service, keyring=keyring)
+
+
+def _say_kept(session: Session, place: str, check: Check) -> None:
+    where = "the system's keyring" if place == "keyring" else str(session.home.config / credential_store.FILE_NAME)
+    if session.console.json_mode:
+        session.console.out_json(
+            {"profile": session.profile, "service": session.service, "kept_in": place, "checked": check.verdict}
+        )
+        return
+    worked = "they work" if check.verdict == "works" else "not checked"
+    session.console.say(f"{worked}; kept for profile {session.profile} and {session.service} in {where}")
+
+
+def _whoami_document(session: Session, held: Credentials, checks: list[Check]) -> dict[str, Any]:
+    return {
+        "service": session.service,
+        "profile": session.profile,
+        "source": held.source,
+        "key_id": credentials.shown_id(held),
+        "credentials": [
+            {"kind": check.kind, "verdict": check.verdict, **({"detail": check.detail} if check.detail else {})}
+            for check in checks
+        ],
+    }
+
+
+def _print_whoami(session: Session, held: Credentials, checks: list[Check]) -> None:
+    key = f", key id {credentials.shown_id(held)}" if held.basic else ""
+    rows = [["service", session.service], ["credentials", f"{held.source}{key}"]]
+    names = {"basic": "API key", "bearer": "user token"}
+    rows += [[names[check.kind], f"{check.verdict}{_after(check)}"] for check in checks]
+    if not held.bearer:
+        rows.append(["user token", "none: lists of campaigns, instances and results may stay closed"])
+    session.console.table(["what", "value"], rows)
+
+
+def _after(check: Check) -> str:
+    return f" ({check.detail})" if check.detail else ""

@@ -1,0 +1,305 @@
+"""Owns `download`, and the fetching that `render --download` does at its end: parse, call, print."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bhuman_cli import domain, errors
+from bhuman_cli.cli.commands import export
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import settings
+from bhuman_cli.delivery.media import FIELD, What
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import refresh, run_context, run_lookup
+from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows.run_lookup import Delivered, RunArgument
+from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
+
+if TYPE_CHECKING:
+    from bhuman_cli.api.client import Client
+    from bhuman_cli.delivery import fetch
+
+SCHEMA = "bhuman.download/1"
+_SAY_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to fetch, and to where. template: "" for the usual names. table: where results with paths are written."""
+
+    folder: Path
+    whats: tuple[What, ...] = (What.VIDEO,)
+    template: str = ""
+    workers: int = 8
+    allow_private: bool = False
+    table: Path | None = None
+
+
+To = Annotated[
+    Path | None,
+    typer.Option("--to", "--output", "-o", metavar="DIR", help="Folder for the files.", show_default="<results>.media"),
+]
+WhatOption = Annotated[
+    list[str] | None,
+    typer.Option("--what", metavar="KIND,…", help="video, gif, thumbnail or all.", show_default="video"),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="TEMPLATE",
+        help="File names from row fields.",
+        show_default="{row_index:04d}-{FIRST VARIABLE}",
+    ),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option("--results", metavar="PATH", help="Also write the results there, with the path of each file."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Files at once.")]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Follow links into private networks as well.")]
+
+
+def download(  # noqa: PLR0913 - one parameter is one option
+    run: RunArgument = None,
+    *,
+    to: To = None,
+    what: WhatOption = None,
+    name: Name = None,
+    results: Results = None,
+    workers: Workers = 8,
+    allow_private: AllowPrivate = False,
+    json_output: JsonOption = False,
+    profile: ProfileOption = None,
+) -> int:
+    """Fetch the videos, GIFs and thumbnails of a run.
+
+    Each file is checked before it gets its name. Run it again and it fetches only what is missing.
+
+    **Examples**
+
+    `bhuman download`
+
+    `bhuman download campaign.csv --what all --to media --name '{row_index:04d}-{first_name}.mp4'`
+
+    `bhuman download campaign.csv --results campaign.files.xlsx`   your rows, the links, and where each file is
+    """
+    session = sessions.start(profile=profile, json_mode=json_output)
+    found = run_lookup.find(session, run)
+    order = Order(
+        folder=to or found.media_folder, whats=_whats(what), template=name or "", workers=workers,
+        allow_private=allow_private, table=results,
+    )  # fmt: skip
+    if results is not None:
+        export.style_for(results, found, option="--results")  # refused before anything is fetched
+    with _client(session, found.run) as client:
+        return _fetch(found, order, client, session.console)
+
+
+def after_render(journal: Journal, run: Run, link: run_context.Link, folder: Path | None, console: Console) -> int:
+    """Fetch the videos of a run that has just ended into folder; returns the exit code `download` would have."""
+    found = Delivered(run=run, rows=list(generations.results(journal, run)))
+    return _fetch(found, Order(folder=folder or found.media_folder), link.client, console, prints=False)
+
+
+def fetch_quietly(found: Delivered, folder: Path, client: Client | None, stop: threading.Event) -> None:
+    """Fetch what a run has finished so far, saying nothing; ends at the next block once stop is set."""
+    from bhuman_cli.delivery import batch
+
+    order = Order(folder=folder)
+    choice = batch.Choice(whats=order.whats, template=_usual_name(found), workers=order.workers)
+    wanted = batch.jobs(found.header, found.rows, folder, choice)
+    batch.run(wanted, folder, replace(_kit(found.run, order, client), stop=stop), order.workers, lambda _: None)
+
+
+def _fetch(found: Delivered, order: Order, client: Client | None, console: Console, *, prints: bool = True) -> int:
+    from bhuman_cli.delivery import batch
+
+    choice = batch.Choice(whats=order.whats, template=order.template or _usual_name(found), workers=order.workers)
+    wanted = batch.jobs(found.header, found.rows, order.folder, choice)
+    kit = _kit(found.run, order, client)
+    progress = _Progress(console, len(wanted))
+    done = batch.run(wanted, order.folder, kit, order.workers, progress.note)
+    code = _exit_code(done)
+    if order.table is not None:
+        export.write_paths(found, order.folder, order.whats, order.table)
+    _say(found, order, done, console)
+    if prints:
+        _print(found, order, done, code, console)
+    return int(code)
+
+
+def _kit(run: Run, order: Order, client: Client | None) -> fetch.Kit:
+    from bhuman_cli.delivery import addresses, fetch
+
+    is_local = run.target.service == domain.LOCAL_SERVICE
+    base_url = "" if is_local else run.target.service
+    return fetch.Kit(
+        policy=addresses.Policy(base_url=base_url, allow_private=order.allow_private),
+        clock=SystemClock(),
+        stop=threading.Event(),
+        refresh=_refresher(client),
+        probe=decoder(),
+        file_root=settings.home(os.environ).studio / "media" if is_local else None,
+    )
+
+
+def _refresher(client: Client | None) -> Callable[[fetch.Job], str]:
+    """Return what asks the service for a job's link again."""
+
+    def refresh(job: fetch.Job) -> str:
+        if client is None:
+            return ""
+        try:
+            known = client.generation(job.generation_id)
+        except errors.BhumanError:
+            return ""
+        return str(getattr(known, FIELD[job.what])) if known is not None else ""
+
+    return refresh
+
+
+def decoder() -> Callable[[Path, What], str]:
+    """Return what opens a file with the studio's decoders, where that extra is installed."""
+    try:
+        from bhuman_cli.studio.render.footage import check as footage_check
+        from bhuman_cli.studio.render.footage import reader
+    except ImportError:
+        return lambda _path, _what: ""
+
+    def probe(path: Path, what: What) -> str:
+        check = footage_check.check_video if what is What.VIDEO else footage_check.check_picture
+        try:
+            check(path)
+        except reader.SourceError as problem:
+            return f"the file {problem}"
+        return ""
+
+    return probe
+
+
+@contextlib.contextmanager
+def _client(session: Session, run: Run) -> Iterator[Client | None]:
+    """Connect to the run's own service for fresh links; those of a local run are files, and are made again."""
+    if run.target.service == domain.LOCAL_SERVICE:
+        yield None
+        return
+    with refresh.link(session, run) as found:
+        yield found.client
+
+
+class _Progress:
+    """Says now and then how far it is."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console, self._total, self._clock = console, total, SystemClock()
+        self._count, self._bytes, self._said_at = 0, 0, self._clock.monotonic_s()
+
+    def note(self, done: fetch.Done) -> None:
+        """Count one file."""
+        self._count += 1
+        self._bytes += done.size
+        now = self._clock.monotonic_s()
+        if now - self._said_at >= _SAY_EVERY_S:
+            self._said_at = now
+            self._console.say(f"{self._count:,} of {self._total:,} files, {_size(self._bytes)}")
+
+
+def _whats(given: Sequence[str] | None) -> tuple[What, ...]:
+    words = [word.strip().lower() for text in given or ["video"] for word in text.split(",") if word.strip()]
+    if "all" in words:
+        return tuple(What)
+    try:
+        return tuple(dict.fromkeys(What(word.removesuffix("s")) for word in words))
+    except ValueError:
+        raise errors.UsageError("--what: video, gif, thumbnail or all", hint="--what video,gif") from None
+
+
+def _usual_name(found: Delivered) -> str:
+    """Return `{row_index:04d}-{first variable}`, or the row number alone."""
+    named = next(
+        (name for name in found.run.spec.variables if name in found.header and not set(name) & set("{}!:")), ""
+    )
+    return "{row_index:04d}" + (f"-{{{named}}}" if named else "")
+
+
+def _exit_code(done: Sequence[fetch.Done]) -> ExitCode:
+    states = {str(result.state) for result in done}
+    if "left" in states:
+        return ExitCode.NOT_FINISHED
+    return ExitCode.ROWS_FAILED if "failed" in states else ExitCode.OK
+
+
+def _say(found: Delivered, order: Order, done: Sequence[fetch.Done], console: Console) -> None:
+    counts = Counter(str(result.state) for result in done)
+    words = {"fetched": "fetched", "kept": "there already", "failed": "failed", "left": "left"}
+    said = ", ".join(f"{counts[state]:,} {word}" for state, word in words.items() if counts[state])
+    console.say(
+        f"{len(done):,} files: {said or 'none'}, {_size(sum(result.size for result in done))} in {order.folder}"
+    )
+    by_reason: dict[str, list[int]] = {}
+    for result in done:
+        if result.reason:
+            by_reason.setdefault(f"{result.state}: {result.reason}", []).append(int(result.job.row_index or 0))
+    if order.table is not None:
+        console.say(f"results with the files' paths: {order.table}")
+    if by_reason:
+        from bhuman_cli.workflows import summary
+
+        for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:5]:
+            console.say(f"  {reason} · {summary.row_numbers(rows)}")
+        console.say(f"hint: {_again(found, order)}")
+    if found.unfinished:
+        console.say(f"{found.unfinished:,} rows are not finished yet: bhuman resume {found.run.run_id}")
+
+
+def _again(found: Delivered, order: Order) -> str:
+    """Return the command that helps: a local run renders again what is gone from disk."""
+    if found.run.target.service == domain.LOCAL_SERVICE:
+        return f"bhuman render {shlex.quote(found.run.input_path)} --local"
+    return f"bhuman download {found.run.run_id} --to {shlex.quote(str(order.folder))}"
+
+
+def _print(found: Delivered, order: Order, done: Sequence[fetch.Done], code: ExitCode, console: Console) -> None:
+    if not console.json_mode:
+        console.out(str(order.folder))
+        return
+    counts = Counter(str(result.state) for result in done)
+    files: list[dict[str, Any]] = [
+        {
+            "row_index": int(result.job.row_index or 0), "what": str(result.job.what), "state": str(result.state),
+            "file": str(result.job.path), "bytes": result.size, "reason": result.reason,
+        }
+        for result in done
+    ]  # fmt: skip
+    console.out_json(
+        {
+            "schema": SCHEMA,
+            "run_id": found.run.run_id,
+            "folder": str(order.folder),
+            "manifest": str(order.folder / "manifest.csv"),
+            "results": str(order.table) if order.table is not None else None,
+            "total": len(done),
+            **{state: counts[state] for state in ("fetched", "kept", "failed", "left")},
+            "files": files,
+            "exit_code": int(code),
+        }
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"

@@ -1,0 +1,7 @@
+"""Owns the command group `instances`."""
+
+from __future__ import annotations
+
+from bhuman_cli.cli.commands import resources
+
+app = resources.build(resources.INSTANCE)

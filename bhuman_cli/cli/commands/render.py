@@ -1,0 +1,92 @@
+"""Owns the command line of `bhuman render`: its options and help. The work is in cli.rendering."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict, Unpack
+
+import typer
+
+from bhuman_cli.cli import declaring
+from bhuman_cli.cli import options as opt
+
+
+class Given(TypedDict, total=False):
+    """The options of `render`, named as the settings are."""
+
+    campaign: opt.Campaign
+    instance: opt.Instance
+    local: opt.Local
+    generation_mode: opt.GenerationMode
+    lipsync: opt.Lipsync
+    callback_url: opt.CallbackUrl
+    profile: opt.Profile
+    sheet: opt.Sheet
+    delimiter: opt.Delimiter
+    encoding: opt.Encoding
+    header_row: opt.HeaderRow
+    map: opt.Map
+    only: opt.Only
+    exclude: opt.Exclude
+    set: opt.Set
+    default: opt.Default
+    asset: opt.Asset
+    backgrounds: opt.Backgrounds
+    rows: opt.Rows
+    limit: opt.Limit
+    sample: opt.Sample
+    on_invalid: opt.OnInvalid
+    strict: opt.Strict
+    allow_empty: opt.AllowEmpty
+    dry_run: opt.DryRun
+    yes: opt.Yes
+    no_input: opt.NoInput
+    max_rows: opt.MaxRows
+    retry_failed: opt.RetryFailed
+    again: opt.Again
+    accept_changes: opt.AcceptChanges
+    adopt: opt.Adopt
+    wait: opt.Wait
+    timeout: opt.Timeout
+    poll_interval: opt.PollInterval
+    rate: opt.Rate
+    chunk_size: opt.ChunkSize
+    lock_wait: opt.LockWait
+    download: opt.Download
+    output: opt.Output
+    force: opt.Force
+    bom: opt.Bom
+    json: opt.Json
+    progress: opt.Progress
+    log_file: opt.LogFile
+    init: opt.Init
+
+
+File = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE", help="The table: csv, tsv, txt, xlsx, xlsm, xls, ods, json, jsonl, or - for CSV on stdin."
+    ),
+]
+
+
+@declaring.spread
+def render(file: File, **given: Unpack[Given]) -> int:
+    """Render every row of a spreadsheet; run it again and it continues.
+
+    The header becomes the variables, each row a video. Links are written beside your own columns. Rows that were paid
+    before are never paid again: edit, append or re-sort the file, and only what is new or changed is sent.
+
+    **Examples**
+
+    `bhuman render campaign.csv --local`   try it: no account, nothing spent
+
+    `bhuman render campaign.csv -c CAMPAIGN_ID`
+
+    `bhuman render campaign.csv --dry-run`   what would be sent
+
+    `bhuman render leads.xlsx --map first_name="First Name" --only first_name,company --sample 3`
+    """
+    from bhuman_cli.workflows import render
+
+    writes_project_file = bool(given.pop("init", None))
+    return render.run(file, given, writes_project_file=writes_project_file)

@@ -1,0 +1,188 @@
+"""Owns `bhuman runs`: the local history, and deleting from it without forgetting what was paid."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from bhuman_cli import domain, durations, errors
+from bhuman_cli.cli import completion
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import settings
+from bhuman_cli.journal import history, planning
+from bhuman_cli.journal.history import Listed
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import run_context
+
+app = typer.Typer(
+    help=(
+        "List the local history of runs, newest first, or delete one.\n\n**Examples**\n\n`bhuman runs`\n\n"
+        "`bhuman runs --state unfinished --json`\n\n"
+        "`bhuman runs delete r7f3a91c04e`   forget its values, keep what was paid"
+    ),
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_STATES: Final = ("unfinished", "finished", "superseded")
+
+
+@app.callback(invoke_without_command=True)
+def runs(
+    ctx: typer.Context,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state", metavar="STATE", help=f"Only runs in this state: {', '.join(_STATES)}.", show_default="all"
+        ),
+    ] = None,
+    file: Annotated[str | None, typer.Option("--file", metavar="TEXT", help="Only runs whose file holds this.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+) -> None:
+    """List runs, newest first; the help stands with `app`."""
+    if ctx.invoked_subcommand is not None:
+        return
+    if state is not None and state not in _STATES:
+        raise errors.UsageError(f"--state takes {', '.join(_STATES)}", hint="bhuman runs --help")
+    console = Console(json_mode=json)
+    home = settings.home(os.environ)
+    if not (home.state / "journal.sqlite3").exists():
+        listed: list[Listed] = []
+    else:
+        with contextlib.closing(run_context.open_journal(home)) as journal:
+            listed = [
+                item
+                for item in history.listing(journal)
+                if (state is None or state_of(item) == state) and (file is None or file in item.run.input_path)
+            ]
+    listed = listed[: limit or None]
+    if json:
+        console.out_json({"runs": [as_json(item) for item in listed]})
+        return
+    if not listed:
+        console.say("there are no runs" + ("" if state is None and file is None else " like that"))
+        return
+    console.table(
+        ("RUN", "FILE", "TARGET", "ROWS", "COUNTS", "AGE", "STATE"),
+        [_line(item) for item in listed],
+        right=("ROWS",),
+    )
+
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.", autocompletion=completion.run_ids)]
+ForgetValues = Annotated[
+    bool,
+    typer.Option("--forget-values", help="Forget values, links and raw answers; done in any case.", show_default=False),
+]
+ForgetPayments = Annotated[
+    bool,
+    typer.Option(
+        "--forget-payments", help="Forget what was paid as well: a later render pays again. Type the run's id."
+    ),
+]
+Confirm = Annotated[
+    str | None, typer.Option("--confirm", metavar="RUN", help="The run's id again, where nobody can be asked.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+
+
+@app.command("delete")
+def delete(
+    run_id: RunId,
+    *,
+    forget_values: ForgetValues = True,
+    forget_payments: ForgetPayments = False,
+    confirm: Confirm = None,
+    yes: Yes = False,
+) -> int:
+    """Remove a run's values, links and raw answers; what was paid stays known, so that nothing is paid again.
+
+    **Examples**
+
+    `bhuman runs delete r7f3a91c04e`
+
+    `bhuman runs delete r7f3a91c04e --forget-payments --confirm r7f3a91c04e`   a later render pays again
+    """
+    del forget_values
+    console = Console()
+    home = settings.home(os.environ)
+    with contextlib.closing(run_context.open_journal(home)) as journal:
+        run = planning.find(journal, run_id)
+        if not history.listed(journal, run).is_finished and run.state == "confirmed" and not forget_payments:
+            raise errors.UsageError(
+                f"run {run.run_id} is not finished; its values are still needed", hint=f"bhuman resume {run.run_id}"
+            )
+        if forget_payments:
+            typed = confirm
+            if typed is None and console.is_interactive():
+                typed = console.ask(f"Its videos will be paid again. Type {run.run_id} to forget them: ")
+            if typed != run.run_id:
+                raise errors.Refusal("not confirmed; nothing was forgotten", hint=f"--confirm {run.run_id}")
+            history.forget_payments(journal, run)
+            console.say(f"run {run.run_id} and its payments are forgotten")
+            return 0
+        if not yes and console.is_interactive() and not console.confirm(f"Forget the values of run {run.run_id}?"):
+            raise errors.Refusal("not confirmed; nothing was forgotten")
+        ids = history.generation_ids(journal, run)
+        history.forget_values(journal, run)
+        _forget_callbacks(home, ids)
+    console.say(f"the values of run {run.run_id} are forgotten; what was paid stays known")
+    return 0
+
+
+def _forget_callbacks(home: settings.Home, ids: list[str]) -> None:
+    from bhuman_cli.callbacks import store
+
+    path = home.state / store.NAME
+    if path.is_file():
+        with contextlib.closing(store.EventStore.open(path)) as events:
+            events.forget(ids)
+
+
+def state_of(item: Listed) -> str:
+    """Return a run's state in a word."""
+    if item.run.state == "superseded":
+        return "superseded"
+    return "finished" if item.is_finished else "unfinished"
+
+
+def as_json(item: Listed) -> dict[str, Any]:
+    """Return a run as `--json` shows it."""
+    run = item.run
+    return {
+        "run_id": run.run_id,
+        "file": run.input_path,
+        "output": run.output_path,
+        "service": run.target.service,
+        "target": {f"{run.target.kind}_id": run.target.api_id},
+        "rows": {"total": sum(item.tally.values()), **item.tally},
+        "unsent": item.unsent,
+        "created_at": run.created_at,
+        "state": state_of(item),
+        "stopped": item.stopped,
+        "superseded_by": run.superseded_by or None,
+        "forgotten": item.is_forgotten,
+    }
+
+
+def _line(item: Listed) -> tuple[str, ...]:
+    run = item.run
+    began = datetime.fromisoformat(run.created_at)
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(item.tally.items()) if count)
+    state = state_of(item) + (" (forgotten)" if item.is_forgotten else "")
+    where = "local" if run.target.service == domain.LOCAL_SERVICE else run.target.api_id[:8] + "…"
+    return (
+        run.run_id,
+        Path(run.input_path).name,
+        where,
+        str(sum(item.tally.values())),
+        counts,
+        durations.show((SystemClock().now() - began).total_seconds()),
+        state,
+    )

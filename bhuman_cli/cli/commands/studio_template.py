@@ -1,0 +1,150 @@
+"""Owns `bhuman studio template`: new, list, check. What a template is, is in bhuman_cli.studio.render.template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from bhuman_cli import errors
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows.session import JsonOption
+
+if TYPE_CHECKING:
+    from bhuman_cli.studio.render.template import Template
+
+USUAL_NAME: Final = "bhuman-template.toml"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help=(
+        "Write, list and check video templates for the local studio.\n\n**Examples**\n\n"
+        "`bhuman studio template new --for campaign.csv`\n\n`bhuman studio template check`"
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path(USUAL_NAME),
+    *,
+    table: Annotated[
+        Path | None, typer.Option("--for", metavar="TABLE", help="Take the variables from this spreadsheet's header.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+) -> int:
+    """Write a commented template to start from; `render --local` uses it if it stands beside the spreadsheet.
+
+    **Example**
+
+    `bhuman studio template new --for campaign.csv`
+    """
+    from bhuman_cli.studio.render import template
+
+    if file.exists() and not force:
+        raise errors.UsageError(f"{file}: is there already", hint=f"bhuman studio template new {file} --force")
+    text = template.starter(_header(table))
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise errors.UsageError(f"{file}: can't be written: {error.strerror}") from None
+    console = Console()
+    console.out(str(file))
+    console.say(f"edit it, then: bhuman studio template check {file}")
+    return 0
+
+
+@app.command("list")
+def list_templates(*, json_output: JsonOption = False) -> int:
+    """List the built-in template, those in this folder, and the styles a text can have.
+
+    **Example**
+
+    `bhuman studio template list --json`
+    """
+    from bhuman_cli.studio.render import template
+
+    console = Console(json_mode=json_output)
+    found = [template.BUILT_IN, *_in_folder(Path())]
+    if json_output:
+        console.out_json({"templates": [_described(one) for one in found], "styles": template.styles()})
+        return 0
+    console.table(
+        ["template", "file", "variables"],
+        [
+            [one.name, str(one.path or "built in"), "any" if one.accepts_any else ", ".join(one.variables)]
+            for one in found
+        ],
+    )
+    console.table(["style", "for"], [list(pair) for pair in template.styles().items()])
+    return 0
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The template.")] = Path(USUAL_NAME),
+    *,
+    json_output: JsonOption = False,
+) -> int:
+    """Say everything that is wrong with a template; exit 3 if anything is.
+
+    **Example**
+
+    `bhuman studio template check bhuman-template.toml`
+    """
+    from bhuman_cli.studio.render import template
+
+    try:
+        loaded = template.load(file)
+    except template.TemplateError as error:
+        problems = [
+            {"row_index": None, "line": None, "column": None, "rule": rule, "hint": ""} for rule in error.problems
+        ]
+        raise errors.InputError(error.message, problems=problems, hint="bhuman studio template list") from None
+    console = Console(json_mode=json_output)
+    if json_output:
+        console.out_json(_described(loaded))
+        return 0
+    sections, backgrounds = len(loaded.sections), len(loaded.backdrops)
+    console.out(
+        f"{file}: good: {sections} texts, {backgrounds} backgrounds, variables {', '.join(loaded.variables) or 'none'}"
+    )
+    return 0
+
+
+def _described(one: Template) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "file": None if one.path is None else str(one.path),
+        "variables": None if one.accepts_any else list(one.variables),
+        "texts": len(one.sections),
+        "backgrounds": len(one.backdrops),
+        "duration_s": one.duration or None,
+    }
+
+
+def _in_folder(folder: Path) -> list[Template]:
+    """Return every file of a folder that is a template; project files and others are TOML, too."""
+    from bhuman_cli.studio.render import template
+
+    found = []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            loaded = template.load(path)
+        except template.TemplateError:
+            continue
+        if loaded.sections or loaded.backdrops:
+            found.append(loaded)
+    return found
+
+
+def _header(table: Path | None) -> tuple[str, ...]:
+    if table is None:
+        return ()
+    from bhuman_cli.table import reader
+
+    return reader.open_table(table, reader.ReadOptions()).header

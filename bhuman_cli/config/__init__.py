@@ -1,0 +1,1 @@
+"""Settings: where each value comes from, project files, credentials and where they are kept."""

@@ -1,0 +1,189 @@
+"""Owns finding and masking credentials. Never prints one, never keeps one, never checks one with the service."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bhuman_cli.config import credential_store, settings
+from bhuman_cli.errors import CredentialsError
+
+DEFAULT_PROFILE: Final = "default"
+MASK: Final = "••••"
+
+_PAIRS: Final = (("BHUMAN_API_KEY_ID", "BHUMAN_API_KEY_SECRET"), ("BHUMAN_CLIENT_ID", "BHUMAN_CLIENT_SECRET"))
+VARIABLES: Final = (*_PAIRS[0], *_PAIRS[1], "BHUMAN_BASIC_AUTH", "BHUMAN_TOKEN")
+_SHORTEST_IN_BODIES: Final = 8
+_SHORTEST_MASKED: Final = 6  # the local studio's secret is the word "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credentials:
+    """What opens the service, and where it was found.
+
+    basic: base64 of `id:secret`, as the header wants it. bearer: a user token.
+    """
+
+    basic: str | None = field(default=None)
+    bearer: str | None = field(default=None)
+    source: str = ""
+
+    def __repr__(self) -> str:
+        held = " and ".join(word for word, value in (("basic", self.basic), ("bearer", self.bearer)) if value)
+        return f"<Credentials {held or 'none'} from {self.source}>"
+
+    __str__ = __repr__
+
+    @property
+    def key_id(self) -> str:
+        """Return the id half of the pair, which may be shown; "" without a pair."""
+        return _decoded(self.basic)[0] if self.basic else ""
+
+    @property
+    def secrets(self) -> list[str]:
+        """Return every text that must not appear in output, longest first."""
+        held = [self.basic or "", self.bearer or ""]
+        if self.basic:
+            held += [":".join(_decoded(self.basic)), _decoded(self.basic)[1]]
+        return sorted({text for text in held if len(text) >= _SHORTEST_MASKED}, key=len, reverse=True)
+
+
+def find(
+    environ: Mapping[str, str],
+    home: settings.Home,
+    profile: str | None = None,
+    *,
+    service: str = settings.DEFAULT_BASE_URL,
+) -> Credentials:
+    """Return the environment's credentials, else those kept by `bhuman login` for this profile and service.
+
+    service: kept credentials are only ever given to the service they were checked with.
+
+    Raises:
+        CredentialsError: none, half a pair, or something that can't be a key.
+    """
+    basic, source = _basic_from(environ)
+    bearer = _bearer_from(environ)
+    if basic is not None:
+        return Credentials(basic=basic, bearer=bearer, source=source)
+    kept = credential_store.stored(home, profile or DEFAULT_PROFILE, service=service)
+    if kept is not None:
+        source = f"profile {profile or DEFAULT_PROFILE} ({kept.place})"
+        source = f"environment BHUMAN_TOKEN, {source}" if bearer else source
+        return Credentials(basic=kept.basic, bearer=bearer or kept.bearer, source=source)
+    if bearer is not None:
+        return Credentials(bearer=bearer, source="environment BHUMAN_TOKEN")
+    raise CredentialsError(_nothing_found(home, profile or DEFAULT_PROFILE, service), hint="bhuman login")
+
+
+def encode(key_id: str, secret: str) -> str:
+    """Return base64 of `id:secret`.
+
+    Raises:
+        CredentialsError: a half is empty, the id holds a colon, or there are control characters.
+    """
+    if not key_id or not secret:
+        raise CredentialsError("the key's id and secret must not be empty", hint="bhuman login")
+    if ":" in key_id or not (key_id + secret).isprintable():
+        raise CredentialsError("the key has a character that no key has; was it copied whole?", hint="bhuman login")
+    return base64.b64encode(f"{key_id}:{secret}".encode()).decode("ascii")
+
+
+def decode_basic(text: str, *, name: str = "BHUMAN_BASIC_AUTH") -> str:
+    """Return an encoded pair without the line breaks that GNU `base64` puts in, checked to be one.
+
+    Raises:
+        CredentialsError: it is not base64 of `id:secret`.
+    """
+    compact = re.sub(r"\s+", "", re.sub(r"(?i)^\s*basic\s", "", text))
+    try:
+        key_id, colon, secret = base64.b64decode(compact, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        key_id = colon = secret = ""
+    if not (key_id and colon and secret):
+        raise CredentialsError(f"{name} is not base64 of id:secret", hint="bhuman login")
+    return compact
+
+
+def check_token(text: str, *, name: str = "BHUMAN_TOKEN") -> str:
+    """Return a bearer token without the word `Bearer` and outer white space.
+
+    Raises:
+        CredentialsError: it could not stand in a header.
+    """
+    token = re.sub(r"(?i)^bearer\s+", "", text.strip())
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise CredentialsError(f"{name} has a character that no token has; was it copied whole?", hint="bhuman login")
+    return token
+
+
+def mask(text: str, secrets: Sequence[str]) -> str:
+    """Return the text with every secret in it replaced."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return text
+
+
+def mask_bytes(data: bytes, secrets: Sequence[str]) -> bytes:
+    """Return an answer's body with every secret in it replaced, so that a service's echo of them is stored nowhere.
+
+    Short secrets are left alone: a word such as `result` could be the answer's own.
+    """
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_IN_BODIES:
+            data = data.replace(secret.encode("utf-8"), MASK.encode("utf-8"))
+    return data
+
+
+def shown_id(held: Credentials) -> str:
+    """Return enough of the key's id to tell two keys apart; "" without a key."""
+    return f"{held.key_id[:4]}…" if held.key_id else ""
+
+
+def environment_secrets(environ: Mapping[str, str]) -> list[str]:
+    """Return every secret the environment holds, used or not, to mask output before they are found."""
+    names = ("BHUMAN_API_KEY_SECRET", "BHUMAN_CLIENT_SECRET", "BHUMAN_BASIC_AUTH", "BHUMAN_TOKEN")
+    held = {environ.get(name, "").strip() for name in names}
+    encoded = re.sub(r"\s+", "", environ.get("BHUMAN_BASIC_AUTH", ""))
+    held |= {encoded, _decoded(encoded)[1]}
+    for id_name, secret_name in _PAIRS:
+        pair = f"{environ.get(id_name, '').strip()}:{environ.get(secret_name, '').strip()}"
+        held.add(base64.b64encode(pair.encode("utf-8", "replace")).decode("ascii") if len(pair) > 1 else "")
+    return sorted((text for text in held if len(text) >= _SHORTEST_MASKED), key=len, reverse=True)
+
+
+def _decoded(basic: str) -> tuple[str, str]:
+    try:
+        key_id, _, secret = base64.b64decode(basic, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        return "", ""
+    return key_id, secret
+
+
+def _basic_from(environ: Mapping[str, str]) -> tuple[str | None, str]:
+    for names in _PAIRS:
+        values = [environ.get(name, "").strip() for name in names]
+        if all(values):
+            return encode(values[0], values[1]), f"environment {names[0]}"
+        if any(values):
+            have, lack = (names[0], names[1]) if values[0] else (names[1], names[0])
+            raise CredentialsError(f"{have} is set, but {lack} is not: half a key opens nothing", hint="bhuman login")
+    if environ.get("BHUMAN_BASIC_AUTH", "").strip():
+        return decode_basic(environ["BHUMAN_BASIC_AUTH"]), "environment BHUMAN_BASIC_AUTH"
+    return None, ""
+
+
+def _bearer_from(environ: Mapping[str, str]) -> str | None:
+    text = environ.get("BHUMAN_TOKEN", "").strip()
+    return check_token(text) if text else None
+
+
+def _nothing_found(home: settings.Home, profile: str, service: str) -> str:
+    others = [place for name, place, _ in credential_store.profiles(home) if name == profile and place != service]
+    if others:
+        return f"profile {profile} has credentials for {others[0]}, but none for {service}"
+    return f"no credentials for {service}: neither in the environment nor kept for profile {profile}"

@@ -1,0 +1,237 @@
+"""Owns the journal's file: opening, locking down, versions, transactions. What is in it, the sibling modules know.
+
+`journal_mode=DELETE, synchronous=EXTRA`: WAL has had a reset bug up to SQLite 3.51.2, and 2 ms a commit is
+nothing here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bhuman_cli import clock, errors
+from bhuman_cli.journal import schema
+
+FILE_NAME = "journal.sqlite3"
+_POOL_TABLES = ("target", "run", "chunk", "claim")
+
+
+class Journal:
+    """An open journal. One thread uses it; every write is inside `transaction()`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None, clock: clock.Clock) -> None:
+        self._connection = connection
+        self.path = path
+        self.clock = clock
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Journal]:
+        """Write all or nothing; committed and synced when the block ends.
+
+        Raises:
+            JournalError: the disk is full, the file is read-only or damaged, or another process holds it too long.
+        """
+        with _as_journal_error(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def execute(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> int:
+        """Run one statement; return the number of rows it changed."""
+        with _as_journal_error(self.path):
+            return self._connection.execute(sql, values).rowcount
+
+    def insert(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> int:
+        """Run one INSERT; return the new row's key."""
+        with _as_journal_error(self.path):
+            return int(self._connection.execute(sql, values).lastrowid or 0)
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for many rows, streaming them."""
+        with _as_journal_error(self.path):
+            self._connection.executemany(sql, rows)
+
+    def query(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> Iterator[sqlite3.Row]:
+        """Stream the rows of a SELECT."""
+        with _as_journal_error(self.path):
+            yield from self._connection.execute(sql, values)
+
+    def one(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Row | None:
+        """Return the first row of a SELECT, or None."""
+        with _as_journal_error(self.path):
+            found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+            return found
+
+    def now(self) -> str:
+        """Return the time as the journal writes it."""
+        return clock.iso_utc(self.clock.now())
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._connection.close()
+
+
+def open_journal(folder: Path, clock: clock.Clock) -> Journal:
+    """Open or make the journal in folder (0700, files 0600).
+
+    Raises:
+        JournalError: it can't be opened, is damaged, is another program's, or was written by a newer version.
+    """
+    path = folder / FILE_NAME
+    with _as_journal_error(path):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_private(path)
+        with _closed_on_error(_connect(str(path))) as connection:
+            _settle_version(connection, path)
+    return Journal(connection, path, clock)
+
+
+def scratch(folder: Path, clock: clock.Clock) -> Journal:
+    """Return a temporary journal that knows what the one in folder knows of payments, and vanishes when closed.
+
+    For `--dry-run`: planning runs the same statements as for a real run, yet nothing is written to the real file.
+    """
+    path = folder / FILE_NAME
+    with _as_journal_error(path), _closed_on_error(_connect("")) as connection:
+        _create(connection)
+        if path.is_file():
+            try:
+                _copy_payments(connection, path, "ro")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_READONLY_ROLLBACK":
+                    raise
+                # Its writer was killed inside a commit: SQLite must undo that half first, as any next run would.
+                _copy_payments(connection, path, "rw")
+    return Journal(connection, None, clock)
+
+
+def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> None:
+    connection.execute("ATTACH ? AS disk", (f"{path.resolve().as_uri()}?mode={mode}",))
+    try:
+        if not _is_ours(connection, path, "disk"):
+            return  # its maker was killed before it made the tables: nothing is known
+        version = connection.execute("PRAGMA disk.user_version").fetchone()[0]
+        if version != schema.VERSION:
+            raise _version_error(path, version)
+        connection.execute("PRAGMA foreign_keys=OFF")
+        for table in _POOL_TABLES:
+            connection.execute(f"INSERT INTO main.{table} SELECT * FROM disk.{table}")
+    finally:
+        connection.execute("DETACH disk")
+
+
+@contextlib.contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _connect(database: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        database, timeout=5.0, isolation_level=None, uri=database == "", check_same_thread=False
+    )
+    with _closed_on_error(connection):
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA synchronous=EXTRA")
+        connection.execute("PRAGMA cache_size=-32768")
+        connection.execute("PRAGMA secure_delete=ON")  # what a person deletes is gone from the file, too
+        connection.execute("PRAGMA temp_store=FILE")
+    return connection
+
+
+def _make_private(path: Path) -> None:
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    elif os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        path.chmod(0o600)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    marks = f"PRAGMA application_id={schema.APPLICATION_ID}; PRAGMA user_version={schema.VERSION};"
+    connection.executescript(f"BEGIN IMMEDIATE; {schema.TABLES} {marks} COMMIT;")
+
+
+def _settle_version(connection: sqlite3.Connection, path: Path) -> None:
+    if not _is_ours(connection, path, "main"):
+        try:
+            _create(connection)
+        except sqlite3.OperationalError:  # another process made it between the look and the lock
+            connection.execute("ROLLBACK")
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+                raise
+        return
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > schema.VERSION:
+        raise _version_error(path, version)
+    for step in range(version, schema.VERSION):
+        connection.executescript(f"BEGIN IMMEDIATE; {schema.MIGRATIONS[step]}; PRAGMA user_version={step + 1}; COMMIT;")
+
+
+def _is_ours(connection: sqlite3.Connection, path: Path, name: str) -> bool:
+    """Say whether the file is a journal; False where it is still empty.
+
+    Raises:
+        JournalError: it is another program's.
+    """
+    if connection.execute(f"SELECT count(*) FROM {name}.sqlite_master").fetchone()[0] == 0:
+        return False
+    if connection.execute(f"PRAGMA {name}.application_id").fetchone()[0] != schema.APPLICATION_ID:
+        raise errors.JournalError(
+            f"{path} is not a bhuman journal; it is left alone", hint="set BHUMAN_HOME to another folder"
+        )
+    return True
+
+
+def _version_error(path: Path, version: int) -> errors.JournalError:
+    return errors.JournalError(
+        f"{path} was written by a newer bhuman (journal version {version}, this one reads up to {schema.VERSION})",
+        hint="pip install --upgrade bhuman",
+    )
+
+
+@contextlib.contextmanager
+def _as_journal_error(path: Path | None) -> Iterator[None]:
+    where = str(path) if path is not None else "the temporary journal"
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise errors.JournalError(
+            f"the journal {where} can't be used: {_reason(error)}", hint="bhuman doctor"
+        ) from error
+    except OSError as error:
+        raise errors.JournalError(
+            f"the journal {where} can't be used: {error.strerror or type(error).__name__}", hint="bhuman doctor"
+        ) from error
+
+
+def _reason(error: sqlite3.DatabaseError) -> str:
+    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+    words = {
+        "SQLITE_FULL": "the disk is full",
+        "SQLITE_READONLY": "it is read-only",
+        "SQLITE_CORRUPT": "the file is damaged; restore a backup, or move it away and use --adopt",
+        "SQLITE_NOTADB": "the file is damaged or not a database; restore a backup, or move it away and use --adopt",
+        "SQLITE_BUSY": "another process holds it",
+        "SQLITE_CANTOPEN": "it can't be opened",
+        "SQLITE_IOERR": "the disk reports an error",
+    }
+    for prefix, said in words.items():
+        if name.startswith(prefix):
+            return f"{said} ({name})"
+    return f"{error} ({name})"

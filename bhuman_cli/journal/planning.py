@@ -1,0 +1,344 @@
+"""Owns the beginning of a run: a draft with all its rows, what of it is paid already, and the confirmation.
+
+A draft claims nothing: it can be thrown away at any moment before `confirm`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from json.encoder import encode_basestring_ascii
+from typing import Any, Final
+
+from bhuman_cli import domain, errors
+from bhuman_cli.journal.database import Journal
+
+MAX_ATTEMPTS = 3
+"""A row whose render failed is paid at most this often in all."""
+
+# States of a chunk whose rows may have been paid: their claims are what equal rows share.
+PAID_STATES = "('sending', 'mapping', 'accepted', 'in_doubt')"
+
+# Best state first: a finished video, one on its way, one in doubt, a failed one.
+_BEST_FIRST = """CASE
+  WHEN claim.binding = 'conflict' THEN 2
+  WHEN claim.status = 'failed' THEN 3
+  WHEN claim.status = 'succeeded' AND claim.url <> '' THEN 0
+  WHEN claim.generation_id IS NOT NULL THEN 1
+  ELSE 2 END"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """What a run is before it has a number.
+
+    options: everything `resume` needs to send, wait and write as this run would; JSON, no secrets.
+    """
+
+    target: domain.Target
+    input_path: str
+    input_sha256: str
+    output_path: str
+    columns: tuple[str, ...]
+    spec: domain.RenderSpec
+    options: Mapping[str, Any] = field(default_factory=dict)
+    again: bool = False
+    retry_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run in the journal. stopped: why submitting ended early, "" if it did not."""
+
+    run_no: int
+    run_id: str
+    target_id: int
+    target: domain.Target
+    state: str
+    input_path: str
+    input_sha256: str
+    output_path: str
+    output_sha256: str
+    columns: tuple[str, ...]
+    spec: domain.RenderSpec
+    options: Mapping[str, Any]
+    again: bool
+    created_at: str
+    stopped: str
+    superseded_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftRow:
+    """A checked row with its content's identity. identity and text_key: 16 bytes, b"" unless the row is pending."""
+
+    row: domain.Row
+    identity: bytes
+    text_key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanCounts:
+    """What confirming a draft would do, in selected rows. in_doubt: nobody knows whether they are paid; not sent."""
+
+    new: int
+    retried: int
+    reused: int
+    rows: int
+    invalid: int
+    in_doubt: int = 0
+
+
+def start(journal: Journal, new: NewRun) -> Run:
+    """Record a draft and delete older drafts on its target. Call it under the target's lock."""
+    with journal.transaction():
+        target_id = target_key(journal, new.target)
+        journal.execute("DELETE FROM run WHERE target_id = ? AND state = 'draft'", (target_id,))
+        run_id = "r" + secrets.token_hex(5)
+        options = {**new.options, "retry_failed": new.retry_failed}
+        journal.insert(
+            "INSERT INTO run (run_id, target_id, state, input_path, input_sha256, output_path, columns, spec, options,"
+            " again, created_at) VALUES (?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                run_id, target_id, new.input_path, new.input_sha256, new.output_path, _dump(list(new.columns)),
+                _dump(asdict(new.spec)), _dump(options), int(new.again), journal.now(),
+            ),
+        )  # fmt: skip
+        return find(journal, run_id)
+
+
+def target_key(journal: Journal, target: domain.Target) -> int:
+    """Return the target's key, recording the target if it is new."""
+    journal.execute(
+        "INSERT INTO target (service, kind, api_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (target.service, target.kind, target.api_id),
+    )
+    found = journal.one(
+        "SELECT target_id FROM target WHERE service = ? AND kind = ? AND api_id = ?",
+        (target.service, target.kind, target.api_id),
+    )
+    if found is None:
+        raise errors.JournalError("the journal lost a target it had just recorded", hint="bhuman doctor")
+    return int(found[0])
+
+
+def find(journal: Journal, run_id: str) -> Run:
+    """Return a run by its id.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    found = journal.one("SELECT * FROM run JOIN target USING (target_id) WHERE run_id = ?", (run_id,))
+    if found is None:
+        raise errors.UsageError(f"this journal knows no run {run_id[:20]}", hint="bhuman runs")
+    return read_run(found)
+
+
+def read_run(found: Any) -> Run:
+    """Build a Run from a row of run JOIN target."""
+    spec = json.loads(found["spec"])
+    return Run(
+        run_no=found["run_no"],
+        run_id=found["run_id"],
+        target_id=found["target_id"],
+        target=domain.Target(service=found["service"], kind=domain.TargetKind(found["kind"]), api_id=found["api_id"]),
+        state=found["state"],
+        input_path=found["input_path"],
+        input_sha256=found["input_sha256"],
+        output_path=found["output_path"],
+        output_sha256=found["output_sha256"],
+        columns=tuple(json.loads(found["columns"])),
+        spec=domain.RenderSpec(
+            variables=tuple(spec["variables"]),
+            backgrounds=tuple(domain.Background(**item) for item in spec["backgrounds"]),
+            generation_mode=spec["generation_mode"],
+            lipsync=spec["lipsync"],
+        ),
+        options=json.loads(found["options"]),
+        again=bool(found["again"]),
+        created_at=found["created_at"],
+        stopped=found["stopped"],
+        superseded_by=found["superseded_by"] or "",
+    )
+
+
+def add_rows(journal: Journal, run: Run, rows: Iterable[DraftRow]) -> None:
+    """Record every row of the table, streaming; one commit. The draft then knows its rows, but matched nothing yet."""
+    with journal.transaction():
+        journal.execute_many(
+            "INSERT INTO row (run_no, row_index, line, state, selected, identity, text_key, message, cells, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (_row_values(run.run_no, item) for item in rows),
+        )
+
+
+def _row_values(run_no: int, item: DraftRow) -> tuple[Any, ...]:
+    row = item.row
+    pending = row.state is domain.RowState.PENDING
+    return (
+        run_no, row.row_index, row.line, str(row.state), int(row.selected),
+        item.identity if pending else None, item.text_key if pending else None,
+        row.message, _dump_texts(row.cells),
+        f"[{_dump_texts(row.values)},{_dump_texts(row.assets)}]" if pending else None,
+    )  # fmt: skip
+
+
+def match(journal: Journal, run: Run) -> None:
+    """Decide for each row whether it is new, reused or retried; idempotent, one commit.
+
+    Equal rows share one pool of generations per target; selected rows are served first, so that running the same
+    selection twice finds what it paid. With `again` only rows outside the selection look into the pool.
+    """
+    with journal.transaction():
+        share_pool(journal, run)
+        journal.execute(
+            "UPDATE row SET plan = 'new' WHERE run_no = ? AND state = 'pending' AND selected = 1 AND claim_id IS NULL",
+            (run.run_no,),
+        )
+        if run.options.get("retry_failed"):
+            journal.execute(
+                "UPDATE row SET plan = 'retried' WHERE run_no = ? AND selected = 1 AND plan = 'reused' AND claim_id IN"
+                " (SELECT claim_id FROM claim WHERE target_id = ? AND status = 'failed' AND attempt < ?)",
+                (run.run_no, run.target_id, MAX_ATTEMPTS),
+            )
+
+
+def share_pool(journal: Journal, run: Run) -> None:
+    """Give unclaimed pending rows what is paid already; inside a transaction. Remembers the target's epoch."""
+    which = "AND selected = 0" if run.again else ""
+    # A failed render that another run retried meanwhile is not retried once more: what that run paid is in the pool.
+    journal.execute(
+        "UPDATE row SET claim_id = NULL, plan = CASE plan WHEN 'retried' THEN 'new' ELSE plan END WHERE run_no = ?"
+        " AND plan IN ('retried', 'later') AND claim_id IN (SELECT claim_id FROM claim WHERE live = 0)",
+        (run.run_no,),
+    )
+    # Sorting a million rows by identity for nothing takes a seventh of a first plan.
+    if journal.one("SELECT 1 FROM claim WHERE target_id = ? AND live = 1 LIMIT 1", (run.target_id,)) is not None:
+        _serve(journal, run, which)
+    journal.execute(
+        "UPDATE run SET epoch = (SELECT epoch FROM target WHERE target_id = run.target_id) WHERE run_no = ?",
+        (run.run_no,),
+    )
+
+
+def _serve(journal: Journal, run: Run, which: str) -> None:
+    """Give each row that wants one the next generation of its identity's pool, best first."""
+    journal.execute(
+        f"""
+        WITH want AS MATERIALIZED (
+          SELECT row_index, identity,
+                 row_number() OVER (PARTITION BY identity ORDER BY selected DESC, row_index) AS turn
+          FROM row WHERE run_no = :run AND state = 'pending' AND claim_id IS NULL {which}),
+        have AS MATERIALIZED (
+          SELECT claim.claim_id, claim.identity,
+                 row_number() OVER (PARTITION BY claim.identity ORDER BY {_BEST_FIRST}, claim.claim_id DESC) AS turn
+          FROM claim LEFT JOIN chunk USING (chunk_id)
+          WHERE claim.target_id = :target AND claim.live = 1
+            AND (claim.chunk_id IS NULL OR chunk.state IN {PAID_STATES})
+            AND NOT EXISTS (SELECT 1 FROM row AS taken WHERE taken.run_no = :run AND taken.claim_id = claim.claim_id))
+        UPDATE row SET claim_id = pair.claim_id, plan = 'reused'
+        FROM (SELECT want.row_index AS at, have.claim_id FROM want JOIN have
+              ON want.identity = have.identity AND want.turn = have.turn) AS pair
+        WHERE row.run_no = :run AND row.row_index = pair.at
+        """,
+        {"run": run.run_no, "target": run.target_id},
+    )
+
+
+def counts(journal: Journal, run: Run) -> PlanCounts:
+    """Count what the draft would do."""
+    found = journal.one(
+        "SELECT count(*) FILTER (WHERE row.plan = 'new') AS new,"
+        " count(*) FILTER (WHERE row.plan = 'retried') AS retried,"
+        " count(*) FILTER (WHERE row.plan = 'reused') AS reused, count(*) AS rows,"
+        " count(*) FILTER (WHERE row.state = 'invalid') AS invalid,"
+        " count(*) FILTER (WHERE row.plan = 'reused' AND claim.generation_id IS NULL AND claim.status <> 'failed')"
+        " AS in_doubt FROM row LEFT JOIN claim USING (claim_id) WHERE row.run_no = ? AND row.selected = 1",
+        (run.run_no,),
+    )
+    if found is None:
+        raise errors.JournalError("the journal lost the rows of a run", hint="bhuman doctor")
+    return PlanCounts(
+        new=found["new"], retried=found["retried"], reused=found["reused"] - found["in_doubt"], rows=found["rows"],
+        invalid=found["invalid"], in_doubt=found["in_doubt"],
+    )  # fmt: skip
+
+
+_SAMPLE: Final = (
+    "(SELECT row_index FROM row WHERE run_no = :run AND state = 'pending' AND selected = 1"
+    " ORDER BY row_index LIMIT :size)"
+)
+
+
+def to_send_in_sample(journal: Journal, run: Run, size: int) -> int:
+    """Count the rows to send among the first `size` valid ones; the others were paid before."""
+    found = journal.one(
+        f"SELECT count(*) FROM row WHERE run_no = :run AND plan IN ('new', 'retried') AND row_index IN {_SAMPLE}",
+        {"run": run.run_no, "size": size},
+    )
+    return int(found[0]) if found else 0
+
+
+def keep_sample(journal: Journal, run: Run, size: int) -> None:
+    """Hold back every row to send that is not among the first `size` valid ones, until `release_sample`."""
+    with journal.transaction():
+        journal.execute(
+            "UPDATE row SET plan = 'later' WHERE run_no = :run AND plan IN ('new', 'retried')"
+            f" AND row_index NOT IN {_SAMPLE}",
+            {"run": run.run_no, "size": size},
+        )
+
+
+def release_sample(journal: Journal, run: Run) -> None:
+    """Let the rows that were held back by the sample be sent."""
+    with journal.transaction():
+        journal.execute(
+            "UPDATE row SET plan = CASE WHEN claim_id IS NULL THEN 'new' ELSE 'retried' END"
+            " WHERE run_no = ? AND plan = 'later'",
+            (run.run_no,),
+        )
+
+
+def held_back(journal: Journal, run: Run) -> int:
+    """Count the rows that wait for a word after the sample."""
+    found = journal.one("SELECT count(*) FROM row WHERE run_no = ? AND plan = 'later'", (run.run_no,))
+    return int(found[0]) if found else 0
+
+
+def decline_sample(journal: Journal, run: Run) -> None:
+    """Drop the rows that were held back: a person saw the sample and said no. No later `resume` sends them."""
+    with journal.transaction():
+        journal.execute("UPDATE row SET plan = NULL WHERE run_no = ? AND plan = 'later'", (run.run_no,))
+        journal.execute("UPDATE run SET stopped = 'declined after the sample' WHERE run_no = ?", (run.run_no,))
+
+
+def confirm(journal: Journal, run: Run) -> Run:
+    """Make the draft a run: from now on `resume` sees it, and earlier runs of this file on this target are superseded.
+
+    Their unsent rows are released; what they had accepted stays tracked. One commit.
+    """
+    with journal.transaction():
+        changed = journal.execute(
+            "UPDATE run SET state = 'confirmed', confirmed_at = ? WHERE run_no = ? AND state = 'draft'",
+            (journal.now(), run.run_no),
+        )
+        if changed != 1:
+            raise errors.JournalError("another process deleted this plan before it was confirmed", hint="bhuman runs")
+        journal.execute(
+            "UPDATE run SET state = 'superseded', superseded_by = ? WHERE target_id = ? AND input_path = ?"
+            " AND state = 'confirmed' AND run_no < ?",
+            (run.run_id, run.target_id, run.input_path, run.run_no),
+        )
+    return find(journal, run.run_id)
+
+
+def _dump_texts(texts: Iterable[str]) -> str:
+    """Return a JSON list of texts: the same bytes as `_dump`, several times faster for a million rows."""
+    return f"[{','.join(map(encode_basestring_ascii, texts))}]"
+
+
+def _dump(value: Any) -> str:
+    # Lone surrogates can come from JSON input; SQLite would refuse them as text.
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

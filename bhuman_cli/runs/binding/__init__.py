@@ -1,0 +1,1 @@
+"""Which generation belongs to which row, and what settles a doubt."""

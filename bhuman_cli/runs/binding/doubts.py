@@ -1,0 +1,285 @@
+"""Owns settling what is not certain: which id belongs to which row, and whether a request was accepted at all.
+
+Evidence binds rows; only a complete list after the grace time, or a person, releases them. Nothing here sends anything
+that costs money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bhuman_cli import errors
+from bhuman_cli.api.wire import Page, WireError
+from bhuman_cli.domain import ChunkState, Generation, GenerationId, Target, TargetKind
+from bhuman_cli.journal import chunks, decisions, generations
+from bhuman_cli.journal.chunks import Chunk
+from bhuman_cli.journal.generations import ClaimFacts
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs import verdict
+from bhuman_cli.runs.binding import match
+from bhuman_cli.runs.context import Effects
+
+GRACE: Final = timedelta(minutes=15)
+_BEFORE_SENT: Final = timedelta(minutes=5)
+_AFTER_ANSWER: Final = timedelta(minutes=30)
+PAGE_SIZE: Final = 100
+_MOST_PAGES: Final = 500
+_NO_SUCH_PAGE: Final = frozenset({400, 404, 416})  # what there is may be adopted, what there is not frees nothing
+AT_ONCE: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The target's list as far as it could be read. is_complete: read to its end, page 0 unchanged."""
+
+    records: tuple[Generation, ...]
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a look for evidence left. doubtful: chunks still in doubt. is_list_open: the target's list was read."""
+
+    doubtful: list[Chunk]
+    is_list_open: bool
+
+
+def ask(effects: Effects, generation_id: str) -> Generation | None:
+    """Return one record, None where the service knows none or gives no good answer now."""
+    return read_one(effects, generation_id)[0]
+
+
+def is_foreign(generation: Generation, target: Target) -> bool:
+    """Say whether the record names another campaign or instance than the one the row was sent to."""
+    name = "campaign_id" if target.kind is TargetKind.CAMPAIGN else "video_instance_id"
+    named = generation.raw.get(name)
+    return isinstance(named, str) and bool(named) and named.lower() != target.api_id
+
+
+def map_chunk(effects: Effects, run: Run, chunk: Chunk, ids: Sequence[GenerationId], reason: str) -> int:
+    """Ask each id which row it belongs to and bind what is proven; the rest is in doubt. Returns how many were bound.
+
+    If the service gives no good answer about any of them now, the chunk stays as it is for a later command.
+    """
+    journal = effects.journal
+    bound_already = chunks.known_ids(journal, ids)
+    read = [read_one(effects, item) for item in ids if item not in bound_already]
+    if read and all(is_unread for _, is_unread in read):
+        return 0
+    records = [found for found, _ in read if found is not None and not is_foreign(found, run.target)]
+    facts = generations.chunk_facts(journal, chunk.chunk_id)
+    bound = {fact.place: fact.generation_id for fact in facts if fact.generation_id is not None}
+    unbound = [fact for fact in facts if fact.generation_id is None]
+    found_now = match.match(unbound, map(match.read, records), rows=chunk.rows)
+    if found_now or chunks.get(journal, chunk.chunk_id).state is ChunkState.MAPPING:
+        _bind(effects, chunk, bound | found_now, records, reason)
+    return len(found_now)
+
+
+def read_one(effects: Effects, generation_id: str) -> tuple[Generation | None, bool]:
+    """Return a record, None where the service knows none; and whether it gave no good answer."""
+    try:
+        return effects.service.generation(generation_id), False
+    except (errors.ApiError, errors.ServiceDown, WireError):
+        return None, True
+
+
+def _bind(
+    effects: Effects,
+    chunk: Chunk,
+    pairs: Mapping[int, GenerationId],
+    records: Iterable[Generation],
+    reason: str,
+    *,
+    is_anew: bool = False,
+) -> None:
+    journal = effects.journal
+    said = f"{reason}; {len(pairs)} of {chunk.rows} rows are bound"
+    chunks.bind(journal, chunk, pairs, reason=said, is_anew=is_anew)
+    by_id = {record.id: record for record in records}
+    with journal.transaction():
+        for fact in generations.chunk_facts(journal, chunk.chunk_id):
+            record = by_id.get(fact.generation_id) if fact.generation_id is not None else None
+            if record is not None:
+                generations.record(journal, fact.claim_id, record, "own")
+                generations.end(journal, [fact.claim_id])
+
+
+def rebind(effects: Effects, run: Run, chunk_id: int) -> bool:
+    """Try to bind a request's ids anew after a record contradicted its place; True if every row found its own.
+
+    All or nothing: only if all records prove one whole pairing. Else the conflicts stand, and no link is shown.
+    """
+    journal = effects.journal
+    facts = generations.chunk_facts(journal, chunk_id)
+    records = [ask(effects, fact.generation_id) for fact in facts if fact.generation_id is not None]
+    known = [record for record in records if record is not None and not is_foreign(record, run.target)]
+    if len(known) != len(facts) or any(record.text is None for record in known):
+        return False
+    pairs = match.match(facts, map(match.read, known), rows=len(facts))
+    if len(pairs) != len(facts):
+        return False
+    chunk = chunks.get(journal, chunk_id)
+    _bind(effects, chunk, pairs, known, "", is_anew=True)
+    effects.reporter.notice(f"the service returned {len(facts)} ids in another order than their rows; bound by content")
+    return True
+
+
+def read_list(effects: Effects) -> Listed | None:
+    """Read the target's whole list; None where it is closed to these credentials or can't be read now.
+
+    It ends where the service's own total is reached, else with a page that brings nothing new after one that was not
+    full. A short page alone is no end: it may be all that this service shows at once.
+    """
+    records: dict[str, Generation] = {}
+    first: tuple[str, ...] = ()
+    unreadable, was_short = 0, True
+    try:
+        for found in _all_pages(effects):
+            known = len(records)
+            first = first or tuple(item.id for item in found.generations)
+            records.update((item.id, item) for item in found.generations)
+            unreadable += found.unreadable
+            is_short = len(found.generations) + found.unreadable < PAGE_SIZE
+            is_all = found.total is not None and len(records) + unreadable >= found.total
+            is_over = len(records) == known and is_short
+            if (is_short and is_all) or is_over:
+                again = effects.service.page(0)
+                is_still = tuple(item.id for item in again.generations)[: len(first)] == first
+                records.update((item.id, item) for item in again.generations)
+                is_whole = is_all if found.total is not None else was_short or not found.generations
+                return Listed(records=tuple(records.values()), is_complete=is_still and is_whole and not unreadable)
+            was_short = is_short
+    except errors.ApiError as error:
+        if not records or error.status not in _NO_SUCH_PAGE:
+            return None
+    except (errors.ServiceDown, WireError):
+        return None
+    return Listed(records=tuple(records.values()), is_complete=False)
+
+
+def _all_pages(effects: Effects) -> Iterator[Page]:
+    """Yield the list's pages in order, a few asked for at once where it is said how many there are."""
+    page = effects.service.page(0)
+    yield page
+    last = 0 if effects.pool is None or page.total is None else page.total // PAGE_SIZE
+    place = 1
+    while place < _MOST_PAGES:
+        numbers = range(place, max(place + 1, min(place + AT_ONCE, last + 1, _MOST_PAGES)))
+        yield from pages(effects, numbers)
+        place = numbers.stop
+
+
+def pages(effects: Effects, numbers: Sequence[int]) -> Iterator[Page]:
+    """Yield these pages of the target's list, asked for at once."""
+    if effects.pool is None or len(numbers) == 1:
+        yield from map(effects.service.page, numbers)
+    else:
+        yield from effects.pool.map(effects.service.page, numbers)
+
+
+def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:
+    """Settle what evidence can settle on the run's target; return the chunks that stay in doubt."""
+    return look(effects, run).doubtful
+
+
+def look(effects: Effects, run: Run) -> Looked:
+    """Settle what evidence can settle on the run's target; return what stays in doubt, and if looking again may help.
+
+    Looks at stored answers and callbacks first, then at the list where it is open. A chunk is freed only by a stored
+    refusal, or by a complete list that holds the run's other chunks, after the grace time. One that is being sent is
+    left to its sender.
+    """
+    journal = effects.journal
+    for chunk in chunks.unsettled(journal, run.target_id):
+        if chunk.state is not ChunkState.SENDING:
+            _settle_by_answer(effects, run, chunk)
+            _settle_by_callbacks(effects, run, chunk)
+    doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
+    listed = read_list(effects) if doubtful else None
+    if listed is not None:
+        _settle_by_list(effects, run, doubtful, listed)
+    left = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
+    return Looked(doubtful=left, is_list_open=listed is not None)
+
+
+def _settle_by_answer(effects: Effects, run: Run, chunk: Chunk) -> None:
+    answer = chunks.last_answer(effects.journal, chunk)
+    if answer is None:
+        return
+    match verdict.judge(answer, rows=chunk.rows):
+        case verdict.Accepted() | verdict.Mapping_():
+            ids = verdict.found_ids(answer.body)
+            known = chunks.known_ids(effects.journal, ids)
+            fresh = [item for item in ids if item not in known]
+            if fresh:
+                map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
+        case verdict.Rejected() | verdict.Back() if chunk.state is ChunkState.IN_DOUBT:
+            # Another copy called it in doubt while its sender still waited for this answer.
+            decisions.free(effects.journal, chunk, why="not accepted", run_id=run.run_id)
+
+
+def _settle_by_callbacks(effects: Effects, run: Run, chunk: Chunk) -> None:
+    """A callback that came for this attempt's own token names a video of this very request."""
+    ids = effects.callbacks(chunk.token)
+    known = chunks.known_ids(effects.journal, ids)
+    fresh = [item for item in ids if item not in known]
+    if fresh and chunks.get(effects.journal, chunk.chunk_id).state in {ChunkState.MAPPING, ChunkState.IN_DOUBT}:
+        map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from callbacks")
+
+
+def _settle_by_list(effects: Effects, run: Run, doubtful: Sequence[Chunk], listed: Listed) -> None:
+    journal = effects.journal
+    known = chunks.known_ids(journal, [item.id for item in listed.records])
+    unknown = [item for item in listed.records if item.id not in known and not is_foreign(item, run.target)]
+    unbound: dict[int, list[ClaimFacts]] = {}
+    candidates: dict[GenerationId, Generation] = {}
+    for chunk in doubtful:
+        unbound[chunk.chunk_id] = [
+            fact for fact in generations.chunk_facts(journal, chunk.chunk_id) if fact.generation_id is None
+        ]
+        candidates |= {item.id: item for item in unknown if _is_in_window(item, chunk)}
+    pairs = match.match_exactly(unbound, map(match.read, candidates.values()))
+    for chunk in doubtful:
+        found = pairs.get(chunk.chunk_id)
+        if found:
+            confirmed = [record for item in found.values() if (record := ask(effects, item)) is not None]
+            texts = {record.id: match.read(record).text_key for record in confirmed}
+            keys = {fact.place: fact.text_key for fact in unbound[chunk.chunk_id]}
+            if all(texts.get(item) == keys[place] for place, item in found.items()):
+                bound = {
+                    fact.place: fact.generation_id
+                    for fact in generations.chunk_facts(journal, chunk.chunk_id)
+                    if fact.generation_id is not None
+                }
+                _bind(effects, chunk, {**bound, **found}, confirmed, chunk.reason)
+        elif not candidates and _may_free(effects, run, chunk, listed):
+            freed = decisions.free(journal, chunk, why="not accepted", run_id=run.run_id)
+            effects.reporter.notice(f"{freed} rows were certainly not accepted and are sent again")
+
+
+def _is_in_window(record: Generation, chunk: Chunk) -> bool:
+    if not record.created_at or not chunk.sending_at:
+        return False
+    created = datetime.fromisoformat(record.created_at)
+    sent = datetime.fromisoformat(chunk.sending_at)
+    lost = datetime.fromisoformat(chunk.judged_at or chunk.sending_at)
+    return sent - _BEFORE_SENT <= created <= lost + _AFTER_ANSWER
+
+
+def _may_free(effects: Effects, run: Run, chunk: Chunk, listed: Listed) -> bool:
+    """Absence is proof only if the list is complete, shows this run's other videos, and time has passed."""
+    lost = datetime.fromisoformat(chunk.judged_at or chunk.sending_at)
+    if not listed.is_complete or effects.clock.now() - lost < GRACE:
+        return False
+    others = [
+        found[0]
+        for found in effects.journal.query(
+            "SELECT generation_id FROM claim WHERE run_no = ? AND generation_id IS NOT NULL", (chunk.run_no,)
+        )
+    ]
+    in_list = {record.id for record in listed.records}
+    return bool(others) and all(item in in_list for item in others) and run.target_id == chunk.target_id

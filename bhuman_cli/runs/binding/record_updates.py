@@ -1,0 +1,125 @@
+"""Owns keeping what records say: statuses, links, and what follows for the bindings of their request. Asks nobody.
+
+Most records simply equal their row; only where one does not is the whole request looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from bhuman_cli.domain import Binding, Generation
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.generations import ClaimFacts, Waiting
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs.binding import doubts, match
+from bhuman_cli.runs.context import Effects
+
+_MOST_VIEWS: Final = 64
+
+# What these words mean does not depend on the request's other records.
+_PLAIN: Final = {"own": Binding.CONFIRMED, "none": Binding.POSITION}
+
+
+@dataclass(slots=True)
+class View:
+    """A request's places as the journal knows them, kept in memory while it is waited for."""
+
+    facts: dict[int, ClaimFacts]
+    keys: frozenset[bytes]
+    is_plain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What a batch of records came to. ended: claims. is_rebound: ids changed their rows; read the journal anew."""
+
+    ended: set[int]
+    is_rebound: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Learning:
+    """What one run has learnt about its requests."""
+
+    run: Run
+    effects: Effects
+    _views: dict[int, View] = field(default_factory=dict)
+    _tried: dict[int, int] = field(default_factory=dict)
+
+    def write(self, records: Sequence[tuple[Waiting, Generation]]) -> Learnt:
+        """Write records and what follows from them; one commit, and more only if ids must be bound anew."""
+        journal = self.effects.journal
+        changed: dict[int, Binding] = {}
+        conflicts: set[int] = set()
+        with journal.transaction():
+            touched: dict[int, list[int]] = {}
+            for item, record in records:
+                generations.record(journal, item.claim_id, record, self._word(item, record))
+                if item.chunk_id:
+                    touched.setdefault(item.chunk_id, []).append(item.claim_id)
+            for chunk_id, claims in touched.items():
+                changed |= self._bindings(chunk_id, claims)
+                if self._has_conflict(chunk_id):
+                    conflicts.add(chunk_id)
+            generations.judge(journal, changed)
+            generations.end(journal, [item.claim_id for item, _ in records])
+        looked_at = {item.claim_id for item, _ in records} | changed.keys()
+        is_rebound = sum(self._rebind(chunk_id) for chunk_id in conflicts) > 0
+        return Learnt(ended=generations.ended(journal, looked_at), is_rebound=is_rebound)
+
+    def _word(self, item: Waiting, record: Generation) -> str:
+        if not item.chunk_id:
+            return "own"  # adopted: its text was compared when it was taken over
+        view = self._view(item.chunk_id)
+        fact = view.facts[item.claim_id]
+        if fact.seen in match.DECIDED:
+            return fact.seen
+        is_foreign = doubts.is_foreign(record, self.run.target)
+        word = match.seen(match.read(record), fact.text_key, view.keys, is_foreign=is_foreign)
+        view.facts[item.claim_id] = replace(fact, seen=word, status=record.status)
+        view.is_plain = view.is_plain and word in _PLAIN
+        return word
+
+    def _bindings(self, chunk_id: int, claims: Sequence[int]) -> dict[int, Binding]:
+        view = self._view(chunk_id)
+        if view.is_plain:
+            decided = {claim: _PLAIN[view.facts[claim].seen] for claim in claims}
+        else:
+            decided = match.decide(list(view.facts.values()), speaks_text=self._has_spoken())
+        changed = {claim: binding for claim, binding in decided.items() if view.facts[claim].binding != binding}
+        for claim, binding in changed.items():
+            view.facts[claim] = replace(view.facts[claim], binding=str(binding))
+        return changed
+
+    def _view(self, chunk_id: int) -> View:
+        if chunk_id not in self._views:
+            if len(self._views) >= _MOST_VIEWS:
+                self._views.pop(next(iter(self._views)))
+            facts = generations.chunk_facts(self.effects.journal, chunk_id)
+            self._views[chunk_id] = View(
+                facts={fact.claim_id: fact for fact in facts},
+                keys=frozenset(fact.text_key for fact in facts),
+                is_plain=all(fact.seen in _PLAIN for fact in facts if fact.seen),
+            )
+        return self._views[chunk_id]
+
+    def _has_spoken(self) -> bool:
+        """Say whether any record of this target equalled its row: then one that equals no row is somebody else's."""
+        asked = "SELECT 1 FROM claim WHERE target_id = ? AND seen = 'own' AND chunk_id IS NOT NULL LIMIT 1"
+        return self.effects.journal.one(asked, (self.run.target_id,)) is not None
+
+    def _has_conflict(self, chunk_id: int) -> bool:
+        view = self._view(chunk_id)
+        return not view.is_plain and any(fact.binding == Binding.CONFLICT for fact in view.facts.values())
+
+    def _rebind(self, chunk_id: int) -> bool:
+        """Try to bind anew at the first conflict, and once more when every record has said its text."""
+        facts = self._view(chunk_id).facts.values()
+        says_all = all(fact.seen in {"own", "other"} for fact in facts)
+        if self._tried.get(chunk_id, 0) > says_all:
+            return False
+        self._tried[chunk_id] = 1 + says_all
+        self._views.pop(chunk_id, None)
+        return doubts.rebind(self.effects, self.run, chunk_id)

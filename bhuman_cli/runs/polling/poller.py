@@ -1,0 +1,269 @@
+"""Owns the waiting: asks about generations in the order the schedule says, or by list where that is open and cheaper.
+
+What is learnt is written in batches; losing one costs a GET, never money.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from typing import Final
+
+from bhuman_cli import errors
+from bhuman_cli.api.wire import WireError
+from bhuman_cli.domain import Generation, GenerationId
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.generations import Waiting
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs.binding.record_updates import Learning
+from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.polling.list_poller import Sweep
+from bhuman_cli.runs.polling.schedule import Schedule, ScheduleOptions
+
+_LATENCY_S: Final = 0.2  # how long to wait for answers in flight before looking at the stop button again
+
+_SOON: Final = 10
+
+_EARLY: Final = 5_000  # callbacks kept for generations that are not known yet
+
+Answered = tuple[int, Generation | None, Exception | None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Polling:
+    """One run's waiting. `turn` does what is due now and returns; the caller sleeps in between.
+
+    ended: generations that came to their end during this command. last_end_s: when one last did.
+    good_at_s: when the service last gave a good answer. refused: why it refuses to answer, "" if it does not.
+    selected_only: rows outside the selection are asked about along the way, but nobody stays for them.
+    """
+
+    run: Run
+    effects: Effects
+    interval_s: float
+    ended: int = 0
+    last_end_s: float = 0.0
+    good_at_s: float = 0.0
+    refused: str = ""
+    selected_only: bool = False
+    _others: int = 0
+    _schedule: Schedule = field(init=False)
+    _newest: int = 0
+    _hinted: int = 0
+    _soon: int = 0
+    _early: deque[GenerationId] = field(default_factory=lambda: deque(maxlen=_EARLY))
+    _waiting: dict[int, Waiting] = field(default_factory=dict)
+    _by_id: dict[str, int] = field(default_factory=dict)
+    _learning: Learning = field(init=False)
+    _flying: dict[Future[Answered], int] = field(default_factory=dict)
+    _sweep: Sweep = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start with an empty schedule; `take` fills it."""
+        self._sweep = Sweep(effects=self.effects, interval_s=self.interval_s)
+        self._learning = Learning(run=self.run, effects=self.effects)
+        self._schedule = Schedule(ScheduleOptions(interval_s=self.interval_s), self.effects.rng)
+        now = self.effects.clock.monotonic_s()
+        self.last_end_s = self.good_at_s = now
+        for chunk, place in generations.fronts(self.effects.journal, self.run):
+            self._schedule.seen_finished(chunk, place)
+
+    @property
+    def remaining(self) -> int:
+        """Return how many generations are waited for."""
+        return len(self._waiting) - (self._others if self.selected_only else 0)
+
+    @property
+    def list_is_closed(self) -> bool:
+        """Say whether the list was asked for and refused."""
+        return self._sweep.is_closed
+
+    def take(self, *, anew: bool = True) -> None:
+        """Take over the run's unfinished generations from the journal; not anew: only those accepted since."""
+        now = self.effects.clock.monotonic_s()
+        if not self._waiting:
+            self.last_end_s = now
+        found = generations.waiting(self.effects.journal, self.run, after=0 if anew else self._newest)
+        if anew:
+            self._leave(self._waiting.keys() - {item.claim_id for item in found}, now)
+        for item in found:
+            self._newest = max(self._newest, item.claim_id)
+            known = self._waiting.get(item.claim_id)
+            if known is not None and known.generation_id == item.generation_id:
+                continue
+            if known is not None:
+                self._unname(known)
+            else:
+                self._others += not item.selected
+            self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)
+            self._waiting[item.claim_id] = item
+            self._by_id[item.generation_id] = item.claim_id
+
+    def ask_soon(self) -> None:
+        """Ask at once about the front of what earlier commands left: it had its time; go on while all is finished."""
+        self._soon = _SOON
+        self._chase(is_hit=True)
+
+    def _chase(self, *, is_hit: bool) -> None:
+        if not is_hit:
+            self._soon = 0
+        if self._soon and not self._flying:
+            now = self.effects.clock.monotonic_s()
+            for claim in itertools.islice(self._waiting, self._soon):
+                self._schedule.hint(claim, now)
+                self._hinted += 1
+            self._soon *= 2
+
+    def _leave(self, finished: set[int], now: float) -> None:
+        """Stop waiting for what ended while its request was bound anew."""
+        for claim in finished:
+            self._schedule.drop(claim, now)
+        self._forget(finished)
+
+    def turn(self) -> float:
+        """Ask what is due; write down what is learnt. Returns the monotonic second of the next turn."""
+        effects = self.effects
+        self.heard()
+        if self._hinted:
+            hinted, self._hinted = self._hinted, 0
+            self._ask_due(most=hinted)
+        if not self._flying and self._sweep.is_cheaper(len(self._waiting)):
+            return self._ask_list()
+        self._ask_due()
+        for notice in self._schedule.notices():
+            effects.reporter.notice(notice)
+        now = effects.clock.monotonic_s()
+        return now if self._flying else max(now, self._schedule.wake_at(now))
+
+    def heard(self) -> bool:
+        """Take the news that callbacks brought; say whether any is about a generation that is waited for.
+
+        News can overtake the answer that names its id: what is not known yet is kept for a while.
+        """
+        now = self.effects.clock.monotonic_s()
+        news = [*self._early, *self.effects.hints()]
+        self._early.clear()
+        for generation_id in news:
+            claim = self._by_id.get(generation_id)
+            if claim is None:
+                self._early.append(generation_id)
+            else:
+                self._schedule.hint(claim, now)
+                self._hinted += 1
+        return self._hinted > 0
+
+    def drain(self) -> None:
+        """Wait for the questions in flight and keep their answers."""
+        while self._flying:
+            self._learn(self._collect(5.0))
+
+    # Single questions.
+
+    def _ask_due(self, most: int | None = None) -> None:
+        """Ask what is due; `most` ids at most, so that news is asked about without the rest of a pass."""
+        effects = self.effects
+        asked = 0
+        while not effects.stop.is_pressed and not self.refused:
+            now = effects.clock.monotonic_s()
+            free = effects.in_flight - len(self._flying)
+            free = free if most is None else min(free, most - asked)
+            claims = self._schedule.due(now, free) if free > 0 else []
+            asked += len(claims)
+            if effects.pool is None:
+                if not claims:
+                    return
+                self._learn([self._question(claim, self._waiting[claim].generation_id) for claim in claims])
+                continue
+            for claim in claims:
+                question = effects.pool.submit(self._question, claim, self._waiting[claim].generation_id)
+                self._flying[question] = claim
+            if not self._flying:
+                return
+            self._learn(self._collect(_LATENCY_S))
+            effects.reporter.update()
+
+    def _question(self, claim: int, generation_id: GenerationId) -> Answered:
+        try:
+            return claim, self.effects.service.generation(generation_id), None
+        except (errors.BhumanError, WireError) as error:
+            return claim, None, error
+
+    def _collect(self, timeout_s: float) -> list[Answered]:
+        done, _ = wait(self._flying, timeout=timeout_s, return_when=FIRST_COMPLETED)
+        for future in done:
+            del self._flying[future]
+        return [future.result() for future in done]
+
+    def _learn(self, answers: Sequence[Answered]) -> None:
+        now = self.effects.clock.monotonic_s()
+        records: list[tuple[int, Generation]] = []
+        for claim, record, error in answers:
+            if isinstance(error, errors.ApiError) and error.status in {401, 403}:
+                self.refused = error.message
+            if error is not None:
+                self._schedule.failed(claim, now)
+                continue
+            self.good_at_s = now
+            if record is None or not self._is_of(claim, record):
+                # Nothing is known yet, or the row was bound to another id while this question was in flight.
+                self._schedule.answered(claim, now, finished=False)
+            else:
+                records.append((claim, record))
+        final: set[int] = set()
+        if records:
+            ended = self._write(records)
+            asked = {claim for claim, _ in records}
+            # A video that is finished is not asked again, even while it is open whose it is: the others will tell.
+            final = ended | {claim for claim, record in records if record.is_final and self._is_of(claim, record)}
+            for claim in asked:
+                self._schedule.answered(claim, now, finished=claim in final)
+            if final:
+                self.last_end_s = now
+            for claim in ended - asked:
+                self._schedule.drop(claim, now)
+            self._forget(ended)
+        if self._soon and answers:
+            self._chase(is_hit=all(claim in final for claim, _, _ in answers))
+
+    def _is_of(self, claim: int, record: Generation) -> bool:
+        """Say whether the record is that of the id to which the row is bound now."""
+        item = self._waiting.get(claim)
+        return item is not None and item.generation_id == record.id
+
+    def _ask_list(self) -> float:
+        """Read some of the list; return when to go on."""
+        records = [item for item in self._sweep.step(len(self._waiting)) if item.id in self._by_id]
+        self.good_at_s = max(self.good_at_s, self._sweep.good_at_s)
+        if records:
+            now = self.effects.clock.monotonic_s()
+            ended = self._write([(self._by_id[item.id], item) for item in records])
+            for claim in ended:
+                self._schedule.drop(claim, now)
+            if ended:
+                self._sweep.note_news()
+            self._forget(ended)
+        return self._sweep.due_s
+
+    def _write(self, records: Sequence[tuple[int, Generation]]) -> set[int]:
+        """Keep records; return the claims that are finished now, others of the same requests included."""
+        learnt = self._learning.write([(self._waiting[claim], record) for claim, record in records])
+        if learnt.is_rebound:
+            self.take()
+        return learnt.ended & self._waiting.keys()
+
+    def _forget(self, ended: set[int]) -> None:
+        if not ended:
+            return
+        self.last_end_s = self.effects.clock.monotonic_s()
+        self.ended += len(ended)
+        for claim in ended:
+            item = self._waiting.pop(claim)
+            self._others -= not item.selected
+            self._unname(item)
+
+    def _unname(self, item: Waiting) -> None:
+        if self._by_id.get(item.generation_id) == item.claim_id:  # else the id is another row's by now
+            del self._by_id[item.generation_id]

@@ -1,0 +1,72 @@
+"""Owns the spend guard: what must be asked, or refused, before a plan may cost money. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from bhuman_cli.errors import Refusal
+from bhuman_cli.journal.history import Before
+from bhuman_cli.journal.planning import PlanCounts
+
+DEFAULT_MAX_ROWS: Final = 2_000  # whenever nobody is asked
+MANY_ROWS: Final = 20
+MANY_SHARE: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the user allowed.
+
+    max_rows: None for no limit. accepts_changes: of variables, or of many rows. again: pay again on purpose.
+    """
+
+    max_rows: int | None
+    accepts_changes: bool
+    again: bool
+
+
+def refusals(
+    counts: PlanCounts, before: Before, variables: tuple[str, ...], limits: Limits, unknown_ids: int
+) -> list[Refusal]:
+    """Return why the plan may not be carried out without a person's word, in the order to ask.
+
+    unknown_ids: ids in the results file that this journal does not know.
+    """
+    found: list[Refusal] = []
+    cost = counts.new + counts.retried
+    if cost == 0:
+        return found
+    if limits.max_rows is not None and cost > limits.max_rows:
+        found.append(
+            Refusal(
+                f"{cost:,} rows would be submitted, but at most {limits.max_rows:,} are allowed",
+                hint=f"--max-rows {cost}",
+                code="over_max_rows",
+            )
+        )
+    if unknown_ids and not limits.again:
+        found.append(
+            Refusal(
+                f"the results file holds {unknown_ids:,} ids that this journal does not know: they may be paid already;"
+                " --adopt takes them over, --again pays for them again",
+                hint="--adopt",
+                code="unknown_results",
+            )
+        )
+    changed = _changes(counts, before, variables)
+    if changed and not limits.accepts_changes and not limits.again:
+        found.append(Refusal(changed, hint="--accept-changes", code="variables_changed"))
+    return found
+
+
+def _changes(counts: PlanCounts, before: Before, variables: tuple[str, ...]) -> str:
+    if before.variables is not None and set(before.variables) != set(variables):
+        gone = sorted(set(before.variables) - set(variables))
+        come = sorted(set(variables) - set(before.variables))
+        parts = ([f"without {', '.join(gone)}"] if gone else []) + ([f"with {', '.join(come)}"] if come else [])
+        return f"the variables differ from this file's last accepted run ({' and '.join(parts)})"
+    anew = min(counts.new, before.paid - before.kept)
+    if anew > MANY_ROWS and anew > MANY_SHARE * before.paid:
+        return f"{anew:,} of {before.paid:,} rows that were rendered for this file would be rendered anew"
+    return ""

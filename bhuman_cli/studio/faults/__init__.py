@@ -1,0 +1,1 @@
+"""Faults that a client can be rehearsed against."""

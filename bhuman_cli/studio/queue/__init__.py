@@ -1,0 +1,1 @@
+"""Videos that are to be made: orders, leases, the studio's database, callbacks."""

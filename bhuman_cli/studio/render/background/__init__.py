@@ -1,0 +1,1 @@
+"""Backgrounds of a video: pictures, clips, captured pages, cut-outs."""

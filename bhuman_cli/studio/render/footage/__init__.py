@@ -1,0 +1,1 @@
+"""Footage that a template begins with: checking, reading, timing."""

@@ -1,0 +1,1 @@
+"""Files that a rendered row leaves: MP4, GIF, thumbnail, share page."""

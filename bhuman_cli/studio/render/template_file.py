@@ -1,0 +1,258 @@
+"""Owns the TOML form of templates and the JSON form of backgrounds: reading, and saying all that is wrong at once."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bhuman_cli.studio.render import template
+from bhuman_cli.studio.render.template import Backdrop, Section, Template, TemplateError
+
+COLOUR: Final = re.compile(r"#?[0-9a-fA-F]{6}")
+
+
+def build(path: Path, data: Mapping[str, Any]) -> Template:
+    """Turn a template file's data into a template.
+
+    Raises:
+        TemplateError: all that is wrong with it.
+    """
+    check = Check(path.name, path.parent)
+    check.keys(data, ("name", "video", "variables", "backgrounds"), "top level")
+    video = _video(path, data, check)
+    duration = _duration(video, check) if not check.problems else 0.0
+    entries = check.tables(data, "variables", template.MAX_SECTIONS)
+    sections = [_section(entry, f"variables {number}", check) for number, entry in enumerate(entries, 1)]
+    shown = backdrops(check.tables(data, "backgrounds", template.MAX_BACKGROUNDS), check)
+    names = tuple(dict.fromkeys(section.name for section in sections))
+    for number, section in enumerate(sections, 1):
+        _check_section(section, f"variables {number}", names, duration, check)
+    for number, backdrop in enumerate(shown, 1):
+        if duration and backdrop.start >= duration:
+            check.say(f"backgrounds {number}", f"starts at {backdrop.start:g} s, but the video is {duration:g} s long")
+    check.finish()
+    return Template(
+        name=str(data.get("name") or path.stem),
+        video=video,
+        variables=names,
+        duration=duration,
+        sections=tuple(sections),
+        backdrops=shown,
+        path=path,
+    )
+
+
+class Check:
+    """Collects every problem, so that one run of the command shows them all."""
+
+    def __init__(self, thing: str, folder: Path = Path()) -> None:
+        self.thing, self.folder = thing, folder
+        self.problems: list[str] = []
+
+    def say(self, place: str, rule: str) -> None:
+        """Note one problem."""
+        self.problems.append(f"{place}: {rule}")
+
+    def keys(self, table: Mapping[str, Any], known: Sequence[str], place: str) -> None:
+        """Refuse keys that nobody knows."""
+        for key in table:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                self.say(
+                    place,
+                    f"unknown key {key!r}"
+                    + (f", did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"),
+                )
+
+    def choice(self, table: Mapping[str, Any], key: str, known: Sequence[str], default: str, place: str) -> str:
+        """Read one of a closed list."""
+        value = table.get(key, default)
+        if value in known:
+            return str(value)
+        near = difflib.get_close_matches(str(value), known, 1)
+        self.say(
+            place,
+            f"{key} {value!r} is not one of {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else ""),
+        )
+        return default
+
+    def number(
+        self,
+        table: Mapping[str, Any],
+        key: str,
+        default: float | None,
+        place: str,
+        low: float = -1e9,
+        high: float = 1e9,
+    ) -> float:
+        """Read a number within limits."""
+        value = table.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            self.say(place, f"{key} is missing" if value is None else f"{key} must be a number")
+            return default if default is not None else 0.0
+        if not low <= value <= high:
+            self.say(place, f"{key} must be between {low:g} and {high:g}")
+        return float(value)
+
+    def text(self, table: Mapping[str, Any], key: str, default: str, place: str) -> str:
+        """Read a text."""
+        value = table.get(key, default)
+        if not isinstance(value, str):
+            self.say(place, f"{key} must be text in quotes")
+            return default
+        return value
+
+    def colour(self, table: Mapping[str, Any], key: str, default: str, place: str) -> str:
+        """Read a colour as six hexadecimal digits."""
+        value = self.text(table, key, default, place)
+        if value and not COLOUR.fullmatch(value):
+            self.say(place, f"{key} must be six hexadecimal digits such as 1F6FEB")
+            return default
+        return value.lstrip("#")
+
+    def tables(self, data: Mapping[str, Any], key: str, most: int) -> list[Mapping[str, Any]]:
+        """Read an array of tables."""
+        found = data.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+            self.say(key, f"must be written as [[{key}]] tables")
+            return []
+        if len(found) > most:
+            self.say(key, f"{len(found)} are too many, at most {most}")
+        return found
+
+    def finish(self) -> None:
+        """Raise what was noted.
+
+        Raises:
+            TemplateError: there is something.
+        """
+        if self.problems:
+            raise TemplateError(f"{self.thing}: " + "; ".join(self.problems), self.problems)
+
+
+def backdrops(entries: Sequence[Mapping[str, Any]], check: Check) -> tuple[Backdrop, ...]:
+    """Read background tables; problems go to `check`."""
+    out = tuple(_backdrop(entry, f"backgrounds {number}", check) for number, entry in enumerate(entries, 1))
+    ordered = sorted(range(len(out)), key=lambda index: out[index].start)
+    for before, after in itertools.pairwise(ordered):
+        if out[before].end < 0 or out[before].end > out[after].start:
+            check.say(f"backgrounds {after + 1}", f"overlaps backgrounds {before + 1}; segments may not overlap")
+    return out
+
+
+def _backdrop(entry: Mapping[str, Any], place: str, check: Check) -> Backdrop:
+    check.keys(entry, ("name", "start", "end", "kind", "config"), place)
+    config = entry.get("config", {})
+    if not isinstance(config, Mapping):
+        check.say(place, "config must be a table")
+        config = {}
+    inside = f"{place} config"
+    check.keys(config, ("mode", "position", "scale", "brightness", "audio", "color", "similarity", "blend"), inside)
+    start, end = check.number(entry, "start", None, place, 0), check.number(entry, "end", -1.0, place)
+    if 0 <= end <= start:
+        check.say(place, "end must be later than start (or -1 for the end of the video)")
+    if not isinstance(config.get("audio", False), bool):
+        check.say(inside, "audio must be true or false")
+    return Backdrop(
+        name=check.text(entry, "name", "", place),
+        start=start,
+        end=-1.0 if end < 0 else end,
+        kind=check.choice(entry, "kind", template.KINDS, "link", place),
+        mode=check.choice(config, "mode", template.MODES, "basic", inside),
+        position=check.choice(config, "position", template.POSITIONS, "bottom-right", inside),
+        scale=check.number(config, "scale", 0.4, inside, 0.01, 1),
+        brightness=check.number(config, "brightness", 1.0, inside, 0, 4),
+        audio=bool(config.get("audio", False)),
+        colour=check.colour(config, "color", "00FF00", inside),
+        similarity=check.number(config, "similarity", 0.1, inside, 0.00001, 1),
+        blend=check.number(config, "blend", 0.1, inside, 0, 1),
+    )
+
+
+def _video(path: Path, data: Mapping[str, Any], check: Check) -> Path | None:
+    name = check.text(data, "video", "", "top level")
+    if not name:
+        return None
+    video = (path.parent / name).expanduser()
+    if not video.is_file():
+        check.say("top level", f"video {name!r} was not found beside the template")
+    return video
+
+
+def _duration(video: Path | None, check: Check) -> float:
+    if video is None:
+        return template.BUILT_IN.duration
+    from bhuman_cli.studio.render.footage import reader
+
+    try:
+        return reader.probe(video).duration_s
+    except reader.SourceError as problem:
+        check.say("top level", f"video {video.name!r} {problem}")
+        return 0.0
+
+
+def _section(entry: Mapping[str, Any], place: str, check: Check) -> Section:
+    known = ("name", "start", "end", "text", "style", "label", "position", "x", "y", "size", "font", "color", "accent")
+    check.keys(entry, known, place)
+    name = check.text(entry, "name", "", place).strip()
+    if not name:
+        check.say(place, "name is missing")
+    style = check.choice(entry, "style", tuple(template.STYLES), "lower-third", place)
+    if ("x" in entry) != ("y" in entry):
+        check.say(place, "x and y belong together")
+    at = (
+        (check.number(entry, "x", 0.5, place, 0, 1), check.number(entry, "y", 0.5, place, 0, 1))
+        if "x" in entry
+        else None
+    )
+    return Section(
+        name=name,
+        start=check.number(entry, "start", None, place, 0),
+        end=check.number(entry, "end", -1.0, place),
+        text=check.text(entry, "text", f"{{{name}}}", place),
+        style=style,
+        label=check.text(entry, "label", "", place),
+        position=check.choice(entry, "position", template.POSITIONS, template.HOME[style], place),
+        at=at,
+        colour=check.colour(entry, "color", "", place),
+        accent=check.colour(entry, "accent", "", place),
+        size=check.number(entry, "size", 1.0, place, 0.3, 3),
+        font=_font(entry, place, check),
+    )
+
+
+def _font(entry: Mapping[str, Any], place: str, check: Check) -> str:
+    name = check.text(entry, "font", "bold", place)
+    if name in {"bold", "regular"}:
+        return name
+    from bhuman_cli.studio.render.text import fonts
+
+    path = (check.folder / name).resolve()
+    if not path.is_file():
+        check.say(place, f"font {name!r} is neither bold nor regular, nor a file beside the template")
+    elif not fonts.is_font(path):
+        check.say(place, f"font {name!r} is a file, but not a font that can be drawn with")
+    return str(path)
+
+
+def _check_section(section: Section, place: str, names: Sequence[str], duration: float, check: Check) -> None:
+    for placeholder in template.PLACEHOLDER.findall(section.text):
+        if placeholder not in names:
+            near = difflib.get_close_matches(placeholder, names, 1)
+            check.say(
+                place,
+                f"text uses {{{placeholder}}}, which is no variable"
+                + (f"; did you mean {{{near[0]}}}?" if near else ""),
+            )
+    end = section.end if section.end >= 0 else duration
+    if 0 <= section.end <= section.start:
+        check.say(place, "end must be later than start (or -1 for the end of the video)")
+    if duration and section.start >= duration:
+        check.say(place, f"starts at {section.start:g} s, but the video is {duration:g} s long")
+    elif end - section.start > template.MAX_SECTION_S + 1e-6:
+        check.say(place, f"is {end - section.start:g} s long, at most {template.MAX_SECTION_S:g} s")

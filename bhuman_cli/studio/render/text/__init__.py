@@ -1,0 +1,1 @@
+"""Words drawn on a picture: fonts, shaping, layout."""

@@ -1,0 +1,182 @@
+"""Owns the one pass from a file to checked rows: composes reader, mapping and rules. Sends and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bhuman_cli import domain
+from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.table import input_errors, mapping, reader, selection
+from bhuman_cli.table.checks import problems, row_checker, rules
+from bhuman_cli.table.formats import csv_records
+from bhuman_cli.table.output import results_file
+
+_MENDED: Final = "save the file with this column as text, if the number is to be shown as the sheet shows it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeOptions:
+    """Everything a person can say about how a file is read, mapped and checked.
+
+    known_variables: None where nobody knows the target's; known_source: who says so, for notices.
+    rows: `0-9,15`. strict: warnings count as errors. allow_empty: a file without data rows is no error.
+    callback_url, loopback_base: checked with the rest, because all problems are listed at once.
+    """
+
+    read: reader.ReadOptions = field(default_factory=reader.ReadOptions)
+    maps: Sequence[str] = ()
+    only: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    sets: Sequence[str] = ()
+    defaults: Sequence[str] = ()
+    asset_columns: Sequence[str] = ()
+    backgrounds: Sequence[domain.Background] = ()
+    rows: str | None = None
+    limit: int | None = None
+    known_variables: Sequence[str] | None = None
+    known_source: str = ""
+    strict: bool = False
+    allow_empty: bool = False
+    callback_url: str | None = None
+    loopback_base: bool = False
+
+
+class Intake:
+    """A file, mapped: its rows come checked, and what is wrong with them gathers in `problems`.
+
+    columns: source columns that go into the results file, as in the file. variables: in the order they are sent.
+    missing, unknown: known variables without a column; variables that the target does not know.
+    problems: complete once `rows()` was consumed to its end; begins anew with each `rows()`.
+    has_valid: whether a selected row passed; known once `rows()` was consumed.
+    """
+
+    def __init__(self, table: reader.Table, options: IntakeOptions) -> None:
+        self.table = table
+        self._options = options
+        own = results_file.own_columns(table.header)
+        self.is_earlier_results = own is not None
+        width = len(table.header) if own is None else own
+        self.columns = table.raw_header[:width]
+        self._header = table.header[:width]
+        self._chosen = selection.parse(options.rows, options.limit)
+        # A file without even a header (and --allow-empty) has nothing that the options could name.
+        self._plan = mapping.plan(self._header, _wishes(options) if self._header else mapping.Wishes())
+        self.variables = self._plan.variables
+        self.missing, self.unknown = self._plan.missing, self._plan.unknown
+        sent = [self._header[position] for position in self._plan.positions]
+        self._names = rules.names(self.variables[: len(sent)], self._header, sent)
+        self.problems = problems.ProblemLog()
+        self.has_valid = False
+        self._warned = _constants_checked(self._plan, self._header)
+
+    @property
+    def notices(self) -> list[str]:
+        """Return what a person should be told about reading and mapping; no problems."""
+        said = [*self.table.notices]
+        if self.is_earlier_results:
+            said.append(f"{self.table.name}: an earlier results file; its result columns are replaced")
+        elif scattered := results_file.scattered_columns([self._header[at] for at in self._plan.positions]):
+            said.append(
+                f"{self.table.name}: result columns of an earlier run are no longer its last ones, and would be sent: "
+                f"--exclude {','.join(scattered)}"
+            )
+        return [*said, *self._plan.notices]
+
+    def rows(self) -> Iterator[domain.Row]:
+        """Yield every row of the file in order, checked where it is selected.
+
+        Raises:
+            InputError: the file is malformed, or was changed since it was opened.
+        """
+        self.problems.close()
+        self.problems = problems.ProblemLog()
+        self._check_file()
+        fits = self._options.backgrounds and len(self._options.backgrounds) == len(self._plan.assets)
+        running = row_checker.Pass(
+            self._header, self._plan, self._names, self._chosen, self._report, has_backgrounds=bool(fits)
+        )
+        with input_errors.told_as_problems(self.table.name):
+            # Of an earlier results file only the user's cells are kept: in a ragged row nobody knows which these are.
+            even_only = self.is_earlier_results
+            yield from running.run(csv_records.in_blocks(self.table.records()) if even_only else self.table.blocks())
+        self.has_valid = running.has_valid
+        if not self._chosen.is_all and not running.taken:
+            self._report(
+                None, None, ("", "--rows and --limit select no row of this file", "rows count from 0", "warning")
+            )
+        for position, code in self.table.unapplied.items():
+            if position in self._plan.positions:
+                rule = f"the number format {code} is not applied"
+                self._report(None, self.table.header_line, (self._header[position], rule, _MENDED, "warning"))
+
+    def _check_file(self) -> None:
+        options = self._options
+        found = problems.overlap_problems(options.backgrounds)
+        if len(options.asset_columns) != len(options.backgrounds):
+            assets, grounds = len(options.asset_columns), len(options.backgrounds)
+            rule = f"{assets} asset column{'s' * (assets != 1)}, but {grounds} background{'s' * (grounds != 1)}"
+            hint = "one --asset COLUMN for each background, in their order"
+            found.append(problems.Problem(row_index=None, line=None, column="", rule=rule, hint=hint))
+        if options.callback_url is not None:
+            wrong = problems.callback_problem(options.callback_url, loopback_base=options.loopback_base)
+            found += [wrong] if wrong is not None else []
+        for problem in found:
+            self.problems.add(problem)
+        for finding in self._warned:
+            self._report(None, None, finding)
+
+    def _report(self, row_index: int | None, line: int | None, finding: rules.Finding) -> bool:
+        """Record a finding; say whether it stops the row."""
+        column, rule, hint, severity = finding
+        if self._options.strict:
+            severity = "error"
+        self.problems.add(
+            problems.Problem(row_index=row_index, line=line, column=column, rule=rule, hint=hint, severity=severity)
+        )
+        return severity == "error"
+
+
+def open_intake(source: Path | None, options: IntakeOptions) -> Intake:
+    """Open a file (None = stdin), map its header and check the options; rows come with `Intake.rows()`.
+
+    Raises:
+        UsageError: no such file, or an option that does not fit the file.
+        InputError: the file can't be read, or holds no data rows.
+    """
+    with input_errors.told_as_problems(str(source or "stdin")):
+        table = reader.open_table(source, options.read, allow_empty=options.allow_empty)
+        if next(table.blocks(), None) is None and not options.allow_empty:
+            raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty")
+        return Intake(table, options)
+
+
+def _wishes(options: IntakeOptions) -> mapping.Wishes:
+    return mapping.Wishes(
+        maps=options.maps,
+        only=options.only,
+        exclude=options.exclude,
+        sets=options.sets,
+        defaults=options.defaults,
+        assets=options.asset_columns,
+        known=options.known_variables,
+        known_source=options.known_source,
+    )
+
+
+def _constants_checked(plan: mapping.ColumnPlan, header: Sequence[str]) -> list[rules.Finding]:
+    """Judge `--set` and `--default` once, instead of in every row; return the warnings."""
+    count = len(plan.positions)
+    given = {"--set": dict(zip(plan.variables[count:], plan.constants, strict=True))}
+    given["--default"] = {plan.variables[number]: value for number, value in plan.defaults.items()}
+    warned: list[rules.Finding] = []
+    for option, pairs in given.items():
+        names = rules.names(tuple(pairs), header)
+        values = tuple(pairs.values())
+        for column, rule, hint, severity in rules.judge(names, values, values, csv_records.NO_FLAWS):
+            if severity == "error":
+                raise UsageError(f"{option} {column}: {rule}", hint=hint)
+            warned.append((column, f"{option}: {rule}", hint, severity))
+    return warned

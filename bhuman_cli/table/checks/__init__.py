@@ -1,0 +1,1 @@
+"""Checks of a whole table before anything is sent."""

@@ -1,0 +1,272 @@
+"""Owns the list of problems: all of them on disk, counts and examples in memory. Judges nothing (that is `rules`).
+
+Also reads background files. Never holds a cell's value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import itertools
+import json
+import math
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+from urllib.parse import urlsplit
+
+from bhuman_cli import domain, files, sanitize
+from bhuman_cli.config import settings
+from bhuman_cli.errors import UsageError
+from bhuman_cli.table.checks import rules
+
+EXAMPLES: Final = 5
+PROBLEM_COLUMNS: Final = ("row_index", "line", "column", "rule", "hint", "severity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong, and where. row_index, line: None where it concerns the whole file; column: "" then."""
+
+    row_index: int | None
+    line: int | None
+    column: str
+    rule: str
+    hint: str = ""
+    severity: rules.Severity = "error"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the five keys of the contract."""
+        return {
+            "row_index": self.row_index,
+            "line": self.line,
+            "column": self.column,
+            "rule": self.rule,
+            "hint": self.hint,
+        }
+
+    def __str__(self) -> str:
+        place = [f"row {self.row_index}"] if self.row_index is not None else []
+        place += [f"line {self.line}"] if self.line is not None else []
+        place += [f"column {self.column}"] if self.column else []
+        return f"{', '.join(place)}: {self.rule}" if place else self.rule
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """Equal problems as one. lines: of the first few; 10,000 equal problems are one of these."""
+
+    column: str
+    rule: str
+    hint: str
+    severity: rules.Severity
+    count: int
+    rows: list[int]
+    lines: list[int]
+
+    def __str__(self) -> str:
+        place = f"column {self.column}: " if self.column else ""
+        if not self.lines:
+            return f"{place}{self.rule}"
+        rows, lines = ", ".join(map(str, self.rows)), ", ".join(map(str, self.lines))
+        if self.count == 1:
+            return f"row {rows}, line {lines}{', ' if place else ': '}{place}{self.rule}"
+        more = f" and {self.count - len(self.lines):,} more" if self.count > len(self.lines) else ""
+        return f"{place}{self.rule}: {self.count:,} rows ({rows} in lines {lines}{more})"
+
+
+class ProblemLog:
+    """Collects problems in one pass; the full list lies in a temporary file, so that a million of them fit."""
+
+    def __init__(self) -> None:
+        self.errors = 0
+        self.warnings = 0
+        self.file_errors = 0
+        self._groups: dict[tuple[str, str, str], Group] = {}
+        # Opened with the first problem: most runs have none.
+        self._spill: IO[str] | None = None
+        self._close: Callable[[], object] = lambda: None
+
+    def add(self, problem: Problem) -> None:
+        """Record one problem."""
+        if problem.severity == "error":
+            self.errors += 1
+            self.file_errors += problem.row_index is None
+        else:
+            self.warnings += 1
+        key = (problem.severity, problem.rule, problem.column)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(
+                column=problem.column,
+                rule=problem.rule,
+                hint=problem.hint,
+                severity=problem.severity,
+                count=0,
+                rows=[],
+                lines=[],
+            )
+        group.count += 1
+        if len(group.lines) < EXAMPLES and problem.row_index is not None and problem.line is not None:
+            group.rows.append(problem.row_index)
+            group.lines.append(problem.line)
+        csv.writer(self._file()).writerow(
+            (problem.row_index, problem.line, problem.column, problem.rule, problem.hint, problem.severity)
+        )
+
+    def _file(self) -> IO[str]:
+        if self._spill is None:
+            self._spill = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed with the log
+            self._close = weakref.finalize(self, self._spill.close)
+        return self._spill
+
+    @contextlib.contextmanager
+    def _rewound(self) -> Iterator[IO[str]]:
+        spill = self._file()
+        spill.flush()
+        spill.seek(0)
+        try:
+            yield spill
+        finally:
+            spill.seek(0, os.SEEK_END)
+
+    def __len__(self) -> int:
+        return self.errors + self.warnings
+
+    def __iter__(self) -> Iterator[Problem]:
+        """Yield every problem in the order found."""
+        if not len(self):
+            return
+        with self._rewound() as spill:
+            for row_index, line, column, rule, hint, severity in csv.reader(spill):
+                yield Problem(
+                    row_index=int(row_index) if row_index else None,
+                    line=int(line) if line else None,
+                    column=column,
+                    rule=rule,
+                    hint=hint,
+                    severity="warning" if severity == "warning" else "error",
+                )
+
+    def grouped(self) -> list[Group]:
+        """Return equal problems as one each, errors first, the most frequent first."""
+        return sorted(self._groups.values(), key=lambda group: (group.severity, -group.count))
+
+    def as_json(self, limit: int = 1000, *, warnings: bool = False) -> list[dict[str, Any]]:
+        """Return the first problems with the five keys of the contract: the errors, and the warnings if asked for."""
+        found: list[dict[str, Any]] = []
+        for problem in self:
+            if len(found) >= limit:
+                break
+            if warnings or problem.severity == "error":
+                found.append(problem.as_json())
+        return found
+
+    def write_csv(self, path: Path) -> None:
+        """Write every problem, atomically; the file of an earlier run is replaced."""
+        with files.replacing(path) as stream:
+            text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+            table = csv.writer(text)
+            table.writerow(PROBLEM_COLUMNS)
+            for each in self:
+                # A hint begins with an option, and a spreadsheet takes `--default` for a formula.
+                row = each.row_index, each.line, each.column, each.rule, sanitize.text(each.hint), each.severity
+                table.writerow(row)
+            text.flush()
+            text.detach()
+
+    def close(self) -> None:
+        """Give the temporary file back; counts and groups stay."""
+        self._close()
+
+
+def callback_problem(url: str, *, loopback_base: bool) -> Problem | None:
+    """Return what is wrong with a callback URL: HTTPS it must be, or loopback HTTP for a loopback service."""
+    rule = "not an https:// address"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.hostname and not any(sign.isspace() for sign in url):
+        is_loopback = parts.scheme.lower() == "http" and settings.is_loopback(url)
+        if parts.scheme.lower() == "https" or (is_loopback and loopback_base):
+            return None
+        if is_loopback:
+            rule = "a loopback http:// address, which only a service on this machine can reach"
+    return Problem(
+        row_index=None, line=None, column="", rule=f"--callback-url: {rule}", hint="--callback-url https://…"
+    )
+
+
+def load_backgrounds(path: Path) -> tuple[domain.Background, ...]:
+    """Read a list of backgrounds from JSON, or from `[[backgrounds]]` in TOML.
+
+    Raises:
+        UsageError: no such file, malformed, or a field is missing or wrong.
+    """
+    found = _list_in(path)
+    if not found:
+        raise UsageError(f"{path}: no background in it")
+    return tuple(_background(path, number, each) for number, each in enumerate(found, 1))
+
+
+def overlap_problems(backgrounds: Sequence[domain.Background]) -> list[Problem]:
+    """Return a problem for each pair that is on screen at the same time."""
+    spans = [
+        (each.start, math.inf if each.end == -1 else each.end, number) for number, each in enumerate(backgrounds, 1)
+    ]
+    found: list[Problem] = []
+    for (start, end, number), (other_start, other_end, other) in itertools.combinations(spans, 2):
+        if start < other_end and other_start < end:
+            rule = f"backgrounds {number} and {other} overlap in time"
+            found.append(Problem(row_index=None, line=None, column="", rule=rule, hint="change start or end"))
+    return found
+
+
+def _list_in(path: Path) -> list[Any]:
+    try:
+        data = path.read_bytes()
+        if path.suffix.lower() == ".toml":
+            import tomllib
+
+            content: Any = tomllib.loads(data.decode("utf-8-sig"))
+        else:
+            content = json.loads(data.decode("utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"--backgrounds {path}: {(error.strerror or 'unreadable').lower()}") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"--backgrounds {path}: not valid {path.suffix.lstrip('.').upper() or 'JSON'}") from None
+    if isinstance(content, Mapping):
+        content = content.get("backgrounds", content.get("background"))
+    if not isinstance(content, list):
+        raise UsageError(f"--backgrounds {path}: needs a list of backgrounds ([[backgrounds]] in TOML)")
+    return content
+
+
+def _background(path: Path, number: int, each: Any) -> domain.Background:
+    def wrong(what: str) -> UsageError:
+        return UsageError(f"--backgrounds {path}: background {number}: {what}")
+
+    if not isinstance(each, Mapping):
+        raise wrong("not an object")
+    if strange := sorted(set(each) - {"name", "start", "end", "kind", "config"}):
+        raise wrong(f"unknown field {strange[0]!r}; there are name, start, end, kind, config")
+    for name, kinds in (("start", (int, float)), ("end", (int, float)), ("kind", (str,)), ("config", (Mapping,))):
+        if name not in each:
+            raise wrong(f"{name} is missing")
+        if not isinstance(each[name], kinds) or isinstance(each[name], bool):
+            raise wrong(f"{name} is not {'a number' if float in kinds else 'a text' if str in kinds else 'an object'}")
+    start, end, title = float(each["start"]), float(each["end"]), each.get("name", "")
+    if not math.isfinite(start) or not math.isfinite(end) or start < 0 or (end != -1 and end <= start):
+        raise wrong("start is from 0 on and before end; end -1 is the end of the video")
+    if not isinstance(title, str) or not each["kind"].strip():
+        raise wrong("name and kind are texts")
+    return domain.Background(
+        start=each["start"], end=each["end"], kind=each["kind"], config=dict(each["config"]), name=title
+    )

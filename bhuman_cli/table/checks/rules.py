@@ -1,0 +1,213 @@
+"""Owns the rules for one row's texts: what is an error, what a warning, in which words. Pure; keeps nothing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from bhuman_cli import domain
+from bhuman_cli.table import mapping
+from bhuman_cli.table.formats import cell_flags
+
+Severity = Literal["error", "warning"]
+Finding = tuple[str, str, str, Severity]
+"""Column, rule, hint, severity. Never the cell's value."""
+
+_MISSING_WORDS: Final = (
+    *("n/a", "n.a.", "na", "nan", "<na>", "null", "nil", "none", "undefined", "unknown", "tbd"),
+    *("-", "--", "?"),
+)
+MISSING: Final = frozenset(
+    "".join(letters)
+    for word in _MISSING_WORDS
+    for letters in itertools.product(*({letter, letter.upper()} for letter in word))
+)
+"""What stands for nothing, in every mixture of cases, so that looking up needs no folding."""
+_ERROR_TEXTS: Final = frozenset(cell_flags.ERRORS)
+TELLING: Final = frozenset(["", *_ERROR_TEXTS, *MISSING])
+"""Whole cells that need a second look. In one set, so that a clean row costs one hash per cell."""
+
+_PLACEHOLDER: Final = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|\{!\s*\w[\w.]*\s*\}|\*\|\w+(?::\w+)?\|\*"
+    r"|\$\{\s*\w[\w .]*\}|%%\s*\w[\w ]*%%|\[\[\s*\w[\w ]*\]\]|<<\s*\w[\w ]*>>",
+    re.DOTALL,
+)
+_SINGLE: Final = re.compile(r"\{\s*(\w[\w .]*?)\s*\}|\[\s*(\w[\w .]*?)\s*\]|<\s*(\w[\w .]*?)\s*>|%\s*(\w[\w .]*?)\s*%")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_BREAK: Final = re.compile(r"[\r\n\x85\u2028\u2029]")
+# Small words that stand inside names; any other word that begins small is a sentence's.
+_PARTICLES: Final = frozenset(
+    [
+        *("da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "i", "la", "le", "les"),
+        *("of", "the", "and", "und", "van", "von", "vom", "zu", "zum", "zur", "y", "al", "bin", "ben", "abu", "ter"),
+    ]
+)
+_ORDINARY_URL: Final = re.compile(r"(https?://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?:/[!-$&-;=?-Z_a-z~]*)?")
+_GREETING: Final = re.compile(
+    r"\n(?:hi|hello|hey|dear|good (?:morning|day|evening)|welcome|hallo|lieber?|guten tag|hola|bonjour|ciao|olá)[ ,!]",
+)
+_SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
+_HOST_PORT: Final = re.compile(r"^[\w.\-]+:\d{1,5}(?:[/?#]|$)")
+MAX_BYTES_PER_CHAR: Final = 6
+"""A character takes four bytes as UTF-8, and six where JSON escapes it."""
+EDGES: Final = (
+    " \t\r\n\f\v\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u200b\u2060\ufeff"
+)
+"""White space, and what is invisible at an edge: a cell of these alone is blank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What the rules need to know of the columns.
+
+    columns: what people find in their file, one per variable. urls, people: numbers of the variables named so.
+    alike: every variable and header, folded, to know a placeholder by.
+    """
+
+    variables: tuple[str, ...]
+    columns: tuple[str, ...]
+    urls: tuple[int, ...]
+    people: tuple[int, ...]
+    alike: frozenset[str] = field(default_factory=frozenset)
+
+
+def names(variables: Sequence[str], header: Sequence[str], columns: Sequence[str] | None = None) -> Names:
+    """Sort the variables by what their names promise. columns: of the variables, where they are called otherwise."""
+    folded = [mapping.alike(variable) for variable in variables]
+    return Names(
+        variables=tuple(variables),
+        columns=tuple(variables if columns is None else columns),
+        urls=tuple(number for number, name in enumerate(folded) if name.endswith(("url", "link"))),
+        people=tuple(number for number, name in enumerate(folded) if name.endswith("name")),
+        alike=frozenset(mapping.alike(name) for name in (*variables, *header)),
+    )
+
+
+def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mapping[int, str]) -> list[Finding]:
+    """Return everything wrong with one row's values.
+
+    raw: the cells as read; values: what would be sent. flaws: variable number → rule of its cell.
+    """
+    found: list[Finding] = []
+    for number, (variable, column) in enumerate(zip(known.variables, known.columns, strict=True)):
+        if number in flaws:
+            hint = "mend the cell where the file was made, and save it again"
+            found.append((column, flaws[number], hint, "error"))
+            continue
+        text = values[number]
+        if not text:
+            rule = "empty, but every variable needs a value"
+            found.append((column, rule, f"--default {shlex.quote(variable)}=VALUE", "error"))
+            continue
+        found.extend((column, *each) for each in _errors(known, raw[number], text))
+        found.extend((column, *each) for each in _warnings(known, number, text))
+    if sum(map(len, values)) * MAX_BYTES_PER_CHAR > domain.MAX_ROW_BYTES and _size(values) > domain.MAX_ROW_BYTES:
+        found.append(("", "the row is over 5 MiB, but a request holds no more", "shorten the longest cell", "error"))
+    return found
+
+
+def judge_assets(columns: Sequence[str], cells: Sequence[str]) -> tuple[list[Finding], tuple[str, ...]]:
+    """Return what is wrong with a row's assets, and the URLs to send: completed, "" where blank."""
+    found: list[Finding] = []
+    urls: list[str] = []
+    for column, cell in zip(columns, cells, strict=True):
+        text = cell.strip(EDGES)
+        url, rule = asset_url(text) if text else ("", "")
+        if _PLACEHOLDER.search(text):
+            url, rule = "", "holds a placeholder that was never filled in"
+        urls.append(url)
+        if rule:
+            found.append((column, rule, "an address such as https://example.com/logo.png, or blank", "error"))
+    return found, tuple(urls)
+
+
+def plain_asset_url(cell: str) -> str | None:
+    """Return what `asset_url` says of a cell that is blank or an ordinary address, None for all others."""
+    if not cell:
+        return ""
+    match = _ORDINARY_URL.fullmatch(cell)
+    return None if match is None else cell if match[1] else f"https://{cell}"
+
+
+def asset_url(text: str) -> tuple[str, str]:
+    """Return (the URL with its scheme, "") or ("", rule). Source: API contract, "Backgrounds"."""
+    if _CONTROL.search(text) or any(sign.isspace() for sign in text) or text in _ERROR_TEXTS:
+        return "", "not a web address"
+    if text.startswith("//"):
+        text = f"https:{text}"
+    elif not _SCHEME.match(text) or _HOST_PORT.match(text):
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        return "", "not a web address"
+    if parts.scheme.lower() not in {"http", "https"}:
+        return "", "not an http or https address"
+    has_host = "." in host.strip(".") or ":" in host or host == "localhost"
+    return (text, "") if has_host and "\\" not in text else ("", "not a web address")
+
+
+def _errors(known: Names, raw: str, text: str) -> list[tuple[str, str, Severity]]:
+    found: list[tuple[str, str, Severity]] = []
+    if text in _ERROR_TEXTS:
+        found.append((f"holds the error {text}", "mend the formula in the spreadsheet program", "error"))
+    if _CONTROL.search(raw):
+        found.append(("holds a control character", "retype the cell", "error"))
+    single = _SINGLE.finditer(text)
+    if _PLACEHOLDER.search(text) or any(
+        mapping.alike(next(filter(None, each.groups()))) in known.alike for each in single
+    ):
+        found.append(("holds a placeholder that was never filled in", "fill it in before rendering", "error"))
+    return found
+
+
+def _warnings(known: Names, number: int, text: str) -> list[tuple[str, str, Severity]]:
+    found: list[tuple[str, str, Severity]] = []
+    if text in MISSING:
+        found.append(("looks like missing data", "leave the cell blank and give --default", "warning"))
+    if _BREAK.search(text):
+        found.append(("holds a line break", "one line per value", "warning"))
+    if "\ufffd" in text:
+        found.append(("holds a replaced character: the encoding was read wrong once", "export it again", "warning"))
+    if number in known.people and is_sentence(text):
+        found.append(("a whole sentence in a name", "only the name is spoken", "warning"))
+    if number in known.urls:
+        lower = text.lower()
+        if lower.startswith("http://"):
+            found.append(("an http:// address", "https:// is what browsers open without a warning", "warning"))
+        elif not lower.startswith("https://"):
+            found.append(("an address without https://", "write it out", "warning"))
+    return found
+
+
+def is_sentence(text: str) -> bool:
+    """Say whether a name is more than a name: a greeting, many words, or several that begin small."""
+    words = text.split()
+    if len(words) > 1 and greets(f"\n{text}"):
+        return True
+    if len(words) < 4:
+        return False
+    small = sum(word[0].islower() and word.strip(".,!?") not in _PARTICLES for word in words)
+    return len(words) >= 7 or (small >= 2 and (len(words) >= 5 or text[-1] in ".!?"))
+
+
+def _size(values: Sequence[str]) -> int:
+    """Return how many bytes a row takes in a request, which is written in UTF-8."""
+    return len(json.dumps([*values], ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+
+
+def greets(lines: str) -> bool:
+    """Say whether one of several names, each behind a line break, begins as a greeting.
+
+    The template says that already: it would be spoken twice. Source: API contract, section 7.
+    """
+    return _GREETING.search(lines.lower()) is not None

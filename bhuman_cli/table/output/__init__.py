@@ -1,0 +1,1 @@
+"""Files that rows and results are written to."""

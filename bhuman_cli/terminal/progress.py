@@ -1,0 +1,245 @@
+"""Owns what is shown while a run goes: a live table on a terminal, periodic lines or JSON events elsewhere; on stderr.
+
+It looks at the journal no more often than its own cost allows, so that showing takes at most a small share of the time.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from bhuman_cli import durations
+from bhuman_cli.clock import Clock
+from bhuman_cli.terminal import console as consoles
+
+_COST_SHARE: Final = 50  # looking takes at most one part in so many of the time
+_TABLE_S: Final = 0.25
+_PLAIN_S: Final = 10.0
+_JSON_S: Final = 1.0
+_RATE_WINDOW_S: Final = 120.0
+_SHOWN: Final = (
+    "succeeded",
+    "processing",
+    "preparing",
+    "queued",
+    "pending",
+    "failed",
+    "rejected",
+    "in_doubt",
+    "invalid",
+    "skipped",
+)
+_STYLES: Final = {"succeeded": "green", "failed": "red", "rejected": "red", "in_doubt": "magenta", "invalid": "yellow"}
+_ENDS: Final = ("succeeded", "failed", "rejected", "in_doubt", "invalid", "skipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at a run: rows by status, and (number, finished, rows) for each of its requests."""
+
+    tally: Mapping[str, int]
+    chunks: Sequence[tuple[int, int, int]]
+
+    @property
+    def total(self) -> int:
+        """Return the rows of the file."""
+        return sum(self.tally.values())
+
+    @property
+    def ended(self) -> int:
+        """Return the rows that have an end."""
+        return sum(self.tally.get(status, 0) for status in _ENDS)
+
+
+class Progress(Protocol):
+    """A reporter that is opened and closed around a run."""
+
+    def __enter__(self) -> Progress:
+        """Begin to show."""
+        ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def notice(self, text: str) -> None:
+        """Say something worth knowing."""
+        ...
+
+    def update(self) -> None:
+        """Show the present state, if it is time."""
+        ...
+
+
+class _Paced:
+    """Looks when it is time; a subclass shows."""
+
+    def __init__(self, console: consoles.Console, look: Callable[[], Look], clock: Clock, every_s: float) -> None:
+        self.console = console
+        self.clock = clock
+        self._look = look
+        self._every_s = every_s
+        self._next_s = float("-inf")
+        self.seen: deque[tuple[float, int]] = deque()
+
+    def __enter__(self) -> _Paced:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def notice(self, text: str) -> None:
+        """Say something worth knowing."""
+        self.console.say(text)
+
+    def update(self) -> None:
+        """Show the present state, if it is time."""
+        now = self.clock.monotonic_s()
+        if now < self._next_s:
+            return
+        look = self._look()
+        self.seen.append((now, look.ended))
+        while self.seen[0][0] < now - _RATE_WINDOW_S:
+            self.seen.popleft()
+        self.show(look)
+        after = self.clock.monotonic_s()
+        self._next_s = after + max(self._every_s, _COST_SHARE * (after - now))
+
+    def show(self, look: Look) -> None:
+        """Show one look."""
+        del look
+
+    def rate(self) -> float:
+        """Return rows finished a minute, over the last two minutes."""
+        if len(self.seen) < 2 or self.seen[-1][0] == self.seen[0][0]:
+            return 0.0
+        return 60 * (self.seen[-1][1] - self.seen[0][1]) / (self.seen[-1][0] - self.seen[0][0])
+
+    def left(self, look: Look) -> str:
+        """Return the time left in words, "" while it is not known."""
+        rate = self.rate()
+        return durations.show(60 * (look.total - look.ended) / rate) if rate > 0 and look.total > look.ended else ""
+
+
+class Silent(_Paced):
+    """Says notices, shows nothing."""
+
+    def update(self) -> None:
+        """Show nothing."""
+
+
+class Plain(_Paced):
+    """A line now and then, when something changed."""
+
+    _last = ""
+
+    def show(self, look: Look) -> None:
+        """Print one line if it says something new."""
+        parts = [f"{look.tally[status]:,} {status}" for status in _SHOWN if look.tally.get(status)]
+        line = f"{look.ended:,}/{look.total:,} rows ended: {', '.join(parts)}"
+        left = self.left(look)
+        if line != self._last:
+            self._last = line
+            self.console.say(f"{line}; about {left} left" if left else line)
+
+
+class Json(_Paced):
+    """JSON events, one a line, for programs that watch stderr."""
+
+    def notice(self, text: str) -> None:
+        """Print a notice event."""
+        _print({"event": "notice", "text": consoles.harmless(text)})
+
+    def show(self, look: Look) -> None:
+        """Print a progress event."""
+        _print({"event": "progress", "rows": {"total": look.total, **look.tally}, "per_minute": round(self.rate(), 1)})
+
+
+class Table(_Paced):
+    """A live table: rows by state, rate, time left, and a line per request where there are several."""
+
+    _live: Any = None
+
+    def __enter__(self) -> _Paced:
+        from rich.live import Live
+
+        self._live = Live(console=consoles.drawing(), auto_refresh=False, transient=False)
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._next_s = float("-inf")
+            self.update()
+            self._live.__exit__(None, None, None)
+            if not self._live.console.is_terminal:
+                self._live.console.print()  # rich leaves the last line open there
+            self._live = None
+
+    def notice(self, text: str) -> None:
+        """Print a line above the table."""
+        from rich.text import Text
+
+        self.console.log(text)
+        self._live.console.print(Text(consoles.harmless(text)))
+
+    def show(self, look: Look) -> None:
+        """Draw the table anew."""
+        self._live.update(drawn(look, rate=self.rate(), left=self.left(look)), refresh=True)
+
+
+def drawn(look: Look, *, rate: float, left: str) -> Any:
+    """Return the progress table as something rich can draw, for the terminal and for the README's picture."""
+    from rich.console import Group
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    states = RichTable(box=None, pad_edge=False, header_style="bold")
+    for status in _SHOWN:
+        if look.tally.get(status):
+            states.add_column(status.replace("_", " "), justify="right", style=_STYLES.get(status, ""))
+    states.add_row(*(f"{look.tally[status]:,}" for status in _SHOWN if look.tally.get(status)))
+    share = look.ended / look.total if look.total else 1.0
+    words = f" {look.ended:,} of {look.total:,} rows"
+    words += f" · {rate:.1f} a minute" if rate else ""
+    words += f" · about {left} left" if left else ""
+    lines: list[Any] = [Text.assemble(_bar(share, 30), words), states]
+    if len(look.chunks) > 1:
+        lines += [_chunk_line(number, *chunk[1:]) for number, chunk in enumerate(look.chunks, 1)][-8:]
+    return Group(*lines)
+
+
+def _bar(share: float, width: int) -> Any:
+    from rich.text import Text
+
+    full = round(share * width)
+    return Text.assemble(("━" * full, "green"), ("━" * (width - full), "bright_black"))
+
+
+def _chunk_line(number: int, finished: int, rows: int) -> Any:
+    from rich.text import Text
+
+    return Text.assemble(
+        f"  request {number:<4}", _bar(finished / rows if rows else 1.0, 16), f" {finished:,}/{rows:,}"
+    )
+
+
+def choose(kind: str, console: consoles.Console, look: Callable[[], Look], clock: Clock) -> Progress:
+    """Return the reporter for `--progress`: auto is a table on a terminal, lines elsewhere and with `--no-input`."""
+    if kind == "auto":
+        kind = "table" if consoles.can_draw() and not console.no_input else "plain"
+    match kind:
+        case "table":
+            return Table(console, look, clock, _TABLE_S)
+        case "plain":
+            return Plain(console, look, clock, _PLAIN_S)
+        case "json":
+            return Json(console, look, clock, _JSON_S)
+        case _:
+            return Silent(console, look, clock, _PLAIN_S)
+
+
+def _print(event: Mapping[str, Any]) -> None:
+    consoles.write_line(sys.stderr, json.dumps(event))

@@ -1,0 +1,69 @@
+"""Owns fetching media while a run still waits: `render --download`. What it misses, the pass after the run fetches."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bhuman_cli import errors
+from bhuman_cli.cli.commands import download
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.workflows import run_context
+from bhuman_cli.workflows.run_lookup import Delivered
+
+if TYPE_CHECKING:
+    from bhuman_cli.config import settings
+
+_REST_S: Final = 2.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Following:
+    """A thread that fetches what is finished, with its own journal connection; `poke` says that there is news."""
+
+    home: settings.Home
+    run: Run
+    folder: Path
+    link: run_context.Link
+    _news: threading.Event = field(default_factory=threading.Event)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Following:
+        """Begin to follow the run."""
+        self._thread = threading.Thread(target=self._follow, name="bhuman-download", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End at the next block; a file half fetched is continued by the pass after the run."""
+        self._stop.set()
+        self._news.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def poke(self) -> None:
+        """Say that rows may have finished."""
+        self._news.set()
+
+    def _follow(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            if self._stop.is_set():
+                return
+            with contextlib.suppress(errors.BhumanError):  # the pass after the run meets it again, and says it
+                self._fetch()
+            self._stop.wait(_REST_S)
+
+    def _fetch(self) -> None:
+        journal = run_context.open_journal(self.home)
+        try:
+            found = Delivered(run=self.run, rows=list(generations.results(journal, self.run)))
+        finally:
+            journal.close()
+        download.fetch_quietly(found, self.folder, self.link.client, self._stop)

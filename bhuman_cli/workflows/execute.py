@@ -1,0 +1,247 @@
+"""Owns carrying a confirmed run out and what is said at its end: summary, JSON, exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bhuman_cli import domain, errors
+from bhuman_cli.config import settings
+from bhuman_cli.domain import Status
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import generations, history, planning
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs import outcome as outcomes
+from bhuman_cli.runs import runner
+from bhuman_cli.runs.outcome import Outcome
+from bhuman_cli.runs.request import Shape
+from bhuman_cli.runs.runner import Drive
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import plan, run_context, summary
+
+SCHEMA = "bhuman.render/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How one command carries a run out.
+
+    asks: a person can be asked. yes: the rest after a sample goes ahead. retry_hint: what submits failed rows again.
+    """
+
+    console: Console
+    home: settings.Home
+    is_json: bool
+    progress: str
+    waits: bool
+    timeout_s: float | None
+    interval_s: float
+    chunk_size: int
+    sample: int | None = None
+    asks: bool = False
+    yes: bool = False
+    download: Path | None = None
+    submits: bool = True
+    selected_only: bool = False
+    retry_hint: str = ""
+
+
+def carry_out(manner: Manner, journal: Journal, run: Run, link: run_context.Link) -> int:
+    """Send, wait, write; say how it ended; return the exit code."""
+    outcome = _driven(manner, journal, run, link)
+    if outcome.held_back and manner.sample and not outcome.stopped:
+        outcome = _after_sample(manner, journal, run, link, outcome)
+    if manner.download is not None and not outcome.stopped:
+        outcome = _with_media(manner, journal, run, link, outcome)
+    _say(manner, journal, run, outcome)  # the document and the error are the last that is said
+    return int(outcome.exit_code)
+
+
+def _driven(manner: Manner, journal: Journal, run: Run, link: run_context.Link) -> Outcome:
+    write = run_context.results_writer(journal, run, run_context.style_of(run), manner.console)
+    with (
+        _following(manner, run, link) as poke,
+        run_context.effects(journal, link, run, manner.console, show=manner.progress, home=manner.home) as effects,
+    ):
+
+        def checkpoint() -> bool:
+            poke()
+            return write() if manner.submits else True  # a superseded run's results file is another run's by now
+
+        drive = Drive(
+            run=run,
+            shape=shape_of(run),
+            chunk_size=manner.chunk_size,
+            interval_s=manner.interval_s,
+            waits=manner.waits,
+            submits=manner.submits,
+            selected_only=manner.selected_only,
+            timeout_s=manner.timeout_s,
+            checkpoint=checkpoint,
+        )
+        return runner.carry_out(drive, effects)
+
+
+@contextlib.contextmanager
+def _following(manner: Manner, run: Run, link: run_context.Link) -> Iterator[Callable[[], None]]:
+    """Fetch media while the run waits, if that was asked for; yields what says that there is news."""
+    if manner.download is None:
+        yield lambda: None
+        return
+    from bhuman_cli.workflows import background_download
+
+    with background_download.Following(home=manner.home, run=run, folder=manner.download, link=link) as thread:
+        yield thread.poke
+
+
+def shape_of(run: Run) -> Shape:
+    """Return how the run's requests look, as it was stored with the run."""
+    return Shape(
+        target=run.target,
+        spec=run.spec,
+        callback_url=str(run.options.get("callback_url") or ""),
+        path=str(run.options.get("path") or ""),
+        as_object=bool(run.options.get("as_object")),
+    )
+
+
+def _after_sample(manner: Manner, journal: Journal, run: Run, link: run_context.Link, outcome: Outcome) -> Outcome:
+    """Show the sample, then go on, ask, or leave the rest for `resume`."""
+    _show_sample(manner, journal, run)
+    statuses = history.sample_statuses(journal, run, manner.sample or 0)
+    is_good = bool(statuses) and all(status == Status.SUCCEEDED for status in statuses)
+    if manner.asks:
+        if not manner.console.confirm(f"Submit the other {outcome.held_back:,} rows?"):
+            planning.decline_sample(journal, run)
+            return replace(outcome, held_back=0, declined=True)
+    elif not (manner.yes and is_good):
+        # A sample that nobody waited for has not failed; it is not finished.
+        return replace(outcome, sample_failed=manner.yes and manner.waits)
+    planning.release_sample(journal, run)
+    rest = _driven(manner, journal, run, link)
+    return replace(
+        rest,
+        submitted=rest.submitted + outcome.submitted,
+        reused=max(0, rest.reused - outcome.submitted),
+        requests=rest.requests + outcome.requests,
+        elapsed_s=rest.elapsed_s + outcome.elapsed_s,
+    )
+
+
+def _show_sample(manner: Manner, journal: Journal, run: Run) -> None:
+    """Say where the sample can be looked at: links, and the values each row was rendered with."""
+    shown = 0
+    for row in generations.results(journal, run):
+        if row.fields["status"] == Status.SUCCEEDED and shown < (manner.sample or 0):
+            shown += 1
+            place = row.fields["share_url"] or row.fields["url"]
+            manner.console.say(f"sample row {row.fields['row_index']}: {place}")
+            if row.fields["thumbnail"]:
+                manner.console.say(f"  thumbnail {row.fields['thumbnail']}")
+
+
+def _say(manner: Manner, journal: Journal, run: Run, outcome: Outcome) -> None:
+    rows = (
+        {"row_index": str(index), "status": status, "message": message, "id": generation}
+        for index, status, message, generation in generations.failures(journal, run)
+    )
+    found = summary.of(rows, files=[run.output_path], next_command=outcome.next_command or "")
+    found = replace(found, counts={status: count for status, count in outcome.tally.items() if count})
+    for line in summary.lines(found):
+        manner.console.say(line)
+    if outcome.reason and outcome.exit_code not in {ExitCode.OK, ExitCode.ROWS_FAILED}:
+        manner.console.say(f"sending ended early: {outcome.ending}: {outcome.reason}")
+    if outcome.refused:
+        manner.console.say(f"waiting ended: {outcome.refused}")
+    if outcome.exit_code is ExitCode.CREDENTIALS:
+        manner.console.say("hint: bhuman login")
+    has_failed = outcome.exit_code is ExitCode.ROWS_FAILED and bool(outcome.selected.get(Status.FAILED))
+    hint = manner.retry_hint if has_failed else ""
+    if hint:
+        manner.console.say(f"hint: {hint}")
+    if outcome.exit_code is ExitCode.IN_DOUBT:
+        from bhuman_cli.workflows import doubts
+
+        doubts.explain(journal, run, manner.console)
+    if manner.is_json:
+        manner.console.out_json(document(run, outcome))
+        stopped = outcomes.as_error(outcome)
+        if stopped is not None:
+            stopped.hint = stopped.hint or hint
+            manner.console.error(stopped)
+    else:
+        manner.console.out(run.output_path)
+
+
+def document(run: Run, outcome: Outcome) -> dict[str, Any]:
+    """Return the `--json` document."""
+    counted = outcome.as_json()
+    return {
+        "schema": SCHEMA,
+        "run_id": counted.pop("run_id"),
+        "target": {f"{run.target.kind}_id": run.target.api_id},
+        "output": run.output_path,
+        **counted,
+    }
+
+
+def dry(
+    console: Console, journal: Journal, run: Run, plan: plan.Plan, problem: errors.BhumanError | None, *, is_json: bool
+) -> int:
+    """Say what a dry run found; return the exit code.
+
+    Raises:
+        BhumanError: what a real run would stop at.
+    """
+    code = problem.exit_code if problem is not None else ExitCode.OK
+    if not is_json:
+        if problem is not None:
+            raise problem
+        return int(code)
+    tally = generations.tally(journal, run)
+    waiting = ("queued", "preparing", "processing", "pending")
+    rows = {"total": sum(tally.values())}
+    rows |= {name: tally.get(name, 0) for name in ("succeeded", "failed", "invalid", "rejected", "in_doubt")}
+    rows["pending"] = sum(tally.get(name, 0) for name in waiting)
+    rows |= {"skipped": tally.get("skipped", 0), "reused": generations.paid_rows(journal, run), "submitted": 0}
+    console.out_json(
+        {
+            "schema": SCHEMA,
+            "run_id": None,
+            "target": {f"{run.target.kind}_id": _known(run.target.api_id)},
+            "output": run.output_path,
+            "rows": rows,
+            "requests": {"submit": 0, "poll": 0},
+            "elapsed_s": 0.0,
+            "exit_code": int(code),
+            "next": None,
+            "plan": plan.as_json(),
+        }
+    )
+    if problem is not None:
+        raise problem
+    return int(code)
+
+
+def _known(api_id: str) -> str | None:
+    return None if api_id == domain.NO_TARGET else api_id
+
+
+def _with_media(manner: Manner, journal: Journal, run: Run, link: run_context.Link, outcome: Outcome) -> Outcome:
+    """Fetch what is not here yet: who asked for the files is told by the exit code if one is missing."""
+    from bhuman_cli.cli.commands import download
+
+    again = f"bhuman download {run.run_id} --to {shlex.quote(str(manner.download))}"
+    try:
+        code = ExitCode(download.after_render(journal, run, link, manner.download, manner.console))
+    except KeyboardInterrupt:
+        return replace(outcome, stopped=int(ExitCode.INTERRUPTED))
+    except errors.BhumanError as error:
+        manner.console.warn(f"the files are not fetched: {error.message}")
+        code = ExitCode.NOT_FINISHED
+    return replace(outcome, fetched=code, fetch_command=again)

@@ -1,0 +1,147 @@
+"""Owns turning settings into an opened table and an output path, and what is written beside them. Sends nothing."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bhuman_cli import errors
+from bhuman_cli.config import settings
+from bhuman_cli.domain import Background, Target
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import known
+
+if TYPE_CHECKING:
+    from bhuman_cli.table.checked_table import Intake
+    from bhuman_cli.table.reader import ReadOptions
+
+
+def open_for(source: Path | None, values: settings.Settings, home: settings.Home, target: Target) -> Intake:
+    """Open and map the table as the settings say."""
+    from bhuman_cli.table import checked_table
+
+    names, said_by = known.variables(values, home, target)
+    return checked_table.open_intake(
+        source,
+        checked_table.IntakeOptions(
+            read=_reading(values),
+            maps=[f"{name}={column}" for name, column in values.get("map")],
+            only=values.get("only"),
+            exclude=values.get("exclude"),
+            sets=[f"{name}={value}" for name, value in values.get("set")],
+            defaults=[f"{name}={value}" for name, value in values.get("default")],
+            asset_columns=values.get("asset"),
+            backgrounds=backgrounds(values),
+            rows=values.get("rows"),
+            limit=values.get("limit"),
+            known_variables=names,
+            known_source=said_by,
+            strict=bool(values.get("strict")),
+            allow_empty=bool(values.get("allow_empty")),
+            callback_url=values.get("callback_url"),
+            loopback_base=bool(values.get("local")) or settings.is_loopback(str(values.get("base_url"))),
+        ),
+    )
+
+
+def _reading(values: settings.Settings) -> ReadOptions:
+    from bhuman_cli.table import reader
+
+    return reader.ReadOptions(
+        sheet=values.get("sheet"),
+        delimiter=values.get("delimiter"),
+        encoding=values.get("encoding"),
+        header_row=values.get("header_row"),
+    )
+
+
+def backgrounds(values: settings.Settings) -> tuple[Background, ...]:
+    """Load the backgrounds file, if one is named."""
+    path = values.get("backgrounds")
+    if path is None:
+        return ()
+    from bhuman_cli.table.checks import problems
+
+    return problems.load_backgrounds(Path(path))
+
+
+def output_for(source: Path | None, values: settings.Settings, opened: Intake) -> Path:
+    """Return where the results go."""
+    from bhuman_cli.table.output import results_file
+
+    given = values.get("output")
+    if given is not None:
+        return Path(given)
+    return results_file.default_output(
+        source, local=bool(values.get("local")), earlier_results=opened.is_earlier_results
+    )
+
+
+def require_writable(output: Path, source: Path | None, opened: Intake, *, force: bool) -> None:
+    """Refuse to write over the input or over somebody else's file.
+
+    Raises:
+        UsageError: it is one of those.
+    """
+    from bhuman_cli.table.output import results_file
+
+    if source is not None and output.exists() and source.exists() and output.samefile(source):
+        if not opened.is_earlier_results:
+            instead = shlex.quote(str(source.with_name(f"{source.stem}.out.csv")))
+            raise errors.UsageError(f"{output}: the results would replace the input", hint=f"-o {instead}")
+        return
+    if output.is_dir():
+        raise errors.UsageError(f"{output} is a folder", hint=f"-o {shlex.quote(str(output / 'results.csv'))}")
+    if not output.parent.is_dir():
+        raise errors.UsageError(
+            f"{output.parent}: there is no such folder", hint=f"mkdir -p {shlex.quote(str(output.parent))}"
+        )
+    if not force and results_file.recognise(output) is results_file.Recognised.FOREIGN:
+        raise errors.UsageError(f"{output} is not a results file of ours, and would be replaced", hint="--force")
+
+
+def require_folder(folder: Path | None, option: str) -> None:
+    """Refuse a place for files that is no folder and can't become one: before rows are paid, not after.
+
+    Raises:
+        UsageError: a file is in the way.
+    """
+    places = [folder, *folder.absolute().parents] if folder is not None else []
+    nearest = next((place for place in places if place.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise errors.UsageError(f"{option} {folder}: {nearest.name} is a file, not a folder")
+
+
+def require_name(path: Path | None) -> None:
+    """Refuse a path that is no text: it could be kept neither in the journal nor in JSON.
+
+    Raises:
+        UsageError: it holds bytes that are not UTF-8.
+    """
+    whole = str(path.absolute()) if path is not None else ""
+    if (shown := whole.encode("utf-8", "replace").decode()) != whole:
+        raise errors.UsageError(f"{shown}: the name holds bytes that are not UTF-8; rename it")
+
+
+def write_project_file(source: Path | None, values: settings.Settings, console: Console) -> int:
+    """Write a commented project file from the table's header.
+
+    Raises:
+        UsageError: there is one, or the table comes from stdin.
+    """
+    from bhuman_cli.table import reader
+
+    if source is None:
+        raise errors.UsageError("--init needs a file, not stdin")
+    path = source.with_suffix(".toml")
+    header = reader.open_table(source, _reading(values)).header
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(settings.starter(header))
+    except FileExistsError:
+        raise errors.UsageError(f"{path} exists already; it is left as it is") from None
+    except OSError as error:
+        raise errors.UsageError(f"{path} can't be written: {error.strerror}") from None
+    console.out(str(path))
+    return 0

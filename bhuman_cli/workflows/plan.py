@@ -1,0 +1,88 @@
+"""Owns showing the plan and asking before money is spent. What must be asked is decided in runs.guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bhuman_cli import domain, errors
+from bhuman_cli.domain import Target
+from bhuman_cli.errors import Refusal
+from bhuman_cli.journal.planning import PlanCounts
+from bhuman_cli.terminal.console import Console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a person sees before it costs anything.
+
+    unit_cost: the user's own estimate, None if there is none. sample: rows to send before the others, None for all.
+    """
+
+    counts: PlanCounts
+    chunk_size: int
+    target: Target
+    service: str
+    account: str
+    journal: Path | None
+    output: Path
+    unit_cost: float | None
+    sample: int | None = None
+
+    @property
+    def cost_rows(self) -> int:
+        """Return the rows that would be paid."""
+        return self.counts.new + self.counts.retried
+
+    @property
+    def requests(self) -> int:
+        """Return the requests it takes, if none is refused; a sample goes in requests of its own."""
+        rest = self.cost_rows - self.first_rows
+        return sum(-(-rows // self.chunk_size) for rows in (self.first_rows, rest))
+
+    @property
+    def first_rows(self) -> int:
+        """Return the rows that are paid before anybody is asked again."""
+        return self.cost_rows if self.sample is None else self.sample
+
+    def as_json(self) -> dict[str, int]:
+        """Return the `plan` of a dry run."""
+        counts = self.counts
+        return {"new": counts.new, "reused": counts.reused, "retried": counts.retried, "requests": self.requests}
+
+
+def show(plan: Plan, console: Console) -> None:
+    """Say what would be done, and where."""
+    counts = plan.counts
+    parts = [f"{counts.new:,} new", f"{counts.reused:,} reused"]
+    parts += [f"{counts.retried:,} retried"] if counts.retried else []
+    parts += [f"{counts.in_doubt:,} in doubt (not sent)"] if counts.in_doubt else []
+    parts += [f"{counts.invalid:,} invalid"] if counts.invalid else []
+    requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
+    console.say(f"plan: {', '.join(parts)} rows in {requests}")
+    target = "not named yet" if plan.target.api_id == domain.NO_TARGET else plan.target.api_id
+    console.say(f"  {plan.target.kind} {target} on {plan.service}, as {plan.account}")
+    if plan.journal is not None:
+        console.say(f"  journal {plan.journal}")
+    console.say(f"  results {plan.output}")
+    if plan.unit_cost is not None and plan.cost_rows:
+        console.say(f"  about {plan.unit_cost * plan.cost_rows:,.2f} by your own unit_cost of {plan.unit_cost:g} a row")
+
+
+def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: bool) -> None:
+    """Ask about each refusal where a person can be asked; raise the first one elsewhere. A cap is never asked about.
+
+    Raises:
+        Refusal: nobody could be asked, or the answer was no.
+    """
+    for refusal in refusals:
+        if not asks or refusal.code == "over_max_rows":
+            raise refusal
+        if not console.confirm(f"{refusal.message}. Go on?"):
+            raise errors.Refusal(f"not confirmed: {refusal.message}", hint=refusal.hint, code=refusal.code)
+    many = f"{plan.cost_rows:,}"
+    if plan.first_rows < plan.cost_rows:
+        many = f"a sample of {plan.first_rows:,} of {many}"
+    if asks and plan.first_rows and not console.confirm(f"Submit {many} rows to {plan.service}?"):
+        raise errors.Refusal("not confirmed; nothing was sent", hint="", code="not_confirmed")

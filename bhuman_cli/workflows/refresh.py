@@ -1,0 +1,135 @@
+"""Owns asking about what a stored run still lacks, for commands that only look. Sends nothing that is paid."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from bhuman_cli import domain, errors
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import settings
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs.context import Effects
+from bhuman_cli.workflows import run_context, session
+from bhuman_cli.workflows.session import Session
+
+_LOOK_S = 5.0
+
+
+def bring(session: Session, journal: Journal, run: Run) -> int:
+    """Ask about the videos of whose WhatsApp link a callback told; return how many have it now.
+
+    A run without such news costs no request. The links stand in the journal then, and in the results file with the
+    next `render` or `resume`.
+    """
+    if not _is_announced(session.home, journal, run):
+        return 0
+    from bhuman_cli.runs.binding import late_links
+
+    with _effects(session, journal, run) as effects:
+        return late_links.bring(effects, run, announced_only=True)
+
+
+def refresh(session: Session, journal: Journal, run: Run, *, stays: bool = False) -> None:
+    """Ask how the front of a run's unfinished videos stands, and write its results if there is news.
+
+    A run that another process works on is left to it; one without unfinished videos costs no request.
+    stays: a local run is rendered on until it is finished, because its studio works no longer than this.
+    """
+    if not generations.waiting(journal, run) and not _is_announced(session.home, journal, run):
+        return
+    if run.target.service == domain.LOCAL_SERVICE:  # there is one studio, for whoever holds the lock
+        with contextlib.suppress(errors.Refusal), _lock(session, run):
+            if _ask(session, journal, run, stays=stays):
+                _write(session, journal, run)
+        return
+    is_free = False
+    with contextlib.suppress(errors.Refusal), _lock(session, run):
+        is_free = True
+    # Not held while the service thinks: looking must not turn a `render` away that begins meanwhile.
+    if is_free and _ask(session, journal, run, stays=stays):
+        try:
+            with _lock(session, run):
+                _write(session, journal, run)
+        except errors.Refusal:
+            session.console.say(f"the target is busy; `bhuman resume {run.run_id}` writes the results file")
+
+
+def _write(session: Session, journal: Journal, run: Run) -> None:
+    if run.state == "confirmed":
+        run_context.results_writer(journal, run, run_context.style_of(run), session.console)()
+
+
+def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> bool:
+    """Ask; return whether the table has news."""
+    from bhuman_cli.runs.binding import late_links
+    from bhuman_cli.runs.polling.poller import Polling
+
+    is_local = run.target.service == domain.LOCAL_SERVICE
+    with _effects(session, journal, run) as effects:
+        clock, stop = effects.clock, effects.stop
+        end_s = float("inf") if is_local and stays else clock.monotonic_s() + _LOOK_S
+        polling = Polling(run=run, effects=effects, interval_s=run_context.LOCAL_INTERVAL_S if is_local else 10.0)
+        polling.take()
+        polling.ask_soon()
+        while polling.remaining and not polling.refused and not stop.is_pressed and clock.monotonic_s() < end_s:
+            if not is_local and not polling.heard():
+                break
+            rest_s = polling.turn() - clock.monotonic_s()
+            stop.wait(clock, min(rest_s, run_context.LOCAL_INTERVAL_S) if is_local else 0.0)
+        polling.drain()
+        gained = late_links.bring(effects, run, announced_only=True)
+    if stop.is_pressed:  # nobody else heard of it
+        signal.raise_signal(signal.SIGINT if stop.exit_code == ExitCode.INTERRUPTED else signal.SIGTERM)
+    return bool(polling.ended or gained)
+
+
+def _lock(session: Session, run: Run) -> contextlib.AbstractContextManager[None]:
+    from bhuman_cli.runs import lock
+
+    return lock.hold(session.home.state, run.target, clock=SystemClock())
+
+
+def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:
+    from bhuman_cli.callbacks import notifications, store
+
+    if not (home.state / store.NAME).is_file():
+        return False
+    with contextlib.closing(notifications.Hints(home.state)) as found:
+        told = set(found.announced())
+    return bool(told) and any(
+        item.waiting.generation_id in told for item in generations.lacking(journal, run, whatsapp=True)
+    )
+
+
+@contextlib.contextmanager
+def _effects(session: Session, journal: Journal, run: Run) -> Iterator[Effects]:
+    with (
+        link(session, run) as found,
+        run_context.effects(journal, found, run, session.console, show="none", home=session.home) as effects,
+    ):
+        yield effects
+
+
+@contextlib.contextmanager
+def link(opened: Session, run: Run) -> Iterator[run_context.Link]:
+    """Connect to the run's own service; reading a record by its id hardly ever needs credentials."""
+    if run.target.service == domain.LOCAL_SERVICE:
+        template = run.options.get("template")
+        with run_context.local(opened.home, Path(template) if template else None, opened.console) as found:
+            yield found
+        return
+    from bhuman_cli.api import client, limiter
+
+    url, clock = str(run.options.get("base_url") or run.target.service), SystemClock()
+    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=opened.values.get("rate"))
+    held = opened.held_for(run.target.service)
+    with client.Client(
+        url, held, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
+    ) as connected:
+        yield run_context.Link(base_url=url, service=run.target.service, client=connected, authorization="", account="")

@@ -1,0 +1,312 @@
+"""Owns the work of `bhuman render`: settings to table, table to plan, plan to a run, run to an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bhuman_cli import domain, errors, ids
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import credentials, settings
+from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
+from bhuman_cli.journal import planning
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import NewRun
+from bhuman_cli.runs import runner, spend_limits
+from bhuman_cli.runs.runner import Prepared
+from bhuman_cli.terminal import hints
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import adopt, execute, input_table, locking, problem_report, run_context
+from bhuman_cli.workflows import plan as plans
+
+if TYPE_CHECKING:
+    from bhuman_cli.table.checked_table import Intake
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One `render`: what was asked for, and what it was found to mean."""
+
+    source: Path | None
+    values: settings.Settings
+    home: settings.Home
+    console: Console
+    intake: Intake
+    output: Path
+    target: Target
+    asks: bool
+    own_template: Path | None = None
+
+    def get(self, name: str) -> Any:
+        """Return a setting."""
+        return self.values.get(name)
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether the embedded studio renders."""
+        return bool(self.get("local"))
+
+    @property
+    def chunk_size(self) -> int:
+        """Return the rows per request."""
+        return int(self.get("chunk_size"))
+
+
+def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = False) -> int:
+    """Render a file as the options, environment and settings files say; return the exit code."""
+    source = None if file == "-" else Path(file)
+    console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
+    if source is not None and not source.exists():
+        raise errors.UsageError(f"there is no file {source}", hint=f"ls {shlex.quote(str(source.parent))}")
+    if source is not None and source.is_dir():
+        raise errors.UsageError(f"{source}: is a folder, not a file", hint=f"ls {shlex.quote(str(source))}")
+    for path in (source, given.get("output")):
+        input_table.require_name(path)
+    values = settings.load(
+        flags={name: value for name, value in given.items() if name != "profile"},
+        input_path=source,
+        environ=os.environ,
+        profile=given.get("profile"),
+    )
+    if console.is_watched():
+        console.say(f"reading {'standard input' if source is None else source.name}")
+    if values.project_file is not None:
+        console.say(f"settings from {values.project_file}")
+    console = Console(
+        json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
+    )
+    if writes_project_file:
+        return input_table.write_project_file(source, values, console)
+    try:
+        job = _job(source, values, console)
+        return _dry(job) if values.get("dry_run") else _real(job)
+    except errors.BhumanError as error:
+        console.log(f"error: {error.message}")
+        error.is_for_programs = console.json_mode  # `json` may stand in the project file
+        raise
+
+
+def _job(source: Path | None, values: settings.Settings, console: Console) -> Job:
+    home = settings.home(os.environ)
+    target = _target(values, source, needs_one=not values.get("dry_run"))
+    intake = input_table.open_for(source, values, home, target)
+    for notice in intake.notices:
+        console.say(notice)
+    return Job(
+        source=source,
+        values=values,
+        home=home,
+        console=console,
+        intake=intake,
+        output=input_table.output_for(source, values, intake),
+        target=target,
+        asks=console.is_interactive() and not values.get("yes") and not values.get("local"),
+        own_template=run_context.template_beside(source),
+    )
+
+
+def _target(values: settings.Settings, source: Path | None, *, needs_one: bool) -> Target:
+    instance = values.get("instance")
+    text = instance or values.get("campaign")
+    kind = TargetKind.INSTANCE if instance else TargetKind.CAMPAIGN
+    service = domain.LOCAL_SERVICE if values.get("local") else settings.service_name(str(values.get("base_url")))
+    if not text and values.get("local"):
+        from bhuman_cli.studio import config
+
+        text = config.CAMPAIGN_ID
+    if not text and needs_one:
+        raise errors.UsageError(
+            "no campaign is named: --campaign, BHUMAN_CAMPAIGN_ID, or `campaign` in the project file",
+            hint="--local",
+        )
+    api_id = ids.of_kind(str(text), kind.value) if text else domain.NO_TARGET
+    own = run_context.template_beside(source) if values.get("local") else None
+    return Target(service=service, kind=kind, api_id=run_context.id_with_template(api_id, own) if own else api_id)
+
+
+def _new_run(job: Job) -> NewRun:
+    from bhuman_cli.table.output import results_file
+
+    style = results_file.output_style(job.output, job.intake.table, job.source, bom=bool(job.get("bom")))
+    return NewRun(
+        target=job.target,
+        # What comes through a pipe is told apart by the folder it is rendered in.
+        input_path=str(job.source.resolve() if job.source is not None else Path.cwd() / "stdin"),
+        input_sha256=job.intake.table.sha256,
+        output_path=str(job.output.resolve()),
+        columns=job.intake.columns,
+        spec=RenderSpec(
+            variables=job.intake.variables,
+            backgrounds=input_table.backgrounds(job.values),
+            generation_mode=job.get("generation_mode"),
+            lipsync=job.get("lipsync"),
+        ),
+        options={
+            "style": run_context.stored_style(style),
+            "chunk_size": job.chunk_size,
+            "callback_url": run_context.callback_url(job.home, str(job.get("callback_url") or "")),
+            "poll_interval": job.get("poll_interval") if job.values.is_given("poll_interval") else None,
+            "timeout": job.get("timeout"),
+            "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,
+            "base_url": "" if job.is_local else job.get("base_url"),
+        },
+        again=bool(job.get("again")),
+        retry_failed=bool(job.get("retry_failed")),
+    )
+
+
+def _dry(job: Job) -> int:
+    from bhuman_cli.journal import database
+
+    input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
+    journal = database.scratch(job.home.state, SystemClock())
+    with contextlib.closing(journal):
+        prepared = runner.prepare(journal, _new_run(job), job.intake.rows())
+        plan = _plan(job, prepared, journal)
+        problem_report.say(job.intake.problems, job.console)
+        written = problem_report.write(job.intake.problems, job.source, job.console)
+        plans.show(plan, job.console)
+        if written is not None:
+            job.console.say(f"problems: {written}")
+        problem: errors.BhumanError | None = None
+        if _is_stopped_by_problems(job):
+            problem = problem_report.refusal(job.intake, written)
+        else:
+            refusals = _refusals(job, prepared, 0)
+            problem = next((found for found in refusals if found.code == "over_max_rows"), None)
+        return execute.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
+
+
+def _is_stopped_by_problems(job: Job) -> bool:
+    log = job.intake.problems
+    return bool(log.file_errors) or (bool(log.errors) and job.get("on_invalid") == "stop")
+
+
+def _real(job: Job) -> int:
+    if not job.is_local:
+        found = credentials.find(os.environ, job.home, job.get("profile"), service=job.target.service)
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
+        asks = job.console.is_interactive() and not job.get("yes")
+        wait_s = float(job.get("lock_wait"))
+        stack.enter_context(locking.hold(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
+        prepared = _prepared(job, journal)
+        if job.is_local:
+            link = stack.enter_context(run_context.local(job.home, job.own_template, job.console))
+        else:
+            link = stack.enter_context(run_context.remote(job.values, job.console, found))
+        prepared, unknown = _adopted(job, journal, prepared, link)
+        plan = replace(_plan(job, prepared, journal), account=link.account)
+        plans.show(plan, job.console)
+        plans.settle(_refusals(job, prepared, unknown), plan, job.console, asks=job.asks)
+        if unknown:
+            adopt.keep(journal, job.output, job.console)
+        if job.get("sample"):
+            planning.keep_sample(journal, prepared.run, int(job.get("sample")))
+        confirmed = runner.confirm(journal, prepared)
+        return execute.carry_out(_settings_of(job), journal, confirmed, link)
+
+
+def _rows(job: Job) -> Iterator[Row]:
+    if not job.is_local:
+        return job.intake.rows()
+    run_context.require_studio()
+    from bhuman_cli.workflows import lettering
+
+    return lettering.watched(job.intake.rows(), job.console)
+
+
+def _prepared(job: Job, journal: Journal) -> Prepared:
+    """Read, check and plan; stop if the table did not pass."""
+    from bhuman_cli import files
+    from bhuman_cli.table.output import results_file
+
+    input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
+    files.require_place(job.output)
+    input_table.require_folder(job.get("download"), "--download")
+    prepared = runner.prepare(
+        journal,
+        _new_run(job),
+        _rows(job),
+        places=run_context.rescue_places(job.home, job.output),
+        is_gone=run_context.is_gone if job.is_local else None,
+    )
+    if said := results_file.style_notice(run_context.style_of(prepared.run), job.intake.table, prepared.counts.rows):
+        job.console.say(said)
+    log = job.intake.problems
+    problem_report.say(log, job.console)
+    is_stopped = _is_stopped_by_problems(job)
+    written = problem_report.write(log, job.source, job.console) if is_stopped or not len(log) else None
+    if is_stopped:
+        raise problem_report.refusal(job.intake, written)
+    if job.get("again") and prepared.before.unfinished_again:
+        raise errors.UsageError(
+            "an --again run of this file is not finished; running it anew would pay twice",
+            hint=f"bhuman resume {prepared.before.unfinished_again}",
+        )
+    return prepared
+
+
+def _adopted(job: Job, journal: Journal, prepared: Prepared, link: run_context.Link) -> tuple[Prepared, int]:
+    """Look for ids in the results file that this journal does not know; take them over if asked to."""
+    unknown = adopt.unknown_ids(journal, job.output)
+    if not unknown or not job.get("adopt"):
+        return prepared, len(unknown)
+    left = adopt.adopt(journal, prepared.run, unknown, link.client, job.console)
+    planning.match(journal, prepared.run)
+    return replace(prepared, counts=planning.counts(journal, prepared.run)), left
+
+
+def _plan(job: Job, prepared: Prepared, journal: Journal) -> plans.Plan:
+    size = job.get("sample")
+    return plans.Plan(
+        counts=prepared.counts,
+        chunk_size=job.chunk_size,
+        target=job.target,
+        service=job.target.service,
+        account="nobody yet",
+        journal=journal.path,
+        output=job.output,
+        unit_cost=job.get("unit_cost"),
+        sample=planning.to_send_in_sample(journal, prepared.run, int(size)) if size else None,
+    )
+
+
+def _refusals(job: Job, prepared: Prepared, unknown: int) -> list[errors.Refusal]:
+    given = job.get("max_rows")
+    cap = given if given is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
+    limits = spend_limits.Limits(
+        max_rows=None if job.is_local and given is None else cap,
+        accepts_changes=bool(job.get("accept_changes")) or job.is_local,
+        again=bool(job.get("again")),
+    )
+    return spend_limits.refusals(prepared.counts, prepared.before, job.intake.variables, limits, unknown)
+
+
+def _settings_of(job: Job) -> execute.Manner:
+    interval = job.get("poll_interval")
+    if job.is_local and not job.values.is_given("poll_interval"):
+        interval = run_context.LOCAL_INTERVAL_S
+    return execute.Manner(
+        console=job.console,
+        home=job.home,
+        is_json=bool(job.get("json")),
+        progress=job.get("progress"),
+        waits=bool(job.get("wait")),
+        timeout_s=job.get("timeout"),
+        interval_s=float(interval),
+        chunk_size=job.chunk_size,
+        sample=job.get("sample"),
+        asks=job.console.is_interactive() and not job.get("yes"),
+        yes=bool(job.get("yes")),
+        download=job.get("download"),
+        selected_only=True,
+        # Given already, it would say nothing new; with --again it would pay for the others, too.
+        retry_hint="" if job.get("retry_failed") or job.get("again") else hints.whole("--retry-failed", sys.argv[1:]),
+    )

@@ -1,0 +1,127 @@
+"""Owns finding the run that download, gallery and export are about, and where its files stand. Decides nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bhuman_cli import domain, errors
+from bhuman_cli.cli import completion
+from bhuman_cli.domain import Status
+from bhuman_cli.journal import generations, history
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.workflows import refresh, run_context
+from bhuman_cli.workflows.session import Session
+
+RunArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN", autocompletion=completion.run_ids, show_default="the latest run with videos",
+        help="Run id (its start is enough), or the run's input or results file.",
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """A run and its results as they are known now. seconds: how long its videos took, where that is known."""
+
+    run: Run
+    rows: Sequence[domain.ResultRow]
+    seconds: Sequence[float] = ()
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Return the user's own columns."""
+        return self.run.columns
+
+    @property
+    def output(self) -> Path:
+        """Return the results file, beside which files go when nobody says."""
+        return Path(self.run.output_path)
+
+    @property
+    def stem(self) -> str:
+        """Return `campaign` for `campaign.results.csv`: what the user calls the batch."""
+        return self.output.stem.removesuffix(".results").removesuffix(".local") or self.output.stem
+
+    @property
+    def media_folder(self) -> Path:
+        """Return where downloads go when nobody says."""
+        return self.output.with_name(f"{self.stem}.media")
+
+    @property
+    def unfinished(self) -> int:
+        """Return how many rows may still get a video."""
+        waiting = {Status.QUEUED, Status.PREPARING, Status.PROCESSING, Status.PENDING, Status.IN_DOUBT}
+        return sum(row.fields["status"] in waiting for row in self.rows)
+
+
+def find(session: Session, text: str | None, *, with_late_links: bool = False) -> Delivered:
+    """Return the run meant by an id, the start of one, or the path of its input or results file; else the latest.
+
+    with_late_links: asks the service for those that a callback announced, if there are any.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    with contextlib.closing(run_context.open_journal(session.home)) as journal:
+        run = _latest(journal) if text is None else _named(journal, text.strip())
+        if with_late_links:
+            refresh.bring(session, journal, run)
+        rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
+        return Delivered(run=run, rows=rows, seconds=seconds)
+
+
+def _latest(journal: Journal) -> Run:
+    for item in history.listing(journal):
+        if item.tally.get(Status.SUCCEEDED):
+            return item.run
+    raise errors.UsageError("there is no run with a finished video yet", hint="bhuman runs")
+
+
+def _named(journal: Journal, text: str) -> Run:
+    runs = [item.run for item in history.listing(journal)]
+    path = str(Path(text).resolve())
+    exact = [run for run in runs if run.run_id == text or path in {run.input_path, run.output_path}]
+    if exact:
+        return exact[0]
+    found = [run for run in runs if len(text) > 1 and run.run_id.startswith(text)]
+    if len(found) != 1:
+        many = "several runs begin with" if found else "there is no run"
+        raise errors.UsageError(f"{many} {text[:40]!r}", hint="bhuman runs")
+    return found[0]
+
+
+def columns(delivered: Delivered, given: Sequence[str] | None, option: str) -> list[str]:
+    """Return the columns named by a repeatable, comma-separated option.
+
+    Raises:
+        UsageError: one is not in the table.
+    """
+    header = delivered.header
+    # A name may itself hold a comma.
+    parts = [[text] if text in header else text.split(",") for text in given or ()]
+    wanted = [name.strip() for some in parts for name in some if name.strip()]
+    for name in wanted:
+        if name not in header:
+            raise errors.UsageError(
+                f"{option} {name[:60]!r}: there is no such column", hint=f"columns: {', '.join(header[:20])}"
+            )
+    return wanted
+
+
+def require_other(found: Delivered, path: Path) -> None:
+    """Refuse to write over the run's own files, whatever else may be replaced.
+
+    Raises:
+        UsageError: it is one of them.
+    """
+    if path.resolve() in {Path(found.run.input_path).resolve(), found.output.resolve()}:
+        raise errors.UsageError(f"{path} is the run's own input or results file; choose another name")

@@ -1,0 +1,161 @@
+"""Owns the way from options to a connected client, and the options that account commands share. Prints nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bhuman_cli import __version__, errors
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import credentials, settings
+from bhuman_cli.terminal.console import Console
+
+if TYPE_CHECKING:
+    from bhuman_cli.api.client import Client
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for programs.")]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Which kept credentials to use, if not `default`."),
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
+DataOption = Annotated[
+    str | None, typer.Option("--data", metavar="FILE", help="The request body as a JSON file; `-` reads stdin.")
+]
+
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One command's surroundings. environ is read here and passed on, nowhere else."""
+
+    console: Console
+    values: settings.Settings
+    home: settings.Home
+    environ: Mapping[str, str]
+
+    @property
+    def base_url(self) -> str:
+        """Return the service's address."""
+        return str(self.values.get("base_url"))
+
+    @property
+    def service(self) -> str:
+        """Return the service's name, which kept credentials belong to."""
+        return settings.service_name(self.base_url)
+
+    @property
+    def profile(self) -> str:
+        """Return the name of the profile in use."""
+        return str(self.values.get("profile"))
+
+    def found_credentials(self) -> credentials.Credentials:
+        """Return the credentials for this service.
+
+        Raises:
+            CredentialsError: there are none.
+        """
+        return credentials.find(self.environ, self.home, self.profile, service=self.service)
+
+    def held_for(self, service: str) -> credentials.Credentials | None:
+        """Return the credentials for a service, None if there are none.
+
+        Those of the environment belong to the service that the environment names, and reach no other.
+        """
+        environ = self.environ if service == self.service else {}
+        try:
+            return credentials.find(environ, self.home, self.profile, service=service)
+        except errors.CredentialsError:
+            return None
+
+    def client(self, held: credentials.Credentials | None, *, patience_s: float = math.inf) -> Client:
+        """Return a client of the service; close it, or use it in a `with` block.
+
+        patience_s: no question goes on for longer, its repeats and pauses included.
+        """
+        from bhuman_cli.api import client, limiter
+
+        def say_slow() -> None:
+            self.console.say(f"waiting for {self.service} …")
+
+        pace = limiter.for_service(
+            SystemClock(), is_loopback=settings.is_loopback(self.base_url), rate_per_s=self.values.get("rate"),
+            on_slow=say_slow if self.console.is_watched() else None,
+        )  # fmt: skip
+        return client.Client(
+            self.base_url, held, limiter=pace, user_agent=user_agent(), on_notice=self.console.say,
+            patience_s=patience_s,
+        )  # fmt: skip
+
+
+def start(*, profile: str | None = None, json_mode: bool = False, no_input: bool = False) -> Session:
+    """Read the settings that hold without an input file.
+
+    Raises:
+        UsageError: a settings file or variable is wrong.
+    """
+    return Session(
+        console=Console(json_mode=json_mode, no_input=no_input),
+        values=settings.load(flags={}, input_path=None, environ=os.environ, profile=profile),
+        home=settings.home(os.environ),
+        environ=os.environ,
+    )
+
+
+def user_agent() -> str:
+    """Return what the service sees us as."""
+    return f"bhuman-cli/{__version__} (Python {platform.python_version()}; {sys.platform})"
+
+
+def read_body(source: str) -> bytes:
+    """Return the bytes of `--data`: a file, or stdin for `-`.
+
+    Raises:
+        UsageError: it can't be read, or is too large to be a request.
+    """
+    try:
+        if source == "-":
+            body = sys.stdin.buffer.read(_MAX_BODY_BYTES + 1) if sys.stdin is not None else b""
+        else:
+            with Path(source).open("rb") as stream:
+                body = stream.read(_MAX_BODY_BYTES + 1)
+    except OSError as error:
+        raise errors.UsageError(f"--data {source}: {error.strerror or 'it can not be read'}") from None
+    if len(body) > _MAX_BODY_BYTES:
+        raise errors.UsageError(f"--data {source} is larger than {_MAX_BODY_BYTES // 2**20} MiB")
+    return body
+
+
+def read_json(source: str) -> Any:
+    """Return the JSON value of `--data`.
+
+    Raises:
+        UsageError: unreadable, or not JSON.
+    """
+    from bhuman_cli.api import wire
+
+    try:
+        return wire.parse(read_body(source))
+    except wire.WireError:
+        raise errors.UsageError(f"--data {source} is not JSON") from None
+
+
+def read_object(source: str) -> dict[str, Any]:
+    """Return the JSON object of `--data`.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+    value = read_json(source)
+    if not isinstance(value, dict):
+        raise errors.UsageError(f"--data {source} must hold a JSON object")
+    return value

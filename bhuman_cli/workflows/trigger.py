@@ -1,0 +1,246 @@
+"""Owns the work of `trigger`: an order as a run of one chunk, and what is said of it.
+
+**Money.** It goes through the same journal, lock, plan and confirmation as `render`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bhuman_cli import errors
+from bhuman_cli.config import credentials, project_file, settings
+from bhuman_cli.domain import Target
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import generations
+from bhuman_cli.journal.claims import Candidate
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import NewRun, Run
+from bhuman_cli.runs import request, runner, spend_limits
+from bhuman_cli.runs.outcome import Outcome
+from bhuman_cli.runs.request import Shape
+from bhuman_cli.runs.runner import Prepared
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import doubts, execute, locking, payloads, run_context, session
+from bhuman_cli.workflows import plan as plans
+from bhuman_cli.workflows.payloads import Integration, Order
+
+SCHEMA: Final = "bhuman.trigger/1"
+_COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")
+_FOLDER: Final = "triggers"
+_SHARED: Final = ("campaign", "instance", "callback_url", "generation_mode", "timeout", "poll_interval", "yes",
+                  "no_input", "retry_failed", "again", "lock_wait", "json", "dry_run", "log_file")  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One trigger: the order and its surroundings."""
+
+    order: Order
+    values: settings.Settings
+    home: settings.Home
+    console: Console
+    waits: bool
+
+    @property
+    def service(self) -> str:
+        """Return the name of the service."""
+        return settings.service_name(str(self.values.get("base_url")))
+
+    @property
+    def asks(self) -> bool:
+        """Say whether a person is asked before money is spent."""
+        return self.console.is_interactive() and not self.values.get("yes")
+
+    @property
+    def output(self) -> Path:
+        """Return the results file: in the state folder, one for each content."""
+        return self.home.state / _FOLDER / f"{self.order.integration.name}-{self.order.digest[:16]}.csv"
+
+
+def run(name: str, given: Mapping[str, Any]) -> int:
+    """Carry out one trigger as the options say; return the exit code."""
+    job = _job(payloads.INTEGRATIONS[name], given)
+    if not job.order.integration.is_documented:
+        job.console.say(f"{name}: body and answer are not documented by BHuman, what is sent is unverified")
+    for warning in payloads.check(job.order, loopback_base=settings.is_loopback(str(job.values.get("base_url")))):
+        job.console.warn(warning)
+    return _dry(job) if job.values.get("dry_run") else _carry_out(job)
+
+
+def _job(integration: Integration, given: Mapping[str, Any]) -> Job:
+    values = settings.load(
+        flags={name: given[name] for name in _SHARED if name in given},
+        input_path=None,
+        environ=os.environ,
+        profile=given["profile"],
+    )
+    payload = session.read_object(given["data"]) if given["data"] else None
+    wishes = payloads.Wishes(
+        api_id=_target(integration, values, payload),
+        pairs=project_file.read_flag("set", given["set"]) if given["set"] else (),
+        shape=given.get("shape") or "",
+        callback_url=values.get("callback_url") or "",
+        generation_mode=values.get("generation_mode") if values.is_given("generation_mode") else "",
+    )
+    return Job(
+        order=payloads.read(integration, payload, wishes),
+        values=values,
+        home=settings.home(os.environ),
+        console=Console(
+            json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
+        ),
+        waits=bool(given["wait"]),
+    )
+
+
+def _target(integration: Integration, values: settings.Settings, payload: Mapping[str, Any] | None) -> str:
+    """Return the target of the options; that of a payload stands above environment and settings files."""
+    name = str(integration.kind)
+    if payload is not None and payload.get(integration.id_field) and not values.source(name).startswith("flag"):
+        return ""
+    return str(values.get(name) or "")
+
+
+def _dry(job: Job) -> int:
+    """Show the request as it would be sent; no credentials, no network, nothing written."""
+    order = job.order
+    shape = Shape(
+        target=Target(service=job.service, kind=order.integration.kind, api_id=order.api_id),
+        spec=order.spec,
+        callback_url=order.callback_url,
+        path=order.integration.path,
+        as_object=order.as_object,
+    )
+    rows = [
+        Candidate(
+            row_index=row.row_index,
+            identity=b"",
+            text_key=b"",
+            values=row.values,
+            assets=row.assets,
+            retried_claim=None,
+        )
+        for row in order.domain_rows()
+    ]
+    job.console.say(f"would be sent: POST {shape.route} to {job.service}")
+    job.console.out_json(json.loads(request.freeze(shape, rows, "TOKEN")))
+    return int(ExitCode.OK)
+
+
+def _carry_out(job: Job) -> int:
+    target = Target(service=job.service, kind=job.order.integration.kind, api_id=job.order.api_id)
+    found = credentials.find(os.environ, job.home, job.values.get("profile"), service=job.service)
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
+        wait_s = float(job.values.get("lock_wait"))
+        stack.enter_context(locking.hold(job.home, target, job.console, wait_s=wait_s, asks=job.asks))
+        prepared = runner.prepare(
+            journal,
+            _new_run(job, target),
+            job.order.domain_rows(),
+            places=run_context.rescue_places(job.home, job.output),
+        )
+        _refuse_twice(job, prepared)
+        link = stack.enter_context(run_context.remote(job.values, job.console, found))
+        plan = _plan(job, prepared, journal, link)
+        plans.show(plan, job.console)
+        if plan.cost_rows == 0:
+            job.console.say("this was paid before and is not sent again; --again would pay for it again")
+        limits = spend_limits.Limits(
+            max_rows=job.values.get("max_rows"), accepts_changes=True, again=bool(job.values.get("again"))
+        )
+        refusals = spend_limits.refusals(prepared.counts, prepared.before, job.order.variables, limits, 0)
+        for refusal in refusals:
+            if refusal.code == "over_max_rows":
+                refusal.hint = ""  # it stands in a settings file: there is no such option here
+        plans.settle(refusals, plan, job.console, asks=job.asks)
+        settings.private_folder(job.output.parent)
+        confirmed = runner.confirm(journal, prepared)
+        return _end(job, journal, confirmed, _driven(job, journal, confirmed, link))
+
+
+def _new_run(job: Job, target: Target) -> NewRun:
+
+    order = job.order
+    return NewRun(
+        target=target,
+        # One name for each content: the same trigger again takes over from its earlier run, another one does not.
+        input_path=f"trigger {order.integration.name} {order.digest[:16]}",
+        input_sha256=order.digest,
+        output_path=str(job.output),
+        columns=order.variables,
+        spec=order.spec,
+        options={
+            "style": {"kind": "csv"},
+            "chunk_size": 1 if order.as_object else len(order.rows),
+            "callback_url": run_context.callback_url(job.home, order.callback_url),
+            "path": order.integration.path,
+            "as_object": order.as_object,
+            "base_url": job.values.get("base_url"),
+        },
+        again=bool(job.values.get("again")),
+        retry_failed=bool(job.values.get("retry_failed")),
+    )
+
+
+def _refuse_twice(job: Job, prepared: Prepared) -> None:
+    if job.values.get("again") and prepared.before.unfinished_again:
+        raise errors.UsageError(
+            "an --again trigger of this content is not finished; another one would pay twice",
+            hint=f"bhuman resume {prepared.before.unfinished_again}",
+        )
+
+
+def _plan(job: Job, prepared: Prepared, journal: Journal, link: run_context.Link) -> plans.Plan:
+
+    return plans.Plan(
+        counts=prepared.counts,
+        chunk_size=max(1, len(job.order.rows)),
+        target=prepared.run.target,
+        service=job.service,
+        account=link.account,
+        journal=journal.path,
+        output=job.output,
+        unit_cost=job.values.get("unit_cost"),
+    )
+
+
+def _driven(job: Job, journal: Journal, run: Run, link: run_context.Link) -> Outcome:
+
+    show = str(job.values.get("progress")) if job.waits else "none"
+    with run_context.effects(journal, link, run, job.console, show=show, home=job.home) as effects:
+        drive = runner.Drive(
+            run=run,
+            shape=execute.shape_of(run),
+            chunk_size=int(run.options["chunk_size"]),
+            interval_s=float(job.values.get("poll_interval")),
+            waits=job.waits,
+            timeout_s=job.values.get("timeout"),
+            checkpoint=run_context.results_writer(journal, run, run_context.style_of(run), job.console),
+        )
+        return runner.carry_out(drive, effects)
+
+
+def _end(job: Job, journal: Journal, run: Run, outcome: Outcome) -> int:
+    """Print what became of the rows, and how it goes on."""
+    rows: Sequence[Mapping[str, str]] = [row.fields for row in generations.results(journal, run)]
+    if job.console.json_mode:
+        shown = [{name: fields[name] for name in _COLUMNS} for fields in rows]
+        job.console.out_json({**execute.document(run, outcome), "schema": SCHEMA, "generations": shown})
+    else:
+        job.console.table(_COLUMNS, [[fields[name] for name in _COLUMNS] for fields in rows])
+    if outcome.reason and outcome.exit_code is not ExitCode.OK:
+        job.console.say(f"sending ended early: {outcome.ending}: {outcome.reason}")
+    if outcome.exit_code is ExitCode.CREDENTIALS:
+        job.console.say("hint: bhuman login")
+    if outcome.exit_code is ExitCode.IN_DOUBT:
+        doubts.explain(journal, run, job.console)
+    elif outcome.next_command:
+        job.console.say(f"next: {outcome.next_command}")
+    return int(outcome.exit_code)
