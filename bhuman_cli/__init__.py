@@ -17,6 +17,7 @@ The house, top to bottom (a room may import from the rooms below it, never above
     clock         the only real clock, and the protocol that tests fill in
     files         writing aside and renaming
     sanitize      text made harmless to terminals and spreadsheets
+    shell         commands as the person's shell takes them
     net           which hosts and certificates are trusted
     ids           ids as people paste them; durations as people write them
     domain        rows, chunks, generations, statuses

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import shlex
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from bhuman_cli import shell
 from bhuman_cli.errors import UsageError
 
 _LEFT_BEHIND_S: Final = 3600
@@ -20,7 +21,8 @@ _LEFT_BEHIND_S: Final = 3600
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Give a stream whose bytes become the file at `path` when the block ends well, and vanish when it doesn't.
 
-    A link is followed: what it points to is replaced. The mode of the file that was there is kept.
+    A link is followed: what it points to is replaced. The mode of the file that was there is kept;
+    a new one is its owner's alone (0600), whatever the umask: what is written here opens videos.
 
     Raises:
         UsageError: the folder can't be written.
@@ -39,7 +41,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(_mode(target))
+        with contextlib.suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
@@ -61,7 +64,7 @@ def require_place(path: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(
-            f"{path}: can't be written ({(error.strerror or 'unknown').lower()})", hint=f"-o {shlex.quote(path.name)}"
+            f"{path}: can't be written ({(error.strerror or 'unknown').lower()})", hint=f"-o {shell.quote(path.name)}"
         ) from None
 
 
@@ -72,15 +75,6 @@ def _sweep(target: Path, temporary: Path) -> None:
         for rest in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
             if now - rest.stat().st_mtime > _LEFT_BEHIND_S:
                 rest.unlink()
-
-
-def _mode(target: Path) -> int:
-    try:
-        return target.stat().st_mode & 0o777
-    except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _sync_folder(folder: Path) -> None:

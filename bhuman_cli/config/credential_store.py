@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
+from bhuman_cli import shell
 from bhuman_cli.config import settings
 from bhuman_cli.errors import CredentialsError
 
@@ -129,6 +130,27 @@ def os_keyring() -> Keyring:
     return backend
 
 
+def safe_keyring() -> Keyring:
+    """Return the keyring that new secrets may be kept in: one that encrypts them.
+
+    A back end that writes clear text or a password-less file says so itself, by a priority below 1.
+
+    Raises:
+        CredentialsError: this machine has none.
+    """
+    backend: Any = os_keyring()
+    chained = getattr(backend, "backends", None)  # several in turn: the best one, and never the next on a failure
+    backend = next(iter(chained), backend) if chained else backend
+    if backend.priority < 1:
+        raise CredentialsError(f"the keyring {keyring_name(backend)} does not encrypt what it keeps")
+    return cast(Keyring, backend)
+
+
+def keyring_name(keyring: Keyring) -> str:
+    """Return what people call a keyring: its back end's name."""
+    return str(getattr(keyring, "name", type(keyring).__name__))
+
+
 def _account(profile: str, service: str) -> str:
     return f"{profile} {service}"
 
@@ -155,9 +177,9 @@ def _read(home: settings.Home) -> dict[str, dict[str, dict[str, Any]]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError):
-        raise CredentialsError(f"{path} can't be read", hint=f"rm {path}; bhuman login") from None
+        raise CredentialsError(f"{path} can't be read", hint=f"{shell.remove_file(path)}; bhuman login") from None
     if not isinstance(payload, dict):
-        raise CredentialsError(f"{path} is damaged", hint=f"rm {path}; bhuman login")
+        raise CredentialsError(f"{path} is damaged", hint=f"{shell.remove_file(path)}; bhuman login")
     return {
         str(profile): {str(name): entry for name, entry in services.items() if isinstance(entry, dict)}
         for profile, services in payload.items()

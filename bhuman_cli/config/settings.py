@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from bhuman_cli import shell
 from bhuman_cli.config import project_file, starter_file
 from bhuman_cli.errors import JournalError, UsageError
 
@@ -166,15 +166,19 @@ def base_url(text: str) -> str:
         host, port = parts.hostname or "", parts.port
         host = host.encode("idna").decode("ascii") if not host.isascii() else host
     except ValueError:  # UnicodeError too
-        raise UsageError("BHUMAN_BASE_URL is not a URL", hint=f"export BHUMAN_BASE_URL={DEFAULT_BASE_URL}") from None
+        raise UsageError(
+            "BHUMAN_BASE_URL is not a URL", hint=shell.set_variable({"BHUMAN_BASE_URL": DEFAULT_BASE_URL})
+        ) from None
     if parts.scheme not in {"http", "https"} or not re.fullmatch(r"[a-z0-9._:\-]+", host):
-        raise UsageError("BHUMAN_BASE_URL is not an http(s) URL", hint=f"export BHUMAN_BASE_URL={DEFAULT_BASE_URL}")
+        raise UsageError(
+            "BHUMAN_BASE_URL is not an http(s) URL", hint=shell.set_variable({"BHUMAN_BASE_URL": DEFAULT_BASE_URL})
+        )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise UsageError(f"BHUMAN_BASE_URL may hold only scheme, host and port (host {host})", hint="bhuman login")
     if parts.scheme == "http" and not _is_loopback_host(host):
         raise UsageError(
             f"BHUMAN_BASE_URL: http to {host} would send the key in clear; http is for this machine only",
-            hint=f"export BHUMAN_BASE_URL=https://{host}",
+            hint=shell.set_variable({"BHUMAN_BASE_URL": f"https://{host}"}),
         )
     default_port = {"http": 80, "https": 443}[parts.scheme]
     shown_host = f"[{host}]" if ":" in host else host.rstrip(".")
@@ -240,7 +244,7 @@ def private_folder(path: Path) -> Path:
     except OSError as error:
         why = "it is not a folder" if path.exists() else (error.strerror or "unknown").lower()
         raise JournalError(
-            f"{path}: the folder for the journal can't be made: {why}", hint=f"ls -ld {shlex.quote(str(path))}"
+            f"{path}: the folder for the journal can't be made: {why}", hint=shell.list_folder(path, itself=True)
         ) from None
     return path
 
@@ -269,5 +273,5 @@ def _user_folder(environ: Mapping[str, str]) -> Path:
         # A temporary folder would forget what was paid; better to say it.
         raise UsageError(
             "there is no home folder to keep the journal in: HOME is not set and the user database has no entry",
-            hint="export BHUMAN_HOME=/var/lib/bhuman",
+            hint=shell.set_variable({"BHUMAN_HOME": "/var/lib/bhuman"}),
         ) from None

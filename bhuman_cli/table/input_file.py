@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
-import shlex
 import sys
 import tempfile
 import weakref
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from bhuman_cli import shell
 from bhuman_cli.errors import InputError, UsageError
 
 CHUNK_BYTES: Final = 1 << 20
@@ -83,9 +83,9 @@ def _stdin() -> Source:
 
 def _file(path: Path) -> Source:
     if path.is_dir():
-        raise UsageError(f"{path}: is a folder, not a file", hint=f"ls {shlex.quote(str(path))}")
+        raise UsageError(f"{path}: is a folder, not a file", hint=shell.list_folder(path))
     if not path.exists():
-        raise UsageError(f"{path}: no such file", hint=f"ls {shlex.quote(str(path.parent))}")
+        raise UsageError(f"{path}: no such file", hint=shell.list_folder(path.parent))
     if path.is_file():
         return _facts(path, name=str(path), suffix=path.suffix.lower())
     with path.open("rb") as stream:

@@ -6,11 +6,11 @@ White space around values is cut with what this decides, in `intake`, and nowher
 from __future__ import annotations
 
 import csv
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from bhuman_cli import shell
 from bhuman_cli.errors import InputError, UsageError
 
 
@@ -78,7 +78,7 @@ def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
     variables = (*names.values(), *sets)
     if header and not variables:
         left = next((column for position, column in enumerate(header) if position not in assets), "")
-        raise UsageError("no column is left to send", hint=f"--only {shlex.quote(left)}" if left else "")
+        raise UsageError("no column is left to send", hint=f"--only {shell.quote(left)}" if left else "")
     known = tuple(wishes.known) if wishes.known is not None else variables
     missing = tuple(name for name in known if name not in variables)
     unknown = tuple(name for name in variables if name not in known)
@@ -135,7 +135,7 @@ def _no_column(option: str, name: str, names: Sequence[str], what: str = "column
     spaced = option if option.endswith("=") else f"{option} "
     prefix = name if option in {"--only", "--exclude", "--asset"} else ""
     return UsageError(
-        f"{spaced}{name}: no such {what}{said}", hint=f"{option} {shlex.quote(guess)}" if guess and prefix else ""
+        f"{spaced}{name}: no such {what}{said}", hint=f"{option} {shell.quote(guess)}" if guess and prefix else ""
     )
 
 
@@ -207,11 +207,11 @@ def _require_one_column_each(
         if variable in first:
             one, other = header[first[variable]], header[position]
             said = f"variable {variable}: two columns for it, {one!r} and {other!r}"
-            raise (UsageError if is_told(variable) else InputError)(said, hint=f"--exclude {shlex.quote(other)}")
+            raise (UsageError if is_told(variable) else InputError)(said, hint=f"--exclude {shell.quote(other)}")
         if variable in sets:
             raise UsageError(
                 f"variable {variable}: both column {header[position]!r} and --set",
-                hint=f"--exclude {shlex.quote(header[position])}",
+                hint=f"--exclude {shell.quote(header[position])}",
             )
         first[variable] = position
 
@@ -244,7 +244,7 @@ def _strangers(missing: Sequence[str], unknown: Sequence[str], wishes: Wishes, s
 def _way_out(name: str, missing: Sequence[str], sets: Mapping[str, str]) -> str:
     guess = meant(name, missing)
     if name in sets:
-        return f"; did you mean --set {shlex.quote(guess)}=VALUE?" if guess else "; it comes from --set"
+        return f"; did you mean --set {shell.quote(guess)}=VALUE?" if guess else "; it comes from --set"
     if guess:
-        return f"; did you mean {guess!r}? --map {shlex.quote(f'{guess}={name}')}"
-    return f"; --exclude {shlex.quote(name)} keeps it here"
+        return f"; did you mean {guess!r}? --map {shell.quote(f'{guess}={name}')}"
+    return f"; --exclude {shell.quote(name)} keeps it here"

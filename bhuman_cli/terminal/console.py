@@ -121,9 +121,7 @@ class Console:
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a yes/no question on stderr; only call it when is_interactive()."""
         suffix = " [Y/n] " if default else " [y/N] "
-        sys.stderr.write(question + suffix)
-        sys.stderr.flush()
-        answer = sys.stdin.readline()
+        answer = _answer(question + suffix)
         if not answer:
             write_line(sys.stderr, "")
             return False
@@ -138,10 +136,15 @@ class Console:
                 return answer
 
 
-def _shown(question: str) -> str:
-    sys.stderr.write(question)
+def _answer(question: str) -> str:
+    """Ask, and return the line that was typed with its end; "" if input ended."""
+    sys.stderr.write(harmless(question, limit=20_000))
     sys.stderr.flush()
-    answer = sys.stdin.readline()
+    return sys.stdin.readline()
+
+
+def _shown(question: str) -> str:
+    answer = _answer(question)
     if not answer:
         raise errors.UsageError("no answer: input ended")
     return answer.strip()
@@ -151,7 +154,7 @@ def _hidden(question: str) -> str:
     import getpass
 
     try:
-        return getpass.getpass(question, stream=sys.stderr).strip()
+        return getpass.getpass(harmless(question), stream=sys.stderr).strip()
     except EOFError:
         raise errors.UsageError("no answer: input ended") from None
 
@@ -176,11 +179,6 @@ def write_line(stream: Any, text: str) -> None:
         stream.flush()
     except BrokenPipeError:
         _into_nothing(stream)
-    except UnicodeEncodeError:  # a terminal or pipe that is not UTF-8
-        stream.write(
-            text.encode(stream.encoding or "ascii", "backslashreplace").decode(stream.encoding or "ascii") + "\n"
-        )
-        stream.flush()
     except OSError as error:
         _into_nothing(stream)
         if stream is not sys.stdout:  # a log on a full disk: what cost money goes on without talk

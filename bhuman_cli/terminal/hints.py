@@ -8,8 +8,11 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
+from bhuman_cli import shell
+
 _COMMANDS: Final = (
     "bhuman", "pip", "export", "ls", "mkdir", "chmod", "rm", "df", "timedatectl", "BHUMAN_BASE_URL=",
+    "set ", "$env:", "dir", "icacls", "del", "Remove-Item", "fsutil", "Get-PSDrive",
 )  # fmt: skip
 _BLANK: Final = re.compile(r"[A-Z]{4}|[,…]$")  # a word in capitals stands for something to fill in
 _LONG: Final = {"-m": "--map", "-o": "--output", "-c": "--campaign", "-i": "--instance"}
@@ -28,17 +31,17 @@ def whole(hint: str, argv: Sequence[str]) -> str:
     """
     name, *value = _option(hint)
     if hint.startswith("bhuman login") and (profile := _given(argv, "--profile")):
-        return f"{hint} --profile {shlex.quote(profile)}"
+        return f"{hint} --profile {shell.quote(profile)}"
     if not name or not argv:
         return hint
     words = list(argv)
     given = [place for place, word in enumerate(words) if _name(word) == _name(name)] if value else []
     if not given:
-        return shlex.join(["bhuman", *words, name, *value])
+        return shell.join(["bhuman", *words, name, *value])
     nearest = max(given, key=lambda place: difflib.SequenceMatcher(None, _value(words, place), value[0]).ratio())
     width = 1 if "=" in words[nearest] and words[nearest].startswith("--") else 2
     words[nearest : nearest + width] = [name, *value]
-    return shlex.join(["bhuman", *words]) if words != list(argv) else ""
+    return shell.join(["bhuman", *words]) if words != list(argv) else ""
 
 
 def _given(argv: Sequence[str], option: str) -> str:

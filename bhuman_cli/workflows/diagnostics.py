@@ -6,7 +6,6 @@ import difflib
 import importlib.util
 import os
 import platform
-import shlex
 import shutil
 import ssl
 import stat
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from bhuman_cli import errors, net
+from bhuman_cli import errors, net, shell
 from bhuman_cli.cli.commands import auth
 from bhuman_cli.clock import Clock
 from bhuman_cli.config import credential_store, credentials, settings
@@ -119,16 +118,19 @@ def kept(home: settings.Home) -> Iterator[Finding]:
     except errors.CredentialsError as error:
         yield _failed("profile", error)
     if os.name == "posix" and path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        yield Finding(check="profile", verdict=WARN, detail=f"{path} can be read by others", hint=_chmod("600", path))
+        yield Finding(
+            check="profile", verdict=WARN, detail=f"{path} can be read by others", hint=shell.make_private("600", path)
+        )
 
 
 def keyring() -> Finding:
     """Say where `bhuman login` would keep a key."""
     try:
-        backend = type(credential_store.os_keyring()).__module__
-    except errors.CredentialsError:
-        return Finding(check="keyring", verdict=OK, detail="none here: bhuman login keeps keys in a private file")
-    return Finding(check="keyring", verdict=OK, detail=backend)
+        name = credential_store.keyring_name(credential_store.safe_keyring())
+    except errors.CredentialsError as error:
+        detail = f"{error.message}: bhuman login keeps keys in a file that only you can read"
+        return Finding(check="keyring", verdict=OK, detail=detail)
+    return Finding(check="keyring", verdict=OK, detail=name)
 
 
 def connection(session: Session, clock: Clock) -> Iterator[Finding]:
@@ -211,7 +213,7 @@ def state_folder(home: settings.Home, clock: Clock) -> Iterator[Finding]:
             check="state folder",
             verdict=FAIL,
             detail=f"{nearest}: {error.strerror or type(error).__name__}",
-            hint="export BHUMAN_HOME=/a/folder/you/may/write",
+            hint=shell.set_variable({"BHUMAN_HOME": "/a/folder/you/may/write"}),
             exit_code=ExitCode.DOWN,
         )
         return
@@ -220,24 +222,20 @@ def state_folder(home: settings.Home, clock: Clock) -> Iterator[Finding]:
         check="state folder",
         verdict=WARN if is_little else OK,
         detail=f"{folder}{'' if exists else ' (made when first needed)'}, {free / 2**30:.1f} GiB free",
-        hint="df -h" if is_little else "",
+        hint=shell.show_free_space() if is_little else "",
     )
     if os.name == "posix" and mode & 0o077:
         detail = f"{folder} can be read by others (mode {mode:04o})"
-        yield Finding(check="state folder", verdict=WARN, detail=detail, hint=_chmod("700", folder))
+        yield Finding(check="state folder", verdict=WARN, detail=detail, hint=shell.make_private("700", folder))
     remote = _file_system(folder)
     if remote in _REMOTE_FILE_SYSTEMS:
         yield Finding(
             check="state folder",
             verdict=WARN,
             detail=f"{folder} is on {remote}: locks and syncs are not certain there",
-            hint="export BHUMAN_HOME=/a/local/folder",
+            hint=shell.set_variable({"BHUMAN_HOME": "/a/local/folder"}),
         )
     yield from _journal(folder, clock)
-
-
-def _chmod(mode: str, path: Path) -> str:
-    return shlex.join(["chmod", mode, str(path)])
 
 
 def _journal(folder: Path, clock: Clock) -> Iterator[Finding]:
@@ -287,7 +285,7 @@ def parts() -> Iterator[Finding]:
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
     if encoding != "utf8":
         detail = f"output is {encoding or 'unknown'}, not UTF-8: some names are shown escaped"
-        yield Finding(check="terminal", verdict=WARN, detail=detail, hint="export PYTHONUTF8=1")
+        yield Finding(check="terminal", verdict=WARN, detail=detail, hint=shell.set_variable({"PYTHONUTF8": "1"}))
 
 
 def _failed(check: str, error: errors.BhumanError) -> Finding:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import domain, errors
+from bhuman_cli import domain, errors, shell
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
@@ -236,7 +235,7 @@ def _with_media(manner: Manner, journal: Journal, run: Run, link: run_context.Li
     """Fetch what is not here yet: who asked for the files is told by the exit code if one is missing."""
     from bhuman_cli.cli.commands import download
 
-    again = f"bhuman download {run.run_id} --to {shlex.quote(str(manner.download))}"
+    again = f"bhuman download {run.run_id} --to {shell.quote(str(manner.download))}"
     try:
         code = ExitCode(download.after_render(journal, run, link, manner.download, manner.console))
     except KeyboardInterrupt:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bhuman_cli import errors
+from bhuman_cli import errors, shell
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Background, Target
 from bhuman_cli.terminal.console import Console
@@ -88,15 +87,13 @@ def require_writable(output: Path, source: Path | None, opened: Intake, *, force
 
     if source is not None and output.exists() and source.exists() and output.samefile(source):
         if not opened.is_earlier_results:
-            instead = shlex.quote(str(source.with_name(f"{source.stem}.out.csv")))
+            instead = shell.quote(str(source.with_name(f"{source.stem}.out.csv")))
             raise errors.UsageError(f"{output}: the results would replace the input", hint=f"-o {instead}")
         return
     if output.is_dir():
-        raise errors.UsageError(f"{output} is a folder", hint=f"-o {shlex.quote(str(output / 'results.csv'))}")
+        raise errors.UsageError(f"{output} is a folder", hint=f"-o {shell.quote(str(output / 'results.csv'))}")
     if not output.parent.is_dir():
-        raise errors.UsageError(
-            f"{output.parent}: there is no such folder", hint=f"mkdir -p {shlex.quote(str(output.parent))}"
-        )
+        raise errors.UsageError(f"{output.parent}: there is no such folder", hint=shell.make_folder(output.parent))
     if not force and results_file.recognise(output) is results_file.Recognised.FOREIGN:
         raise errors.UsageError(f"{output} is not a results file of ours, and would be replaced", hint="--force")
 

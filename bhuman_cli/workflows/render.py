@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bhuman_cli import domain, errors, ids
+from bhuman_cli import domain, errors, ids, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
@@ -63,9 +62,9 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
     source = None if file == "-" else Path(file)
     console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
     if source is not None and not source.exists():
-        raise errors.UsageError(f"there is no file {source}", hint=f"ls {shlex.quote(str(source.parent))}")
+        raise errors.UsageError(f"there is no file {source}", hint=shell.list_folder(source.parent))
     if source is not None and source.is_dir():
-        raise errors.UsageError(f"{source}: is a folder, not a file", hint=f"ls {shlex.quote(str(source))}")
+        raise errors.UsageError(f"{source}: is a folder, not a file", hint=shell.list_folder(source))
     for path in (source, given.get("output")):
         input_table.require_name(path)
     values = settings.load(

@@ -41,3 +41,15 @@ def test_a_full_disk_under_the_data_is_said(desk: Desk) -> None:
     assert desk.render("people.csv").code == 0
     code, said = through_shell(desk, "runs > /dev/full")
     assert (code, said) == (2, "error: standard output can't be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "cp850", "latin-1", "iso8859-15", "koi8-r", "ascii", "cp932"])
+@pytest.mark.parametrize("words", ["--help", "render --help"])
+def test_help_is_written_in_any_encoding(desk: Desk, encoding: str, words: str) -> None:
+    came = subprocess.run(
+        [sys.executable, "-m", "bhuman_cli", *words.split()],
+        cwd=desk.folder, env=desk.environment({"PYTHONIOENCODING": encoding}), capture_output=True, check=False,
+    )  # fmt: skip
+    assert came.returncode == 0, came.stderr
+    assert b"campaign" in came.stdout
+    assert not list(desk.home.glob("bug-*"))

@@ -210,14 +210,16 @@ def _keep(session: Session, entered: Credentials, *, file: bool) -> str:
     keyring: credential_store.Keyring | None = None
     if not file:
         try:
-            keyring = credential_store.os_keyring()
+            keyring = credential_store.safe_keyring()
         except errors.CredentialsError:
             keyring = None
     return credential_store.keep(session.home, session.profile, secret, service=session.service, keyring=keyring)
 
 
 def _say_kept(session: Session, place: str, check: Check) -> None:
-    where = "the system's keyring" if place == "keyring" else str(session.home.config / credential_store.FILE_NAME)
+    where = str(session.home.config / credential_store.FILE_NAME)
+    if place == "keyring":
+        where = f"the keyring ({credential_store.keyring_name(credential_store.safe_keyring())})"
     if session.console.json_mode:
         session.console.out_json(
             {"profile": session.profile, "service": session.service, "kept_in": place, "checked": check.verdict}

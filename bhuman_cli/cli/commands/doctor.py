@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from bhuman_cli import errors
+from bhuman_cli import errors, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
@@ -91,7 +90,7 @@ def _settings(console: Console, file: Path | None, profile: str | None) -> tuple
 def _table(file: Path | None) -> list[Finding]:
     if file is None or file.exists():
         return []
-    hint = f"ls {shlex.quote(str(file.parent))}"
+    hint = shell.list_folder(file.parent)
     return [Finding(check="table", verdict=diagnostics.WARN, detail=f"there is no file {file}", hint=hint)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bhuman_cli import domain, errors
+from bhuman_cli import domain, errors, shell
 from bhuman_cli.cli.commands import export
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
@@ -270,8 +269,8 @@ def _say(found: Delivered, order: Order, done: Sequence[fetch.Done], console: Co
 def _again(found: Delivered, order: Order) -> str:
     """Return the command that helps: a local run renders again what is gone from disk."""
     if found.run.target.service == domain.LOCAL_SERVICE:
-        return f"bhuman render {shlex.quote(found.run.input_path)} --local"
-    return f"bhuman download {found.run.run_id} --to {shlex.quote(str(order.folder))}"
+        return f"bhuman render {shell.quote(found.run.input_path)} --local"
+    return f"bhuman download {found.run.run_id} --to {shell.quote(str(order.folder))}"
 
 
 def _print(found: Delivered, order: Order, done: Sequence[fetch.Done], code: ExitCode, console: Console) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bhuman_cli import domain, errors
+from bhuman_cli import domain, errors, shell
 from bhuman_cli.delivery.mailmerge import COLUMNS, For
 from bhuman_cli.domain import ResultRow, Status
 from bhuman_cli.workflows import run_lookup
@@ -153,7 +152,7 @@ def _count(session: Session, found: Delivered, column: str, statuses: set[str] |
 
 def _usual_output(found: Delivered, purpose: For | None) -> Path:
     if purpose is None:
-        raise errors.UsageError("-o is missing: the file to write", hint=shlex.join(["-o", f"{found.stem}.xlsx"]))
+        raise errors.UsageError("-o is missing: the file to write", hint=shell.join(["-o", f"{found.stem}.xlsx"]))
     return found.output.with_name(f"{found.stem}.{purpose}.csv")
 
 
@@ -176,7 +175,7 @@ def _extras(found: Delivered, purpose: For | None, media: Path | None) -> list[E
         if not with_files:
             raise errors.UsageError(
                 f"{media}: nothing was downloaded there",
-                hint=f"bhuman download {found.run.run_id} --to {shlex.quote(str(media))}",
+                hint=f"bhuman download {found.run.run_id} --to {shell.quote(str(media))}",
             )
         made += with_files
     return made
@@ -235,7 +234,7 @@ def _style(output: Path, option: str = "-o", *, bom: bool = False) -> OutputStyl
     if kind is None:
         raise errors.UsageError(
             f"{option} {output}: the ending picks the format, and this is none",
-            hint=shlex.join([option, f"{output.stem}.csv"]),
+            hint=shell.join([option, f"{output.stem}.csv"]),
         )
     return results_file.OutputStyle(
         kind=kind, delimiter="\t" if kind == "tsv" else ",", bom=bom and kind in {"csv", "tsv"}
@@ -247,7 +246,7 @@ def _require_writable(output: Path, found: Delivered, option: str, *, force: boo
 
     run_lookup.require_other(found, output)
     if not force and results_file.recognise(output) is results_file.Recognised.FOREIGN:
-        hint = "--force" if option == "-o" else shlex.join([option, f"{output.stem}.files{output.suffix}"])
+        hint = "--force" if option == "-o" else shell.join([option, f"{output.stem}.files{output.suffix}"])
         raise errors.UsageError(f"{output} is not a results file; it is left alone", hint=hint)
 
 

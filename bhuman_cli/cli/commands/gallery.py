@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import tempfile
 import threading
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import quote
 
 import typer
 
-from bhuman_cli import domain, errors
+from bhuman_cli import domain, errors, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import What
@@ -162,7 +161,7 @@ def _require_writable(path: Path, *, force: bool) -> None:
     from bhuman_cli.delivery import gallery as pages
 
     if path.is_dir():
-        raise errors.UsageError(f"-o {path}: is a folder", hint=shlex.join(["-o", str(path / "gallery.html")]))
+        raise errors.UsageError(f"-o {path}: is a folder", hint=shell.join(["-o", str(path / "gallery.html")]))
     if path.exists() and not force:
         with path.open("rb") as file:
             if pages.MARK.encode() not in file.read(4096):

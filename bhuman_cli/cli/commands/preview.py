@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bhuman_cli import domain, errors, ids
+from bhuman_cli import domain, errors, ids, shell
 from bhuman_cli.cli import options as opt
 from bhuman_cli.cli.commands import studio
 from bhuman_cli.config import settings
@@ -72,7 +71,7 @@ def preview(  # noqa: PLR0913 - one parameter is one option
 def _render(source: Path, row_index: int, given: dict[str, Any], *, opens: bool, is_json: bool) -> int:
     console = Console(json_mode=is_json)
     if not source.exists():
-        raise errors.UsageError(f"there is no file {source}", hint=shlex.join(["ls", str(source.parent)]))
+        raise errors.UsageError(f"there is no file {source}", hint=shell.list_folder(source.parent))
     values = settings.load(flags=given, input_path=source, environ=os.environ)
     home = settings.home(os.environ)
     target = Target(service=domain.LOCAL_SERVICE, kind=TargetKind.CAMPAIGN, api_id="")

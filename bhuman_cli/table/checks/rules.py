@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from bhuman_cli import domain
+from bhuman_cli import domain, shell
 from bhuman_cli.table import mapping
 from bhuman_cli.table.formats import cell_flags
 
@@ -104,7 +103,7 @@ def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mappin
         text = values[number]
         if not text:
             rule = "empty, but every variable needs a value"
-            found.append((column, rule, f"--default {shlex.quote(variable)}=VALUE", "error"))
+            found.append((column, rule, f"--default {shell.quote(variable)}=VALUE", "error"))
             continue
         found.extend((column, *each) for each in _errors(known, raw[number], text))
         found.extend((column, *each) for each in _warnings(known, number, text))

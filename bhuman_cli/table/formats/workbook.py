@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import io
 import itertools
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
+from bhuman_cli import shell
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table.formats import cell_flags, csv_records, number_formats, ods, xls, xlsx, zip_safety
 from bhuman_cli.table.formats.cell_flags import Marks
@@ -187,7 +187,7 @@ def _chosen(source: Source, book: Any, wanted: str | None) -> tuple[str, list[st
     meant = near[0] if near else names[0] if names else ""
     raise UsageError(
         f"--sheet {wanted}: {source.name} has no such sheet, only {_listed(names)}",
-        hint=f"--sheet {shlex.quote(meant)}",
+        hint=f"--sheet {shell.quote(meant)}",
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from bhuman_cli import shell
 from bhuman_cli.errors import InputError
 from bhuman_cli.table.input_file import Source
 
@@ -63,7 +63,7 @@ def kind(source: Source) -> str:
         if tell_tale in names:
             raise InputError(f"{source.name}: is {what}, not a table", hint="save it as .xlsx or .csv")
     if not any(name.endswith((".xml", ".rels")) for name in names) and any(name.endswith(_TABLES) for name in names):
-        raise InputError(f"{source.name}: is a ZIP archive with tables in it", hint=f"unzip {shlex.quote(source.name)}")
+        raise InputError(f"{source.name}: is a ZIP archive with tables in it", hint=f"unzip {shell.quote(source.name)}")
     return "ods" if "content.xml" in names and "[content_types].xml" not in names else "xlsx"
 
 

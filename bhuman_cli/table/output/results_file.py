@@ -8,7 +8,6 @@ import io
 import itertools
 import json
 import os
-import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final
 
-from bhuman_cli import files, sanitize
+from bhuman_cli import files, sanitize, shell
 from bhuman_cli.domain import RESULT_COLUMNS, ResultRow
 from bhuman_cli.errors import BhumanError, UsageError
 from bhuman_cli.table import reader
@@ -81,7 +80,7 @@ def output_style(path: Path, table: reader.Table, source: Path | None, *, bom: b
         instead = path.with_name(f"{path.stem}.csv") if path.name else path / "results.csv"
         raise UsageError(
             f"{path}: the ending picks the format, and this is none of csv, tsv, xlsx, json, jsonl",
-            hint=f"-o {shlex.quote(str(instead))}",
+            hint=f"-o {shell.quote(str(instead))}",
         )
     keeps = kind == "xlsx" and table.kind == "xlsx" and source is not None and source.suffix.lower() == ".xlsx"
     is_text = kind in {"csv", "tsv"}

@@ -133,6 +133,9 @@ def test_every_secret_of_the_environment_is_known_before_any_is_used() -> None:
 
 
 class FakeKeyring:
+    priority = 5.0
+    name = "SecretService Keyring"
+
     def __init__(self) -> None:
         self.held: dict[tuple[str, str], str] = {}
 
@@ -269,3 +272,37 @@ def test_no_keyring_on_a_machine_without_one(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(keyring, "get_keyring", broken)
     with pytest.raises(CredentialsError, match="can't be used"):
         credential_store.os_keyring()
+
+
+class ClearTextKeyring(FakeKeyring):
+    """As `keyrings.alt` has it: a file in base64."""
+
+    priority = 0.5
+    name = "file PlaintextKeyring"
+
+
+class Chain:
+    """As keyring's own chainer: several back ends, best first."""
+
+    def __init__(self, *backends: FakeKeyring) -> None:
+        self.backends = backends
+
+
+def test_a_keyring_that_encrypts_nothing_is_read_but_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keyring
+
+    monkeypatch.setattr(keyring, "get_keyring", ClearTextKeyring)
+    assert isinstance(credential_store.os_keyring(), ClearTextKeyring)
+    with pytest.raises(CredentialsError, match="file PlaintextKeyring does not encrypt"):
+        credential_store.safe_keyring()
+
+
+def test_of_several_keyrings_only_the_best_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keyring
+
+    best = FakeKeyring()
+    monkeypatch.setattr(keyring, "get_keyring", lambda: Chain(best, ClearTextKeyring()))
+    assert credential_store.safe_keyring() is best
+    monkeypatch.setattr(keyring, "get_keyring", lambda: Chain(ClearTextKeyring()))
+    with pytest.raises(CredentialsError, match="does not encrypt"):
+        credential_store.safe_keyring()
