@@ -17,7 +17,7 @@ from bhuman_cli.config import settings
 from bhuman_cli.journal import history, planning
 from bhuman_cli.journal.history import Listed
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import run_context
+from bhuman_cli.workflows import locking, run_context
 
 app = typer.Typer(
     help=(
@@ -118,22 +118,40 @@ def delete(
             raise errors.UsageError(
                 f"run {run.run_id} is not finished; its values are still needed", hint=f"bhuman resume {run.run_id}"
             )
-        if forget_payments:
-            typed = confirm
-            if typed is None and console.is_interactive():
-                typed = console.ask(f"Its videos will be paid again. Type {run.run_id} to forget them: ")
-            if typed != run.run_id:
-                raise errors.Refusal("not confirmed; nothing was forgotten", hint=f"--confirm {run.run_id}")
-            history.forget_payments(journal, run)
-            console.say(f"run {run.run_id} and its payments are forgotten")
-            return 0
+        _require_yes(console, run, confirm=confirm, yes=yes, forget_payments=forget_payments)
+        # A person takes their time to answer; the lock, and what is on the wire, are looked at afterwards.
+        with locking.hold(home, run.target, console, wait_s=0.0, asks=False):
+            run = planning.find(journal, run_id)
+            ids = history.generation_ids(journal, run)
+            if forget_payments:
+                kept = history.forget_payments(journal, run)
+            else:
+                history.forget_values(journal, run)
+        _forget_callbacks(home, ids)
+    if not forget_payments:
+        console.say(f"the values of run {run.run_id} are forgotten; what was paid stays known")
+        return 0
+    console.say(f"run {run.run_id} and its payments are forgotten")
+    if kept:
+        console.say(f"{kept:,} of its videos stay known: runs that are kept show them")
+    return 0
+
+
+def _require_yes(console: Console, run: planning.Run, *, confirm: str | None, yes: bool, forget_payments: bool) -> None:
+    """Ask, where somebody can be asked.
+
+    Raises:
+        Refusal: the answer is no.
+    """
+    if not forget_payments:
         if not yes and console.is_interactive() and not console.confirm(f"Forget the values of run {run.run_id}?"):
             raise errors.Refusal("not confirmed; nothing was forgotten")
-        ids = history.generation_ids(journal, run)
-        history.forget_values(journal, run)
-        _forget_callbacks(home, ids)
-    console.say(f"the values of run {run.run_id} are forgotten; what was paid stays known")
-    return 0
+        return
+    typed = confirm
+    if typed is None and console.is_interactive():
+        typed = console.ask(f"Its videos will be paid again. Type {run.run_id} to forget them: ")
+    if typed != run.run_id:
+        raise errors.Refusal("not confirmed; nothing was forgotten", hint=f"--confirm {run.run_id}")
 
 
 def _forget_callbacks(home: settings.Home, ids: list[str]) -> None:

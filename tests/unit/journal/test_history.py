@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from bhuman_cli import errors
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
 from bhuman_cli.journal import chunks, generations, history, planning
 from bhuman_cli.journal.database import Journal
@@ -226,10 +230,51 @@ def test_the_statuses_of_a_sample_are_those_of_the_first_valid_rows(journal: Jou
     assert history.sample_statuses(journal, run, 9) == ["rejected", "pending", "pending"]
 
 
-def test_the_generations_a_run_paid_for_are_its_own_only(journal: Journal) -> None:
-    first = paid(journal, "Ada")
-    second = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
-    ids = ledger.new_ids(1)
-    ledger.sent(journal, second, ids)
-    assert history.generation_ids(journal, second) == ids
-    assert len(history.generation_ids(journal, first)) == 1
+def test_deleting_an_old_run_takes_nothing_from_the_runs_that_are_kept(journal: Journal) -> None:
+    """The newest run shows what earlier ones paid for: their links are its links, and it stays finished."""
+    first = paid(journal, "Ada", "Bob")
+    ended(journal, first)
+    newest = ledger.confirmed(journal, ledger.rows_of("Ada", "Cid"))
+    ledger.sent(journal, newest, ledger.new_ids(1))
+    ended(journal, newest)
+    before = [row.fields for row in generations.results(journal, newest)]
+    assert [row["status"] for row in before] == ["succeeded", "succeeded"]
+    only_its_own = history.generation_ids(journal, first)
+    history.forget_values(journal, first)
+    assert [row.fields for row in generations.results(journal, newest)] == before
+    assert history.listed(journal, newest).is_finished
+    links = [found["url"] for found in journal.query("SELECT url FROM claim ORDER BY claim_id")]
+    assert [bool(url) for url in links] == [True, False, True], "what nobody else shows has lost its link"
+    assert len(only_its_own) == 1
+    # The last one that shows them takes their links along, whoever paid.
+    history.forget_values(journal, newest)
+    assert journal.one("SELECT 1 FROM claim WHERE url <> ''") is None
+    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob", "Cid")).counts.new == 0
+
+
+def test_forgetting_an_old_run_s_payments_takes_none_from_the_runs_that_are_kept(journal: Journal) -> None:
+    first = paid(journal, "Ada", "Bob")
+    ended(journal, first)
+    newest = ledger.confirmed(journal, ledger.rows_of("Ada"))
+    before = [row.fields for row in generations.results(journal, newest)]
+    assert history.forget_payments(journal, first) == 1
+    assert [row.fields for row in generations.results(journal, newest)] == before
+    assert history.listed(journal, newest).is_finished
+    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob")).counts.new == 1
+
+
+@pytest.mark.parametrize("forget", [history.forget_values, history.forget_payments])
+@pytest.mark.parametrize("state", ["sending", "mapping", "in_doubt"])
+def test_a_run_with_an_unsettled_request_is_not_forgotten_superseded_or_not(
+    journal: Journal, state: str, forget: Callable[[Journal, Run], object]
+) -> None:
+    run = ledger.confirmed(journal, ledger.rows_of("Ada"))
+    chunk = ledger.sent(journal, run, None)
+    chunks.record_answer(journal, chunk, chunks.Answer(status=500, headers={}, body=b"ids"))
+    journal.execute("UPDATE chunk SET state = ? WHERE chunk_id = ?", (state, chunk.chunk_id))
+    ledger.confirmed(journal, ledger.rows_of("Bob"))
+    with pytest.raises(errors.Refusal) as refused:
+        forget(journal, planning.find(journal, run.run_id))
+    assert run.run_id in refused.value.hint
+    assert chunks.last_answer(journal, chunk) is not None
+    assert planning.find(journal, run.run_id).state == "superseded"
