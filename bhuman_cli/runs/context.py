@@ -96,7 +96,7 @@ def _no_rescue(chunk: Chunk, came: Came) -> str:
 
 
 @dataclass(slots=True, kw_only=True)
-class Effects:
+class RunContext:
     """Everything a run needs from outside.
 
     pool: asks the service about several generations at once; None: one after the other.
@@ -116,4 +116,4 @@ class Effects:
     hints: Callable[[], list[GenerationId]] = _no_hints
     callbacks: Callable[[str], list[GenerationId]] = _no_callbacks
     announced: Callable[[], list[GenerationId]] = _no_hints
-    rescue: Callable[[Chunk, Came], str] = _no_rescue
+    save_answer_aside: Callable[[Chunk, Came], str] = _no_rescue

@@ -22,7 +22,7 @@ _LOOK_AGAIN_S: Final = 0.2
 
 
 @contextlib.contextmanager
-def hold(
+def target_lock(
     folder: Path, target: Target, *, clock: Clock, wait_s: float = 0.0, on_wait: Callable[[str], None] = lambda _: None
 ) -> Iterator[None]:
     """Hold the target's lock for the block, from planning to the last write.

@@ -9,7 +9,7 @@ STRICT: Final = 0.8
 LEARN: Final = 0.05
 
 
-class Overtaking:
+class OvertakingDetector:
     """Which asked ids are ahead of the furthest finished one, and whether being overtaken means being finished."""
 
     def __init__(self) -> None:

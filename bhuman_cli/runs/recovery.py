@@ -37,25 +37,27 @@ def reopen(journal: Journal, target_id: int, places: Sequence[Path]) -> None:
 def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
     answer = chunks.last_answer(journal, chunk)
     if answer is None:
-        answer = _rescued(chunk, places)
+        answer = _answer_aside(chunk, places)
         if answer is not None:
             chunks.record_answer(journal, chunk, answer)
     if answer is None:
         chunks.doubt(journal, chunk, KILLED)
         return
-    known = frozenset(chunks.known_ids(journal, verdict.found_ids(answer.body)))
-    match verdict.judge(answer, rows=chunk.rows, known=known):
+    known = frozenset(chunks.known_ids(journal, verdict.extract_ids(answer.body)))
+    match verdict.judge(answer, rows=chunk.rows, bound_ids=known):
         case verdict.Accepted(ids=ids):
             chunks.accept(journal, chunk, ids)
-        case verdict.Mapping_(reason=reason):
+        case verdict.NeedsMapping(reason=reason):
             chunks.to_mapping(journal, chunk, reason)
         case verdict.InDoubt(reason=reason):
             chunks.doubt(journal, chunk, reason)
-        case verdict.Rejected(reason=reason) | verdict.Back(reason=reason):  # pragma: no branch - there is no other
+        case (
+            verdict.Rejected(reason=reason) | verdict.Resendable(reason=reason)
+        ):  # pragma: no branch - there is no other
             chunks.back(journal, chunk, reason)  # certainly not taken: planned anew, and refused anew if it must be
 
 
-def rescue(chunk: Chunk, came: Came, places: Sequence[Path]) -> str:
+def save_answer_aside(chunk: Chunk, came: Came, places: Sequence[Path]) -> str:
     """Keep an answer outside the journal, in the first place that takes it; return the file, "" if none does."""
     text = json.dumps(
         {
@@ -77,7 +79,7 @@ def rescue(chunk: Chunk, came: Came, places: Sequence[Path]) -> str:
     return ""
 
 
-def _rescued(chunk: Chunk, places: Sequence[Path]) -> Answer | None:
+def _answer_aside(chunk: Chunk, places: Sequence[Path]) -> Answer | None:
     for place in places:
         try:
             kept = json.loads((place / f"{_PREFIX}{chunk.token}.json").read_text(encoding="utf-8"))

@@ -13,11 +13,11 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import DraftRow, NewRun, PlanCounts, Run
 from bhuman_cli.runs import identity, recovery
 from bhuman_cli.runs.binding import doubts, late_links, unexpected_videos
-from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.context import RunContext
 from bhuman_cli.runs.outcome import Outcome
-from bhuman_cli.runs.polling.poller import Polling
+from bhuman_cli.runs.polling.poller import Poller
 from bhuman_cli.runs.request import Shape, clamp_rows
-from bhuman_cli.runs.submit import Ending, Sending
+from bhuman_cli.runs.submit import Ending, Submitter
 
 PATIENCE_S: Final = 2 * 3600.0  # without --timeout: after a row last finished
 SILENCE_S: Final = 60.0  # no good answer for so long means down
@@ -30,16 +30,16 @@ _CHECKPOINT_SHARE: Final = 20  # writing the results file takes at most one part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedRun:
     """A draft that is ready to be shown and confirmed."""
 
     run: Run
     counts: PlanCounts
-    before: history.Before
+    previous: history.Before
 
 
 @dataclass(slots=True, kw_only=True)
-class Drive:
+class RunOptions:
     """How to carry a confirmed run out.
 
     timeout_s: None waits until nothing has finished for two hours.
@@ -65,7 +65,7 @@ def prepare(
     *,
     places: Sequence[Path] = (),
     is_gone: Callable[[str], bool] | None = None,
-) -> Prepared:
+) -> PreparedRun:
     """Record a draft of the table and decide what of it is new. Under the target's lock.
 
     rows: streamed once, in order. is_gone: says whether a finished video's file is gone (local studio only).
@@ -79,7 +79,7 @@ def prepare(
     run = planning.start(journal, new)
     planning.add_rows(journal, run, _identified(new, rows))
     planning.match(journal, run)
-    return Prepared(run=run, counts=planning.counts(journal, run), before=history.before(journal, run))
+    return PreparedRun(run=run, counts=planning.counts(journal, run), previous=history.before(journal, run))
 
 
 def _identified(new: NewRun, rows: Iterable[Row]) -> Iterator[DraftRow]:
@@ -91,7 +91,7 @@ def _identified(new: NewRun, rows: Iterable[Row]) -> Iterator[DraftRow]:
             yield DraftRow(row=row, identity=b"", text_key=b"")
 
 
-def confirm(journal: Journal, prepared: Prepared) -> Run:
+def confirm(journal: Journal, prepared: PreparedRun) -> Run:
     """Make the draft a run; from now on it may cost money."""
     run = planning.confirm(journal, prepared.run)
     chunks.release_planned(journal, run.target_id)
@@ -99,26 +99,26 @@ def confirm(journal: Journal, prepared: Prepared) -> Run:
     return run
 
 
-def carry_out(drive: Drive, effects: Effects) -> Outcome:
+def execute(options: RunOptions, context: RunContext) -> Outcome:
     """Send what is to be sent and wait for it; results are written at the start, at checkpoints and at the end."""
-    return _Carrying(drive, effects).go()
+    return _Execution(options, context).go()
 
 
-class _Carrying:
+class _Execution:
     """One command's work on one run."""
 
-    def __init__(self, drive: Drive, effects: Effects) -> None:
-        self.drive = drive
-        self.effects = effects
-        self.run = drive.run
-        self.sending = Sending(
-            run=drive.run, shape=drive.shape, chunk_size=clamp_rows(drive.chunk_size), effects=effects
+    def __init__(self, options: RunOptions, context: RunContext) -> None:
+        self.options = options
+        self.context = context
+        self.run = options.run
+        self.submitter = Submitter(
+            run=options.run, shape=options.shape, chunk_size=clamp_rows(options.chunk_size), context=context
         )
-        self.polling = Polling(
-            run=drive.run, effects=effects, interval_s=drive.interval_s, selected_only=drive.selected_only
+        self.poller = Poller(
+            run=options.run, context=context, interval_s=options.interval_s, selected_only=options.selected_only
         )
-        self.started_s = effects.clock.monotonic_s()
-        self.started = effects.clock.now()
+        self.started_s = context.clock.monotonic_s()
+        self.started = context.clock.now()
         self._written_s = float("-inf")
         self._write_cost_s = 0.0
         self._ended_written = -1
@@ -126,157 +126,157 @@ class _Carrying:
 
     def go(self) -> Outcome:
         self._checkpoint(force=True)
-        history.stop(self.effects.journal, self.run, history.UNWRITTEN)  # true until the end
-        doubts.settle_doubts(self.effects, self.run)
-        if not self.drive.submits:
-            self.sending.ending = Ending.SENT
+        history.stop(self.context.journal, self.run, history.UNWRITTEN)  # true until the end
+        doubts.settle_doubts(self.context, self.run)
+        if not self.options.submits:
+            self.submitter.ending = Ending.SENT
         doubtful = self._carry()
         self._late_links()
-        audit = self._audit() if self.sending.requests and not self.polling.list_is_closed else 0
+        audit = self._audit() if self.submitter.requests and not self.poller.list_is_closed else 0
         self._checkpoint(force=True)
-        self.effects.reporter.update()
+        self.context.reporter.update()
         return self._outcome(doubtful, audit)
 
     def _carry(self) -> int:
         """Send, wait and settle, and once more where settling gave rows to send or to wait for; return the doubts."""
         for _ in range(_ROUNDS):
             self._loop()
-            self.polling.drain()
+            self.poller.drain()
             doubtful = self._settle()
             if not self._has_more():
                 break
         return doubtful
 
     def _has_more(self) -> bool:
-        if self.effects.stop.is_pressed or self.polling.refused or self._is_late():
+        if self.context.stop.is_pressed or self.poller.refused or self._is_late():
             return False
-        if self.drive.submits and self.sending.ending is Ending.SENT:
-            held_back = planning.held_back(self.effects.journal, self.run)
-            is_freed = generations.unsent(self.effects.journal, self.run) > held_back
-            self.sending.ending = None if is_freed else Ending.SENT
-        return self.sending.ending is None or (self.drive.waits and self.polling.remaining > 0)
+        if self.options.submits and self.submitter.ending is Ending.SENT:
+            held_back = planning.held_back(self.context.journal, self.run)
+            is_freed = generations.unsent(self.context.journal, self.run) > held_back
+            self.submitter.ending = None if is_freed else Ending.SENT
+        return self.submitter.ending is None or (self.options.waits and self.poller.remaining > 0)
 
     def _loop(self) -> None:
         """Send and wait in turns, so that a long pause of one never holds up the other."""
-        effects = self.effects
-        send_at_s = effects.clock.monotonic_s()
+        context = self.context
+        send_at_s = context.clock.monotonic_s()
         poll_at_s = send_at_s
-        if self.drive.waits:
-            self.polling.take()
-            self.polling.ask_soon()
-        while not effects.stop.is_pressed:
-            now = effects.clock.monotonic_s()
-            if self.sending.ending is None and now >= send_at_s:
-                requests = self.sending.requests
-                send_at_s = now + self.sending.step()
-                if self.drive.waits and self.sending.requests > requests:
-                    self.polling.take(anew=False)
+        if self.options.waits:
+            self.poller.load_waiting()
+            self.poller.ask_soon()
+        while not context.stop.is_pressed:
+            now = context.clock.monotonic_s()
+            if self.submitter.ending is None and now >= send_at_s:
+                requests = self.submitter.requests
+                send_at_s = now + self.submitter.step()
+                if self.options.waits and self.submitter.requests > requests:
+                    self.poller.load_waiting(anew=False)
                     poll_at_s = now  # it may have been "never", while nothing was left to wait for
             if self._is_done():
                 return
-            now = effects.clock.monotonic_s()
-            if self.drive.waits and self.polling.remaining and (now >= poll_at_s or self.polling.heard()):
-                poll_at_s = self.polling.turn()
-            effects.reporter.update()
+            now = context.clock.monotonic_s()
+            if self.options.waits and self.poller.remaining and (now >= poll_at_s or self.poller.has_callbacks()):
+                poll_at_s = self.poller.step()
+            context.reporter.update()
             self._checkpoint()
-            if self.sending.ending is None and send_at_s <= effects.clock.monotonic_s():
+            if self.submitter.ending is None and send_at_s <= context.clock.monotonic_s():
                 continue
-            may_poll = self.drive.waits and self.polling.remaining > 0  # else its time is long past: no reason to spin
-            may_send = self.sending.ending is None
+            may_poll = self.options.waits and self.poller.remaining > 0  # else its time is long past: no reason to spin
+            may_send = self.submitter.ending is None
             if not (may_poll or may_send):
                 continue  # the last answer came: it is over now, not at the next tick
             self._rest(min(poll_at_s if may_poll else float("inf"), send_at_s if may_send else float("inf")))
 
     def _rest(self, until_s: float) -> None:
-        now = self.effects.clock.monotonic_s()
+        now = self.context.clock.monotonic_s()
         if until_s > now:
-            self.effects.stop.wait(self.effects.clock, min(until_s - now, _TICK_S))
+            self.context.stop.wait(self.context.clock, min(until_s - now, _TICK_S))
 
     def _is_done(self) -> bool:
-        if self.sending.ending is None:
+        if self.submitter.ending is None:
             return self._is_late()
-        if not self.drive.waits or not self.polling.remaining or self.polling.refused:
+        if not self.options.waits or not self.poller.remaining or self.poller.refused:
             return True
         return self._is_late()
 
     def _is_late(self) -> bool:
         """Say whether waiting ends; sending never waits for this, and a request in flight is never cut."""
-        now = self.effects.clock.monotonic_s()
-        if self.drive.timeout_s is not None:
-            return now - self.started_s >= self.drive.timeout_s
-        return bool(self.polling.remaining) and now - self.polling.last_end_s >= PATIENCE_S
+        now = self.context.clock.monotonic_s()
+        if self.options.timeout_s is not None:
+            return now - self.started_s >= self.options.timeout_s
+        return bool(self.poller.remaining) and now - self.poller.last_end_s >= PATIENCE_S
 
     def _settle(self) -> int:
         """Look for evidence about doubts: now, and for at most 20 s more."""
-        effects = self.effects
-        looked = doubts.look(effects, self.run)
-        end_s = effects.clock.monotonic_s() + DOUBT_LOOK_S
-        while looked.doubtful and looked.is_list_open and not effects.stop.is_pressed:
-            if effects.clock.monotonic_s() + _DOUBT_STEP_S > end_s:
+        context = self.context
+        doubts_left = doubts.check(context, self.run)
+        end_s = context.clock.monotonic_s() + DOUBT_LOOK_S
+        while doubts_left.doubtful and doubts_left.is_list_open and not context.stop.is_pressed:
+            if context.clock.monotonic_s() + _DOUBT_STEP_S > end_s:
                 break
-            effects.stop.wait(effects.clock, _DOUBT_STEP_S)
-            looked = doubts.look(effects, self.run)
-        doubtful = looked.doubtful
-        if self.drive.waits:
-            self.polling.take()
-        if self.sending.ending is Ending.DOUBT:
+            context.stop.wait(context.clock, _DOUBT_STEP_S)
+            doubts_left = doubts.check(context, self.run)
+        doubtful = doubts_left.doubtful
+        if self.options.waits:
+            self.poller.load_waiting()
+        if self.submitter.ending is Ending.DOUBT:
             return len(doubtful)  # another file's doubts, too, keep this one's rows unsent
-        return history.of_same_file(effects.journal, self.run, [chunk.run_no for chunk in doubtful])
+        return history.of_same_file(context.journal, self.run, [chunk.run_no for chunk in doubtful])
 
     def _late_links(self) -> None:
         """Ask once more for what follows a video's end, where nothing else is left to wait for."""
-        if self.drive.waits and not self.polling.remaining and not self.polling.refused:
-            late_links.bring(self.effects, self.run, is_over=self._is_late)
+        if self.options.waits and not self.poller.remaining and not self.poller.refused:
+            late_links.fetch_late_links(self.context, self.run, is_over=self._is_late)
 
     def _audit(self) -> int:
-        found = unexpected_videos.unasked(self.effects, self.run, self.started)
+        found = unexpected_videos.find_unexpected(self.context, self.run, self.started)
         if found:
-            self.effects.reporter.notice(
+            self.context.reporter.notice(
                 f"{len(found)} videos appeared in this target during the run that this program did not ask for"
             )
         return len(found)
 
     def _checkpoint(self, *, force: bool = False) -> None:
-        now = self.effects.clock.monotonic_s()
+        now = self.context.clock.monotonic_s()
         is_due = now - self._written_s >= max(_CHECKPOINT_S, _CHECKPOINT_SHARE * self._write_cost_s)
-        has_news = self.polling.ended + self.sending.requests != self._ended_written
+        has_news = self.poller.ended + self.submitter.requests != self._ended_written
         if force or (is_due and has_news):
-            self._ended_written = self.polling.ended + self.sending.requests
-            self._is_written = self.drive.checkpoint()
-            self._written_s = self.effects.clock.monotonic_s()
+            self._ended_written = self.poller.ended + self.submitter.requests
+            self._is_written = self.options.checkpoint()
+            self._written_s = self.context.clock.monotonic_s()
             self._write_cost_s = self._written_s - now
 
     def _outcome(self, doubtful: int, audit: int) -> Outcome:
-        effects = self.effects
-        journal = effects.journal
-        ending = self.sending.ending or Ending.STOPPED
+        context = self.context
+        journal = context.journal
+        ending = self.submitter.ending or Ending.STOPPED
         if ending not in {Ending.SENT, Ending.STOPPED}:
-            history.stop(journal, self.run, f"{ending}: {self.sending.reason}")
+            history.stop(journal, self.run, f"{ending}: {self.submitter.reason}")
         elif self._is_written:
             history.stop(journal, self.run, "")
-        silence_s = effects.clock.monotonic_s() - self.polling.good_at_s
-        held_back = planning.held_back(journal, self.run) if self.drive.submits else 0
+        silence_s = context.clock.monotonic_s() - self.poller.good_at_s
+        held_back = planning.held_back(journal, self.run) if self.options.submits else 0
         selected = generations.tally(journal, self.run, selected_only=True)
-        if not self.drive.submits:
+        if not self.options.submits:
             selected.pop(Status.PENDING, None)  # released: they are another run's, or nobody's
         return Outcome(
             run_id=self.run.run_id,
             tally=generations.tally(journal, self.run),
             selected=selected,
-            unsent=generations.unsent(journal, self.run) - held_back if self.drive.submits else 0,
-            successor="" if self.drive.submits else history.unfinished_successor(journal, self.run),
-            submitted=self.sending.accepted,
-            reused=max(0, generations.paid_rows(journal, self.run) - self.sending.accepted),
-            requests=self.sending.requests,
-            polls=effects.service.polls,
-            elapsed_s=effects.clock.monotonic_s() - self.started_s,
+            unsent=generations.unsent(journal, self.run) - held_back if self.options.submits else 0,
+            successor="" if self.options.submits else history.unfinished_successor(journal, self.run),
+            submitted=self.submitter.accepted,
+            reused=max(0, generations.paid_rows(journal, self.run) - self.submitter.accepted),
+            requests=self.submitter.requests,
+            polls=context.service.polls,
+            elapsed_s=context.clock.monotonic_s() - self.started_s,
             ending=ending,
-            reason=self.sending.reason,
-            waited=self.drive.waits,
+            reason=self.submitter.reason,
+            waited=self.options.waits,
             held_back=held_back,
-            unanswered=self.polling.remaining > 0 and silence_s >= SILENCE_S,
-            refused=self.polling.refused,
-            stopped=effects.stop.exit_code,
+            unanswered=self.poller.remaining > 0 and silence_s >= SILENCE_S,
+            refused=self.poller.refused,
+            stopped=context.stop.exit_code,
             doubts=doubtful,
             unwritten=not self._is_written,
             audit=audit,

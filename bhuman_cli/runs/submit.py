@@ -19,7 +19,7 @@ from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import request
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts
-from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.context import RunContext
 from bhuman_cli.runs.request import Shape
 
 CONNECT_ATTEMPTS: Final = 5
@@ -48,7 +48,7 @@ class Ending(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Sending:
+class Submitter:
     """One run's sending, a request a step.
 
     ending: None while there may be more. accepted: rows taken by the service during this command.
@@ -57,7 +57,7 @@ class Sending:
     run: Run
     shape: Shape
     chunk_size: int
-    effects: Effects
+    context: RunContext
     ending: Ending | None = None
     reason: str = ""
     accepted: int = 0
@@ -71,15 +71,15 @@ class Sending:
 
     def step(self) -> float:
         """Send the next request, if any; return the seconds to wait before the next step."""
-        effects = self.effects
-        if effects.stop.is_pressed:
+        context = self.context
+        if context.stop.is_pressed:
             return self._end(Ending.STOPPED, "stopped")
-        doubts = [c for c in chunks.unsettled(effects.journal, self.run.target_id) if c.state == "in_doubt"]
+        doubts = [c for c in chunks.unsettled(context.journal, self.run.target_id) if c.state == "in_doubt"]
         if len(doubts) >= DOUBTS:
             return self._end(Ending.DOUBT, f"{len(doubts)} requests on this target are in doubt")
         try:
             chunk = chunks.plan(
-                effects.journal,
+                context.journal,
                 self.run,
                 lambda rows: request.pick(rows, self.chunk_size),
                 self._freeze,
@@ -98,54 +98,54 @@ class Sending:
         return request.freeze(self.shape, rows, token)
 
     def _send(self, chunk: Chunk) -> float:
-        effects = self.effects
+        context = self.context
 
         def begin() -> None:
-            chunks.begin_sending(effects.journal, chunk)
-            effects.stop.in_flight = True
+            chunks.begin_sending(context.journal, chunk)
+            context.stop.in_flight = True
 
-        outcome = effects.service.post(self.shape.route, chunk.body, begin)
+        outcome = context.service.post(self.shape.route, chunk.body, begin)
         if isinstance(outcome, NotSent):
             return self._not_sent(outcome)
         self._connects = 0
         self.requests += 1
         answer = Answer(status=outcome.status, headers=dict(outcome.headers), body=outcome.body, error=outcome.error)
-        keep(effects, chunk, outcome, answer)
-        effects.stop.in_flight = False
-        known = frozenset(chunks.known_ids(effects.journal, verdicts.found_ids(answer.body)))
-        verdict = verdicts.judge(answer, rows=chunk.rows, known=known)
+        store_answer(context, chunk, outcome, answer)
+        context.stop.in_flight = False
+        known = frozenset(chunks.known_ids(context.journal, verdicts.extract_ids(answer.body)))
+        verdict = verdicts.judge(answer, rows=chunk.rows, bound_ids=known)
         return self._apply(chunk, verdict)
 
     def _not_sent(self, outcome: NotSent) -> float:
         """The chunk is still `planned`: nothing to write, and it may be tried again."""
-        now = self.effects.clock.monotonic_s()
+        now = self.context.clock.monotonic_s()
         if self._connects == 0:
             self._first_connect_s = now
         self._connects += 1
-        pause = self.effects.rng.uniform(0.0, min(2.0**self._connects, 12.0))
+        pause = self.context.rng.uniform(0.0, min(2.0**self._connects, 12.0))
         in_time = now + pause - self._first_connect_s <= CONNECT_WINDOW_S
         if self._connects >= CONNECT_ATTEMPTS or not in_time:
             return self._end(Ending.DOWN, outcome.reason)
         return pause
 
     def _apply(self, chunk: Chunk, verdict: verdicts.Verdict) -> float:
-        journal = self.effects.journal
+        journal = self.context.journal
         match verdict:
             case verdicts.Accepted():
                 chunks.accept(journal, chunk, verdict.ids)
                 self._took(chunk.rows)
                 return 0.0
-            case verdicts.Mapping_():
+            case verdicts.NeedsMapping():
                 chunks.to_mapping(journal, chunk, verdict.reason)
-                self._took(doubts.map_chunk(self.effects, self.run, chunk, verdict.ids, verdict.reason))
+                self._took(doubts.map_chunk(self.context, self.run, chunk, verdict.ids, verdict.reason))
                 return 0.0
             case verdicts.InDoubt():
                 chunks.doubt(journal, chunk, verdict.reason)
-                self.effects.reporter.notice(f"a request for {chunk.rows} rows is in doubt: {verdict.reason}")
+                self.context.reporter.notice(f"a request for {chunk.rows} rows is in doubt: {verdict.reason}")
                 return 0.0
             case verdicts.Rejected():
                 return self._rejected(chunk, verdict)
-            case verdicts.Back():  # pragma: no branch - there is no other verdict
+            case verdicts.Resendable():  # pragma: no branch - there is no other verdict
                 chunks.renew(journal, self.run, chunk, self._freeze, verdict.reason)
                 return self._paused(verdict)
 
@@ -153,7 +153,7 @@ class Sending:
         self.accepted += rows
         self._refusals, self._refusal = 0, ""
 
-    def _paused(self, verdict: verdicts.Back) -> float:
+    def _paused(self, verdict: verdicts.Resendable) -> float:
         if verdict.needs_credentials:
             return self._end(Ending.CREDENTIALS, verdict.reason)
         self._slow_downs += 1
@@ -163,11 +163,11 @@ class Sending:
         pause = SLOW_DOWN_S[self._slow_downs - 1] if asked is None else asked
         if pause > LONGEST_PAUSE_S:
             return self._end(Ending.SLOW, f"{verdict.reason}; the service asks to wait {pause / 60:.0f} minutes")
-        self.effects.reporter.notice(f"the service asks to slow down; the next request follows in {pause:.0f} s")
+        self.context.reporter.notice(f"the service asks to slow down; the next request follows in {pause:.0f} s")
         return pause
 
     def _rejected(self, chunk: Chunk, verdict: verdicts.Rejected) -> float:
-        journal = self.effects.journal
+        journal = self.context.journal
         if verdict.stops:
             chunks.reject(journal, chunk, verdict.reason)
             return self._end(Ending.BUSINESS, verdict.reason)
@@ -181,17 +181,17 @@ class Sending:
         return self._end(Ending.REFUSED, verdict.reason) if self._is_hopeless() else 0.0
 
     def _count_refusal(self, reason: str) -> None:
-        normal = verdicts.normalised(reason)
+        normal = verdicts.without_numbers(reason)
         self._refusals = self._refusals + 1 if normal == self._refusal else 1
         self._refusal = normal
 
     def _is_hopeless(self) -> bool:
         if self.accepted or self._refusals < SAME_REFUSALS:
             return False
-        return not history.has_accepted(self.effects.journal, self.run)  # by an earlier command, either
+        return not history.has_accepted(self.context.journal, self.run)  # by an earlier command, either
 
 
-def keep(effects: Effects, chunk: Chunk, came: Came, answer: Answer) -> None:
+def store_answer(context: RunContext, chunk: Chunk, came: Came, answer: Answer) -> None:
     """Store the raw answer; where the journal can't, in a second place, and stay alive trying.
 
     Ids held only in memory are money held only in memory.
@@ -199,18 +199,18 @@ def keep(effects: Effects, chunk: Chunk, came: Came, answer: Answer) -> None:
     said = False
     while True:
         try:
-            chunks.record_answer(effects.journal, chunk, answer)
+            chunks.record_answer(context.journal, chunk, answer)
             return
         except errors.JournalError as error:
             if not said:
                 said = True
-                place = effects.rescue(chunk, came)
-                effects.reporter.notice(_cry(error, place, answer))
-            if effects.stop.is_pressed:
+                place = context.save_answer_aside(chunk, came)
+                context.reporter.notice(_storage_notice(error, place, answer))
+            if context.stop.is_pressed:
                 raise
-            effects.stop.wait(effects.clock, _STORE_AGAIN_S)
+            context.stop.wait(context.clock, _STORE_AGAIN_S)
 
 
-def _cry(error: errors.JournalError, place: str, answer: Answer) -> str:
-    kept = f"it is kept in {place}" if place else f"ids: {' '.join(verdicts.found_ids(answer.body)) or 'none'}"
+def _storage_notice(error: errors.JournalError, place: str, answer: Answer) -> str:
+    kept = f"it is kept in {place}" if place else f"ids: {' '.join(verdicts.extract_ids(answer.body)) or 'none'}"
     return f"{error.message}; an answer that may have cost money could not be stored, {kept}; trying again"

@@ -28,7 +28,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapping_:
+class NeedsMapping:
     """Taken at least in part; which id belongs to which row must be asked."""
 
     ids: tuple[GenerationId, ...]
@@ -52,7 +52,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Back:
+class Resendable:
     """Certainly not taken, and may be sent again: later (429), or with other credentials (401, 403)."""
 
     reason: str
@@ -60,10 +60,10 @@ class Back:
     retry_after_s: float | None = None
 
 
-Verdict = Accepted | Mapping_ | InDoubt | Rejected | Back
+Verdict = Accepted | NeedsMapping | InDoubt | Rejected | Resendable
 
 
-def judge(answer: Answer, *, rows: int, known: frozenset[str] = frozenset()) -> Verdict:
+def judge(answer: Answer, *, rows: int, bound_ids: frozenset[str] = frozenset()) -> Verdict:
     """Say what an answer means for a request of so many rows.
 
     known: ids that are bound to other rows already; they are no answer to this request.
@@ -72,18 +72,18 @@ def judge(answer: Answer, *, rows: int, known: frozenset[str] = frozenset()) -> 
     if answer.status is None:
         return InDoubt(reason=answer.error or "no answer")
     if answer.error:
-        return _salvaged(answer, rows, known, f"HTTP {answer.status}, {answer.error}")
+        return _from_broken_answer(answer, rows, bound_ids, f"HTTP {answer.status}, {answer.error}")
     if 200 <= answer.status < 300:
-        return _judge_success(answer, rows, known)
+        return _judge_success(answer, rows, bound_ids)
     return _by_status(answer.status, answer, wire.server_message(answer.body))
 
 
-def normalised(reason: str) -> str:
+def without_numbers(reason: str) -> str:
     """Return a refusal's reason with its numbers blanked, so that the same refusal for other rows is recognised."""
     return re.sub(r"\d+", "#", reason)
 
 
-def found_ids(body: bytes) -> list[GenerationId]:
+def extract_ids(body: bytes) -> list[GenerationId]:
     """Return every complete UUID string in a body, as it may be truncated, in order, without repetition."""
     found = (match.group(1).decode().lower() for match in _UUID_IN_TEXT.finditer(body))
     return [GenerationId(item) for item in dict.fromkeys(found)]
@@ -92,9 +92,9 @@ def found_ids(body: bytes) -> list[GenerationId]:
 def _by_status(status: int, answer: Answer, said: str) -> Verdict:
     reason = f"HTTP {status}" + (f": {said}" if said else "")
     if status in {401, 403}:
-        return Back(reason=reason, needs_credentials=True)
+        return Resendable(reason=reason, needs_credentials=True)
     if status == 429:
-        return Back(reason=reason, needs_credentials=False, retry_after_s=_retry_after_s(answer.headers))
+        return Resendable(reason=reason, needs_credentials=False, retry_after_s=_retry_after_s(answer.headers))
     if 400 <= status < 500 and status not in post_result.MAYBE_ACCEPTED:
         return Rejected(reason=reason, can_split=status == _SPLITTABLE)
     return InDoubt(reason=reason)
@@ -119,9 +119,9 @@ def _judge_success(answer: Answer, rows: int, known: frozenset[str]) -> Verdict:
     try:
         value = wire.parse(answer.body)
     except wire.WireError:
-        return _salvaged(answer, rows, known, "the answer is not JSON")
+        return _from_broken_answer(answer, rows, known, "the answer is not JSON")
     if not isinstance(value, dict):
-        return _salvaged(answer, rows, known, "the answer is not an object")
+        return _from_broken_answer(answer, rows, known, "the answer is not an object")
     envelope = wire.read_envelope(value)
     listed = _listed_ids(value.get("result"))
     if listed:
@@ -131,7 +131,7 @@ def _judge_success(answer: Answer, rows: int, known: frozenset[str]) -> Verdict:
         return _by_status(envelope.code, answer, said)
     if envelope.is_failure:
         return Rejected(reason=said or f"code {envelope.code}", stops=True)
-    return _salvaged(answer, rows, known, "the answer names no ids")
+    return _from_broken_answer(answer, rows, known, "the answer names no ids")
 
 
 def _listed_ids(result: Any) -> list[str]:
@@ -147,14 +147,14 @@ def _judge_ids(listed: list[str], result: Any, rows: int, known: frozenset[str],
     if complete and not is_failure:
         return Accepted(ids=distinct)
     said = f"the answer names {len(distinct)} usable ids for {rows} rows"
-    return Mapping_(ids=distinct, reason=said) if distinct else InDoubt(reason=said)
+    return NeedsMapping(ids=distinct, reason=said) if distinct else InDoubt(reason=said)
 
 
-def _salvaged(answer: Answer, rows: int, known: frozenset[str], reason: str) -> Verdict:
+def _from_broken_answer(answer: Answer, rows: int, known: frozenset[str], reason: str) -> Verdict:
     """Complete ids in a broken answer are worth asking; each must then prove its row."""
     if answer.status is None or not 200 <= answer.status < 300:
         return InDoubt(reason=reason)
-    salvaged = tuple(item for item in found_ids(answer.body) if item not in known)
+    salvaged = tuple(item for item in extract_ids(answer.body) if item not in known)
     if not salvaged:
         return InDoubt(reason=reason)
-    return Mapping_(ids=salvaged, reason=f"{reason}; {len(salvaged)} ids for {rows} rows could be read")
+    return NeedsMapping(ids=salvaged, reason=f"{reason}; {len(salvaged)} ids for {rows} rows could be read")

@@ -19,7 +19,7 @@ from bhuman_cli.runs import outcome as outcomes
 from bhuman_cli.runs import runner
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
-from bhuman_cli.runs.runner import Drive
+from bhuman_cli.runs.runner import RunOptions
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import plan, run_context, summary
 
@@ -65,14 +65,14 @@ def _driven(manner: Manner, journal: Journal, run: Run, link: run_context.Link) 
     write = run_context.results_writer(journal, run, run_context.style_of(run), manner.console)
     with (
         _following(manner, run, link) as poke,
-        run_context.effects(journal, link, run, manner.console, show=manner.progress, home=manner.home) as effects,
+        run_context.context(journal, link, run, manner.console, show=manner.progress, home=manner.home) as context,
     ):
 
         def checkpoint() -> bool:
             poke()
             return write() if manner.submits else True  # a superseded run's results file is another run's by now
 
-        drive = Drive(
+        drive = RunOptions(
             run=run,
             shape=shape_of(run),
             chunk_size=manner.chunk_size,
@@ -83,7 +83,7 @@ def _driven(manner: Manner, journal: Journal, run: Run, link: run_context.Link) 
             timeout_s=manner.timeout_s,
             checkpoint=checkpoint,
         )
-        return runner.carry_out(drive, effects)
+        return runner.execute(drive, context)
 
 
 @contextlib.contextmanager

@@ -36,4 +36,4 @@ def hold(home: settings.Home, target: Target, console: Console, *, wait_s: float
 def _held(
     home: settings.Home, target: Target, console: Console, wait_s: float
 ) -> contextlib.AbstractContextManager[None]:
-    return lock.hold(home.state, target, clock=SystemClock(), wait_s=wait_s, on_wait=console.say)
+    return lock.target_lock(home.state, target, clock=SystemClock(), wait_s=wait_s, on_wait=console.say)

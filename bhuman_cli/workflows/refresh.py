@@ -14,7 +14,7 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.context import RunContext
 from bhuman_cli.workflows import run_context, session
 from bhuman_cli.workflows.session import Session
 
@@ -31,8 +31,8 @@ def bring(session: Session, journal: Journal, run: Run) -> int:
         return 0
     from bhuman_cli.runs.binding import late_links
 
-    with _effects(session, journal, run) as effects:
-        return late_links.bring(effects, run, announced_only=True)
+    with _effects(session, journal, run) as context:
+        return late_links.fetch_late_links(context, run, announced_only=True)
 
 
 def refresh(session: Session, journal: Journal, run: Run, *, stays: bool = False) -> None:
@@ -68,22 +68,22 @@ def _write(session: Session, journal: Journal, run: Run) -> None:
 def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> bool:
     """Ask; return whether the table has news."""
     from bhuman_cli.runs.binding import late_links
-    from bhuman_cli.runs.polling.poller import Polling
+    from bhuman_cli.runs.polling.poller import Poller
 
     is_local = run.target.service == domain.LOCAL_SERVICE
-    with _effects(session, journal, run) as effects:
-        clock, stop = effects.clock, effects.stop
+    with _effects(session, journal, run) as context:
+        clock, stop = context.clock, context.stop
         end_s = float("inf") if is_local and stays else clock.monotonic_s() + _LOOK_S
-        polling = Polling(run=run, effects=effects, interval_s=run_context.LOCAL_INTERVAL_S if is_local else 10.0)
-        polling.take()
+        polling = Poller(run=run, context=context, interval_s=run_context.LOCAL_INTERVAL_S if is_local else 10.0)
+        polling.load_waiting()
         polling.ask_soon()
         while polling.remaining and not polling.refused and not stop.is_pressed and clock.monotonic_s() < end_s:
-            if not is_local and not polling.heard():
+            if not is_local and not polling.has_callbacks():
                 break
-            rest_s = polling.turn() - clock.monotonic_s()
+            rest_s = polling.step() - clock.monotonic_s()
             stop.wait(clock, min(rest_s, run_context.LOCAL_INTERVAL_S) if is_local else 0.0)
         polling.drain()
-        gained = late_links.bring(effects, run, announced_only=True)
+        gained = late_links.fetch_late_links(context, run, announced_only=True)
     if stop.is_pressed:  # nobody else heard of it
         signal.raise_signal(signal.SIGINT if stop.exit_code == ExitCode.INTERRUPTED else signal.SIGTERM)
     return bool(polling.ended or gained)
@@ -92,7 +92,7 @@ def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> bool:
 def _lock(session: Session, run: Run) -> contextlib.AbstractContextManager[None]:
     from bhuman_cli.runs import lock
 
-    return lock.hold(session.home.state, run.target, clock=SystemClock())
+    return lock.target_lock(session.home.state, run.target, clock=SystemClock())
 
 
 def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:
@@ -108,12 +108,12 @@ def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:
 
 
 @contextlib.contextmanager
-def _effects(session: Session, journal: Journal, run: Run) -> Iterator[Effects]:
+def _effects(session: Session, journal: Journal, run: Run) -> Iterator[RunContext]:
     with (
         link(session, run) as found,
-        run_context.effects(journal, found, run, session.console, show="none", home=session.home) as effects,
+        run_context.context(journal, found, run, session.console, show="none", home=session.home) as context,
     ):
-        yield effects
+        yield context
 
 
 @contextlib.contextmanager

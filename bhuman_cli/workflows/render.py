@@ -18,7 +18,7 @@ from bhuman_cli.journal import planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import NewRun
 from bhuman_cli.runs import runner, spend_limits
-from bhuman_cli.runs.runner import Prepared
+from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import adopt, execute, input_table, locking, problem_report, run_context
@@ -221,7 +221,7 @@ def _rows(job: Job) -> Iterator[Row]:
     return lettering.watched(job.intake.rows(), job.console)
 
 
-def _prepared(job: Job, journal: Journal) -> Prepared:
+def _prepared(job: Job, journal: Journal) -> PreparedRun:
     """Read, check and plan; stop if the table did not pass."""
     from bhuman_cli import files
     from bhuman_cli.table.output import results_file
@@ -244,15 +244,15 @@ def _prepared(job: Job, journal: Journal) -> Prepared:
     written = problem_report.write(log, job.source, job.console) if is_stopped or not len(log) else None
     if is_stopped:
         raise problem_report.refusal(job.intake, written)
-    if job.get("again") and prepared.before.unfinished_again:
+    if job.get("again") and prepared.previous.unfinished_again:
         raise errors.UsageError(
             "an --again run of this file is not finished; running it anew would pay twice",
-            hint=f"bhuman resume {prepared.before.unfinished_again}",
+            hint=f"bhuman resume {prepared.previous.unfinished_again}",
         )
     return prepared
 
 
-def _adopted(job: Job, journal: Journal, prepared: Prepared, link: run_context.Link) -> tuple[Prepared, int]:
+def _adopted(job: Job, journal: Journal, prepared: PreparedRun, link: run_context.Link) -> tuple[PreparedRun, int]:
     """Look for ids in the results file that this journal does not know; take them over if asked to."""
     unknown = adopt.unknown_ids(journal, job.output)
     if not unknown or not job.get("adopt"):
@@ -262,7 +262,7 @@ def _adopted(job: Job, journal: Journal, prepared: Prepared, link: run_context.L
     return replace(prepared, counts=planning.counts(journal, prepared.run)), left
 
 
-def _plan(job: Job, prepared: Prepared, journal: Journal) -> plans.Plan:
+def _plan(job: Job, prepared: PreparedRun, journal: Journal) -> plans.Plan:
     size = job.get("sample")
     return plans.Plan(
         counts=prepared.counts,
@@ -277,7 +277,7 @@ def _plan(job: Job, prepared: Prepared, journal: Journal) -> plans.Plan:
     )
 
 
-def _refusals(job: Job, prepared: Prepared, unknown: int) -> list[errors.Refusal]:
+def _refusals(job: Job, prepared: PreparedRun, unknown: int) -> list[errors.Refusal]:
     given = job.get("max_rows")
     cap = given if given is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
     limits = spend_limits.Limits(
@@ -285,7 +285,7 @@ def _refusals(job: Job, prepared: Prepared, unknown: int) -> list[errors.Refusal
         accepts_changes=bool(job.get("accept_changes")) or job.is_local,
         again=bool(job.get("again")),
     )
-    return spend_limits.refusals(prepared.counts, prepared.before, job.intake.variables, limits, unknown)
+    return spend_limits.refusals(prepared.counts, prepared.previous, job.intake.variables, limits, unknown)
 
 
 def _settings_of(job: Job) -> execute.Manner:

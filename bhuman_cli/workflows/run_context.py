@@ -32,7 +32,7 @@ from bhuman_cli.workflows import session
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
     from bhuman_cli.callbacks.notifications import Hints
-    from bhuman_cli.runs.context import Effects, Stop
+    from bhuman_cli.runs.context import RunContext, Stop
     from bhuman_cli.table.output.results_file import OutputStyle
 
 LOCAL_INTERVAL_S: Final = 0.5
@@ -175,15 +175,15 @@ def rescue_places(home: settings.Home, output: Path | None) -> list[Path]:
 
 
 @contextlib.contextmanager
-def effects(
+def context(
     journal: Journal, link: Link, run: Run, console: Console, *, show: str, home: settings.Home
-) -> Iterator[Effects]:
+) -> Iterator[RunContext]:
     """Put together what a run needs from outside; signals press its stop button inside the block."""
     from concurrent.futures import ThreadPoolExecutor
 
     from bhuman_cli.api import limiter
     from bhuman_cli.runs import recovery
-    from bhuman_cli.runs.context import Effects, Stop
+    from bhuman_cli.runs.context import RunContext, Stop
     from bhuman_cli.runs.service import ApiService
     from bhuman_cli.terminal import progress
 
@@ -203,7 +203,7 @@ def effects(
         ThreadPoolExecutor(in_flight, thread_name_prefix="bhuman-ask") as pool,
         _signals(stop, reporter.notice, link.client.stop),
     ):
-        yield Effects(
+        yield RunContext(
             journal=journal,
             service=service,
             clock=clock,
@@ -214,7 +214,7 @@ def effects(
             hints=heard or list,
             callbacks=heard.for_token if heard else lambda _: [],
             announced=heard.announced if heard else list,
-            rescue=lambda chunk, came: recovery.rescue(chunk, came, places),
+            save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, places),
         )
 
 

@@ -24,7 +24,7 @@ from bhuman_cli.journal.planning import NewRun, Run
 from bhuman_cli.runs import request, runner, spend_limits
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
-from bhuman_cli.runs.runner import Prepared
+from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import doubts, execute, locking, payloads, run_context, session
 from bhuman_cli.workflows import plan as plans
@@ -155,7 +155,7 @@ def _carry_out(job: Job) -> int:
         limits = spend_limits.Limits(
             max_rows=job.values.get("max_rows"), accepts_changes=True, again=bool(job.values.get("again"))
         )
-        refusals = spend_limits.refusals(prepared.counts, prepared.before, job.order.variables, limits, 0)
+        refusals = spend_limits.refusals(prepared.counts, prepared.previous, job.order.variables, limits, 0)
         for refusal in refusals:
             if refusal.code == "over_max_rows":
                 refusal.hint = ""  # it stands in a settings file: there is no such option here
@@ -189,15 +189,15 @@ def _new_run(job: Job, target: Target) -> NewRun:
     )
 
 
-def _refuse_twice(job: Job, prepared: Prepared) -> None:
-    if job.values.get("again") and prepared.before.unfinished_again:
+def _refuse_twice(job: Job, prepared: PreparedRun) -> None:
+    if job.values.get("again") and prepared.previous.unfinished_again:
         raise errors.UsageError(
             "an --again trigger of this content is not finished; another one would pay twice",
-            hint=f"bhuman resume {prepared.before.unfinished_again}",
+            hint=f"bhuman resume {prepared.previous.unfinished_again}",
         )
 
 
-def _plan(job: Job, prepared: Prepared, journal: Journal, link: run_context.Link) -> plans.Plan:
+def _plan(job: Job, prepared: PreparedRun, journal: Journal, link: run_context.Link) -> plans.Plan:
 
     return plans.Plan(
         counts=prepared.counts,
@@ -214,8 +214,8 @@ def _plan(job: Job, prepared: Prepared, journal: Journal, link: run_context.Link
 def _driven(job: Job, journal: Journal, run: Run, link: run_context.Link) -> Outcome:
 
     show = str(job.values.get("progress")) if job.waits else "none"
-    with run_context.effects(journal, link, run, job.console, show=show, home=job.home) as effects:
-        drive = runner.Drive(
+    with run_context.context(journal, link, run, job.console, show=show, home=job.home) as context:
+        drive = runner.RunOptions(
             run=run,
             shape=execute.shape_of(run),
             chunk_size=int(run.options["chunk_size"]),
@@ -224,7 +224,7 @@ def _driven(job: Job, journal: Journal, run: Run, link: run_context.Link) -> Out
             timeout_s=job.values.get("timeout"),
             checkpoint=run_context.results_writer(journal, run, run_context.style_of(run), job.console),
         )
-        return runner.carry_out(drive, effects)
+        return runner.execute(drive, context)
 
 
 def _end(job: Job, journal: Journal, run: Run, outcome: Outcome) -> int:

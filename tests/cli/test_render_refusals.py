@@ -118,7 +118,7 @@ def test_a_dry_run_writes_nothing_but_problems_and_needs_nothing(desk: Desk, ser
     before = (desk.home / "journal.sqlite3").read_bytes()
     held = Target(service=service.url, kind=TargetKind.CAMPAIGN, api_id=plain_service.CAMPAIGN_ID)
     desk.people(5)
-    with lock.hold(desk.home, held, clock=SystemClock()):
+    with lock.target_lock(desk.home, held, clock=SystemClock()):
         known = desk.render("people.csv", "-n", "--json", "--chunk-size", "1", env=NO_KEY)
     assert (known.code, known.document["plan"]) == (0, {"new": 2, "reused": 3, "retried": 0, "requests": 2})
     assert (desk.home / "journal.sqlite3").read_bytes() == before
@@ -197,7 +197,7 @@ def test_another_process_holds_the_target(desk: Desk, service: PlainService) -> 
     desk.people(1)
     target = Target(service=service.url, kind=TargetKind.CAMPAIGN, api_id=plain_service.CAMPAIGN_ID)
     desk.home.mkdir()
-    with lock.hold(desk.home, target, clock=SystemClock()):
+    with lock.target_lock(desk.home, target, clock=SystemClock()):
         refused = desk.render("people.csv", "--json")
         waited = desk.render("people.csv", "--lock-wait", "0.3s")
     assert (refused.code, refused.error["code"], refused.out) == (7, "locked", "")

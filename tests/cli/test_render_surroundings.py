@@ -154,7 +154,7 @@ def test_on_a_terminal_a_locked_target_is_asked_about(desk: Desk, service: Plain
     target = Target(service=service.url, kind=TargetKind.CAMPAIGN, api_id=plain_service.CAMPAIGN_ID)
     words = [sys.executable, "-m", "bhuman_cli", "render", "people.csv", "--poll-interval", "0.05"]
     with contextlib.ExitStack() as held:
-        held.enter_context(lock.hold(desk.home, target, clock=SystemClock()))
+        held.enter_context(lock.target_lock(desk.home, target, clock=SystemClock()))
         with terminal(words, folder=desk.folder, env=desk.environment()) as shown:
             shown.wait_for("Wait for it? [y/N]")
             shown.type("n\n")

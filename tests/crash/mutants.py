@@ -74,10 +74,10 @@ def pairs(seeds: int, *outcomes: str) -> Callable[[], Iterator[Told]]:
 
 
 def _retries() -> Sequence[Patch]:
-    whole = submit.Sending._send
+    whole = submit.Submitter._send
 
-    def send(self: submit.Sending, chunk: chunks.Chunk) -> float:
-        service = self.effects.service
+    def send(self: submit.Submitter, chunk: chunks.Chunk) -> float:
+        service = self.context.service
         post = service.post
 
         def twice(_: Any, route: str, body: bytes, before: Callable[[], None]) -> NotSent | Came:
@@ -89,32 +89,32 @@ def _retries() -> Sequence[Patch]:
         with mock.patch.object(type(service), "post", twice):
             return whole(self, chunk)
 
-    return [mock.patch.object(submit.Sending, "_send", send)]
+    return [mock.patch.object(submit.Submitter, "_send", send)]
 
 
 def _journals_late() -> Sequence[Patch]:
-    whole, begin = submit.Sending._send, chunks.begin_sending
+    whole, begin = submit.Submitter._send, chunks.begin_sending
 
-    def send(self: submit.Sending, chunk: chunks.Chunk) -> float:
-        service = self.effects.service
+    def send(self: submit.Submitter, chunk: chunks.Chunk) -> float:
+        service = self.context.service
         post = service.post
 
         def late(_: Any, route: str, body: bytes, before: Callable[[], None]) -> NotSent | Came:
             came = post(route, body, lambda: None)
-            begin(self.effects.journal, chunk)
+            begin(self.context.journal, chunk)
             return came
 
         with mock.patch.object(type(service), "post", late):
             return whole(self, chunk)
 
-    return [mock.patch.object(submit.Sending, "_send", send)]
+    return [mock.patch.object(submit.Submitter, "_send", send)]
 
 
 def _by_position() -> Sequence[Patch]:
     def decide(facts: Sequence[Any], **_: Any) -> dict[int, Binding]:
         return {fact.claim_id: Binding.CONFIRMED for fact in facts if fact.seen}
 
-    return [mock.patch.object(match, "decide", decide), mock.patch.object(match, "seen", return_value="own")]
+    return [mock.patch.object(match, "decide", decide), mock.patch.object(match, "classify", return_value="own")]
 
 
 def _ids_twice() -> Sequence[Patch]:
@@ -193,7 +193,7 @@ def _drops_answers() -> Sequence[Patch]:
 
 
 def _judges_first() -> Sequence[Patch]:
-    return [mock.patch.object(submit, "keep", return_value=None)]
+    return [mock.patch.object(submit, "store_answer", return_value=None)]
 
 
 def _same_chunk_again() -> Sequence[Patch]:
@@ -275,7 +275,7 @@ def _ends_unsure() -> Sequence[Patch]:
 
     return [
         mock.patch.object(generations, "results", results),
-        mock.patch.object(record_updates.Learning, "_bindings", return_value={}),
+        mock.patch.object(record_updates.RecordUpdater, "_bindings", return_value={}),
     ]
 
 

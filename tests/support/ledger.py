@@ -23,7 +23,7 @@ from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import NewRun, Run
 from bhuman_cli.runs import request, runner
-from bhuman_cli.runs.context import Effects, Stop
+from bhuman_cli.runs.context import RunContext, Stop
 from bhuman_cli.runs.request import Shape
 from tests.support.clocks import HeldClock
 
@@ -208,18 +208,18 @@ class Bench:
     service: ScriptedService
     clock: HeldClock
     notices: Notices
-    effects: Effects
+    context: RunContext
 
-    def drive(self, run: Run, **fields: Any) -> runner.Drive:
+    def drive(self, run: Run, **fields: Any) -> runner.RunOptions:
         """Return how to carry a run out."""
         usual: dict[str, Any] = {
             "run": run, "shape": Shape(target=run.target, spec=run.spec), "chunk_size": 500, "interval_s": 10.0,
         }  # fmt: skip
-        return runner.Drive(**{**usual, **fields})
+        return runner.RunOptions(**{**usual, **fields})
 
     def carry_out(self, run: Run, **fields: Any) -> Any:
         """Send and wait; return the outcome."""
-        return runner.carry_out(self.drive(run, **fields), self.effects)
+        return runner.execute(self.drive(run, **fields), self.context)
 
 
 def bench(folder: Path, **fields: Any) -> Bench:
@@ -227,10 +227,10 @@ def bench(folder: Path, **fields: Any) -> Bench:
     clock = HeldClock()
     journal = opened(folder, clock)
     service, notices = ScriptedService(clock), Notices()
-    effects = Effects(
+    context = RunContext(
         journal=journal, service=service, clock=clock, stop=Stop(), reporter=notices, rng=random.Random(7), **fields
     )
-    return Bench(journal, service, clock, notices, effects)
+    return Bench(journal, service, clock, notices, context)
 
 
 def sent(journal: Journal, run: Run, ids: Sequence[domain.GenerationId] | None, *, limit: int = 500) -> Chunk:

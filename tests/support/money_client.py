@@ -14,10 +14,10 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import chunks, decisions, generations, history, planning
 from bhuman_cli.journal.planning import NewRun, Run
 from bhuman_cli.runs import recovery, runner
-from bhuman_cli.runs.context import Effects, Stop
+from bhuman_cli.runs.context import RunContext, Stop
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
-from bhuman_cli.runs.runner import Drive
+from bhuman_cli.runs.runner import RunOptions
 from tests.support.money_service import CAMPAIGN, Oracle
 from tests.support.money_world import Violation, WatchedJournal, World
 
@@ -155,12 +155,13 @@ class Client:
                 self.oracle.allowed[KEYS[found["text_key"]]] += 1
 
     def _carry_out(self, journal: WatchedJournal, run: Run) -> None:
-        effects = Effects(
+        context = RunContext(
             journal=journal, service=self.oracle, clock=self.world.clock, stop=self.stop, reporter=Quiet(),
-            rng=random.Random(7), rescue=lambda chunk, came: recovery.rescue(chunk, came, self.places),
+            rng=random.Random(7),
+            save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, self.places),
             callbacks=lambda token: [GenerationId(i) for i in self.oracle.called_back(token)],
         )  # fmt: skip
-        drive = Drive(
+        drive = RunOptions(
             run=run,
             shape=Shape(target=TARGET, spec=run.spec, callback_url="https://hook.test/{token}"),
             chunk_size=self.chunk_size,
@@ -170,7 +171,7 @@ class Client:
             timeout_s=self.timeout_s,
             checkpoint=lambda: self._write(journal, run),
         )
-        self.last = runner.carry_out(drive, effects)
+        self.last = runner.execute(drive, context)
         if self.is_alone:  # else the other copy may have changed what the code was made from
             self.check_code(journal, run, self.last)
 

@@ -9,7 +9,7 @@ from bhuman_cli.api.post_result import Came
 from bhuman_cli.domain import Row
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.request import Shape
-from bhuman_cli.runs.submit import Sending
+from bhuman_cli.runs.submit import Submitter
 from tests.support import ledger
 from tests.support.ledger import Bench, ScriptedService, answered
 
@@ -18,12 +18,12 @@ def people(count: int) -> list[Row]:
     return ledger.rows_of(*(f"person {at}" for at in range(count)))
 
 
-def sending(bench: Bench, run: Run, chunk_size: int = 500) -> Sending:
+def sending(bench: Bench, run: Run, chunk_size: int = 500) -> Submitter:
     shape = Shape(target=run.target, spec=run.spec)
-    return Sending(run=run, shape=shape, chunk_size=chunk_size, effects=bench.effects)
+    return Submitter(run=run, shape=shape, chunk_size=chunk_size, context=bench.context)
 
 
-def to_the_end(bench: Bench, sender: Sending) -> list[float]:
+def to_the_end(bench: Bench, sender: Submitter) -> list[float]:
     """Step until sending ends; return the pauses that were asked for."""
     pauses = []
     while sender.ending is None:
@@ -33,7 +33,7 @@ def to_the_end(bench: Bench, sender: Sending) -> list[float]:
     return pauses
 
 
-def started(bench: Bench, count: int, chunk_size: int = 500) -> tuple[Run, Sending]:
+def started(bench: Bench, count: int, chunk_size: int = 500) -> tuple[Run, Submitter]:
     run = ledger.confirmed(bench.journal, people(count))
     return run, sending(bench, run, chunk_size)
 

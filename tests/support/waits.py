@@ -8,7 +8,7 @@ from typing import Any
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.runs.polling.poller import Polling
+from bhuman_cli.runs.polling.poller import Poller
 from tests.support import ledger
 from tests.support.ledger import Bench
 
@@ -26,19 +26,19 @@ def accepted(bench: Bench, *texts: str, order: Callable[[list[str]], list[str]] 
     return run
 
 
-def waiting(bench: Bench, run: Run, interval_s: float = 10.0) -> Polling:
-    polling = Polling(run=run, effects=bench.effects, interval_s=interval_s)
-    polling.take()
-    return polling
+def waiting(bench: Bench, run: Run, interval_s: float = 10.0) -> Poller:
+    poller = Poller(run=run, context=bench.context, interval_s=interval_s)
+    poller.load_waiting()
+    return poller
 
 
-def wait_out(bench: Bench, polling: Polling, most_s: float = 3_600.0) -> None:
+def wait_out(bench: Bench, poller: Poller, most_s: float = 3_600.0) -> None:
     """Turn until nothing is left or the time is over."""
     end_s = bench.clock.monotonic_s() + most_s
-    while polling.remaining and not polling.refused and bench.clock.monotonic_s() < end_s:
-        due_s = polling.turn()
+    while poller.remaining and not poller.refused and bench.clock.monotonic_s() < end_s:
+        due_s = poller.step()
         bench.clock.pass_s(max(0.01, min(due_s, end_s) - bench.clock.monotonic_s()))
-    polling.drain()
+    poller.drain()
 
 
 def rows(bench: Bench, run: Run) -> list[dict[str, str]]:

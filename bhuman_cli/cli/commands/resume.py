@@ -172,7 +172,7 @@ def _continue(wish: Wish, journal: Journal, run: Run) -> int:
     is_local = run.target.service == domain.LOCAL_SERVICE
     with contextlib.ExitStack() as stack:
         stack.enter_context(
-            lock.hold(
+            lock.target_lock(
                 wish.home.state, run.target, clock=SystemClock(), wait_s=float(wish.values.get("lock_wait")),
                 on_wait=wish.console.say,
             )

@@ -20,7 +20,7 @@ from bhuman_cli.journal.generations import ClaimFacts
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import verdict
 from bhuman_cli.runs.binding import match
-from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.context import RunContext
 
 GRACE: Final = timedelta(minutes=15)
 _BEFORE_SENT: Final = timedelta(minutes=5)
@@ -32,7 +32,7 @@ AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class VideoList:
     """The target's list as far as it could be read. is_complete: read to its end, page 0 unchanged."""
 
     records: tuple[Generation, ...]
@@ -40,16 +40,16 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class ListCheck:
     """What a look for evidence left. doubtful: chunks still in doubt. is_list_open: the target's list was read."""
 
     doubtful: list[Chunk]
     is_list_open: bool
 
 
-def ask(effects: Effects, generation_id: str) -> Generation | None:
+def read_record(context: RunContext, generation_id: str) -> Generation | None:
     """Return one record, None where the service knows none or gives no good answer now."""
-    return read_one(effects, generation_id)[0]
+    return try_record(context, generation_id)[0]
 
 
 def is_foreign(generation: Generation, target: Target) -> bool:
@@ -59,36 +59,36 @@ def is_foreign(generation: Generation, target: Target) -> bool:
     return isinstance(named, str) and bool(named) and named.lower() != target.api_id
 
 
-def map_chunk(effects: Effects, run: Run, chunk: Chunk, ids: Sequence[GenerationId], reason: str) -> int:
+def map_chunk(context: RunContext, run: Run, chunk: Chunk, ids: Sequence[GenerationId], reason: str) -> int:
     """Ask each id which row it belongs to and bind what is proven; the rest is in doubt. Returns how many were bound.
 
     If the service gives no good answer about any of them now, the chunk stays as it is for a later command.
     """
-    journal = effects.journal
+    journal = context.journal
     bound_already = chunks.known_ids(journal, ids)
-    read = [read_one(effects, item) for item in ids if item not in bound_already]
+    read = [try_record(context, item) for item in ids if item not in bound_already]
     if read and all(is_unread for _, is_unread in read):
         return 0
     records = [found for found, _ in read if found is not None and not is_foreign(found, run.target)]
     facts = generations.chunk_facts(journal, chunk.chunk_id)
     bound = {fact.place: fact.generation_id for fact in facts if fact.generation_id is not None}
     unbound = [fact for fact in facts if fact.generation_id is None]
-    found_now = match.match(unbound, map(match.read, records), rows=chunk.rows)
+    found_now = match.match(unbound, map(match.as_record, records), rows=chunk.rows)
     if found_now or chunks.get(journal, chunk.chunk_id).state is ChunkState.MAPPING:
-        _bind(effects, chunk, bound | found_now, records, reason)
+        _bind(context, chunk, bound | found_now, records, reason)
     return len(found_now)
 
 
-def read_one(effects: Effects, generation_id: str) -> tuple[Generation | None, bool]:
+def try_record(context: RunContext, generation_id: str) -> tuple[Generation | None, bool]:
     """Return a record, None where the service knows none; and whether it gave no good answer."""
     try:
-        return effects.service.generation(generation_id), False
+        return context.service.generation(generation_id), False
     except (errors.ApiError, errors.ServiceDown, WireError):
         return None, True
 
 
 def _bind(
-    effects: Effects,
+    context: RunContext,
     chunk: Chunk,
     pairs: Mapping[int, GenerationId],
     records: Iterable[Generation],
@@ -96,7 +96,7 @@ def _bind(
     *,
     is_anew: bool = False,
 ) -> None:
-    journal = effects.journal
+    journal = context.journal
     said = f"{reason}; {len(pairs)} of {chunk.rows} rows are bound"
     chunks.bind(journal, chunk, pairs, reason=said, is_anew=is_anew)
     by_id = {record.id: record for record in records}
@@ -108,27 +108,27 @@ def _bind(
                 generations.end(journal, [fact.claim_id])
 
 
-def rebind(effects: Effects, run: Run, chunk_id: int) -> bool:
+def rebind(context: RunContext, run: Run, chunk_id: int) -> bool:
     """Try to bind a request's ids anew after a record contradicted its place; True if every row found its own.
 
     All or nothing: only if all records prove one whole pairing. Else the conflicts stand, and no link is shown.
     """
-    journal = effects.journal
+    journal = context.journal
     facts = generations.chunk_facts(journal, chunk_id)
-    records = [ask(effects, fact.generation_id) for fact in facts if fact.generation_id is not None]
+    records = [read_record(context, fact.generation_id) for fact in facts if fact.generation_id is not None]
     known = [record for record in records if record is not None and not is_foreign(record, run.target)]
     if len(known) != len(facts) or any(record.text is None for record in known):
         return False
-    pairs = match.match(facts, map(match.read, known), rows=len(facts))
+    pairs = match.match(facts, map(match.as_record, known), rows=len(facts))
     if len(pairs) != len(facts):
         return False
     chunk = chunks.get(journal, chunk_id)
-    _bind(effects, chunk, pairs, known, "", is_anew=True)
-    effects.reporter.notice(f"the service returned {len(facts)} ids in another order than their rows; bound by content")
+    _bind(context, chunk, pairs, known, "", is_anew=True)
+    context.reporter.notice(f"the service returned {len(facts)} ids in another order than their rows; bound by content")
     return True
 
 
-def read_list(effects: Effects) -> Listed | None:
+def read_list(context: RunContext) -> VideoList | None:
     """Read the target's whole list; None where it is closed to these credentials or can't be read now.
 
     It ends where the service's own total is reached, else with a page that brings nothing new after one that was not
@@ -138,7 +138,7 @@ def read_list(effects: Effects) -> Listed | None:
     first: tuple[str, ...] = ()
     unreadable, was_short = 0, True
     try:
-        for found in _all_pages(effects):
+        for found in _all_pages(context):
             known = len(records)
             first = first or tuple(item.id for item in found.generations)
             records.update((item.id, item) for item in found.generations)
@@ -147,92 +147,92 @@ def read_list(effects: Effects) -> Listed | None:
             is_all = found.total is not None and len(records) + unreadable >= found.total
             is_over = len(records) == known and is_short
             if (is_short and is_all) or is_over:
-                again = effects.service.page(0)
+                again = context.service.page(0)
                 is_still = tuple(item.id for item in again.generations)[: len(first)] == first
                 records.update((item.id, item) for item in again.generations)
                 is_whole = is_all if found.total is not None else was_short or not found.generations
-                return Listed(records=tuple(records.values()), is_complete=is_still and is_whole and not unreadable)
+                return VideoList(records=tuple(records.values()), is_complete=is_still and is_whole and not unreadable)
             was_short = is_short
     except errors.ApiError as error:
         if not records or error.status not in _NO_SUCH_PAGE:
             return None
     except (errors.ServiceDown, WireError):
         return None
-    return Listed(records=tuple(records.values()), is_complete=False)
+    return VideoList(records=tuple(records.values()), is_complete=False)
 
 
-def _all_pages(effects: Effects) -> Iterator[Page]:
+def _all_pages(context: RunContext) -> Iterator[Page]:
     """Yield the list's pages in order, a few asked for at once where it is said how many there are."""
-    page = effects.service.page(0)
+    page = context.service.page(0)
     yield page
-    last = 0 if effects.pool is None or page.total is None else page.total // PAGE_SIZE
+    last = 0 if context.pool is None or page.total is None else page.total // PAGE_SIZE
     place = 1
     while place < _MOST_PAGES:
         numbers = range(place, max(place + 1, min(place + AT_ONCE, last + 1, _MOST_PAGES)))
-        yield from pages(effects, numbers)
+        yield from pages(context, numbers)
         place = numbers.stop
 
 
-def pages(effects: Effects, numbers: Sequence[int]) -> Iterator[Page]:
+def pages(context: RunContext, numbers: Sequence[int]) -> Iterator[Page]:
     """Yield these pages of the target's list, asked for at once."""
-    if effects.pool is None or len(numbers) == 1:
-        yield from map(effects.service.page, numbers)
+    if context.pool is None or len(numbers) == 1:
+        yield from map(context.service.page, numbers)
     else:
-        yield from effects.pool.map(effects.service.page, numbers)
+        yield from context.pool.map(context.service.page, numbers)
 
 
-def settle_doubts(effects: Effects, run: Run) -> list[Chunk]:
+def settle_doubts(context: RunContext, run: Run) -> list[Chunk]:
     """Settle what evidence can settle on the run's target; return the chunks that stay in doubt."""
-    return look(effects, run).doubtful
+    return check(context, run).doubtful
 
 
-def look(effects: Effects, run: Run) -> Looked:
+def check(context: RunContext, run: Run) -> ListCheck:
     """Settle what evidence can settle on the run's target; return what stays in doubt, and if looking again may help.
 
     Looks at stored answers and callbacks first, then at the list where it is open. A chunk is freed only by a stored
     refusal, or by a complete list that holds the run's other chunks, after the grace time. One that is being sent is
     left to its sender.
     """
-    journal = effects.journal
+    journal = context.journal
     for chunk in chunks.unsettled(journal, run.target_id):
         if chunk.state is not ChunkState.SENDING:
-            _settle_by_answer(effects, run, chunk)
-            _settle_by_callbacks(effects, run, chunk)
+            _settle_by_answer(context, run, chunk)
+            _settle_by_callbacks(context, run, chunk)
     doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
-    listed = read_list(effects) if doubtful else None
+    listed = read_list(context) if doubtful else None
     if listed is not None:
-        _settle_by_list(effects, run, doubtful, listed)
+        _settle_by_list(context, run, doubtful, listed)
     left = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state == "in_doubt"]
-    return Looked(doubtful=left, is_list_open=listed is not None)
+    return ListCheck(doubtful=left, is_list_open=listed is not None)
 
 
-def _settle_by_answer(effects: Effects, run: Run, chunk: Chunk) -> None:
-    answer = chunks.last_answer(effects.journal, chunk)
+def _settle_by_answer(context: RunContext, run: Run, chunk: Chunk) -> None:
+    answer = chunks.last_answer(context.journal, chunk)
     if answer is None:
         return
     match verdict.judge(answer, rows=chunk.rows):
-        case verdict.Accepted() | verdict.Mapping_():
-            ids = verdict.found_ids(answer.body)
-            known = chunks.known_ids(effects.journal, ids)
+        case verdict.Accepted() | verdict.NeedsMapping():
+            ids = verdict.extract_ids(answer.body)
+            known = chunks.known_ids(context.journal, ids)
             fresh = [item for item in ids if item not in known]
             if fresh:
-                map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
-        case verdict.Rejected() | verdict.Back() if chunk.state is ChunkState.IN_DOUBT:
+                map_chunk(context, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
+        case verdict.Rejected() | verdict.Resendable() if chunk.state is ChunkState.IN_DOUBT:
             # Another copy called it in doubt while its sender still waited for this answer.
-            decisions.free(effects.journal, chunk, why="not accepted", run_id=run.run_id)
+            decisions.free(context.journal, chunk, why="not accepted", run_id=run.run_id)
 
 
-def _settle_by_callbacks(effects: Effects, run: Run, chunk: Chunk) -> None:
+def _settle_by_callbacks(context: RunContext, run: Run, chunk: Chunk) -> None:
     """A callback that came for this attempt's own token names a video of this very request."""
-    ids = effects.callbacks(chunk.token)
-    known = chunks.known_ids(effects.journal, ids)
+    ids = context.callbacks(chunk.token)
+    known = chunks.known_ids(context.journal, ids)
     fresh = [item for item in ids if item not in known]
-    if fresh and chunks.get(effects.journal, chunk.chunk_id).state in {ChunkState.MAPPING, ChunkState.IN_DOUBT}:
-        map_chunk(effects, run, chunk, fresh, chunk.reason or "mapped from callbacks")
+    if fresh and chunks.get(context.journal, chunk.chunk_id).state in {ChunkState.MAPPING, ChunkState.IN_DOUBT}:
+        map_chunk(context, run, chunk, fresh, chunk.reason or "mapped from callbacks")
 
 
-def _settle_by_list(effects: Effects, run: Run, doubtful: Sequence[Chunk], listed: Listed) -> None:
-    journal = effects.journal
+def _settle_by_list(context: RunContext, run: Run, doubtful: Sequence[Chunk], listed: VideoList) -> None:
+    journal = context.journal
     known = chunks.known_ids(journal, [item.id for item in listed.records])
     unknown = [item for item in listed.records if item.id not in known and not is_foreign(item, run.target)]
     unbound: dict[int, list[ClaimFacts]] = {}
@@ -242,12 +242,12 @@ def _settle_by_list(effects: Effects, run: Run, doubtful: Sequence[Chunk], liste
             fact for fact in generations.chunk_facts(journal, chunk.chunk_id) if fact.generation_id is None
         ]
         candidates |= {item.id: item for item in unknown if _is_in_window(item, chunk)}
-    pairs = match.match_exactly(unbound, map(match.read, candidates.values()))
+    pairs = match.match_exactly(unbound, map(match.as_record, candidates.values()))
     for chunk in doubtful:
         found = pairs.get(chunk.chunk_id)
         if found:
-            confirmed = [record for item in found.values() if (record := ask(effects, item)) is not None]
-            texts = {record.id: match.read(record).text_key for record in confirmed}
+            confirmed = [record for item in found.values() if (record := read_record(context, item)) is not None]
+            texts = {record.id: match.as_record(record).text_key for record in confirmed}
             keys = {fact.place: fact.text_key for fact in unbound[chunk.chunk_id]}
             if all(texts.get(item) == keys[place] for place, item in found.items()):
                 bound = {
@@ -255,10 +255,10 @@ def _settle_by_list(effects: Effects, run: Run, doubtful: Sequence[Chunk], liste
                     for fact in generations.chunk_facts(journal, chunk.chunk_id)
                     if fact.generation_id is not None
                 }
-                _bind(effects, chunk, {**bound, **found}, confirmed, chunk.reason)
-        elif not candidates and _may_free(effects, run, chunk, listed):
+                _bind(context, chunk, {**bound, **found}, confirmed, chunk.reason)
+        elif not candidates and _may_free(context, run, chunk, listed):
             freed = decisions.free(journal, chunk, why="not accepted", run_id=run.run_id)
-            effects.reporter.notice(f"{freed} rows were certainly not accepted and are sent again")
+            context.reporter.notice(f"{freed} rows were certainly not accepted and are sent again")
 
 
 def _is_in_window(record: Generation, chunk: Chunk) -> bool:
@@ -270,14 +270,14 @@ def _is_in_window(record: Generation, chunk: Chunk) -> bool:
     return sent - _BEFORE_SENT <= created <= lost + _AFTER_ANSWER
 
 
-def _may_free(effects: Effects, run: Run, chunk: Chunk, listed: Listed) -> bool:
+def _may_free(context: RunContext, run: Run, chunk: Chunk, listed: VideoList) -> bool:
     """Absence is proof only if the list is complete, shows this run's other videos, and time has passed."""
     lost = datetime.fromisoformat(chunk.judged_at or chunk.sending_at)
-    if not listed.is_complete or effects.clock.now() - lost < GRACE:
+    if not listed.is_complete or context.clock.now() - lost < GRACE:
         return False
     others = [
         found[0]
-        for found in effects.journal.query(
+        for found in context.journal.query(
             "SELECT generation_id FROM claim WHERE run_no = ? AND generation_id IS NOT NULL", (chunk.run_no,)
         )
     ]

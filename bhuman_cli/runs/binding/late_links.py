@@ -14,50 +14,50 @@ from bhuman_cli.journal import generations
 from bhuman_cli.journal.generations import Lacking
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.binding import doubts
-from bhuman_cli.runs.binding.record_updates import Learning
-from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.binding.record_updates import RecordUpdater
+from bhuman_cli.runs.context import RunContext
 
 MISSES: Final = 5
 """Questions in a row that bring nothing, before the others of their kind are left to a later command."""
 
 
-def bring(
-    effects: Effects, run: Run, *, announced_only: bool = False, is_over: Callable[[], bool] = lambda: False
+def fetch_late_links(
+    context: RunContext, run: Run, *, announced_only: bool = False, is_over: Callable[[], bool] = lambda: False
 ) -> int:
     """Ask about finished videos that lack a link, and keep what their records say now; return how many gained one.
 
     announced_only: leaves alone those of which no callback told. is_over: looked at between questions.
     """
-    told = announced(effects, run)
-    gained = _ask(effects, run, told, is_over)
+    told = announced_links(context, run)
+    gained = _ask(context, run, told, is_over)
     if announced_only:
         return gained
     asked = {item.waiting.claim_id for item in told}
-    others = [item for item in generations.lacking(effects.journal, run) if item.waiting.claim_id not in asked]
-    effects.rng.shuffle(others)  # the first few may be those whose pictures never come
-    return gained + _ask(effects, run, others, is_over)
+    others = [item for item in generations.lacking(context.journal, run) if item.waiting.claim_id not in asked]
+    context.rng.shuffle(others)  # the first few may be those whose pictures never come
+    return gained + _ask(context, run, others, is_over)
 
 
-def announced(effects: Effects, run: Run) -> list[Lacking]:
+def announced_links(context: RunContext, run: Run) -> list[Lacking]:
     """Return the run's videos whose WhatsApp link was announced and is not here, the newest announcement first."""
-    places = {generation_id: at for at, generation_id in enumerate(effects.announced())}
+    places = {generation_id: at for at, generation_id in enumerate(context.announced())}
     if not places:
         return []
-    found = generations.lacking(effects.journal, run, whatsapp=True)
+    found = generations.lacking(context.journal, run, whatsapp=True)
     told = [item for item in found if item.waiting.generation_id in places]
     return sorted(told, key=lambda item: places[item.waiting.generation_id])
 
 
-def _ask(effects: Effects, run: Run, items: Sequence[Lacking], is_over: Callable[[], bool]) -> int:
+def _ask(context: RunContext, run: Run, items: Sequence[Lacking], is_over: Callable[[], bool]) -> int:
     """Ask about each, a few at once; end at the first question without a good answer, or after MISSES in a row."""
-    learning = Learning(run=run, effects=effects)
+    learning = RecordUpdater(run=run, context=context)
     gained = missed = 0
-    many = max(1, min(effects.in_flight, MISSES)) if effects.pool is not None else 1
+    many = max(1, min(context.in_flight, MISSES)) if context.pool is not None else 1
     for start in range(0, len(items), many):
-        if missed >= MISSES or effects.stop.is_pressed or is_over():
+        if missed >= MISSES or context.stop.is_pressed or is_over():
             break
         some = items[start : start + many]
-        answers = list((effects.pool.map if effects.pool is not None else map)(_question(effects), some))
+        answers = list((context.pool.map if context.pool is not None else map)(_question(context), some))
         if any(is_unread for _, is_unread in answers):
             break
         found = [
@@ -72,8 +72,8 @@ def _ask(effects: Effects, run: Run, items: Sequence[Lacking], is_over: Callable
     return gained
 
 
-def _question(effects: Effects) -> Callable[[Lacking], tuple[Generation | None, bool]]:
-    return lambda item: doubts.read_one(effects, item.waiting.generation_id)
+def _question(context: RunContext) -> Callable[[Lacking], tuple[Generation | None, bool]]:
+    return lambda item: doubts.try_record(context, item.waiting.generation_id)
 
 
 def _brings(item: Lacking, record: Generation) -> bool:

@@ -32,13 +32,13 @@ class Record:
     api_row_index: int | None
 
 
-def read(generation: Generation) -> Record:
+def as_record(generation: Generation) -> Record:
     """Take from a record what it says to bind by."""
     key = identity.text_key(generation.text) if generation.text is not None else None
     return Record(generation_id=generation.id, text_key=key, api_row_index=generation.api_row_index)
 
 
-def seen(record: Record, own: bytes, others: frozenset[bytes], *, is_foreign: bool = False) -> str:
+def classify(record: Record, own: bytes, others: frozenset[bytes], *, is_foreign: bool = False) -> str:
     """Say in a word what a record tells about the row it is bound to.
 
     others: the text keys of the request's rows.

@@ -14,7 +14,7 @@ from bhuman_cli.journal import generations
 from bhuman_cli.journal.generations import ClaimFacts, Waiting
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.binding import doubts, match
-from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.context import RunContext
 
 _MOST_VIEWS: Final = 64
 
@@ -23,7 +23,7 @@ _PLAIN: Final = {"own": Binding.CONFIRMED, "none": Binding.POSITION}
 
 
 @dataclass(slots=True)
-class View:
+class RecordView:
     """A request's places as the journal knows them, kept in memory while it is waited for."""
 
     facts: dict[int, ClaimFacts]
@@ -32,7 +32,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learnt:
+class UpdateResult:
     """What a batch of records came to. ended: claims. is_rebound: ids changed their rows; read the journal anew."""
 
     ended: set[int]
@@ -40,17 +40,17 @@ class Learnt:
 
 
 @dataclass(slots=True, kw_only=True)
-class Learning:
+class RecordUpdater:
     """What one run has learnt about its requests."""
 
     run: Run
-    effects: Effects
-    _views: dict[int, View] = field(default_factory=dict)
+    context: RunContext
+    _views: dict[int, RecordView] = field(default_factory=dict)
     _tried: dict[int, int] = field(default_factory=dict)
 
-    def write(self, records: Sequence[tuple[Waiting, Generation]]) -> Learnt:
+    def write(self, records: Sequence[tuple[Waiting, Generation]]) -> UpdateResult:
         """Write records and what follows from them; one commit, and more only if ids must be bound anew."""
-        journal = self.effects.journal
+        journal = self.context.journal
         changed: dict[int, Binding] = {}
         conflicts: set[int] = set()
         with journal.transaction():
@@ -67,7 +67,7 @@ class Learning:
             generations.end(journal, [item.claim_id for item, _ in records])
         looked_at = {item.claim_id for item, _ in records} | changed.keys()
         is_rebound = sum(self._rebind(chunk_id) for chunk_id in conflicts) > 0
-        return Learnt(ended=generations.ended(journal, looked_at), is_rebound=is_rebound)
+        return UpdateResult(ended=generations.ended(journal, looked_at), is_rebound=is_rebound)
 
     def _word(self, item: Waiting, record: Generation) -> str:
         if not item.chunk_id:
@@ -77,7 +77,7 @@ class Learning:
         if fact.seen in match.DECIDED:
             return fact.seen
         is_foreign = doubts.is_foreign(record, self.run.target)
-        word = match.seen(match.read(record), fact.text_key, view.keys, is_foreign=is_foreign)
+        word = match.classify(match.as_record(record), fact.text_key, view.keys, is_foreign=is_foreign)
         view.facts[item.claim_id] = replace(fact, seen=word, status=record.status)
         view.is_plain = view.is_plain and word in _PLAIN
         return word
@@ -93,12 +93,12 @@ class Learning:
             view.facts[claim] = replace(view.facts[claim], binding=str(binding))
         return changed
 
-    def _view(self, chunk_id: int) -> View:
+    def _view(self, chunk_id: int) -> RecordView:
         if chunk_id not in self._views:
             if len(self._views) >= _MOST_VIEWS:
                 self._views.pop(next(iter(self._views)))
-            facts = generations.chunk_facts(self.effects.journal, chunk_id)
-            self._views[chunk_id] = View(
+            facts = generations.chunk_facts(self.context.journal, chunk_id)
+            self._views[chunk_id] = RecordView(
                 facts={fact.claim_id: fact for fact in facts},
                 keys=frozenset(fact.text_key for fact in facts),
                 is_plain=all(fact.seen in _PLAIN for fact in facts if fact.seen),
@@ -108,7 +108,7 @@ class Learning:
     def _has_spoken(self) -> bool:
         """Say whether any record of this target equalled its row: then one that equals no row is somebody else's."""
         asked = "SELECT 1 FROM claim WHERE target_id = ? AND seen = 'own' AND chunk_id IS NOT NULL LIMIT 1"
-        return self.effects.journal.one(asked, (self.run.target_id,)) is not None
+        return self.context.journal.one(asked, (self.run.target_id,)) is not None
 
     def _has_conflict(self, chunk_id: int) -> bool:
         view = self._view(chunk_id)
@@ -122,4 +122,4 @@ class Learning:
             return False
         self._tried[chunk_id] = 1 + says_all
         self._views.pop(chunk_id, None)
-        return doubts.rebind(self.effects, self.run, chunk_id)
+        return doubts.rebind(self.context, self.run, chunk_id)

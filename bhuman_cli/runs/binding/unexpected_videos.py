@@ -14,16 +14,16 @@ from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.binding import doubts
-from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.context import RunContext
 
 
-def unasked(effects: Effects, run: Run, since: datetime) -> list[GenerationId]:
+def find_unexpected(context: RunContext, run: Run, since: datetime) -> list[GenerationId]:
     """Return the target's videos since a moment that nobody here asked for; none where the list is closed."""
     try:
-        records = list(_recent(effects, since))
+        records = list(_recent(context, since))
     except (errors.ApiError, errors.ServiceDown, WireError):
         return []
-    known = chunks.known_ids(effects.journal, [item.id for item in records])
+    known = chunks.known_ids(context.journal, [item.id for item in records])
     return [
         item.id
         for item in {item.id: item for item in records}.values()
@@ -31,29 +31,29 @@ def unasked(effects: Effects, run: Run, since: datetime) -> list[GenerationId]:
     ]
 
 
-def _recent(effects: Effects, since: datetime) -> Iterator[Generation]:
+def _recent(context: RunContext, since: datetime) -> Iterator[Generation]:
     """Yield the list from its newer end to the page with the moment in it; all of it where no order is to be seen.
 
     A large campaign has hundreds of pages, and which end is the newer one is not documented: the two ends tell.
     """
-    first = effects.service.page(0)
+    first = context.service.page(0)
     yield from first.generations
     if len(first.generations) + first.unreadable < doubts.PAGE_SIZE:
         return
     last = -(-(first.total or 0) // doubts.PAGE_SIZE) - 1
-    end = effects.service.page(last) if last > 0 else first
+    end = context.service.page(last) if last > 0 else first
     yield from end.generations if end is not first else ()
     span, end_span = _span(first), _span(end)
     if span is None or end_span is None or not (span[0] >= end_span[1] or end_span[0] >= span[1]):
-        listed = doubts.read_list(effects)
+        listed = doubts.read_list(context)
         yield from listed.records if listed else ()
     elif max(span, end_span)[0] >= since:
-        yield from _walk(effects, range(1, last) if span > end_span else range(last - 1, 0, -1), since)
+        yield from _walk(context, range(1, last) if span > end_span else range(last - 1, 0, -1), since)
 
 
-def _walk(effects: Effects, numbers: range, since: datetime) -> Iterator[Generation]:
+def _walk(context: RunContext, numbers: range, since: datetime) -> Iterator[Generation]:
     for start in range(0, len(numbers), doubts.AT_ONCE):
-        for page in doubts.pages(effects, numbers[start : start + doubts.AT_ONCE]):
+        for page in doubts.pages(context, numbers[start : start + doubts.AT_ONCE]):
             yield from page.generations
             span = _span(page)
             if span is not None and span[0] < since:

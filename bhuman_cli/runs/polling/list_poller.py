@@ -12,7 +12,7 @@ from typing import Final
 from bhuman_cli import errors
 from bhuman_cli.api.wire import Page, WireError
 from bhuman_cli.domain import Generation
-from bhuman_cli.runs.context import Effects
+from bhuman_cli.runs.context import RunContext
 
 PAGE_SIZE: Final = 100
 CHEAPER: Final = 2  # a page is worth it when it stands for at least so many single questions
@@ -23,10 +23,10 @@ _LONG_PAGES: Final = 5
 
 
 @dataclass(slots=True, kw_only=True)
-class Sweep:
+class ListPoller:
     """The list of one target. good_at_s: when the service last gave a good answer."""
 
-    effects: Effects
+    context: RunContext
     interval_s: float
     good_at_s: float = 0.0
     _is_open: bool | None = None
@@ -56,13 +56,13 @@ class Sweep:
     def _probe(self, waiting: int) -> None:
         """Ask once a run whether the list is open to these credentials; a refusal closes it silently."""
         try:
-            page = self.effects.service.page(0)
+            page = self.context.service.page(0)
         except (errors.BhumanError, WireError):
             self._is_open = False
             return
         self._is_open = True
         self._measure(page, waiting)
-        self._due_s = self.effects.clock.monotonic_s() + self.interval_s
+        self._due_s = self.context.clock.monotonic_s() + self.interval_s
 
     def _measure(self, page: Page, waiting: int) -> None:
         self._known_total = page.total is not None
@@ -71,21 +71,21 @@ class Sweep:
 
     def step(self, waiting: int) -> list[Generation]:
         """Read the next pages, if it is time; return their records."""
-        effects = self.effects
-        if effects.clock.monotonic_s() < self._due_s:
+        context = self.context
+        if context.clock.monotonic_s() < self._due_s:
             return []
         records: list[Generation] = []
         try:
             for _ in range(_STEPS):
                 is_last = False
                 for page in self._read():
-                    self.good_at_s = effects.clock.monotonic_s()
+                    self.good_at_s = context.clock.monotonic_s()
                     if self._next == 0:
                         self._measure(page, waiting)
                     self._next += 1
                     records += page.generations
                     is_last = is_last or len(page.generations) + page.unreadable < PAGE_SIZE
-                if is_last or effects.stop.is_pressed:
+                if is_last or context.stop.is_pressed:
                     self._rest()
                     break
         except errors.ApiError as error:
@@ -97,11 +97,11 @@ class Sweep:
 
     def _read(self) -> list[Page]:
         """Read one page, or a few at once where the number of pages is known."""
-        pool = self.effects.pool
+        pool = self.context.pool
         if pool is None or self._next == 0 or not self._known_total:
-            return [self.effects.service.page(self._next)]
+            return [self.context.service.page(self._next)]
         numbers = range(self._next, max(self._next + 1, min(self._next + _AT_ONCE, self._pages)))
-        return list(pool.map(self.effects.service.page, numbers))
+        return list(pool.map(self.context.service.page, numbers))
 
     def note_news(self) -> None:
         """Take note that this sweep ended at least one generation."""
@@ -113,4 +113,4 @@ class Sweep:
         self._idle = 0 if self._news else self._idle + 1
         self._pages = max(self._next, 1)
         self._next, self._news = 0, False
-        self._due_s = self.effects.clock.monotonic_s() + (6 if is_long else 1) * self.interval_s
+        self._due_s = self.context.clock.monotonic_s() + (6 if is_long else 1) * self.interval_s

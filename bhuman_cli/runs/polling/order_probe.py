@@ -20,7 +20,7 @@ SEVERAL: Final = 3
 NOW_AND_THEN: Final = 0.1
 
 
-class Audits:
+class OrderProbe:
     """Asks in the last third of a queue, until its first third was served in order.
 
     Videos that are rendered side by side stand so close together that nothing in the last third is finished while the

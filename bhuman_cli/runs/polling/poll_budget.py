@@ -19,7 +19,7 @@ TRICKLE: Final = 0.5
 """Tokens earned in the longest pause between two passes, however slow the service is."""
 
 
-class Purse:
+class PollBudget:
     """A miss costs a token; a hit is free, because every video needs that one request anyway."""
 
     def __init__(self, *, now: float, ceiling_s: float) -> None:
@@ -31,12 +31,12 @@ class Purse:
         most = min(MOST_GRANT, GRANT + GRANT_SHARE * ids)
         self._tokens, self._most = self._tokens + most - self._most, most
 
-    def earn(self, now: float, per_second: float) -> None:
+    def refill(self, now: float, per_second: float) -> None:
         """Add what was earned since the last time."""
         earned = (per_second + TRICKLE / self._ceiling_s) * (now - self._at)
         self._tokens, self._at = min(self._most, self._tokens + earned), now
 
-    def pay(self) -> None:
+    def spend(self) -> None:
         """Take a token out, on credit if need be."""
         self._tokens -= 1
 

@@ -20,7 +20,7 @@ from typing import Final
 from bhuman_cli.runs import overtaking
 from bhuman_cli.runs.polling import forecast, order_probe, poll_budget
 from bhuman_cli.runs.polling.forecast import Pace
-from bhuman_cli.runs.polling.retry_queue import Late, LateIds
+from bhuman_cli.runs.polling.retry_queue import RetryEntry, RetryQueue
 
 COLD_HITS: Final = 8
 """Below so many hits the rate means nothing yet: a hit just moves on to the next id."""
@@ -37,14 +37,14 @@ CYCLE: Final = 0.67
 square root costs the fewest requests for a mean notice (an eighth fewer than a constant rate)."""
 
 
-class Line:
+class PollQueue:
     """One queue, in submission order; an id's place is its index in that order."""
 
     def __init__(self, pace: Pace, rng: random.Random, *, now: float, resumed: bool) -> None:
         self._pace, self._rng = pace, rng
         self._keys: list[int] = []
         self._place: dict[int, int] = {}
-        self._late = LateIds()
+        self._late = RetryQueue()
         self._cursor = 0
         self._furthest = -1
         self._forecast = forecast.Forecast(pace, now=now)
@@ -53,8 +53,8 @@ class Line:
         self._streak = 0
         self._front_missed = False
         self._patience = 1
-        self._order = overtaking.Overtaking()
-        self._purse = poll_budget.Purse(now=now, ceiling_s=pace.ceiling_s)
+        self._order = overtaking.OvertakingDetector()
+        self._purse = poll_budget.PollBudget(now=now, ceiling_s=pace.ceiling_s)
         self._flying: dict[int, str] = {}
         self.in_pass = False
         self._pass_at = now
@@ -62,7 +62,7 @@ class Line:
         self._asked_at = now
         self._dry = 0
         self._to_audit = 0
-        self._audits = order_probe.Audits(rng)
+        self._audits = order_probe.OrderProbe(rng)
         self._next_pass = now + pace.floor_s * rng.uniform(0.9, 1.0)
         self.in_order = True
         self.few = False
@@ -80,7 +80,7 @@ class Line:
         """Note which ids stand behind a place already seen finished: they are late, and due now."""
         for key in keys:
             self._furthest = max(self._furthest, self._place[key])
-            self._late.keep(key, Late(), now)
+            self._late.keep(key, RetryEntry(), now)
         self._forecast.shift(-len(keys))
 
     def wake_late(self, now: float) -> None:
@@ -115,7 +115,7 @@ class Line:
         self.in_pass, self._pass_at, self._asks, self._streak, self._front_missed = True, now, 0, 0, False
         self._skip_known()
         self._sweeping = self._quiet(now) or self._forecast.hits < COLD_HITS
-        self._purse.earn(now, self._income(now))
+        self._purse.refill(now, self._income(now))
         self._patience = 1 + int(3 * self._purse.fullness)
         self._forecast.be_bold(self._purse.fullness)
         unproven = not self.dormant and self._audits.unproven(len(self._keys), self._cursor)
@@ -250,7 +250,7 @@ class Line:
         """Learn from an id that was asked and is not finished."""
         why = self._flying.pop(key, "")
         place = self._place[key]
-        late = self._late.get(key) or Late()
+        late = self._late.get(key) or RetryEntry()
         match why:
             case "audit":
                 self._audited(now, hit=False)
@@ -259,7 +259,7 @@ class Line:
             case "late" if late.misses == 1:
                 self._forecast.learn_again(hit=False)
         if why != "audit":
-            self._purse.pay()
+            self._purse.spend()
         if why in {"peek", "audit"} and place > self._cursor and self.in_order:
             return  # it is asked again when the front comes to it
         if late.overtaken and why == "late":
@@ -293,7 +293,7 @@ class Line:
     def lost(self, key: int, due: float) -> None:
         """Put an id back whose request failed: nothing was learned."""
         self._flying.pop(key, None)
-        self._late.keep(key, self._late.get(key) or Late(), due)
+        self._late.keep(key, self._late.get(key) or RetryEntry(), due)
 
     def taken(self, key: int) -> None:
         """Note that an id is being asked for another reason than this line's own."""
@@ -327,7 +327,7 @@ class Line:
     def _spread_out(self, start: float, width_s: float) -> None:
         for place in range(self._cursor, len(self._keys)):
             if self._fresh(place):
-                self._late.keep(self._keys[place], Late(), start + self._rng.random() * width_s)
+                self._late.keep(self._keys[place], RetryEntry(), start + self._rng.random() * width_s)
 
     # Time.
 

@@ -18,9 +18,9 @@ from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.generations import Waiting
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.runs.binding.record_updates import Learning
-from bhuman_cli.runs.context import Effects
-from bhuman_cli.runs.polling.list_poller import Sweep
+from bhuman_cli.runs.binding.record_updates import RecordUpdater
+from bhuman_cli.runs.context import RunContext
+from bhuman_cli.runs.polling.list_poller import ListPoller
 from bhuman_cli.runs.polling.schedule import Schedule, ScheduleOptions
 
 _LATENCY_S: Final = 0.2  # how long to wait for answers in flight before looking at the stop button again
@@ -33,7 +33,7 @@ Answered = tuple[int, Generation | None, Exception | None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Polling:
+class Poller:
     """One run's waiting. `turn` does what is due now and returns; the caller sleeps in between.
 
     ended: generations that came to their end during this command. last_end_s: when one last did.
@@ -42,7 +42,7 @@ class Polling:
     """
 
     run: Run
-    effects: Effects
+    context: RunContext
     interval_s: float
     ended: int = 0
     last_end_s: float = 0.0
@@ -57,18 +57,18 @@ class Polling:
     _early: deque[GenerationId] = field(default_factory=lambda: deque(maxlen=_EARLY))
     _waiting: dict[int, Waiting] = field(default_factory=dict)
     _by_id: dict[str, int] = field(default_factory=dict)
-    _learning: Learning = field(init=False)
-    _flying: dict[Future[Answered], int] = field(default_factory=dict)
-    _sweep: Sweep = field(init=False)
+    _updater: RecordUpdater = field(init=False)
+    _in_flight: dict[Future[Answered], int] = field(default_factory=dict)
+    _list_poller: ListPoller = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with an empty schedule; `take` fills it."""
-        self._sweep = Sweep(effects=self.effects, interval_s=self.interval_s)
-        self._learning = Learning(run=self.run, effects=self.effects)
-        self._schedule = Schedule(ScheduleOptions(interval_s=self.interval_s), self.effects.rng)
-        now = self.effects.clock.monotonic_s()
+        self._list_poller = ListPoller(context=self.context, interval_s=self.interval_s)
+        self._updater = RecordUpdater(run=self.run, context=self.context)
+        self._schedule = Schedule(ScheduleOptions(interval_s=self.interval_s), self.context.rng)
+        now = self.context.clock.monotonic_s()
         self.last_end_s = self.good_at_s = now
-        for chunk, place in generations.fronts(self.effects.journal, self.run):
+        for chunk, place in generations.fronts(self.context.journal, self.run):
             self._schedule.seen_finished(chunk, place)
 
     @property
@@ -79,23 +79,23 @@ class Polling:
     @property
     def list_is_closed(self) -> bool:
         """Say whether the list was asked for and refused."""
-        return self._sweep.is_closed
+        return self._list_poller.is_closed
 
-    def take(self, *, anew: bool = True) -> None:
+    def load_waiting(self, *, anew: bool = True) -> None:
         """Take over the run's unfinished generations from the journal; not anew: only those accepted since."""
-        now = self.effects.clock.monotonic_s()
+        now = self.context.clock.monotonic_s()
         if not self._waiting:
             self.last_end_s = now
-        found = generations.waiting(self.effects.journal, self.run, after=0 if anew else self._newest)
+        found = generations.waiting(self.context.journal, self.run, after=0 if anew else self._newest)
         if anew:
-            self._leave(self._waiting.keys() - {item.claim_id for item in found}, now)
+            self._drop(self._waiting.keys() - {item.claim_id for item in found}, now)
         for item in found:
             self._newest = max(self._newest, item.claim_id)
             known = self._waiting.get(item.claim_id)
             if known is not None and known.generation_id == item.generation_id:
                 continue
             if known is not None:
-                self._unname(known)
+                self._drop_id(known)
             else:
                 self._others += not item.selected
             self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)
@@ -105,46 +105,46 @@ class Polling:
     def ask_soon(self) -> None:
         """Ask at once about the front of what earlier commands left: it had its time; go on while all is finished."""
         self._soon = _SOON
-        self._chase(is_hit=True)
+        self._ask_front(is_hit=True)
 
-    def _chase(self, *, is_hit: bool) -> None:
+    def _ask_front(self, *, is_hit: bool) -> None:
         if not is_hit:
             self._soon = 0
-        if self._soon and not self._flying:
-            now = self.effects.clock.monotonic_s()
+        if self._soon and not self._in_flight:
+            now = self.context.clock.monotonic_s()
             for claim in itertools.islice(self._waiting, self._soon):
                 self._schedule.hint(claim, now)
                 self._hinted += 1
             self._soon *= 2
 
-    def _leave(self, finished: set[int], now: float) -> None:
+    def _drop(self, finished: set[int], now: float) -> None:
         """Stop waiting for what ended while its request was bound anew."""
         for claim in finished:
             self._schedule.drop(claim, now)
-        self._forget(finished)
+        self._remove(finished)
 
-    def turn(self) -> float:
+    def step(self) -> float:
         """Ask what is due; write down what is learnt. Returns the monotonic second of the next turn."""
-        effects = self.effects
-        self.heard()
+        context = self.context
+        self.has_callbacks()
         if self._hinted:
             hinted, self._hinted = self._hinted, 0
             self._ask_due(most=hinted)
-        if not self._flying and self._sweep.is_cheaper(len(self._waiting)):
+        if not self._in_flight and self._list_poller.is_cheaper(len(self._waiting)):
             return self._ask_list()
         self._ask_due()
         for notice in self._schedule.notices():
-            effects.reporter.notice(notice)
-        now = effects.clock.monotonic_s()
-        return now if self._flying else max(now, self._schedule.wake_at(now))
+            context.reporter.notice(notice)
+        now = context.clock.monotonic_s()
+        return now if self._in_flight else max(now, self._schedule.wake_at(now))
 
-    def heard(self) -> bool:
+    def has_callbacks(self) -> bool:
         """Take the news that callbacks brought; say whether any is about a generation that is waited for.
 
         News can overtake the answer that names its id: what is not known yet is kept for a while.
         """
-        now = self.effects.clock.monotonic_s()
-        news = [*self._early, *self.effects.hints()]
+        now = self.context.clock.monotonic_s()
+        news = [*self._early, *self.context.hints()]
         self._early.clear()
         for generation_id in news:
             claim = self._by_id.get(generation_id)
@@ -157,48 +157,48 @@ class Polling:
 
     def drain(self) -> None:
         """Wait for the questions in flight and keep their answers."""
-        while self._flying:
-            self._learn(self._collect(5.0))
+        while self._in_flight:
+            self._apply_answer(self._collect(5.0))
 
     # Single questions.
 
     def _ask_due(self, most: int | None = None) -> None:
         """Ask what is due; `most` ids at most, so that news is asked about without the rest of a pass."""
-        effects = self.effects
+        context = self.context
         asked = 0
-        while not effects.stop.is_pressed and not self.refused:
-            now = effects.clock.monotonic_s()
-            free = effects.in_flight - len(self._flying)
+        while not context.stop.is_pressed and not self.refused:
+            now = context.clock.monotonic_s()
+            free = context.in_flight - len(self._in_flight)
             free = free if most is None else min(free, most - asked)
             claims = self._schedule.due(now, free) if free > 0 else []
             asked += len(claims)
-            if effects.pool is None:
+            if context.pool is None:
                 if not claims:
                     return
-                self._learn([self._question(claim, self._waiting[claim].generation_id) for claim in claims])
+                self._apply_answer([self._question(claim, self._waiting[claim].generation_id) for claim in claims])
                 continue
             for claim in claims:
-                question = effects.pool.submit(self._question, claim, self._waiting[claim].generation_id)
-                self._flying[question] = claim
-            if not self._flying:
+                question = context.pool.submit(self._question, claim, self._waiting[claim].generation_id)
+                self._in_flight[question] = claim
+            if not self._in_flight:
                 return
-            self._learn(self._collect(_LATENCY_S))
-            effects.reporter.update()
+            self._apply_answer(self._collect(_LATENCY_S))
+            context.reporter.update()
 
     def _question(self, claim: int, generation_id: GenerationId) -> Answered:
         try:
-            return claim, self.effects.service.generation(generation_id), None
+            return claim, self.context.service.generation(generation_id), None
         except (errors.BhumanError, WireError) as error:
             return claim, None, error
 
     def _collect(self, timeout_s: float) -> list[Answered]:
-        done, _ = wait(self._flying, timeout=timeout_s, return_when=FIRST_COMPLETED)
+        done, _ = wait(self._in_flight, timeout=timeout_s, return_when=FIRST_COMPLETED)
         for future in done:
-            del self._flying[future]
+            del self._in_flight[future]
         return [future.result() for future in done]
 
-    def _learn(self, answers: Sequence[Answered]) -> None:
-        now = self.effects.clock.monotonic_s()
+    def _apply_answer(self, answers: Sequence[Answered]) -> None:
+        now = self.context.clock.monotonic_s()
         records: list[tuple[int, Generation]] = []
         for claim, record, error in answers:
             if isinstance(error, errors.ApiError) and error.status in {401, 403}:
@@ -224,9 +224,9 @@ class Polling:
                 self.last_end_s = now
             for claim in ended - asked:
                 self._schedule.drop(claim, now)
-            self._forget(ended)
+            self._remove(ended)
         if self._soon and answers:
-            self._chase(is_hit=all(claim in final for claim, _, _ in answers))
+            self._ask_front(is_hit=all(claim in final for claim, _, _ in answers))
 
     def _is_of(self, claim: int, record: Generation) -> bool:
         """Say whether the record is that of the id to which the row is bound now."""
@@ -235,35 +235,35 @@ class Polling:
 
     def _ask_list(self) -> float:
         """Read some of the list; return when to go on."""
-        records = [item for item in self._sweep.step(len(self._waiting)) if item.id in self._by_id]
-        self.good_at_s = max(self.good_at_s, self._sweep.good_at_s)
+        records = [item for item in self._list_poller.step(len(self._waiting)) if item.id in self._by_id]
+        self.good_at_s = max(self.good_at_s, self._list_poller.good_at_s)
         if records:
-            now = self.effects.clock.monotonic_s()
+            now = self.context.clock.monotonic_s()
             ended = self._write([(self._by_id[item.id], item) for item in records])
             for claim in ended:
                 self._schedule.drop(claim, now)
             if ended:
-                self._sweep.note_news()
-            self._forget(ended)
-        return self._sweep.due_s
+                self._list_poller.note_news()
+            self._remove(ended)
+        return self._list_poller.due_s
 
     def _write(self, records: Sequence[tuple[int, Generation]]) -> set[int]:
         """Keep records; return the claims that are finished now, others of the same requests included."""
-        learnt = self._learning.write([(self._waiting[claim], record) for claim, record in records])
+        learnt = self._updater.write([(self._waiting[claim], record) for claim, record in records])
         if learnt.is_rebound:
-            self.take()
+            self.load_waiting()
         return learnt.ended & self._waiting.keys()
 
-    def _forget(self, ended: set[int]) -> None:
+    def _remove(self, ended: set[int]) -> None:
         if not ended:
             return
-        self.last_end_s = self.effects.clock.monotonic_s()
+        self.last_end_s = self.context.clock.monotonic_s()
         self.ended += len(ended)
         for claim in ended:
             item = self._waiting.pop(claim)
             self._others -= not item.selected
-            self._unname(item)
+            self._drop_id(item)
 
-    def _unname(self, item: Waiting) -> None:
+    def _drop_id(self, item: Waiting) -> None:
         if self._by_id.get(item.generation_id) == item.claim_id:  # else the id is another row's by now
             del self._by_id[item.generation_id]

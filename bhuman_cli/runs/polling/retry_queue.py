@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True, kw_only=True)
-class Late:
+class RetryEntry:
     """An id that is waited for. since: when it was first missed behind the front; overtaken: not asked after that."""
 
     misses: int = 0
@@ -21,11 +21,11 @@ class Late:
     overtaken: bool = False
 
 
-class LateIds:
+class RetryQueue:
     """A priority queue by due time in which an id's time may change: outdated entries are dropped when met."""
 
     def __init__(self) -> None:
-        self._by_key: dict[int, Late] = {}
+        self._by_key: dict[int, RetryEntry] = {}
         self._heap: list[tuple[float, int]] = []
 
     def __contains__(self, key: int) -> bool:
@@ -34,21 +34,21 @@ class LateIds:
     def __bool__(self) -> bool:
         return bool(self._by_key)
 
-    def get(self, key: int) -> Late | None:
+    def get(self, key: int) -> RetryEntry | None:
         """Return an id's record, or None."""
         return self._by_key.get(key)
 
-    def items(self) -> Iterator[tuple[int, Late]]:
+    def items(self) -> Iterator[tuple[int, RetryEntry]]:
         """Return all ids, each with its record; they may be kept anew meanwhile."""
         return iter(list(self._by_key.items()))
 
-    def keep(self, key: int, late: Late, due: float) -> None:
+    def keep(self, key: int, late: RetryEntry, due: float) -> None:
         """Add an id, or change when it is due."""
         late.due = due
         self._by_key[key] = late
         heapq.heappush(self._heap, (due, key))
 
-    def remove(self, key: int) -> Late | None:
+    def remove(self, key: int) -> RetryEntry | None:
         """Take an id out; return its record, or None."""
         return self._by_key.pop(key, None)
 

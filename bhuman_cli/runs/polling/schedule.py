@@ -48,7 +48,7 @@ class Schedule:
         self._arrived: dict[int, list[tuple[int, int]]] = {}
         self._arrived_at = 0.0
         self._finished_place: dict[int, int] = {}
-        self._lines: list[poll_queue.Line] = []
+        self._lines: list[poll_queue.PollQueue] = []
         self._line_of: dict[int, int] = {}
         self._line_of_chunk: dict[int, int] = {}
         self._asleep: list[tuple[float, int]] = []
@@ -257,7 +257,7 @@ class Schedule:
             number = len(self._lines) - 1
         if number is None:
             resumed = chunk in self._finished_place
-            line = poll_queue.Line(self._options.pace, self._rng, now=now, resumed=resumed)
+            line = poll_queue.PollQueue(self._options.pace, self._rng, now=now, resumed=resumed)
             line.dormant = bool(self._lines) and not resumed
             self._lines.append(line)
             number = len(self._lines) - 1

@@ -15,7 +15,7 @@ from bhuman_cli.runs import runner
 from tests.support import ledger
 
 
-def prepared(journal: Journal, *texts: str, **fields: object) -> runner.Prepared:
+def prepared(journal: Journal, *texts: str, **fields: object) -> runner.PreparedRun:
     return runner.prepare(journal, ledger.new_run(**fields), ledger.rows_of(*texts))
 
 

@@ -71,15 +71,15 @@ def test_a_superseded_run_is_nobodys_unfinished_business(journal: Journal) -> No
 
 def test_before_tells_the_guard_what_this_file_had_rendered(journal: Journal) -> None:
     first = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada"))
-    assert (first.before.variables, first.before.paid, first.before.kept) == (None, 0, 0)
+    assert (first.previous.variables, first.previous.paid, first.previous.kept) == (None, 0, 0)
     run = runner.confirm(journal, first)
     ledger.sent(journal, run, ledger.new_ids(1))
     paid(journal, "Zoe", input_path="/in/another.csv")
     wide = RenderSpec(variables=("name", "company"))
     later = runner.prepare(journal, ledger.new_run(spec=wide), [ledger.row(0, "Ada", "Acme")])
-    assert (later.before.variables, later.before.paid, later.before.kept) == (("name",), 1, 0)
+    assert (later.previous.variables, later.previous.paid, later.previous.kept) == (("name",), 1, 0)
     same = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"))
-    assert (same.before.paid, same.before.kept) == (1, 1)
+    assert (same.previous.paid, same.previous.kept) == (1, 1)
 
 
 def test_variables_are_those_of_the_last_run_that_had_something_accepted(journal: Journal) -> None:
@@ -94,12 +94,12 @@ def test_variables_are_those_of_the_last_run_that_had_something_accepted(journal
 def test_an_unfinished_run_that_pays_again_is_named(journal: Journal) -> None:
     paid(journal, "Ada")
     again = ledger.confirmed(journal, ledger.rows_of("Ada"), again=True)
-    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).before.unfinished_again == again.run_id
+    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).previous.unfinished_again == again.run_id
     elsewhere = runner.prepare(journal, ledger.new_run(input_path="/in/else.csv"), ledger.rows_of("Ada"))
-    assert elsewhere.before.unfinished_again == ""
+    assert elsewhere.previous.unfinished_again == ""
     ledger.sent(journal, again, ledger.new_ids(1))
     ended(journal, again)
-    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).before.unfinished_again == ""
+    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).previous.unfinished_again == ""
 
 
 def test_a_generation_is_found_in_the_newest_run_that_shows_it(journal: Journal) -> None:

@@ -13,7 +13,7 @@ from bhuman_cli.api.post_result import Came, NotSent
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.runs import context
-from bhuman_cli.runs.context import Effects, Stop
+from bhuman_cli.runs.context import RunContext, Stop
 from bhuman_cli.runs.service import ApiService
 from tests.support.clocks import HeldClock
 from tests.support.ledger import TARGET
@@ -40,9 +40,9 @@ def test_a_real_pause_is_cut_by_a_press_from_another_thread() -> None:
 
 def test_without_callbacks_and_rescue_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     bare: Any = object()
-    held = Effects(journal=bare, service=bare, clock=HeldClock(), stop=Stop(), reporter=bare)
-    assert (held.hints(), held.callbacks("token"), held.rescue(bare, bare)) == ([], [], "")
-    assert context.Effects is Effects
+    held = RunContext(journal=bare, service=bare, clock=HeldClock(), stop=Stop(), reporter=bare)
+    assert (held.hints(), held.callbacks("token"), held.save_answer_aside(bare, bare)) == ([], [], "")
+    assert context.RunContext is RunContext
 
 
 class FakeClient:

@@ -9,8 +9,8 @@ from bhuman_cli.runs.polling import forecast, poll_budget, poll_queue
 PACE = forecast.Pace(floor_s=10.0, ceiling_s=60.0, longest_s=300.0, stuck_s=1_800.0)
 
 
-def line(count: int) -> poll_queue.Line:
-    made = poll_queue.Line(PACE, random.Random(1), now=0.0, resumed=False)
+def line(count: int) -> poll_queue.PollQueue:
+    made = poll_queue.PollQueue(PACE, random.Random(1), now=0.0, resumed=False)
     made.extend(list(range(count)))
     return made
 
@@ -32,15 +32,15 @@ def test_an_unfinished_front_ends_the_pass_and_the_next_one_waits_an_interval() 
 
 
 def test_misses_empty_the_purse_and_time_and_finishes_fill_it() -> None:
-    money = poll_budget.Purse(now=0.0, ceiling_s=60.0)
+    money = poll_budget.PollBudget(now=0.0, ceiling_s=60.0)
     money.grant(100)
     misses = 0
     while money.affords(0):
-        money.pay()
+        money.spend()
         misses += 1
     assert misses == 23
     assert money.wait_s(0.0) == 120.0
-    money.earn(60.0, 1.0)
+    money.refill(60.0, 1.0)
     assert money.affords(0)
-    money.earn(1e9, 1.0)
+    money.refill(1e9, 1.0)
     assert money.fullness == 1.0

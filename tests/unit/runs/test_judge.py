@@ -10,7 +10,7 @@ import pytest
 
 from bhuman_cli.journal.chunks import Answer
 from bhuman_cli.runs import verdict as verdicts
-from bhuman_cli.runs.verdict import Accepted, Back, InDoubt, Mapping_, Rejected, Verdict
+from bhuman_cli.runs.verdict import Accepted, InDoubt, NeedsMapping, Rejected, Resendable, Verdict
 
 IDS = [str(uuid.UUID(int=number, version=4)) for number in range(1, 5)]
 
@@ -20,7 +20,7 @@ def judged(
 ) -> Verdict:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     answer = Answer(status=status, headers=more.get("headers", {}), body=body, error=more.get("error", ""))
-    return verdicts.judge(answer, rows=rows, known=frozenset(known))
+    return verdicts.judge(answer, rows=rows, bound_ids=frozenset(known))
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_a_byte_order_mark_and_other_encodings_of_json_are_read() -> None:
 )
 def test_ids_that_do_not_match_the_rows_must_be_asked(payload: Any, usable: int) -> None:
     verdict = judged(200, payload)
-    assert isinstance(verdict, Mapping_)
+    assert isinstance(verdict, NeedsMapping)
     assert len(verdict.ids) == usable
 
 
 def test_ids_that_belong_to_other_rows_already_are_no_answer() -> None:
     verdict = judged(200, {"result": IDS[:2]}, known=tuple(IDS[:1]))
-    assert isinstance(verdict, Mapping_)
+    assert isinstance(verdict, NeedsMapping)
     assert verdict.ids == (IDS[1],)
     assert isinstance(judged(200, {"result": IDS[:2]}, known=tuple(IDS[:2])), InDoubt)
 
@@ -111,7 +111,7 @@ def test_a_good_status_without_ids_is_in_doubt_never_rejected(body: bytes) -> No
 )
 def test_complete_ids_in_a_broken_answer_are_salvaged_to_be_asked(body: bytes) -> None:
     verdict = judged(200, body)
-    assert isinstance(verdict, Mapping_)
+    assert isinstance(verdict, NeedsMapping)
     assert IDS[0] in verdict.ids
     assert "could be read" in verdict.reason
 
@@ -119,7 +119,7 @@ def test_complete_ids_in_a_broken_answer_are_salvaged_to_be_asked(body: bytes) -
 def test_an_answer_that_broke_off_is_in_doubt_whatever_its_status_but_its_ids_are_asked() -> None:
     whole = json.dumps({"code": 200, "result": IDS[:2]}).encode()
     salvaged = judged(200, whole, error="the answer is shorter than it said")
-    assert isinstance(salvaged, Mapping_), "even a complete list: who knows what was cut"
+    assert isinstance(salvaged, NeedsMapping), "even a complete list: who knows what was cut"
     assert isinstance(judged(200, b"", error="broke off"), InDoubt)
     assert isinstance(judged(200, whole, error="broke off", known=tuple(IDS[:2])), InDoubt)
     for status in (400, 401, 422, 429, 500):
@@ -149,7 +149,7 @@ def test_other_refusals_are_certain_and_only_400_is_split(status: int, can_split
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_put_the_rows_back(status: int) -> None:
-    assert judged(status, b"plain words") == Back(reason=f"HTTP {status}: plain words", needs_credentials=True)
+    assert judged(status, b"plain words") == Resendable(reason=f"HTTP {status}: plain words", needs_credentials=True)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_refused_credentials_put_the_rows_back(status: int) -> None:
     ],
 )
 def test_429_comes_back_after_the_time_it_names(headers: dict[str, str], seconds: float | None) -> None:
-    assert judged(429, headers=headers) == Back(reason="HTTP 429", needs_credentials=False, retry_after_s=seconds)
+    assert judged(429, headers=headers) == Resendable(reason="HTTP 429", needs_credentials=False, retry_after_s=seconds)
 
 
 @pytest.mark.parametrize("code", [300, 302, 400, 401, 403, 408, 409, 422, 429, 500, 503, 599])
@@ -202,13 +202,15 @@ def test_the_reason_of_a_refusal_is_harmless_and_the_same_for_other_rows() -> No
     assert "\x1b" not in verdict.reason
     assert "[" not in verdict.reason
     assert (
-        verdicts.normalised("row 17 of 500") == verdicts.normalised("row 3 of 12") != verdicts.normalised("row x of y")
+        verdicts.without_numbers("row 17 of 500")
+        == verdicts.without_numbers("row 3 of 12")
+        != verdicts.without_numbers("row x of y")
     )
 
 
 def test_ids_are_found_once_each_in_order_in_lower_case() -> None:
     body = f'{{"a": "{IDS[1].upper()}", "b": ["{IDS[0]}", "{IDS[1]}", "x{IDS[2]}"]}}'.encode()
-    assert verdicts.found_ids(body) == [IDS[1], IDS[0]]
+    assert verdicts.extract_ids(body) == [IDS[1], IDS[0]]
 
 
 def test_the_same_bytes_always_mean_the_same() -> None:

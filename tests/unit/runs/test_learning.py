@@ -13,7 +13,7 @@ from bhuman_cli.journal import decisions, generations, history
 from bhuman_cli.journal.history import Adopted
 from bhuman_cli.runs import identity
 from bhuman_cli.runs.binding import doubts, record_updates
-from bhuman_cli.runs.binding.record_updates import Learning
+from bhuman_cli.runs.binding.record_updates import RecordUpdater
 from bhuman_cli.runs.context import Stop
 from tests.support import ledger
 from tests.support.ledger import Bench
@@ -41,14 +41,14 @@ from tests.support.waits import UNFINISHED, Change, accepted, assert_links_are_r
 def test_what_the_records_of_a_request_say_together(bench: Bench, change: Change, expected: str, words: str) -> None:
     run = accepted(bench, "Ada", "Bob", "Cid")
     bench.service.change = change
-    polling = waiting(bench, run)
-    wait_out(bench, polling)
+    poller = waiting(bench, run)
+    wait_out(bench, poller)
     if expected == "mixed":
         assert statuses(bench, run) == ["in_doubt", "succeeded", "in_doubt"]
     else:
         assert statuses(bench, run) == [expected] * 3
         assert {row["message"] for row in rows(bench, run)} == {words} or words in rows(bench, run)[0]["message"]
-    assert polling.remaining == 0
+    assert poller.remaining == 0
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_videos_whose_row_only_the_whole_request_can_tell_do_not_hold_up_the_oth
     """What is finished moves the front on, though it is not known yet whose it is."""
     run = accepted(bench, *(f"person {at}" for at in range(150)))
     bench.service.change = change
-    polling = waiting(bench, run)
-    wait_out(bench, polling, most_s=600)
+    poller = waiting(bench, run)
+    wait_out(bench, poller, most_s=600)
     assert set(statuses(bench, run)) == {"succeeded"}
     assert bench.service.polls == 150
     assert_links_are_right(bench, run)
@@ -115,9 +115,9 @@ def test_a_restart_knows_again_what_only_the_whole_request_can_tell(bench: Bench
         return odd if record["row_index"] < 20 or bench.clock.monotonic_s() > 500 else UNFINISHED(odd) or odd
 
     bench.service.change = change
-    bench.effects.stop.press(130)
+    bench.context.stop.press(130)
     wait_out(bench, waiting(bench, run), most_s=60)
-    bench.effects.stop = Stop()
+    bench.context.stop = Stop()
     wait_out(bench, waiting(bench, run), most_s=400)
     wait_out(bench, waiting(bench, run), most_s=3_000)
     assert set(statuses(bench, run)) == {"succeeded"}
@@ -134,8 +134,8 @@ def test_exchanged_ids_without_text_never_show_the_wrong_link(bench: Bench) -> N
 def test_shuffled_ids_with_text_are_bound_to_their_own_rows(bench: Bench) -> None:
     texts = [f"person {at}" for at in range(12)]
     run = accepted(bench, *texts, order=lambda ids: ids[5:] + ids[:5])
-    polling = waiting(bench, run)
-    wait_out(bench, polling)
+    poller = waiting(bench, run)
+    wait_out(bench, poller)
     assert statuses(bench, run) == ["succeeded"] * 12
     assert_links_are_right(bench, run)
     assert sum("another order" in said for said in bench.notices.said) == 1
@@ -145,12 +145,12 @@ def test_exchanged_ids_are_found_in_the_list_under_their_new_rows(bench: Bench) 
     bench.service.page_error = None
     run = accepted(bench, *(f"person {at}" for at in range(20)), order=lambda ids: ids[::-1])
     bench.service.change = UNFINISHED
-    polling = waiting(bench, run)
-    wait_out(bench, polling, most_s=15)
+    poller = waiting(bench, run)
+    wait_out(bench, poller, most_s=15)
     asked = bench.service.polls
-    assert (asked, polling.remaining) == (20, 20), "once each, to prove the pairing"
+    assert (asked, poller.remaining) == (20, 20), "once each, to prove the pairing"
     bench.service.change = lambda record: record
-    wait_out(bench, polling)
+    wait_out(bench, poller)
     assert (statuses(bench, run), bench.service.polls) == (["succeeded"] * 20, asked)
     assert_links_are_right(bench, run)
 
@@ -170,12 +170,12 @@ def test_a_question_in_flight_while_its_row_is_bound_anew_is_no_conflict(bench: 
 
     bench.service.change = held_back
     with ThreadPoolExecutor(3) as pool:
-        bench.effects.pool = pool
-        polling = waiting(bench, run)
+        bench.context.pool = pool
+        poller = waiting(bench, run)
         bench.clock.pass_s(60)
         threading.Timer(0.3, last.set).start()
-        polling.turn()
-        wait_out(bench, polling)
+        poller.step()
+        wait_out(bench, poller)
     assert statuses(bench, run) == ["succeeded"] * 3
     assert_links_are_right(bench, run)
 
@@ -184,12 +184,12 @@ def test_a_conflict_that_can_not_be_resolved_shows_no_link(bench: Bench) -> None
     run = accepted(bench, "Ada", "Bob", "Cid", order=lambda ids: ids[::-1])
     silent = {"text": None, "row_index": None}
     bench.service.change = lambda record: {**record, **silent} if record["text"] == ["Bob"] else record
-    polling = waiting(bench, run)
-    wait_out(bench, polling)
+    poller = waiting(bench, run)
+    wait_out(bench, poller)
     found = rows(bench, run)
     assert [row["status"] for row in found] == ["in_doubt"] * 3
     assert not any(row["url"] or row["id"] for row in found)
-    assert polling.remaining == 0, "a conflict is for a person, not for waiting"
+    assert poller.remaining == 0, "a conflict is for a person, not for waiting"
 
 
 def test_what_a_person_accepted_is_not_taken_back_by_a_record(bench: Bench) -> None:
@@ -221,10 +221,10 @@ def test_an_adopted_generation_was_compared_when_it_was_taken_over(bench: Bench)
 def test_many_requests_are_learnt_without_keeping_them_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_updates, "_MOST_VIEWS", 2)
     run = accepted(bench, *(f"person {at}" for at in range(8)), limit=2)
-    polling = waiting(bench, run)
-    wait_out(bench, polling)
+    poller = waiting(bench, run)
+    wait_out(bench, poller)
     assert set(statuses(bench, run)) == {"succeeded"}
-    assert len(polling._learning._views) <= 2
+    assert len(poller._updater._views) <= 2
 
 
 def test_binding_anew_is_tried_at_the_first_conflict_and_when_all_have_spoken_only(
@@ -238,7 +238,7 @@ def test_binding_anew_is_tried_at_the_first_conflict_and_when_all_have_spoken_on
         return False
 
     monkeypatch.setattr(doubts, "rebind", rebind)
-    learning = Learning(run=run, effects=bench.effects)
+    learning = RecordUpdater(run=run, context=bench.context)
     for item in [*generations.waiting(bench.journal, run)] * 2:
         record = bench.service.generation(item.generation_id)
         assert record is not None

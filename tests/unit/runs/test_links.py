@@ -30,7 +30,7 @@ def finished(bench: Bench, count: int, **changed: Any) -> Run:
 
 def announce(bench: Bench, *places: int) -> list[str]:
     told = [bench.service.accepted[place]["id"] for place in places]
-    bench.effects.announced = lambda: [GenerationId(item) for item in told]
+    bench.context.announced = lambda: [GenerationId(item) for item in told]
     return told
 
 
@@ -44,7 +44,7 @@ def test_an_announced_link_is_taken_from_the_record_of_just_that_row(bench: Benc
     told = announce(bench, 7, 2)
     bench.service.change = lambda record: record | {"whatsapp_video_url": WHATSAPP}
     with ThreadPoolExecutor(workers or 1) as pool:
-        bench.effects.pool = pool if workers else None
+        bench.context.pool = pool if workers else None
         outcome = bench.carry_out(run)
     assert (sorted(bench.service.asked), outcome.requests, outcome.exit_code) == (sorted(told), 0, 0)
     assert column(bench, run, "whatsapp_video_url") == [WHATSAPP if at in {2, 7} else "" for at in range(9)]
@@ -62,7 +62,7 @@ def test_a_callback_alone_brings_nothing(bench: Bench) -> None:
 
 def test_ids_of_others_are_not_asked(bench: Bench) -> None:
     run = finished(bench, 2)
-    bench.effects.announced = lambda: [GenerationId("0c0ffee0-0000-4000-8000-000000000000")]
+    bench.context.announced = lambda: [GenerationId("0c0ffee0-0000-4000-8000-000000000000")]
     bench.carry_out(run)
     assert bench.service.asked == []
 
@@ -125,7 +125,7 @@ def test_no_time_no_wait_and_no_patience_mean_no_questions(bench: Bench) -> None
     run = finished(bench, 9, gif=None)
     assert bench.carry_out(run, waits=False).exit_code == 0
     assert bench.carry_out(run, timeout_s=0.0).exit_code == 0
-    bench.effects.stop.press(130)
+    bench.context.stop.press(130)
     bench.carry_out(run)
     assert bench.service.asked == []
 
@@ -134,6 +134,6 @@ def test_only_what_was_announced(bench: Bench) -> None:
     run = finished(bench, 3, gif=None)
     told = announce(bench, 1)
     bench.service.change = lambda record: record | {"whatsapp_video_url": WHATSAPP}
-    assert [item.waiting.generation_id for item in late_links.announced(bench.effects, run)] == told
-    assert late_links.bring(bench.effects, run, announced_only=True) == 1
+    assert [item.waiting.generation_id for item in late_links.announced_links(bench.context, run)] == told
+    assert late_links.fetch_late_links(bench.context, run, announced_only=True) == 1
     assert bench.service.asked == told

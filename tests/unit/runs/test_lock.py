@@ -25,14 +25,14 @@ from bhuman_cli import clock
 from bhuman_cli.domain import Target, TargetKind
 from bhuman_cli.runs import lock
 target = Target(service=sys.argv[2], kind=TargetKind.CAMPAIGN, api_id=sys.argv[3])
-with lock.hold(Path(sys.argv[1]), target, clock=clock.SystemClock()):
+with lock.target_lock(Path(sys.argv[1]), target, clock=clock.SystemClock()):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 def take(folder: Path, **changed: object) -> None:
-    with lock.hold(folder, replace(TARGET, **changed), clock=HeldClock()):  # type: ignore[arg-type]
+    with lock.target_lock(folder, replace(TARGET, **changed), clock=HeldClock()):  # type: ignore[arg-type]
         pass
 
 
@@ -60,9 +60,9 @@ def test_another_process_is_refused_with_the_name_of_the_owner_until_that_one_di
 def test_waiting_is_said_once_and_ends(tmp_path: Path) -> None:
     clock, said = HeldClock(), list[str]()
     with (
-        lock.hold(tmp_path, TARGET, clock=clock),
+        lock.target_lock(tmp_path, TARGET, clock=clock),
         pytest.raises(errors.Refusal),
-        lock.hold(tmp_path, TARGET, clock=clock, wait_s=2.0, on_wait=said.append),
+        lock.target_lock(tmp_path, TARGET, clock=clock, wait_s=2.0, on_wait=said.append),
     ):
         pass
     assert (len(said), f"process {os.getpid()}" in said[0]) == (1, True)
@@ -70,7 +70,7 @@ def test_waiting_is_said_once_and_ends(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_becomes_free_while_waiting_is_taken(tmp_path: Path) -> None:
-    held = lock.hold(tmp_path, TARGET, clock=HeldClock())
+    held = lock.target_lock(tmp_path, TARGET, clock=HeldClock())
     held.__enter__()
 
     class Clock(HeldClock):
@@ -80,12 +80,12 @@ def test_a_lock_that_becomes_free_while_waiting_is_taken(tmp_path: Path) -> None
                 held.__exit__(None, None, None)
 
     clock = Clock()
-    with lock.hold(tmp_path, TARGET, clock=clock, wait_s=60.0):
+    with lock.target_lock(tmp_path, TARGET, clock=clock, wait_s=60.0):
         assert len(clock.slept) == 3
 
 
 def test_files_are_private_and_the_owner_file_goes(tmp_path: Path) -> None:
-    with lock.hold(tmp_path, TARGET, clock=HeldClock()):
+    with lock.target_lock(tmp_path, TARGET, clock=HeldClock()):
         files = {path.suffix: path.stat().st_mode & 0o777 for path in (tmp_path / "locks").iterdir()}
         assert files == {".lock": 0o600, ".owner": 0o600}
         owner = next((tmp_path / "locks").glob("*.owner"))
@@ -96,7 +96,7 @@ def test_files_are_private_and_the_owner_file_goes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff", b"[]", b'{"pid": "x", "host": "", "since": ""}'])
 def test_an_owner_that_can_not_be_read_is_still_an_owner(tmp_path: Path, content: bytes | None) -> None:
-    with lock.hold(tmp_path, TARGET, clock=HeldClock()):
+    with lock.target_lock(tmp_path, TARGET, clock=HeldClock()):
         owner = next((tmp_path / "locks").glob("*.owner"))
         owner.unlink()
         if content is not None:

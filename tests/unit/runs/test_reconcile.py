@@ -60,17 +60,17 @@ def record(number: int, text: str | None = None, index: int | None = None) -> Re
 )
 def test_the_word_of_a_record(text: str | None, index: int | None, word: str) -> None:
     others = frozenset({key("own"), key("another")})
-    assert match.seen(record(0, text, index), key("own"), others) == word
-    assert match.seen(record(0, text, index), key("own"), others, is_foreign=True) == "foreign"
+    assert match.classify(record(0, text, index), key("own"), others) == word
+    assert match.classify(record(0, text, index), key("own"), others, is_foreign=True) == "foreign"
 
 
 def test_a_record_is_read_by_its_values_and_its_index() -> None:
     generation = Generation(id=GenerationId("id0"), status="queued", text=("Ada ", "Zoe\u0308"), api_row_index=4)
-    found = match.read(generation)
+    found = match.as_record(generation)
     assert found == Record(
         generation_id=GenerationId("id0"), text_key=identity.text_key(["Ada", "Zo\u00eb"]), api_row_index=4
     )
-    assert match.read(Generation(id=GenerationId("id0"), status="")).text_key is None
+    assert match.as_record(Generation(id=GenerationId("id0"), status="")).text_key is None
 
 
 # What follows for the request.

@@ -64,7 +64,7 @@ def writes(bench: Bench, run: Run, written: list[list[str]]) -> bool:
 
 def test_several_questions_at_once(bench: Bench) -> None:
     with ThreadPoolExecutor(4) as pool:
-        bench.effects.pool = pool
+        bench.context.pool = pool
         outcome = bench.carry_out(confirmed(bench, 40), chunk_size=10)
     assert (outcome.exit_code, outcome.tally) == (ExitCode.OK, {"succeeded": 40})
 
@@ -189,7 +189,7 @@ def test_a_refused_question_ends_the_run_with_credentials(bench: Bench) -> None:
 
 def test_the_stop_button_ends_sending_and_waiting(bench: Bench) -> None:
     run = confirmed(bench, 4)
-    bench.service.before_answer = lambda: bench.effects.stop.press(130)
+    bench.service.before_answer = lambda: bench.context.stop.press(130)
     outcome = bench.carry_out(run, chunk_size=2)
     assert (outcome.exit_code, outcome.tally) == (ExitCode.INTERRUPTED, {"queued": 2, "pending": 2})
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("open_list")
 def test_the_open_list_finds_the_videos_of_a_lost_answer(bench: Bench) -> None:
     run, _ = lost(bench, "Ada", "Bob", "Ada")
     bench.service.accepted.reverse()
-    assert doubts.settle_doubts(bench.effects, run) == []
+    assert doubts.settle_doubts(bench.context, run) == []
     assert shown(bench, run) == ["succeeded"] * 3
     assert links_are_right(bench, run)
     assert len(bench.service.asked) == 3, "each is confirmed by its own record"
@@ -41,7 +41,7 @@ def test_videos_from_another_time_are_no_candidates(bench: Bench, where: str) ->
     item["at"] += {"before": -timedelta(minutes=6), "after": timedelta(minutes=31), "undated": timedelta()}[where]
     if where == "undated":
         bench.service.change = lambda record: {**record, "created_at": None}
-    assert [found.chunk_id for found in doubts.settle_doubts(bench.effects, run)] == [chunk.chunk_id]
+    assert [found.chunk_id for found in doubts.settle_doubts(bench.context, run)] == [chunk.chunk_id]
     assert shown(bench, run) == ["in_doubt"]
 
 
@@ -49,20 +49,20 @@ def test_videos_from_another_time_are_no_candidates(bench: Bench, where: str) ->
 def test_videos_within_the_window_are_candidates(bench: Bench, minutes: int) -> None:
     run, _ = lost(bench, "Ada")
     bench.service.accepted[0]["at"] += timedelta(minutes=minutes)
-    assert doubts.settle_doubts(bench.effects, run) == []
+    assert doubts.settle_doubts(bench.context, run) == []
 
 
 def test_somebody_elses_video_of_the_same_text_is_never_taken(bench: Bench) -> None:
     run, _ = lost(bench, "Ada", "Bob")
     bench.service.take({"names": [["Ada"]]})  # a colleague's, in the app
-    assert len(doubts.settle_doubts(bench.effects, run)) == 1
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
     assert shown(bench, run) == ["in_doubt"] * 2
 
 
 def test_another_campaigns_video_is_no_candidate(bench: Bench) -> None:
     run, _ = lost(bench, "Ada")
     bench.service.change = lambda record: {**record, "campaign_id": "another"}
-    assert len(doubts.settle_doubts(bench.effects, run)) == 1
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
 
 
 def test_a_record_that_contradicts_the_list_binds_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,14 +75,14 @@ def test_a_record_that_contradicts_the_list_binds_nothing(bench: Bench, monkeypa
         return Generation(id=found.id, status=found.status, text=("Somebody",))
 
     monkeypatch.setattr(type(bench.service), "generation", changed)
-    assert len(doubts.settle_doubts(bench.effects, run)) == 1
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
     assert shown(bench, run) == ["in_doubt"]
 
 
 def test_doubts_of_all_runs_on_the_target_are_settled(bench: Bench) -> None:
     one, _ = lost(bench, "Ada", path="/in/one.csv")
     two, _ = lost(bench, "Bob", path="/in/two.csv")
-    assert doubts.settle_doubts(bench.effects, two) == []
+    assert doubts.settle_doubts(bench.context, two) == []
     assert (shown(bench, one), shown(bench, two)) == (["succeeded"], ["succeeded"])
 
 
@@ -90,13 +90,13 @@ def test_a_list_that_is_closed_or_down_settles_nothing(bench: Bench) -> None:
     run, _ = lost(bench, "Ada")
     for error in (errors.ApiError("closed", status=401), errors.ServiceDown("down"), WireError("odd")):
         bench.service.page_error = error
-        assert doubts.read_list(bench.effects) is None
-        assert len(doubts.settle_doubts(bench.effects, run)) == 1
+        assert doubts.read_list(bench.context) is None
+        assert len(doubts.settle_doubts(bench.context, run)) == 1
 
 
 def test_the_whole_list_is_read_and_page_nought_once_more(bench: Bench) -> None:
     bench.service.take({"names": [[f"person {at}"] for at in range(250)]})
-    listed = doubts.read_list(bench.effects)
+    listed = doubts.read_list(bench.context)
     assert listed is not None
     assert (len(listed.records), listed.is_complete, bench.service.pages_read) == (250, True, 4)
 
@@ -104,10 +104,10 @@ def test_the_whole_list_is_read_and_page_nought_once_more(bench: Bench) -> None:
 @pytest.mark.parametrize("videos", [0, 99, 100, 101, 250, 800, 801])
 def test_pages_read_several_at_once_are_the_same_list(bench: Bench, videos: int) -> None:
     bench.service.take({"names": [[f"person {at}"] for at in range(videos)]})
-    alone = doubts.read_list(bench.effects)
+    alone = doubts.read_list(bench.context)
     read = bench.service.pages_read
     with ThreadPoolExecutor(4) as pool:
-        together = doubts.read_list(replace(bench.effects, pool=pool))
+        together = doubts.read_list(replace(bench.context, pool=pool))
     assert together is not None
     assert together == alone
     assert (len(together.records), together.is_complete) == (videos, True)
@@ -125,7 +125,7 @@ def test_a_page_that_fails_among_several_leaves_no_list(bench: Bench, monkeypatc
 
     monkeypatch.setattr(type(bench.service), "page", page)
     with ThreadPoolExecutor(4) as pool:
-        assert doubts.read_list(replace(bench.effects, pool=pool)) is None
+        assert doubts.read_list(replace(bench.context, pool=pool)) is None
 
 
 @pytest.mark.parametrize("trouble", ["moved", "unreadable", "endless"])
@@ -145,7 +145,7 @@ def test_a_list_that_moves_or_can_not_be_read_whole_is_not_complete(
 
     monkeypatch.setattr(type(bench.service), "page", page)
     monkeypatch.setattr(doubts, "_MOST_PAGES", 5)
-    listed = doubts.read_list(bench.effects)
+    listed = doubts.read_list(bench.context)
     assert listed is not None
     assert not listed.is_complete
 
@@ -165,7 +165,7 @@ def test_a_service_that_shows_fewer_at_once_is_read_to_its_end(
         return Page(total=total, generations=tuple(shown[number * 30 : number * 30 + 30]))
 
     monkeypatch.setattr(type(bench.service), "page", page)
-    listed = doubts.read_list(bench.effects)
+    listed = doubts.read_list(bench.context)
     assert listed is not None
     assert (len(listed.records), listed.is_complete) == (70, True)
 
@@ -192,7 +192,7 @@ def test_a_list_that_lacks_something_is_not_complete(
 
     monkeypatch.setattr(type(bench.service), "page", page)
     monkeypatch.setattr(doubts, "_MOST_PAGES", 5)
-    listed = doubts.read_list(bench.effects)
+    listed = doubts.read_list(bench.context)
     assert listed is not None
     assert len(listed.records) >= 99, "what could be read can be adopted"
     assert not listed.is_complete
@@ -216,9 +216,9 @@ def not_accepted(bench: Bench) -> tuple[Run, Chunk]:
 def test_absence_from_a_complete_list_frees_after_the_grace_time_only(bench: Bench) -> None:
     run, chunk = not_accepted(bench)
     bench.clock.pass_s(15 * MINUTES - 1)
-    assert len(doubts.settle_doubts(bench.effects, run)) == 1
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
     bench.clock.pass_s(1)
-    assert doubts.settle_doubts(bench.effects, run) == []
+    assert doubts.settle_doubts(bench.context, run) == []
     assert shown(bench, run) == ["queued", "pending"]
     assert any("not accepted" in said for said in bench.notices.said)
     decision = bench.journal.one("SELECT what, chunk_id FROM decision")
@@ -242,5 +242,5 @@ def test_absence_is_no_proof_where_the_list_is_doubtful(
         monkeypatch.setattr(doubts, "PAGE_SIZE", 1)
         monkeypatch.setattr(doubts, "_MOST_PAGES", 1)
     bench.clock.pass_s(20 * MINUTES)
-    assert len(doubts.settle_doubts(bench.effects, run)) == 1
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
     assert "in_doubt" in shown(bench, run)

@@ -37,11 +37,11 @@ def test_ids_in_a_stored_answer_are_asked_later_when_they_could_not_be_asked_at_
     answer(bench, chunk, answered(200, {"result": [*ids, "more"]}))
     chunks.to_mapping(bench.journal, chunk, "3 ids")
     bench.service.down = True
-    assert doubts.map_chunk(bench.effects, run, chunk, [GenerationId(item) for item in ids], "3 ids") == 0
+    assert doubts.map_chunk(bench.context, run, chunk, [GenerationId(item) for item in ids], "3 ids") == 0
     assert chunks.get(bench.journal, chunk.chunk_id).state == "mapping"
     assert shown(bench, run) == ["in_doubt"] * 2
     bench.service.down = False
-    assert doubts.settle_doubts(bench.effects, run) == []
+    assert doubts.settle_doubts(bench.context, run) == []
     assert shown(bench, run) == ["succeeded"] * 2
     assert links_are_right(bench, run)
 
@@ -50,7 +50,7 @@ def test_ids_nobody_knows_leave_the_rows_in_doubt_for_a_person(bench: Bench) -> 
     run = ledger.confirmed(bench.journal, ledger.rows_of("Ada"))
     chunk = ledger.sent(bench.journal, run, None)
     chunks.to_mapping(bench.journal, chunk, "odd")
-    assert doubts.map_chunk(bench.effects, run, chunk, ledger.new_ids(2), "odd") == 0
+    assert doubts.map_chunk(bench.context, run, chunk, ledger.new_ids(2), "odd") == 0
     assert chunks.get(bench.journal, chunk.chunk_id).state == "in_doubt"
 
 
@@ -58,9 +58,9 @@ def test_ids_of_another_campaign_or_of_other_rows_bind_nothing(bench: Bench) -> 
     run, chunk = lost(bench, "Ada")
     ids = [GenerationId(item["id"]) for item in bench.service.accepted]
     bench.service.change = lambda record: {**record, "campaign_id": "another"}
-    assert doubts.map_chunk(bench.effects, run, chunk, ids, "odd") == 0
+    assert doubts.map_chunk(bench.context, run, chunk, ids, "odd") == 0
     bench.service.change = lambda record: {**record, "text": ["Zoe"]}
-    assert doubts.map_chunk(bench.effects, run, chunk, ids, "odd") == 0
+    assert doubts.map_chunk(bench.context, run, chunk, ids, "odd") == 0
     assert shown(bench, run) == ["in_doubt"]
 
 
@@ -69,9 +69,9 @@ def test_ids_that_are_bound_already_are_not_asked_again(bench: Bench) -> None:
     chunk = ledger.sent(bench.journal, run, None)
     first, second = (GenerationId(item) for item in bench.service.take({"names": [["Ada"], ["Bob"]]}))
     chunks.to_mapping(bench.journal, chunk, "half")
-    assert doubts.map_chunk(bench.effects, run, chunk, [first], "half") == 1
+    assert doubts.map_chunk(bench.context, run, chunk, [first], "half") == 1
     bench.service.asked.clear()
-    assert doubts.map_chunk(bench.effects, run, chunk, [first, second], "half") == 1
+    assert doubts.map_chunk(bench.context, run, chunk, [first, second], "half") == 1
     assert bench.service.asked == [second]
     assert shown(bench, run) == ["succeeded"] * 2
 
@@ -81,11 +81,11 @@ def test_callbacks_on_the_attempts_own_token_name_its_videos(bench: Bench) -> No
     bench.service.page_error = errors.ApiError("closed", status=401)
     ids = [GenerationId(item["id"]) for item in bench.service.accepted]
     known: dict[str, list[GenerationId]] = {chunk.token: ids[:1]}
-    bench.effects.callbacks = lambda token: known.get(token, [])
-    assert len(doubts.settle_doubts(bench.effects, run)) == 1
+    bench.context.callbacks = lambda token: known.get(token, [])
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
     assert shown(bench, run) == ["succeeded", "in_doubt"]
     known[chunk.token] = ids
-    assert doubts.settle_doubts(bench.effects, run) == []
+    assert doubts.settle_doubts(bench.context, run) == []
     assert shown(bench, run) == ["succeeded", "succeeded"]
     assert links_are_right(bench, run)
 
@@ -94,14 +94,14 @@ def test_a_request_that_is_being_sent_is_left_to_its_sender(bench: Bench) -> Non
     run = ledger.confirmed(bench.journal, ledger.rows_of("Ada"))
     chunk = ledger.sent(bench.journal, run, None)
     answer(bench, chunk, answered(422, {"error": "no"}))
-    doubts.settle_doubts(bench.effects, run)
+    doubts.settle_doubts(bench.context, run)
     assert chunks.get(bench.journal, chunk.chunk_id).state == "sending"
 
 
 def test_a_stored_refusal_frees_what_another_copy_had_called_doubtful(bench: Bench) -> None:
     run, chunk = lost(bench, "Ada", accepted=False)
     answer(bench, chunk, answered(422, {"error": "no"}))
-    assert doubts.settle_doubts(bench.effects, run) == []
+    assert doubts.settle_doubts(bench.context, run) == []
     assert shown(bench, run) == ["pending"]
 
 
@@ -109,7 +109,7 @@ def test_a_stored_refusal_frees_what_another_copy_had_called_doubtful(bench: Ben
 def test_a_stored_answer_without_ids_settles_nothing(bench: Bench, came: Came) -> None:
     run, chunk = lost(bench, "Ada", accepted=False)
     answer(bench, chunk, came)
-    assert len(doubts.settle_doubts(bench.effects, run)) == 1
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
 
 
 def test_a_stored_answer_whose_ids_are_all_bound_asks_nobody(bench: Bench) -> None:
@@ -118,7 +118,7 @@ def test_a_stored_answer_whose_ids_are_all_bound_asks_nobody(bench: Bench) -> No
     ledger.sent(bench.journal, other, ids)
     run, chunk = lost(bench, "Ada", accepted=False)
     answer(bench, chunk, answered(200, {"result": ids}))
-    assert len(doubts.settle_doubts(bench.effects, run)) == 1
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
     assert bench.service.asked == []
 
 
@@ -134,7 +134,7 @@ def exchanged(bench: Bench, *texts: str) -> tuple[Run, Chunk]:
 
 def test_a_whole_proven_pairing_is_bound_anew(bench: Bench) -> None:
     run, chunk = exchanged(bench, "Ada", "Bob", "Cid")
-    assert doubts.rebind(bench.effects, run, chunk.chunk_id)
+    assert doubts.rebind(bench.context, run, chunk.chunk_id)
     assert shown(bench, run) == ["succeeded"] * 3
     assert links_are_right(bench, run)
     assert any("another order" in said for said in bench.notices.said)
@@ -153,7 +153,7 @@ def test_half_a_pairing_is_none(bench: Bench, change: Callable[[dict[str, Any]],
     run, chunk = exchanged(bench, "Ada", "Bob", "Cid")
     before = [fact.generation_id for fact in generations.chunk_facts(bench.journal, chunk.chunk_id)]
     bench.service.change = change
-    assert not doubts.rebind(bench.effects, run, chunk.chunk_id)
+    assert not doubts.rebind(bench.context, run, chunk.chunk_id)
     assert [fact.generation_id for fact in generations.chunk_facts(bench.journal, chunk.chunk_id)] == before
 
 

@@ -31,9 +31,9 @@ def rendered(bench: Bench, before: int, during: int = 1) -> tuple[Run, datetime,
 
 def test_videos_that_nobody_asked_for_are_named(bench: Bench) -> None:
     run, since, stranger = rendered(bench, before=1)
-    assert unexpected_videos.unasked(bench.effects, run, since) == stranger
+    assert unexpected_videos.find_unexpected(bench.context, run, since) == stranger
     bench.service.page_error = errors.ApiError("closed", status=403)
-    assert unexpected_videos.unasked(bench.effects, run, since) == []
+    assert unexpected_videos.find_unexpected(bench.context, run, since) == []
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
@@ -45,15 +45,15 @@ def test_a_long_list_is_read_from_its_newer_end(
     if newest_first:
         bench.service.accepted.reverse()
     with ThreadPoolExecutor(at_once) as pool:
-        bench.effects.pool = pool if at_once > 1 else None
-        assert sorted(unexpected_videos.unasked(bench.effects, run, since)) == sorted(strangers_ids)
+        bench.context.pool = pool if at_once > 1 else None
+        assert sorted(unexpected_videos.find_unexpected(bench.context, run, since)) == sorted(strangers_ids)
     assert bench.service.pages_read <= pages, "of sixteen"
 
 
 def test_a_run_of_many_pages_reads_them_all(bench: Bench) -> None:
     run, _, stranger = rendered(bench, before=450)
     since = datetime.fromisoformat(bench.service.accepted[0]["at"].isoformat())
-    found = unexpected_videos.unasked(bench.effects, run, since)
+    found = unexpected_videos.find_unexpected(bench.context, run, since)
     assert len(found) == 451
     assert set(stranger) <= set(found)
 
@@ -61,7 +61,7 @@ def test_a_run_of_many_pages_reads_them_all(bench: Bench) -> None:
 def test_a_list_without_order_is_read_to_its_end(bench: Bench) -> None:
     run, since, stranger = rendered(bench, before=450)
     random.Random(1).shuffle(bench.service.accepted)
-    assert unexpected_videos.unasked(bench.effects, run, since) == stranger
+    assert unexpected_videos.find_unexpected(bench.context, run, since) == stranger
     assert bench.service.pages_read > 5
 
 
@@ -69,4 +69,4 @@ def test_a_list_without_order_is_read_to_its_end(bench: Bench) -> None:
 def test_a_list_without_times_names_nobody(bench: Bench, told: dict[str, object]) -> None:
     run, since, _ = rendered(bench, before=250)
     bench.service.change = lambda record: {**record, **told}
-    assert unexpected_videos.unasked(bench.effects, run, since) == []
+    assert unexpected_videos.find_unexpected(bench.context, run, since) == []

@@ -49,7 +49,7 @@ def test_intent_is_durable_before_the_first_byte_and_the_answer_before_it_is_rea
     sender.step()
     assert seen == [["sending"]]
     assert json.loads(stored[0])["result"] == [bench.service.accepted[0]["id"]]
-    assert bench.effects.stop.in_flight is False
+    assert bench.context.stop.in_flight is False
 
 
 def test_no_connection_is_tried_five_times_within_thirty_seconds(bench: Bench) -> None:
@@ -68,7 +68,7 @@ def test_the_attempts_are_counted_anew_after_each_connection(bench: Bench, monke
     _run, sender = started(bench, 2, chunk_size=1)
     accept = refusing("nobody")
     bench.service.posts = [REFUSED, REFUSED, REFUSED, REFUSED, accept, REFUSED, REFUSED, REFUSED, REFUSED, accept]
-    monkeypatch.setattr(bench.effects.rng, "uniform", lambda low, high: high / 4)
+    monkeypatch.setattr(bench.context.rng, "uniform", lambda low, high: high / 4)
     to_the_end(bench, sender)
     assert (sender.ending, len(bench.service.accepted)) == (Ending.SENT, 2)
 
@@ -77,7 +77,7 @@ def test_slow_connections_end_at_thirty_seconds_not_at_five_attempts(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _run, sender = started(bench, 1)
-    monkeypatch.setattr(bench.effects.rng, "uniform", lambda low, high: 12.0)
+    monkeypatch.setattr(bench.context.rng, "uniform", lambda low, high: 12.0)
     bench.service.always = REFUSED
     assert to_the_end(bench, sender) == [12.0, 12.0]
     assert bench.service.connects == 3
@@ -236,7 +236,7 @@ def test_what_an_earlier_command_had_accepted_counts_for_its_run(bench: Bench) -
 def test_the_stop_button_is_looked_at_before_each_request(bench: Bench) -> None:
     _run, sender = started(bench, 4, chunk_size=2)
     sender.step()
-    bench.effects.stop.press(130)
+    bench.context.stop.press(130)
     to_the_end(bench, sender)
     assert (sender.ending, len(bench.service.bodies)) == (Ending.STOPPED, 1)
 

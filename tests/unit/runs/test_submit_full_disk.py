@@ -38,7 +38,7 @@ def test_an_answer_that_can_not_be_stored_is_kept_elsewhere_and_tried_until_it_c
         kept.append(came)
         return "/somewhere/else.json"
 
-    bench.effects.rescue = rescue
+    bench.context.save_answer_aside = rescue
     FullDisk(monkeypatch, 3)
     run, sender = started(bench, 1)
     to_the_end(bench, sender)
@@ -68,7 +68,7 @@ def test_asked_to_stop_it_leaves_what_it_could_not_store_as_being_sent(
 ) -> None:
     FullDisk(monkeypatch, 99)
     run, sender = started(bench, 1)
-    bench.service.before_answer = lambda: bench.effects.stop.press(143)
+    bench.service.before_answer = lambda: bench.context.stop.press(143)
     with pytest.raises(errors.JournalError, match="disk is full"):
         sender.step()
     assert [chunk.state for chunk in chunks.unsettled(bench.journal, run.target_id)] == ["sending"]

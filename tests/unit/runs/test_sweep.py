@@ -10,7 +10,7 @@ import pytest
 from bhuman_cli import errors
 from bhuman_cli.api.wire import Page
 from bhuman_cli.runs.polling import list_poller
-from bhuman_cli.runs.polling.list_poller import Sweep
+from bhuman_cli.runs.polling.list_poller import ListPoller
 from tests.support.ledger import Bench
 from tests.support.waits import UNFINISHED, accepted, assert_links_are_right, statuses, wait_out, waiting
 
@@ -42,12 +42,12 @@ def test_a_list_that_shows_nothing_new_gives_way_to_single_questions(bench: Benc
     bench.service.page_error = None
     run = accepted(bench, *(f"person {at}" for at in range(20)))
     hidden, bench.service.accepted = bench.service.accepted, []
-    polling = waiting(bench, run)
-    wait_out(bench, polling, most_s=600)
+    poller = waiting(bench, run)
+    wait_out(bench, poller, most_s=600)
     assert 1 <= bench.service.pages_read <= list_poller.IDLE_SWEEPS + 1
     assert bench.service.polls > 0
     bench.service.accepted = hidden
-    wait_out(bench, polling)
+    wait_out(bench, poller)
     assert set(statuses(bench, run)) == {"succeeded"}
 
 
@@ -55,14 +55,14 @@ def test_a_list_that_closes_or_falters_later_is_no_disaster(bench: Bench) -> Non
     bench.service.page_error = None
     run = accepted(bench, *(f"person {at}" for at in range(20)))
     bench.service.change = UNFINISHED
-    polling = waiting(bench, run)
-    wait_out(bench, polling, most_s=15)
+    poller = waiting(bench, run)
+    wait_out(bench, poller, most_s=15)
     for error in (errors.ServiceDown("down"), errors.ApiError("odd", status=500), errors.ApiError("no", status=401)):
         bench.service.page_error = error
-        wait_out(bench, polling, most_s=40)
+        wait_out(bench, poller, most_s=40)
     read = bench.service.pages_read
     bench.service.change = lambda record: record
-    wait_out(bench, polling)
+    wait_out(bench, poller)
     assert (set(statuses(bench, run)), bench.service.pages_read) == ({"succeeded"}, read)
 
 
@@ -75,8 +75,8 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 def test_a_long_list_is_read_in_steps_a_few_pages_at_once(bench: Bench, pool: ThreadPoolExecutor) -> None:
     bench.service.page_error = None
     bench.service.take({"names": [[f"person {at}"] for at in range(1_250)]})
-    bench.effects.pool = pool
-    reading = Sweep(effects=bench.effects, interval_s=10.0)
+    bench.context.pool = pool
+    reading = ListPoller(context=bench.context, interval_s=10.0)
     assert reading.is_cheaper(1_250)
     assert reading.step(1_250) == [], "it is not time yet"
     bench.clock.pass_s(10)
@@ -94,7 +94,7 @@ def test_a_long_list_is_read_in_steps_a_few_pages_at_once(bench: Bench, pool: Th
 
 def test_a_list_that_refuses_in_the_middle_ends_the_sweep(bench: Bench) -> None:
     bench.service.page_error = None
-    reading = Sweep(effects=bench.effects, interval_s=10.0)
+    reading = ListPoller(context=bench.context, interval_s=10.0)
     assert reading.is_cheaper(50)
     bench.clock.pass_s(10)
     bench.service.page_error = errors.ApiError("odd", status=500)
@@ -111,17 +111,17 @@ def test_a_list_without_a_total_is_read_page_by_page_and_stops_with_the_button(
 ) -> None:
     bench.service.page_error = None
     bench.service.take({"names": [[f"person {at}"] for at in range(1_000)]})
-    bench.effects.pool = pool
+    bench.context.pool = pool
     real = bench.service.page
 
     def without_total(self: object, number: int) -> Page:
         return Page(total=None, generations=real(number).generations)
 
     monkeypatch.setattr(type(bench.service), "page", without_total)
-    reading = Sweep(effects=bench.effects, interval_s=10.0)
+    reading = ListPoller(context=bench.context, interval_s=10.0)
     assert reading.is_cheaper(2_500)
     bench.clock.pass_s(10)
     assert len(reading.step(2_500)) == 200
-    bench.effects.stop.press(130)
+    bench.context.stop.press(130)
     reading.step(2_500)
     assert reading.due_s > bench.clock.monotonic_s()

@@ -21,68 +21,68 @@ from tests.support.waits import UNFINISHED, accepted, assert_links_are_right, st
 def test_every_video_is_noticed_once_it_is_finished(bench: Bench, workers: int) -> None:
     run = accepted(bench, *(f"person {at}" for at in range(30)))
     with ThreadPoolExecutor(workers or 1) as pool:
-        bench.effects.pool = pool if workers else None
-        polling = waiting(bench, run)
+        bench.context.pool = pool if workers else None
+        poller = waiting(bench, run)
         bench.service.change = UNFINISHED
-        wait_out(bench, polling, most_s=60)
-        assert (polling.ended, polling.remaining) == (0, 30)
+        wait_out(bench, poller, most_s=60)
+        assert (poller.ended, poller.remaining) == (0, 30)
         bench.service.change = lambda record: record
-        wait_out(bench, polling)
-    assert (polling.ended, polling.remaining) == (30, 0)
+        wait_out(bench, poller)
+    assert (poller.ended, poller.remaining) == (30, 0)
     assert set(statuses(bench, run)) == {"succeeded"}
     assert_links_are_right(bench, run)
 
 
 def test_taking_over_twice_is_taking_over_once(bench: Bench) -> None:
     run = accepted(bench, "Ada", "Bob", limit=1)
-    polling = waiting(bench, run)
-    polling.take()
-    polling.take(anew=False)
-    assert polling.remaining == 2
-    wait_out(bench, polling)
+    poller = waiting(bench, run)
+    poller.load_waiting()
+    poller.load_waiting(anew=False)
+    assert poller.remaining == 2
+    wait_out(bench, poller)
     assert bench.service.polls == 2
 
 
 def test_an_id_nobody_knows_yet_is_asked_again(bench: Bench) -> None:
     run = accepted(bench, "Ada")
-    polling = waiting(bench, run)
+    poller = waiting(bench, run)
     hidden, bench.service.accepted = bench.service.accepted, []
-    wait_out(bench, polling, most_s=60)
-    assert (polling.remaining, statuses(bench, run)) == (1, ["queued"])
+    wait_out(bench, poller, most_s=60)
+    assert (poller.remaining, statuses(bench, run)) == (1, ["queued"])
     bench.service.accepted = hidden
-    wait_out(bench, polling)
+    wait_out(bench, poller)
     assert statuses(bench, run) == ["succeeded"]
 
 
 @pytest.mark.parametrize("error", [errors.ServiceDown("down"), errors.ApiError("odd", status=500), WireError("odd")])
 def test_no_good_answer_is_no_news_and_remembered_as_silence(bench: Bench, error: Exception) -> None:
     run = accepted(bench, "Ada")
-    polling = waiting(bench, run)
+    poller = waiting(bench, run)
     bench.service.get_error = error
-    wait_out(bench, polling, most_s=120)
-    assert (polling.good_at_s, polling.remaining, polling.refused) == (0.0, 1, "")
+    wait_out(bench, poller, most_s=120)
+    assert (poller.good_at_s, poller.remaining, poller.refused) == (0.0, 1, "")
     bench.service.get_error = None
-    wait_out(bench, polling)
-    assert polling.good_at_s > 100
+    wait_out(bench, poller)
+    assert poller.good_at_s > 100
     assert statuses(bench, run) == ["succeeded"]
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_service_that_refuses_to_be_asked_ends_the_waiting(bench: Bench, status: int) -> None:
     run = accepted(bench, *(f"person {at}" for at in range(20)))
-    polling = waiting(bench, run)
+    poller = waiting(bench, run)
     bench.service.get_error = errors.ApiError("generated_video_by_id: the service answered 401", status=status)
-    wait_out(bench, polling)
-    assert "401" in polling.refused
+    wait_out(bench, poller)
+    assert "401" in poller.refused
     assert bench.service.polls <= 4
 
 
 def test_the_stop_button_ends_the_asking(bench: Bench) -> None:
     run = accepted(bench, "Ada")
-    polling = waiting(bench, run)
+    poller = waiting(bench, run)
     bench.clock.pass_s(60)
-    bench.effects.stop.press(130)
-    polling.turn()
+    bench.context.stop.press(130)
+    poller.step()
     assert bench.service.polls == 0
 
 
@@ -96,38 +96,38 @@ def test_questions_in_flight_are_waited_for_at_the_end(bench: Bench) -> None:
 
     bench.service.change = held_back
     with ThreadPoolExecutor(1) as pool:
-        bench.effects.pool = pool
-        polling = waiting(bench, run)
+        bench.context.pool = pool
+        poller = waiting(bench, run)
         bench.clock.pass_s(60)
-        threading.Timer(0.05, bench.effects.stop.press, [130]).start()
-        polling.turn()
+        threading.Timer(0.05, bench.context.stop.press, [130]).start()
+        poller.step()
         gate.set()
-        polling.drain()
+        poller.drain()
     assert statuses(bench, run) == ["succeeded"]
 
 
 def test_news_from_callbacks_is_asked_about_at_once_and_kept_if_it_came_too_early(bench: Bench) -> None:
     run = accepted(bench, *(f"person {at}" for at in range(50)))
     news = [[GenerationId(bench.service.accepted[40]["id"]), GenerationId("nobody-knows")]]
-    bench.effects.hints = lambda: news.pop() if news else []
+    bench.context.hints = lambda: news.pop() if news else []
     bench.service.change = UNFINISHED
-    polling = waiting(bench, run, interval_s=1_000)
-    assert polling.heard()
-    assert not waiting(bench, run).heard()
+    poller = waiting(bench, run, interval_s=1_000)
+    assert poller.has_callbacks()
+    assert not waiting(bench, run).has_callbacks()
     bench.service.change = lambda record: record
-    polling.turn()
+    poller.step()
     assert statuses(bench, run)[40] == "succeeded"
     early = GenerationId(bench.service.take({"names": [["late"]]})[0])
     news.append([early])
-    assert not polling.heard()
+    assert not poller.has_callbacks()
     other = ledger.confirmed(bench.journal, ledger.rows_of(*(f"person {at}" for at in range(50)), "late"))
     chunk = chunks.plan(bench.journal, other, ledger.pick(9), ledger.freeze)
     assert chunk is not None
     chunks.begin_sending(bench.journal, chunk)
     chunks.accept(bench.journal, chunk, [early])
-    polling.run = other
-    polling.take()
-    assert polling.heard(), "the answer that names its id came after the callback"
+    poller.run = other
+    poller.load_waiting()
+    assert poller.has_callbacks(), "the answer that names its id came after the callback"
 
 
 def test_a_restart_goes_on_where_the_front_was(bench: Bench) -> None:
@@ -144,9 +144,9 @@ def test_a_restart_goes_on_where_the_front_was(bench: Bench) -> None:
 
 
 def test_a_word_about_the_order_is_passed_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    polling = waiting(bench, accepted(bench, "Ada"))
-    monkeypatch.setattr(polling._schedule, "notices", lambda: ["not in order"])
-    polling.turn()
+    poller = waiting(bench, accepted(bench, "Ada"))
+    monkeypatch.setattr(poller._schedule, "notices", lambda: ["not in order"])
+    poller.step()
     assert bench.notices.said == ["not in order"]
 
 
@@ -154,7 +154,7 @@ def test_a_word_about_the_order_is_passed_on(bench: Bench, monkeypatch: pytest.M
 def test_what_an_earlier_command_left_is_asked_at_once_while_it_is_finished(bench: Bench, workers: int) -> None:
     run = accepted(bench, *(f"person {at}" for at in range(60)))
     with ThreadPoolExecutor(workers or 1) as pool:
-        bench.effects.pool = pool if workers else None
+        bench.context.pool = pool if workers else None
         assert bench.carry_out(run).exit_code == 0
     assert bench.service.polls == 60
     assert bench.clock.monotonic_s() < 1
