@@ -20,6 +20,6 @@ def run_ids(incomplete: str) -> list[tuple[str, str]]:
         folder = settings.home(os.environ).state
         if (folder / database.FILE_NAME).is_file():
             with contextlib.closing(database.open_journal(folder, SystemClock())) as journal:
-                runs = [item.run for item in history.listing(journal, limit=_MOST)]
+                runs = [item.run for item in history.list_runs(journal, limit=_MOST)]
             return [(run.run_id, Path(run.input_path).name) for run in runs if run.run_id.startswith(incomplete)]
     return []

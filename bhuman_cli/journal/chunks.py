@@ -63,7 +63,7 @@ def plan(
     split come first. Rows that were paid meanwhile by anybody are taken from the pool instead.
     """
     with journal.transaction():
-        state = journal.one(
+        state = journal.query_one(
             "SELECT run.state, run.epoch AS seen, target.epoch FROM run JOIN target USING (target_id) WHERE run_no = ?",
             (run.run_no,),
         )
@@ -72,12 +72,12 @@ def plan(
         if state["seen"] != state["epoch"]:
             _release_planned(journal, run.target_id)
             planning.share_pool(journal, run)
-        waiting = journal.one(
+        waiting = journal.query_one(
             "SELECT * FROM chunk WHERE run_no = ? AND state = 'planned' ORDER BY chunk_id LIMIT 1", (run.run_no,)
         )
         if waiting is not None:
             return _read(waiting)
-        picked = pick(claims.to_send(journal, run))
+        picked = pick(claims.rows_to_send(journal, run))
         if not picked:
             return None
         chunk_id = _insert(journal, run, picked, state["epoch"], None, freeze)
@@ -97,13 +97,13 @@ def _insert(
         (run.run_no, run.target_id, parent, epoch, token, len(rows), body, hashlib.sha256(body).hexdigest(),
          journal.now()),
     )  # fmt: skip
-    claims.take(journal, run, chunk_id, rows)
+    claims.claim_rows(journal, run, chunk_id, rows)
     return chunk_id
 
 
 def get(journal: Journal, chunk_id: int) -> Chunk:
     """Return a chunk as it stands now."""
-    found = journal.one("SELECT * FROM chunk WHERE chunk_id = ?", (chunk_id,))
+    found = journal.query_one("SELECT * FROM chunk WHERE chunk_id = ?", (chunk_id,))
     if found is None:
         raise errors.JournalError("the journal lost a request", hint="bhuman doctor")
     return _read(found)
@@ -174,7 +174,9 @@ def record_answer(journal: Journal, chunk: Chunk, answer: Answer) -> None:
 
 def last_answer(journal: Journal, chunk: Chunk) -> Answer | None:
     """Return the newest stored answer of a chunk."""
-    found = journal.one("SELECT * FROM answer WHERE chunk_id = ? ORDER BY answer_id DESC LIMIT 1", (chunk.chunk_id,))
+    found = journal.query_one(
+        "SELECT * FROM answer WHERE chunk_id = ? ORDER BY answer_id DESC LIMIT 1", (chunk.chunk_id,)
+    )
     if found is None:
         return None
     return Answer(
@@ -182,7 +184,7 @@ def last_answer(journal: Journal, chunk: Chunk) -> Answer | None:
     )
 
 
-def known_ids(journal: Journal, ids: Sequence[GenerationId]) -> set[str]:
+def bound_ids(journal: Journal, ids: Sequence[GenerationId]) -> set[str]:
     """Return those of ids that are bound already."""
     known = set()
     for start in range(0, len(ids), 500):
@@ -207,7 +209,7 @@ def accept(journal: Journal, chunk: Chunk, ids: Sequence[GenerationId]) -> None:
     if len(ids) != chunk.rows:
         raise errors.JournalError(f"{len(ids)} ids for {chunk.rows} rows can't be bound by place")
     with journal.transaction():
-        move(journal, chunk, ("sending", "in_doubt"), ChunkState.ACCEPTED, "")
+        transition(journal, chunk, ("sending", "in_doubt"), ChunkState.ACCEPTED, "")
         now = journal.now()
         journal.execute_many(
             "UPDATE claim SET generation_id = ?, binding = 'provisional', status = 'queued', accepted_at = ?"
@@ -239,7 +241,7 @@ def bind(
             added = {p: generation for p, generation in pairs.items() if generation not in taken.values()}
             pairs = added | taken
         state = ChunkState.ACCEPTED if len(pairs) == chunk.rows else ChunkState.IN_DOUBT
-        move(journal, chunk, ("mapping", "in_doubt", "accepted"), state, "" if state == "accepted" else reason)
+        transition(journal, chunk, ("mapping", "in_doubt", "accepted"), state, "" if state == "accepted" else reason)
         journal.execute_many(
             "UPDATE claim SET generation_id = NULL, binding = NULL, seen = NULL, status = '', url = '', share_url = '',"
             " thumbnail = '', gif = '', whatsapp_video_url = '', message = '', execution_name = '', generated_at = '',"
@@ -265,53 +267,53 @@ def bind(
 def to_mapping(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that the chunk was accepted, but its ids must be asked which row they belong to."""
     with journal.transaction():
-        move(journal, chunk, ("sending", "in_doubt"), ChunkState.MAPPING, reason)
+        transition(journal, chunk, ("sending", "in_doubt"), ChunkState.MAPPING, reason)
 
 
-def doubt(journal: Journal, chunk: Chunk, reason: str) -> None:
+def mark_in_doubt(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that nobody knows whether the chunk was accepted."""
     with journal.transaction():
-        move(journal, chunk, ("sending", "mapping"), ChunkState.IN_DOUBT, reason)
+        transition(journal, chunk, ("sending", "mapping"), ChunkState.IN_DOUBT, reason)
 
 
-def back(journal: Journal, chunk: Chunk, reason: str) -> None:
+def release(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that the chunk was certainly not accepted and its rows may be sent again; they wait to be planned anew."""
     with journal.transaction():
-        move(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
-        claims.give_back(journal, chunk.chunk_id)
+        transition(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
+        claims.return_rows(journal, chunk.chunk_id)
 
 
-def renew(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str) -> None:
+def reissue(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str) -> None:
     """Replace a chunk that was certainly not accepted (429, 401, 403) by a new attempt, `planned`. One commit.
 
     Not the same chunk again: a stored answer to the first attempt would be taken for one to the second after a crash.
     """
     with journal.transaction():
-        move(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
-        rows = claims.take_back(journal, run, chunk.chunk_id)
+        transition(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
+        rows = claims.reclaim_rows(journal, run, chunk.chunk_id)
         _insert(journal, run, rows, _epoch(journal, chunk), chunk.chunk_id, freeze)
 
 
 def reject(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that the chunk was certainly not accepted: its rows cost nothing and are offered again by a later run."""
     with journal.transaction():
-        move(journal, chunk, ("sending", "planned"), ChunkState.REJECTED, reason)
-        claims.give_back(journal, chunk.chunk_id, row_state="rejected", plan=None, message=reason)
+        transition(journal, chunk, ("sending", "planned"), ChunkState.REJECTED, reason)
+        claims.return_rows(journal, chunk.chunk_id, row_state="rejected", plan=None, message=reason)
         journal.execute("UPDATE chunk SET body = NULL WHERE chunk_id = ?", (chunk.chunk_id,))
 
 
 def split(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str) -> None:
     """Replace a refused chunk by its two halves, `planned`; their claims take over the rows in the same commit."""
     with journal.transaction():
-        move(journal, chunk, ("sending",), ChunkState.SPLIT, reason)
-        rows = claims.take_back(journal, run, chunk.chunk_id)
+        transition(journal, chunk, ("sending",), ChunkState.SPLIT, reason)
+        rows = claims.reclaim_rows(journal, run, chunk.chunk_id)
         middle = (len(rows) + 1) // 2
         for half in (rows[:middle], rows[middle:]):
             _insert(journal, run, half, _epoch(journal, chunk), chunk.chunk_id, freeze)
 
 
 def _epoch(journal: Journal, chunk: Chunk) -> int:
-    found = journal.one("SELECT epoch FROM target WHERE target_id = ?", (chunk.target_id,))
+    found = journal.query_one("SELECT epoch FROM target WHERE target_id = ?", (chunk.target_id,))
     return int(found[0]) if found else 0
 
 
@@ -324,11 +326,11 @@ def release_planned(journal: Journal, target_id: int) -> None:
 def _release_planned(journal: Journal, target_id: int) -> None:
     for found in list(journal.query("SELECT * FROM chunk WHERE target_id = ? AND state = 'planned'", (target_id,))):
         chunk = _read(found)
-        move(journal, chunk, ("planned",), ChunkState.RELEASED, "given back unsent")
-        claims.give_back(journal, chunk.chunk_id)
+        transition(journal, chunk, ("planned",), ChunkState.RELEASED, "given back unsent")
+        claims.return_rows(journal, chunk.chunk_id)
 
 
-def move(journal: Journal, chunk: Chunk, before: tuple[str, ...], after: ChunkState, reason: str) -> None:
+def transition(journal: Journal, chunk: Chunk, before: tuple[str, ...], after: ChunkState, reason: str) -> None:
     """Move a chunk from one of the states before, inside a transition's transaction.
 
     Raises:

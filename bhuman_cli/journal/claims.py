@@ -30,7 +30,7 @@ Freeze = Callable[[Sequence[Candidate], str], bytes]
 """Build the request body for rows and the attempt's token."""
 
 
-def to_send(journal: Journal, run: Run) -> Iterable[Candidate]:
+def rows_to_send(journal: Journal, run: Run) -> Iterable[Candidate]:
     """Stream the rows that are to be sent, in row order."""
     for found in journal.query(
         "SELECT row_index, identity, text_key, payload, claim_id FROM row WHERE run_no = ?"
@@ -44,7 +44,7 @@ def to_send(journal: Journal, run: Run) -> Iterable[Candidate]:
         )  # fmt: skip
 
 
-def take(journal: Journal, run: Run, chunk_id: int, rows: Sequence[Candidate]) -> None:
+def claim_rows(journal: Journal, run: Run, chunk_id: int, rows: Sequence[Candidate]) -> None:
     """Put rows into a chunk, in this order; a failed render they retry leaves the pool."""
     journal.execute_many(
         "INSERT INTO claim (chunk_id, place, target_id, run_no, row_index, identity, text_key, attempt)"
@@ -66,9 +66,9 @@ def take(journal: Journal, run: Run, chunk_id: int, rows: Sequence[Candidate]) -
     )
 
 
-def take_back(journal: Journal, run: Run, chunk_id: int) -> list[Candidate]:
+def reclaim_rows(journal: Journal, run: Run, chunk_id: int) -> list[Candidate]:
     """Give a chunk's rows back and return them, for other chunks in the same commit."""
-    give_back(journal, chunk_id, row_state="pending", plan="taken")
+    return_rows(journal, chunk_id, row_state="pending", plan="taken")
     return [
         Candidate(
             row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
@@ -81,7 +81,7 @@ def take_back(journal: Journal, run: Run, chunk_id: int) -> list[Candidate]:
     ]  # fmt: skip
 
 
-def give_back(
+def return_rows(
     journal: Journal, chunk_id: int, *, row_state: str = "pending", plan: str | None = "new", message: str = ""
 ) -> int:
     """Take unbound claims out of the pool and give their rows back; rows that were retried get their failed render."""

@@ -66,7 +66,7 @@ class Journal:
         with _as_journal_error(self.path):
             yield from self._connection.execute(sql, values)
 
-    def one(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Row | None:
+    def query_one(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Row | None:
         """Return the first row of a SELECT, or None."""
         with _as_journal_error(self.path):
             found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()

@@ -9,15 +9,15 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 
 
-def free(journal: Journal, chunk: Chunk, *, why: str, run_id: str) -> int:
+def release_rows(journal: Journal, chunk: Chunk, *, why: str, run_id: str) -> int:
     """Let the unbound rows of a doubtful chunk be sent again; return how many. Journaled as a decision.
 
     why: `resend` (a person accepts that they may be paid twice) or `not accepted` (proof).
     """
     with journal.transaction():
-        chunks.move(journal, chunk, ("in_doubt",), ChunkState.RELEASED, why)
-        freed = claims.give_back(journal, chunk.chunk_id)
-        _decide(journal, run_id, chunk.chunk_id, why, f"{freed} rows")
+        chunks.transition(journal, chunk, ("in_doubt",), ChunkState.RELEASED, why)
+        freed = claims.return_rows(journal, chunk.chunk_id)
+        _record(journal, run_id, chunk.chunk_id, why, f"{freed} rows")
         # What was bound of it stays paid: the chunk is settled for those rows.
         journal.execute(
             "UPDATE chunk SET state = 'accepted' WHERE chunk_id = ? AND EXISTS"
@@ -30,14 +30,14 @@ def free(journal: Journal, chunk: Chunk, *, why: str, run_id: str) -> int:
 def abandon(journal: Journal, chunk: Chunk, *, run_id: str) -> int:
     """Give up the unbound rows of a doubtful chunk: they count as failed and may have been paid. Returns how many."""
     with journal.transaction():
-        chunks.move(journal, chunk, ("in_doubt",), ChunkState.ACCEPTED, "abandoned")
+        chunks.transition(journal, chunk, ("in_doubt",), ChunkState.ACCEPTED, "abandoned")
         given_up = journal.execute(
             "UPDATE claim SET status = 'failed', ended_at = ?, "
             " message = 'abandoned: it may have been accepted and paid'"
             " WHERE chunk_id = ? AND generation_id IS NULL AND live = 1",
             (journal.now(), chunk.chunk_id),
         )
-        _decide(journal, run_id, chunk.chunk_id, "abandon", f"{given_up} rows")
+        _record(journal, run_id, chunk.chunk_id, "abandon", f"{given_up} rows")
     return given_up
 
 
@@ -56,11 +56,11 @@ def settle_conflicts(journal: Journal, run: Run, *, accept_position: bool) -> in
             " (SELECT claim_id FROM row WHERE run_no = ?)",
             (run.run_no,),
         )
-        _decide(journal, run.run_id, None, "accept-position" if accept_position else "abandon", f"{settled} conflicts")
+        _record(journal, run.run_id, None, "accept-position" if accept_position else "abandon", f"{settled} conflicts")
     return settled
 
 
-def _decide(journal: Journal, run_id: str, chunk_id: int | None, what: str, detail: str) -> None:
+def _record(journal: Journal, run_id: str, chunk_id: int | None, what: str, detail: str) -> None:
     journal.insert(
         "INSERT INTO decision (at, run_id, chunk_id, what, detail) VALUES (?, ?, ?, ?, ?)",
         (journal.now(), run_id, chunk_id, what, detail),

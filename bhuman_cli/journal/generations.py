@@ -90,18 +90,18 @@ LATE_LINKS: Final = ("thumbnail", "gif", "whatsapp_video_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lacking:
+class MissingLinks:
     """A finished video without some of LATE_LINKS. names: those that it lacks."""
 
     waiting: Waiting
     names: tuple[str, ...]
 
 
-def lacking(journal: Journal, run: Run, *, whatsapp: bool = False) -> list[Lacking]:
+def missing_links(journal: Journal, run: Run, *, whatsapp: bool = False) -> list[MissingLinks]:
     """Return the run's finished videos without a thumbnail or GIF; whatsapp: those without that link instead."""
     missing = "claim.whatsapp_video_url = ''" if whatsapp else "(claim.thumbnail = '' OR claim.gif = '')"
     return [
-        Lacking(waiting=_waiting(found), names=tuple(name for name in LATE_LINKS if not found[name]))
+        MissingLinks(waiting=_waiting(found), names=tuple(name for name in LATE_LINKS if not found[name]))
         for found in journal.query(
             "SELECT claim.*, row.row_index AS shown_index, row.selected FROM row JOIN claim USING (claim_id)"
             " WHERE row.run_no = ? AND claim.status = 'succeeded' AND claim.url <> '' AND claim.ended_at IS NOT NULL"
@@ -152,7 +152,7 @@ def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -
 
     seen: what the record says to bind by. A final generation stays final, but links that came late are added.
     """
-    before = journal.one("SELECT * FROM claim WHERE claim_id = ?", (claim_id,))
+    before = journal.query_one("SELECT * FROM claim WHERE claim_id = ?", (claim_id,))
     if before is None or before["generation_id"] != generation.id:
         return  # bound anew meanwhile
     status, message = before["status"], before["message"]
@@ -178,7 +178,7 @@ def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -
     )  # fmt: skip
 
 
-def judge(journal: Journal, bindings: Mapping[int, Binding]) -> None:
+def save_bindings(journal: Journal, bindings: Mapping[int, Binding]) -> None:
     """Keep how surely claims are bound, and end those whose generation is final and settled; inside a transaction."""
     journal.execute_many(
         "UPDATE claim SET binding = ? WHERE claim_id = ?", ((str(what), claim) for claim, what in bindings.items())
@@ -191,7 +191,7 @@ def judge(journal: Journal, bindings: Mapping[int, Binding]) -> None:
     )
 
 
-def end(journal: Journal, claim_ids: Sequence[int]) -> None:
+def mark_finished(journal: Journal, claim_ids: Sequence[int]) -> None:
     """End claims whose binding was settled before and whose generation is final now; inside a transaction."""
     journal.execute_many(
         "UPDATE claim SET ended_at = ? WHERE claim_id = ? AND ended_at IS NULL AND binding IN ('confirmed', 'position')"
@@ -200,7 +200,7 @@ def end(journal: Journal, claim_ids: Sequence[int]) -> None:
     )
 
 
-def ended(journal: Journal, claim_ids: Iterable[int]) -> set[int]:
+def finished(journal: Journal, claim_ids: Iterable[int]) -> set[int]:
     """Return those of the claims that are finished."""
     asked = list(claim_ids)
     found: set[int] = set()
@@ -214,7 +214,7 @@ def ended(journal: Journal, claim_ids: Iterable[int]) -> set[int]:
 
 def tally(journal: Journal, run: Run, *, selected_only: bool = False) -> dict[str, int]:
     """Count the run's rows by status; of a run whose rows were dropped, as they were counted then."""
-    dropped = journal.one("SELECT tally FROM run WHERE run_no = ? AND tally IS NOT NULL", (run.run_no,))
+    dropped = journal.query_one("SELECT tally FROM run WHERE run_no = ? AND tally IS NOT NULL", (run.run_no,))
     if dropped is not None:
         return dict(json.loads(dropped[0]))
     where = " AND row.selected = 1" if selected_only else ""
@@ -229,7 +229,7 @@ def tally(journal: Journal, run: Run, *, selected_only: bool = False) -> dict[st
 
 def paid_rows(journal: Journal, run: Run) -> int:
     """Count the rows that show a generation that was accepted, whenever and by whichever run."""
-    found = journal.one(
+    found = journal.query_one(
         "SELECT count(*) FROM row JOIN claim USING (claim_id) WHERE row.run_no = ? AND claim.generation_id IS NOT NULL",
         (run.run_no,),
     )
@@ -238,7 +238,7 @@ def paid_rows(journal: Journal, run: Run) -> int:
 
 def unsent(journal: Journal, run: Run) -> int:
     """Count the rows that were to be sent and are not."""
-    found = journal.one(
+    found = journal.query_one(
         "SELECT count(*) FROM row LEFT JOIN claim USING (claim_id) LEFT JOIN chunk USING (chunk_id)"
         " WHERE row.run_no = ? AND (row.plan IN ('new', 'retried', 'later')"
         " OR (row.plan = 'sent' AND chunk.state = 'planned'))",

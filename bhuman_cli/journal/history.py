@@ -13,7 +13,7 @@ from bhuman_cli.journal import generations, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 
-KEPT_RUNS: Final = 3
+RUNS_WITH_CELLS: Final = 3
 """Superseded runs of a file whose rows are kept, so that `export` and `gallery` can look back a little."""
 
 UNWRITTEN: Final = "its results were not written to the end"
@@ -21,7 +21,7 @@ UNWRITTEN: Final = "its results were not written to the end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class RunSummary:
     """A run as `bhuman runs` shows it. unsent: rows that were to be sent and are not."""
 
     run: Run
@@ -46,7 +46,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class OutputRecord:
     """A results file as it was last written, and for which input and target."""
 
     sha256: str
@@ -55,7 +55,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
+class PreviousRun:
     """What earlier runs of the same file on the same target leave behind, for the spend guard.
 
     variables: of the last run with an accepted request, None if there is none. paid: generations paid for this file.
@@ -64,12 +64,12 @@ class Before:
 
     variables: tuple[str, ...] | None
     paid: int
-    kept: int
+    shown: int
     unfinished_again: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adopted:
+class AdoptedGeneration:
     """A generation taken over from a results file after a GET confirmed it."""
 
     identity: bytes
@@ -77,20 +77,20 @@ class Adopted:
     generation: domain.Generation
 
 
-def listing(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[Listed]:
+def list_runs(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[RunSummary]:
     """Return confirmed and superseded runs, newest first."""
     found = journal.query(
         "SELECT * FROM run JOIN target USING (target_id) WHERE state <> 'draft' AND (? = 0 OR target_id = ?)"
         " ORDER BY run_no DESC LIMIT ?",
         (target_id, target_id, limit or -1),
     )
-    return [_listed(journal, planning.read_run(item)) for item in list(found)]
+    return [_summary(journal, planning.read_run(item)) for item in list(found)]
 
 
-def _listed(journal: Journal, run: Run) -> Listed:
+def _summary(journal: Journal, run: Run) -> RunSummary:
     unsent = generations.unsent(journal, run) if run.state == "confirmed" else 0
-    forgotten = journal.one("SELECT count(*) > 0 AND count(cells) = 0 FROM row WHERE run_no = ?", (run.run_no,))
-    return Listed(
+    forgotten = journal.query_one("SELECT count(*) > 0 AND count(cells) = 0 FROM row WHERE run_no = ?", (run.run_no,))
+    return RunSummary(
         run=run,
         tally=generations.tally(journal, run),
         unsent=unsent,
@@ -98,17 +98,17 @@ def _listed(journal: Journal, run: Run) -> Listed:
     )
 
 
-def listed(journal: Journal, run: Run) -> Listed:
+def summarize(journal: Journal, run: Run) -> RunSummary:
     """Return one run with its counts."""
-    return _listed(journal, run)
+    return _summary(journal, run)
 
 
 def unfinished(journal: Journal) -> list[Run]:
     """Return the confirmed runs in which something is left to send, wait for, decide or write, newest first."""
-    return [item.run for item in listing(journal) if item.run.state == "confirmed" and _has_work(item)]
+    return [item.run for item in list_runs(journal) if item.run.state == "confirmed" and _has_work(item)]
 
 
-def _has_work(item: Listed) -> bool:
+def _has_work(item: RunSummary) -> bool:
     waiting = sum(item.tally.get(status, 0) for status in ("queued", "preparing", "processing", "in_doubt"))
     return bool(waiting or item.unsent or item.run.stopped == UNWRITTEN)
 
@@ -121,15 +121,15 @@ def unfinished_successor(journal: Journal, run: Run) -> str:
     return found[0].run_id if found and found[0].run_id != run.run_id else ""
 
 
-def before(journal: Journal, run: Run) -> Before:
+def previous_run(journal: Journal, run: Run) -> PreviousRun:
     """Look at earlier runs of the draft's file on its target."""
-    last = journal.one(
+    last = journal.query_one(
         "SELECT spec FROM run WHERE target_id = ? AND input_path = ? AND run_no < ? AND state <> 'draft' AND EXISTS"
         " (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no AND chunk.state IN ('accepted', 'mapping'))"
         " ORDER BY run_no DESC LIMIT 1",
         (run.target_id, run.input_path, run.run_no),
     )
-    paid = journal.one(
+    paid = journal.query_one(
         "SELECT count(*), count(*) FILTER (WHERE claim_id IN (SELECT claim_id FROM row WHERE run_no = ?)) FROM claim"
         " WHERE generation_id IS NOT NULL AND live = 1 AND run_no IN"
         " (SELECT run_no FROM run WHERE target_id = ? AND input_path = ? AND run_no < ?)",
@@ -137,21 +137,21 @@ def before(journal: Journal, run: Run) -> Before:
     )
     again = [
         item.run.run_id
-        for item in listing(journal, target_id=run.target_id)
+        for item in list_runs(journal, target_id=run.target_id)
         if item.run.again and item.run.input_path == run.input_path and item.run.state == "confirmed"
         and _has_work(item)
     ]  # fmt: skip
-    return Before(
+    return PreviousRun(
         variables=tuple(json.loads(last["spec"])["variables"]) if last else None,
         paid=int(paid[0]) if paid else 0,
-        kept=int(paid[1]) if paid else 0,
+        shown=int(paid[1]) if paid else 0,
         unfinished_again=again[0] if again else "",
     )
 
 
 def last_variables(journal: Journal, target: domain.Target) -> tuple[str, ...] | None:
     """Return the variables of the last run on the target that had a request accepted."""
-    found = journal.one(
+    found = journal.query_one(
         "SELECT spec FROM run JOIN target USING (target_id) WHERE service = ? AND kind = ? AND api_id = ? AND EXISTS"
         " (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no AND chunk.state = 'accepted')"
         " ORDER BY run_no DESC LIMIT 1",
@@ -160,9 +160,9 @@ def last_variables(journal: Journal, target: domain.Target) -> tuple[str, ...] |
     return tuple(json.loads(found["spec"])["variables"]) if found else None
 
 
-def by_generation(journal: Journal, generation_id: str) -> tuple[Run, int] | None:
+def run_of_generation(journal: Journal, generation_id: str) -> tuple[Run, int] | None:
     """Return the newest run that shows a generation, and its row_index there."""
-    found = journal.one(
+    found = journal.query_one(
         "SELECT run.run_id, row.row_index FROM claim JOIN row USING (claim_id) JOIN run ON run.run_no = row.run_no"
         " WHERE claim.generation_id = ? ORDER BY run.run_no DESC LIMIT 1",
         (generation_id,),
@@ -170,13 +170,13 @@ def by_generation(journal: Journal, generation_id: str) -> tuple[Run, int] | Non
     return (planning.find(journal, found["run_id"]), found["row_index"]) if found else None
 
 
-def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[Listed]:
+def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[RunSummary]:
     """Return the runs on any service whose campaign or instance has this id, newest first."""
     targets = journal.query("SELECT target_id FROM target WHERE kind = ? AND api_id = ?", (kind, api_id))
-    return [item for found in list(targets) for item in listing(journal, target_id=found[0])]
+    return [item for found in list(targets) for item in list_runs(journal, target_id=found[0])]
 
 
-def of_same_file(journal: Journal, run: Run, run_nos: Iterable[int]) -> int:
+def count_same_file(journal: Journal, run: Run, run_nos: Iterable[int]) -> int:
     """Count those of the runs (one per request in doubt) that rendered the same file as this one."""
     numbers = list(run_nos)
     found = {
@@ -195,14 +195,14 @@ def wrote_output(journal: Journal, run: Run, sha256: str) -> None:
         journal.execute("UPDATE run SET output_sha256 = ? WHERE run_no = ?", (sha256, run.run_no))
 
 
-def last_output(journal: Journal, output_path: str) -> Written | None:
+def last_output(journal: Journal, output_path: str) -> OutputRecord | None:
     """Return what any run last wrote to this path, None if none did."""
-    found = journal.one(
+    found = journal.query_one(
         "SELECT output_sha256 AS sha256, target_id, input_path FROM run"
         " WHERE output_path = ? AND output_sha256 <> '' ORDER BY run_no DESC LIMIT 1",
         (output_path,),
     )
-    return Written(**found) if found else None
+    return OutputRecord(**found) if found else None
 
 
 def sample_statuses(journal: Journal, run: Run, size: int) -> list[str]:
@@ -218,13 +218,13 @@ def sample_statuses(journal: Journal, run: Run, size: int) -> list[str]:
     ]
 
 
-def stop(journal: Journal, run: Run, reason: str) -> None:
+def record_stop(journal: Journal, run: Run, reason: str) -> None:
     """Remember why submitting ended early; "" when it goes on."""
     with journal.transaction():
         journal.execute("UPDATE run SET stopped = ? WHERE run_no = ?", (reason, run.run_no))
 
 
-def adopt(journal: Journal, run: Run, items: Iterable[Adopted]) -> int:
+def adopt(journal: Journal, run: Run, items: Iterable[AdoptedGeneration]) -> int:
     """Take over generations that another journal paid for, each confirmed by a GET. Returns how many were new."""
     adopted = 0
     with journal.transaction():
@@ -239,7 +239,7 @@ def adopt(journal: Journal, run: Run, items: Iterable[Adopted]) -> int:
             claims = [found[0] for found in journal.query("SELECT claim_id FROM claim WHERE generation_id = ?", key)]
             for claim in claims:
                 generations.record(journal, claim, item.generation, "own")
-            generations.end(journal, claims)
+            generations.mark_finished(journal, claims)
         journal.insert(
             "INSERT INTO decision (at, run_id, what, detail) VALUES (?, ?, 'adopt', ?)",
             (journal.now(), run.run_id, f"{adopted} generations"),
@@ -269,7 +269,7 @@ def finished_urls(journal: Journal, target_id: int) -> list[tuple[int, str]]:
 def has_accepted(journal: Journal, run: Run) -> bool:
     """Say whether the service ever took a row of this run."""
     asked = "SELECT 1 FROM claim WHERE run_no = ? AND generation_id IS NOT NULL LIMIT 1"
-    return journal.one(asked, (run.run_no,)) is not None
+    return journal.query_one(asked, (run.run_no,)) is not None
 
 
 # What a run's deletion may clear: generations that it paid for or shows, and that no run which is kept shows.
@@ -297,7 +297,7 @@ def _require_settled(journal: Journal, run: Run) -> None:
     Raises:
         Refusal: a request of it is sending, mapping or in doubt.
     """
-    found = journal.one(
+    found = journal.query_one(
         "SELECT count(*), coalesce(sum(rows), 0) FROM chunk WHERE run_no = ?"
         " AND state IN ('sending', 'mapping', 'in_doubt')",
         (run.run_no,),
@@ -341,7 +341,7 @@ def forget_values(journal: Journal, run: Run) -> None:
         )
 
 
-def drop_old_rows(journal: Journal, run: Run, *, keep: int = KEPT_RUNS) -> int:
+def drop_old_rows(journal: Journal, run: Run, *, keep: int = RUNS_WITH_CELLS) -> int:
     """Drop the rows of long superseded, finished runs of the same file, so that a daily job's journal stays small.
 
     What was paid is in the claims and stays; the runs stay listed with their counts. Returns how many lost their rows.
@@ -398,8 +398,8 @@ def forget_payments(journal: Journal, run: Run) -> int:
     return kept
 
 
-def known(journal: Journal, ids: Iterable[str]) -> set[str]:
+def bound_ids(journal: Journal, ids: Iterable[str]) -> set[str]:
     """Return those of ids that this journal knows as bound."""
     from bhuman_cli.journal import chunks
 
-    return chunks.known_ids(journal, [GenerationId(item) for item in ids])
+    return chunks.bound_ids(journal, [GenerationId(item) for item in ids])

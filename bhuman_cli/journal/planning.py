@@ -91,7 +91,7 @@ class PlanCounts:
     in_doubt: int = 0
 
 
-def start(journal: Journal, new: NewRun) -> Run:
+def start_draft(journal: Journal, new: NewRun) -> Run:
     """Record a draft and delete older drafts on its target. Call it under the target's lock."""
     with journal.transaction():
         target_id = target_key(journal, new.target)
@@ -115,7 +115,7 @@ def target_key(journal: Journal, target: domain.Target) -> int:
         "INSERT INTO target (service, kind, api_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (target.service, target.kind, target.api_id),
     )
-    found = journal.one(
+    found = journal.query_one(
         "SELECT target_id FROM target WHERE service = ? AND kind = ? AND api_id = ?",
         (target.service, target.kind, target.api_id),
     )
@@ -130,7 +130,7 @@ def find(journal: Journal, run_id: str) -> Run:
     Raises:
         UsageError: there is no such run.
     """
-    found = journal.one("SELECT * FROM run JOIN target USING (target_id) WHERE run_id = ?", (run_id,))
+    found = journal.query_one("SELECT * FROM run JOIN target USING (target_id) WHERE run_id = ?", (run_id,))
     if found is None:
         raise errors.UsageError(f"this journal knows no run {run_id[:20]}", hint="bhuman runs")
     return read_run(found)
@@ -215,7 +215,7 @@ def share_pool(journal: Journal, run: Run) -> None:
         (run.run_no,),
     )
     # Sorting a million rows by identity for nothing takes a seventh of a first plan.
-    if journal.one("SELECT 1 FROM claim WHERE target_id = ? AND live = 1 LIMIT 1", (run.target_id,)) is not None:
+    if journal.query_one("SELECT 1 FROM claim WHERE target_id = ? AND live = 1 LIMIT 1", (run.target_id,)) is not None:
         _serve(journal, run, which)
     journal.execute(
         "UPDATE run SET epoch = (SELECT epoch FROM target WHERE target_id = run.target_id) WHERE run_no = ?",
@@ -249,7 +249,7 @@ def _serve(journal: Journal, run: Run, which: str) -> None:
 
 def counts(journal: Journal, run: Run) -> PlanCounts:
     """Count what the draft would do."""
-    found = journal.one(
+    found = journal.query_one(
         "SELECT count(*) FILTER (WHERE row.plan = 'new') AS new,"
         " count(*) FILTER (WHERE row.plan = 'retried') AS retried,"
         " count(*) FILTER (WHERE row.plan = 'reused') AS reused, count(*) AS rows,"
@@ -274,7 +274,7 @@ _SAMPLE: Final = (
 
 def to_send_in_sample(journal: Journal, run: Run, size: int) -> int:
     """Count the rows to send among the first `size` valid ones; the others were paid before."""
-    found = journal.one(
+    found = journal.query_one(
         f"SELECT count(*) FROM row WHERE run_no = :run AND plan IN ('new', 'retried') AND row_index IN {_SAMPLE}",
         {"run": run.run_no, "size": size},
     )
@@ -301,9 +301,9 @@ def release_sample(journal: Journal, run: Run) -> None:
         )
 
 
-def held_back(journal: Journal, run: Run) -> int:
+def rows_after_sample(journal: Journal, run: Run) -> int:
     """Count the rows that wait for a word after the sample."""
-    found = journal.one("SELECT count(*) FROM row WHERE run_no = ? AND plan = 'later'", (run.run_no,))
+    found = journal.query_one("SELECT count(*) FROM row WHERE run_no = ? AND plan = 'later'", (run.run_no,))
     return int(found[0]) if found else 0
 
 

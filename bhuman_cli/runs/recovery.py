@@ -41,20 +41,22 @@ def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
         if answer is not None:
             chunks.record_answer(journal, chunk, answer)
     if answer is None:
-        chunks.doubt(journal, chunk, KILLED)
+        chunks.mark_in_doubt(journal, chunk, KILLED)
         return
-    known = frozenset(chunks.known_ids(journal, verdict.extract_ids(answer.body)))
+    known = frozenset(chunks.bound_ids(journal, verdict.extract_ids(answer.body)))
     match verdict.judge(answer, rows=chunk.rows, bound_ids=known):
         case verdict.Accepted(ids=ids):
             chunks.accept(journal, chunk, ids)
         case verdict.NeedsMapping(reason=reason):
             chunks.to_mapping(journal, chunk, reason)
         case verdict.InDoubt(reason=reason):
-            chunks.doubt(journal, chunk, reason)
+            chunks.mark_in_doubt(journal, chunk, reason)
         case (
             verdict.Rejected(reason=reason) | verdict.Resendable(reason=reason)
         ):  # pragma: no branch - there is no other
-            chunks.back(journal, chunk, reason)  # certainly not taken: planned anew, and refused anew if it must be
+            chunks.release(
+                journal, chunk, reason
+            )  # certainly not taken: planned anew, and refused anew if it must be
 
 
 def save_answer_aside(chunk: Chunk, came: Came, places: Sequence[Path]) -> str:

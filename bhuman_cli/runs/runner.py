@@ -35,7 +35,7 @@ class PreparedRun:
 
     run: Run
     counts: PlanCounts
-    previous: history.Before
+    previous: history.PreviousRun
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,10 +76,10 @@ def prepare(
     if is_gone is not None:
         gone = [claim for claim, url in history.finished_urls(journal, target_id) if is_gone(url)]
         history.forget_gone(journal, target_id, gone)
-    run = planning.start(journal, new)
+    run = planning.start_draft(journal, new)
     planning.add_rows(journal, run, _identified(new, rows))
     planning.match(journal, run)
-    return PreparedRun(run=run, counts=planning.counts(journal, run), previous=history.before(journal, run))
+    return PreparedRun(run=run, counts=planning.counts(journal, run), previous=history.previous_run(journal, run))
 
 
 def _identified(new: NewRun, rows: Iterable[Row]) -> Iterator[DraftRow]:
@@ -126,7 +126,7 @@ class _Execution:
 
     def go(self) -> Outcome:
         self._checkpoint(force=True)
-        history.stop(self.context.journal, self.run, history.UNWRITTEN)  # true until the end
+        history.record_stop(self.context.journal, self.run, history.UNWRITTEN)  # true until the end
         doubts.settle_doubts(self.context, self.run)
         if not self.options.submits:
             self.submitter.ending = Ending.SENT
@@ -151,7 +151,7 @@ class _Execution:
         if self.context.stop.is_pressed or self.poller.refused or self._is_late():
             return False
         if self.options.submits and self.submitter.ending is Ending.SENT:
-            held_back = planning.held_back(self.context.journal, self.run)
+            held_back = planning.rows_after_sample(self.context.journal, self.run)
             is_freed = generations.unsent(self.context.journal, self.run) > held_back
             self.submitter.ending = None if is_freed else Ending.SENT
         return self.submitter.ending is None or (self.options.waits and self.poller.remaining > 0)
@@ -221,7 +221,7 @@ class _Execution:
             self.poller.load_waiting()
         if self.submitter.ending is Ending.DOUBT:
             return len(doubtful)  # another file's doubts, too, keep this one's rows unsent
-        return history.of_same_file(context.journal, self.run, [chunk.run_no for chunk in doubtful])
+        return history.count_same_file(context.journal, self.run, [chunk.run_no for chunk in doubtful])
 
     def _late_links(self) -> None:
         """Ask once more for what follows a video's end, where nothing else is left to wait for."""
@@ -251,11 +251,11 @@ class _Execution:
         journal = context.journal
         ending = self.submitter.ending or Ending.STOPPED
         if ending not in {Ending.SENT, Ending.STOPPED}:
-            history.stop(journal, self.run, f"{ending}: {self.submitter.reason}")
+            history.record_stop(journal, self.run, f"{ending}: {self.submitter.reason}")
         elif self._is_written:
-            history.stop(journal, self.run, "")
+            history.record_stop(journal, self.run, "")
         silence_s = context.clock.monotonic_s() - self.poller.good_at_s
-        held_back = planning.held_back(journal, self.run) if self.options.submits else 0
+        held_back = planning.rows_after_sample(journal, self.run) if self.options.submits else 0
         selected = generations.tally(journal, self.run, selected_only=True)
         if not self.options.submits:
             selected.pop(Status.PENDING, None)  # released: they are another run's, or nobody's

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bhuman_cli.errors import Refusal
-from bhuman_cli.journal.history import Before
+from bhuman_cli.journal.history import PreviousRun
 from bhuman_cli.journal.planning import PlanCounts
 
 DEFAULT_MAX_ROWS: Final = 2_000  # whenever nobody is asked
@@ -27,7 +27,7 @@ class Limits:
 
 
 def refusals(
-    counts: PlanCounts, before: Before, variables: tuple[str, ...], limits: Limits, unknown_ids: int
+    counts: PlanCounts, before: PreviousRun, variables: tuple[str, ...], limits: Limits, unknown_ids: int
 ) -> list[Refusal]:
     """Return why the plan may not be carried out without a person's word, in the order to ask.
 
@@ -60,13 +60,13 @@ def refusals(
     return found
 
 
-def _changes(counts: PlanCounts, before: Before, variables: tuple[str, ...]) -> str:
+def _changes(counts: PlanCounts, before: PreviousRun, variables: tuple[str, ...]) -> str:
     if before.variables is not None and set(before.variables) != set(variables):
         gone = sorted(set(before.variables) - set(variables))
         come = sorted(set(variables) - set(before.variables))
         parts = ([f"without {', '.join(gone)}"] if gone else []) + ([f"with {', '.join(come)}"] if come else [])
         return f"the variables differ from this file's last accepted run ({' and '.join(parts)})"
-    anew = min(counts.new, before.paid - before.kept)
+    anew = min(counts.new, before.paid - before.shown)
     if anew > MANY_ROWS and anew > MANY_SHARE * before.paid:
         return f"{anew:,} of {before.paid:,} rows that were rendered for this file would be rendered anew"
     return ""

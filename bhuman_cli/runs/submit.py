@@ -112,7 +112,7 @@ class Submitter:
         answer = Answer(status=outcome.status, headers=dict(outcome.headers), body=outcome.body, error=outcome.error)
         store_answer(context, chunk, outcome, answer)
         context.stop.in_flight = False
-        known = frozenset(chunks.known_ids(context.journal, verdicts.extract_ids(answer.body)))
+        known = frozenset(chunks.bound_ids(context.journal, verdicts.extract_ids(answer.body)))
         verdict = verdicts.judge(answer, rows=chunk.rows, bound_ids=known)
         return self._apply(chunk, verdict)
 
@@ -140,13 +140,13 @@ class Submitter:
                 self._took(doubts.map_chunk(self.context, self.run, chunk, verdict.ids, verdict.reason))
                 return 0.0
             case verdicts.InDoubt():
-                chunks.doubt(journal, chunk, verdict.reason)
+                chunks.mark_in_doubt(journal, chunk, verdict.reason)
                 self.context.reporter.notice(f"a request for {chunk.rows} rows is in doubt: {verdict.reason}")
                 return 0.0
             case verdicts.Rejected():
                 return self._rejected(chunk, verdict)
             case verdicts.Resendable():  # pragma: no branch - there is no other verdict
-                chunks.renew(journal, self.run, chunk, self._freeze, verdict.reason)
+                chunks.reissue(journal, self.run, chunk, self._freeze, verdict.reason)
                 return self._paused(verdict)
 
     def _took(self, rows: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from bhuman_cli import errors
 from bhuman_cli.journal import history
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.history import Adopted
+from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.terminal.console import Console
 
@@ -34,7 +34,7 @@ def unknown_ids(journal: Journal, output: Path) -> list[str]:
     except errors.InputError:
         ids = [match.decode().lower() for match in _UUID.findall(output.read_bytes())]
     found = list(dict.fromkeys(ids))
-    known = history.known(journal, found)
+    known = history.bound_ids(journal, found)
     return [item for item in found if item not in known]
 
 
@@ -63,7 +63,7 @@ def adopt(journal: Journal, run: Run, unknown: list[str], client: Client, consol
     from bhuman_cli.runs import identity
     from bhuman_cli.runs.binding import doubts
 
-    items: list[Adopted] = []
+    items: list[AdoptedGeneration] = []
     for generation_id in unknown:
         try:
             record = client.generation(generation_id)
@@ -75,7 +75,7 @@ def adopt(journal: Journal, run: Run, unknown: list[str], client: Client, consol
         asked = "SELECT DISTINCT identity FROM row WHERE run_no = ? AND text_key = ?"
         rows = list(journal.query(asked, (run.run_no, key)))
         if len(rows) == 1:  # rows with equal values but other assets can't be told apart by their text
-            items.append(Adopted(identity=rows[0]["identity"], text_key=key, generation=record))
+            items.append(AdoptedGeneration(identity=rows[0]["identity"], text_key=key, generation=record))
     adopted = history.adopt(journal, run, items)
     console.say(f"{adopted:,} of {len(unknown):,} unknown ids were taken over")
     return len(unknown) - len(items)

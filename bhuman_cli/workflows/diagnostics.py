@@ -248,7 +248,7 @@ def _journal(folder: Path, clock: Clock) -> Iterator[Finding]:
     try:
         journal = database.open_journal(folder, clock)
         try:
-            runs, unfinished = len(history.listing(journal)), len(history.unfinished(journal))
+            runs, unfinished = len(history.list_runs(journal)), len(history.unfinished(journal))
         finally:
             journal.close()
     except errors.BhumanError as error:

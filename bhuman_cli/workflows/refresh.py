@@ -103,7 +103,7 @@ def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:
     with contextlib.closing(notifications.Hints(home.state)) as found:
         told = set(found.announced())
     return bool(told) and any(
-        item.waiting.generation_id in told for item in generations.lacking(journal, run, whatsapp=True)
+        item.waiting.generation_id in told for item in generations.missing_links(journal, run, whatsapp=True)
     )
 
 

@@ -302,7 +302,7 @@ def _keep_other(journal: Journal, run: Run, console: Console) -> None:
     console.say(f"{path.name} {why}; what it held is kept as {results_file.keep_backup(path)}{more}")
 
 
-def _whose(last: history.Written, run: Run) -> str:
+def _whose(last: history.OutputRecord, run: Run) -> str:
     if run.target.service == domain.LOCAL_SERVICE:
         return ""  # nothing was paid, and an edited template is another target: trying it fills no folder
     if last.target_id != run.target_id:

@@ -80,14 +80,14 @@ def find(session: Session, text: str | None, *, with_late_links: bool = False) -
 
 
 def _latest(journal: Journal) -> Run:
-    for item in history.listing(journal):
+    for item in history.list_runs(journal):
         if item.tally.get(Status.SUCCEEDED):
             return item.run
     raise errors.UsageError("there is no run with a finished video yet", hint="bhuman runs")
 
 
 def _named(journal: Journal, text: str) -> Run:
-    runs = [item.run for item in history.listing(journal)]
+    runs = [item.run for item in history.list_runs(journal)]
     path = str(Path(text).resolve())
     exact = [run for run in runs if run.run_id == text or path in {run.input_path, run.output_path}]
     if exact:

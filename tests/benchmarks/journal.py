@@ -60,7 +60,7 @@ def new_run(folder: Path) -> planning.NewRun:
 
 def record_plan(journal: database.Journal, folder: Path, rows: Iterable[planning.DraftRow]) -> planning.Run:
     """Record a draft with its rows, match it with what is paid, confirm it."""
-    run = planning.start(journal, new_run(folder))
+    run = planning.start_draft(journal, new_run(folder))
     planning.add_rows(journal, run, rows)
     planning.match(journal, run)
     return planning.confirm(journal, run)

@@ -220,7 +220,7 @@ def write(home: Path) -> None:
     from bhuman_cli.table.output import results_file
 
     journal = database.open_journal(home, clock.SystemClock())
-    run = history.listing(journal, limit=1)[0].run
+    run = history.list_runs(journal, limit=1)[0].run
     style = results_file.OutputStyle(kind="csv")
     results_file.write_results(Path(run.output_path), run.columns, generations.results(journal, run), style)
 

@@ -76,8 +76,8 @@ def build(case: Case, *, locks: bool = True, folder: Path | None = None) -> Clie
 def _intent_is_durable(world: World, token: str) -> None:
     """Bytes are on the wire: the journal must say so already, committed; and no third doubt may be risked."""
     with world.looking() as journal:
-        found = journal.one("SELECT state FROM chunk WHERE token = ?", (token,))
-        doubts = journal.one("SELECT count(*) FROM chunk WHERE state = 'in_doubt' AND token <> ?", (token,))
+        found = journal.query_one("SELECT state FROM chunk WHERE token = ?", (token,))
+        doubts = journal.query_one("SELECT count(*) FROM chunk WHERE state = 'in_doubt' AND token <> ?", (token,))
     if world.life.in_transaction or found is None or found["state"] == "planned":
         raise Violation("intent: bytes on the wire before `sending` was on disk")
     if doubts is not None and doubts[0] >= 2 and world.locks:
@@ -89,7 +89,7 @@ def _answer_is_durable(world: World, token: str) -> None:
     if not token:
         return
     with world.looking() as journal:
-        if journal.one("SELECT 1 FROM answer JOIN chunk USING (chunk_id) WHERE token = ?", (token,)) is None:
+        if journal.query_one("SELECT 1 FROM answer JOIN chunk USING (chunk_id) WHERE token = ?", (token,)) is None:
             raise Violation("answer: something was written before the raw answer")
 
 

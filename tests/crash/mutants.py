@@ -121,13 +121,13 @@ def _ids_twice() -> Sequence[Patch]:
     tables = schema.TABLES.replace("generation_id TEXT UNIQUE", "generation_id TEXT")
     return [
         mock.patch.object(schema, "TABLES", tables),
-        mock.patch.object(chunks, "known_ids", return_value=set()),
+        mock.patch.object(chunks, "bound_ids", return_value=set()),
     ]
 
 
 def _resends() -> Sequence[Patch]:
     def again(journal: database.Journal, chunk: chunks.Chunk, places: Any) -> None:
-        chunks.back(journal, chunk, "sent again at restart")
+        chunks.release(journal, chunk, "sent again at restart")
 
     return [mock.patch.object(recovery, "_judge", again)]
 
@@ -197,7 +197,7 @@ def _judges_first() -> Sequence[Patch]:
 
 
 def _same_chunk_again() -> Sequence[Patch]:
-    def renew(journal: database.Journal, run: Any, chunk: chunks.Chunk, freeze: Any, reason: str) -> None:
+    def reissue(journal: database.Journal, run: Any, chunk: chunks.Chunk, freeze: Any, reason: str) -> None:
         with journal.transaction():
             journal.execute(
                 "UPDATE chunk SET state = 'planned', epoch = (SELECT epoch FROM target WHERE target.target_id ="
@@ -205,7 +205,7 @@ def _same_chunk_again() -> Sequence[Patch]:
                 (chunk.chunk_id,),
             )
 
-    return [mock.patch.object(chunks, "renew", renew)]
+    return [mock.patch.object(chunks, "reissue", reissue)]
 
 
 def _no_stop_at_doubts() -> Sequence[Patch]:

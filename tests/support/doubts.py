@@ -17,7 +17,7 @@ def lost(bench: Bench, *texts: str, accepted: bool = True, path: str = "/in/peop
     chunk = ledger.sent(bench.journal, run, None)
     if accepted:
         bench.service.take({"names": [[text] for text in texts]})
-    chunks.doubt(bench.journal, chunk, "after sending: reset")
+    chunks.mark_in_doubt(bench.journal, chunk, "after sending: reset")
     return run, chunk
 
 

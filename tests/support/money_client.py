@@ -64,7 +64,7 @@ class Client:
     def decide(self, name: str, decision: str) -> None:
         """Do what `bhuman resume RUN --in-doubt …` does with the newest run."""
         with self._ended(), self._opened() as journal:
-            newest = next((item.run for item in history.listing(journal) if item.run.state == "confirmed"), None)
+            newest = next((item.run for item in history.list_runs(journal) if item.run.state == "confirmed"), None)
             if newest is not None:
                 with self.locked(name):
                     recovery.reopen(journal, newest.target_id, self.places)
@@ -140,9 +140,9 @@ class Client:
             if decision == "resend":
                 self._allow(journal, chunk)
             if chunk.state == "mapping":
-                chunks.doubt(journal, chunk, chunk.reason)
+                chunks.mark_in_doubt(journal, chunk, chunk.reason)
             if decision == "resend":
-                decisions.free(journal, chunk, why="resend", run_id=run.run_id)
+                decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id)
             else:
                 decisions.abandon(journal, chunk, run_id=run.run_id)
         if decision == "abandon":
@@ -204,7 +204,7 @@ class Client:
         states = [row.fields["status"] for row in generations.results(journal, run)]
         code = outcome.exit_code
         doubtful = [c.run_no for c in chunks.unsettled(journal, run.target_id) if c.state == "in_doubt"]
-        same_file = history.of_same_file(journal, run, doubtful) > 0
+        same_file = history.count_same_file(journal, run, doubtful) > 0
         wrong = ""
         if code is not ExitCode.IN_DOUBT and ("in_doubt" in states or same_file):
             wrong = "something of this file is in doubt"

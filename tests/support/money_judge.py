@@ -86,5 +86,7 @@ def _is_open(chunk: Any, claim: Any) -> bool:
 def finished(world: World) -> bool:
     """Say whether nothing is open any more."""
     with world.looking() as journal:
-        found = journal.one("SELECT count(*) FROM chunk WHERE state IN ('planned', 'sending', 'mapping', 'in_doubt')")
+        found = journal.query_one(
+            "SELECT count(*) FROM chunk WHERE state IN ('planned', 'sending', 'mapping', 'in_doubt')"
+        )
     return bool(found is not None and found[0] == 0)

@@ -195,7 +195,7 @@ def _known(state: Path, ids: list[str]) -> set[str]:
         return set()
     try:
         with contextlib.closing(database.open_journal(state, SystemClock())) as journal:
-            return history.known(journal, ids)
+            return history.bound_ids(journal, ids)
     except errors.JournalError:
         return set()
 

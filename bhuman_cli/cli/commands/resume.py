@@ -260,13 +260,13 @@ def _decide(wish: Wish, journal: Journal, run: Run) -> None:
             raise errors.Refusal("not confirmed; nothing was sent", code="not_confirmed")
         wish.console.say(f"{rows} rows are sent again; they may be paid twice")
     act: Callable[[chunks.Chunk], int] = (
-        (lambda chunk: decisions.free(journal, chunk, why="resend", run_id=run.run_id))
+        (lambda chunk: decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id))
         if word == "resend"
         else (lambda chunk: decisions.abandon(journal, chunk, run_id=run.run_id))
     )
     for chunk in doubtful:
         if chunk.state == "mapping":
-            chunks.doubt(journal, chunk, chunk.reason)
+            chunks.mark_in_doubt(journal, chunk, chunk.reason)
         act(replace(chunk, state=domain.ChunkState.IN_DOUBT))
     if word == "abandon":
         decisions.settle_conflicts(journal, run, accept_position=False)

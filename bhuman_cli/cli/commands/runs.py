@@ -15,7 +15,7 @@ from bhuman_cli.cli import completion
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.journal import history, planning
-from bhuman_cli.journal.history import Listed
+from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import locking, run_context
 
@@ -53,12 +53,12 @@ def runs(
     console = Console(json_mode=json)
     home = settings.home(os.environ)
     if not (home.state / "journal.sqlite3").exists():
-        listed: list[Listed] = []
+        listed: list[RunSummary] = []
     else:
         with contextlib.closing(run_context.open_journal(home)) as journal:
             listed = [
                 item
-                for item in history.listing(journal)
+                for item in history.list_runs(journal)
                 if (state is None or state_of(item) == state) and (file is None or file in item.run.input_path)
             ]
     listed = listed[: limit or None]
@@ -114,7 +114,7 @@ def delete(
     home = settings.home(os.environ)
     with contextlib.closing(run_context.open_journal(home)) as journal:
         run = planning.find(journal, run_id)
-        if not history.listed(journal, run).is_finished and run.state == "confirmed" and not forget_payments:
+        if not history.summarize(journal, run).is_finished and run.state == "confirmed" and not forget_payments:
             raise errors.UsageError(
                 f"run {run.run_id} is not finished; its values are still needed", hint=f"bhuman resume {run.run_id}"
             )
@@ -163,14 +163,14 @@ def _forget_callbacks(home: settings.Home, ids: list[str]) -> None:
             events.forget(ids)
 
 
-def state_of(item: Listed) -> str:
+def state_of(item: RunSummary) -> str:
     """Return a run's state in a word."""
     if item.run.state == "superseded":
         return "superseded"
     return "finished" if item.is_finished else "unfinished"
 
 
-def as_json(item: Listed) -> dict[str, Any]:
+def as_json(item: RunSummary) -> dict[str, Any]:
     """Return a run as `--json` shows it."""
     run = item.run
     return {
@@ -189,7 +189,7 @@ def as_json(item: Listed) -> dict[str, Any]:
     }
 
 
-def _line(item: Listed) -> tuple[str, ...]:
+def _line(item: RunSummary) -> tuple[str, ...]:
     run = item.run
     began = datetime.fromisoformat(run.created_at)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(item.tally.items()) if count)

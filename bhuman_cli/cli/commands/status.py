@@ -103,7 +103,7 @@ def _look(opened: session.Session, journal: Journal, identifier: str, kind: str 
         return _run(opened, journal, identifier.strip(), watch=watch)
     parsed = ids.parse(identifier)
     kind = kind or parsed.kind or _kind_in(journal, parsed.uuid)
-    known = history.by_generation(journal, parsed.uuid) if kind == "generation" else None
+    known = history.run_of_generation(journal, parsed.uuid) if kind == "generation" else None
     if known is not None and known[0].target.service != opened.service:
         with refresh.link(opened, known[0]) as own:  # another service would only learn an id that is none of its own
             found = _generation(journal, own.client, parsed.uuid)
@@ -122,7 +122,7 @@ def _look(opened: session.Session, journal: Journal, identifier: str, kind: str 
 
 
 def _kind_in(journal: Journal, uuid: str) -> str | None:
-    if history.by_generation(journal, uuid) is not None:
+    if history.run_of_generation(journal, uuid) is not None:
         return "generation"
     return next((kind for kind in TargetKind if history.runs_of_target(journal, kind, uuid)), None)
 
@@ -130,7 +130,7 @@ def _kind_in(journal: Journal, uuid: str) -> str | None:
 def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool) -> Report:
     run = planning.find(journal, run_id)
     refresh.refresh(opened, journal, run, stays=watch)
-    listed = history.listed(journal, run)
+    listed = history.summarize(journal, run)
     state = runs.state_of(listed)
     tally = generations.tally(journal, listed.run, selected_only=True)
     if state == "superseded":
@@ -172,7 +172,7 @@ _ENDS: Final = (
 
 
 def _generation(journal: Journal, client: Client, uuid: str) -> Report | None:
-    known = history.by_generation(journal, uuid)
+    known = history.run_of_generation(journal, uuid)
     try:
         record = client.generation(uuid)
     except errors.BhumanError as error:

@@ -65,7 +65,7 @@ def map_chunk(context: RunContext, run: Run, chunk: Chunk, ids: Sequence[Generat
     If the service gives no good answer about any of them now, the chunk stays as it is for a later command.
     """
     journal = context.journal
-    bound_already = chunks.known_ids(journal, ids)
+    bound_already = chunks.bound_ids(journal, ids)
     read = [try_record(context, item) for item in ids if item not in bound_already]
     if read and all(is_unread for _, is_unread in read):
         return 0
@@ -105,7 +105,7 @@ def _bind(
             record = by_id.get(fact.generation_id) if fact.generation_id is not None else None
             if record is not None:
                 generations.record(journal, fact.claim_id, record, "own")
-                generations.end(journal, [fact.claim_id])
+                generations.mark_finished(journal, [fact.claim_id])
 
 
 def rebind(context: RunContext, run: Run, chunk_id: int) -> bool:
@@ -213,19 +213,19 @@ def _settle_by_answer(context: RunContext, run: Run, chunk: Chunk) -> None:
     match verdict.judge(answer, rows=chunk.rows):
         case verdict.Accepted() | verdict.NeedsMapping():
             ids = verdict.extract_ids(answer.body)
-            known = chunks.known_ids(context.journal, ids)
+            known = chunks.bound_ids(context.journal, ids)
             fresh = [item for item in ids if item not in known]
             if fresh:
                 map_chunk(context, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
         case verdict.Rejected() | verdict.Resendable() if chunk.state is ChunkState.IN_DOUBT:
             # Another copy called it in doubt while its sender still waited for this answer.
-            decisions.free(context.journal, chunk, why="not accepted", run_id=run.run_id)
+            decisions.release_rows(context.journal, chunk, why="not accepted", run_id=run.run_id)
 
 
 def _settle_by_callbacks(context: RunContext, run: Run, chunk: Chunk) -> None:
     """A callback that came for this attempt's own token names a video of this very request."""
     ids = context.callbacks(chunk.token)
-    known = chunks.known_ids(context.journal, ids)
+    known = chunks.bound_ids(context.journal, ids)
     fresh = [item for item in ids if item not in known]
     if fresh and chunks.get(context.journal, chunk.chunk_id).state in {ChunkState.MAPPING, ChunkState.IN_DOUBT}:
         map_chunk(context, run, chunk, fresh, chunk.reason or "mapped from callbacks")
@@ -233,7 +233,7 @@ def _settle_by_callbacks(context: RunContext, run: Run, chunk: Chunk) -> None:
 
 def _settle_by_list(context: RunContext, run: Run, doubtful: Sequence[Chunk], listed: VideoList) -> None:
     journal = context.journal
-    known = chunks.known_ids(journal, [item.id for item in listed.records])
+    known = chunks.bound_ids(journal, [item.id for item in listed.records])
     unknown = [item for item in listed.records if item.id not in known and not is_foreign(item, run.target)]
     unbound: dict[int, list[ClaimFacts]] = {}
     candidates: dict[GenerationId, Generation] = {}
@@ -257,7 +257,7 @@ def _settle_by_list(context: RunContext, run: Run, doubtful: Sequence[Chunk], li
                 }
                 _bind(context, chunk, {**bound, **found}, confirmed, chunk.reason)
         elif not candidates and _may_free(context, run, chunk, listed):
-            freed = decisions.free(journal, chunk, why="not accepted", run_id=run.run_id)
+            freed = decisions.release_rows(journal, chunk, why="not accepted", run_id=run.run_id)
             context.reporter.notice(f"{freed} rows were certainly not accepted and are sent again")
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from bhuman_cli.domain import Generation
 from bhuman_cli.journal import generations
-from bhuman_cli.journal.generations import Lacking
+from bhuman_cli.journal.generations import MissingLinks
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.binding import doubts
 from bhuman_cli.runs.binding.record_updates import RecordUpdater
@@ -33,22 +33,22 @@ def fetch_late_links(
     if announced_only:
         return gained
     asked = {item.waiting.claim_id for item in told}
-    others = [item for item in generations.lacking(context.journal, run) if item.waiting.claim_id not in asked]
+    others = [item for item in generations.missing_links(context.journal, run) if item.waiting.claim_id not in asked]
     context.rng.shuffle(others)  # the first few may be those whose pictures never come
     return gained + _ask(context, run, others, is_over)
 
 
-def announced_links(context: RunContext, run: Run) -> list[Lacking]:
+def announced_links(context: RunContext, run: Run) -> list[MissingLinks]:
     """Return the run's videos whose WhatsApp link was announced and is not here, the newest announcement first."""
     places = {generation_id: at for at, generation_id in enumerate(context.announced())}
     if not places:
         return []
-    found = generations.lacking(context.journal, run, whatsapp=True)
+    found = generations.missing_links(context.journal, run, whatsapp=True)
     told = [item for item in found if item.waiting.generation_id in places]
     return sorted(told, key=lambda item: places[item.waiting.generation_id])
 
 
-def _ask(context: RunContext, run: Run, items: Sequence[Lacking], is_over: Callable[[], bool]) -> int:
+def _ask(context: RunContext, run: Run, items: Sequence[MissingLinks], is_over: Callable[[], bool]) -> int:
     """Ask about each, a few at once; end at the first question without a good answer, or after MISSES in a row."""
     learning = RecordUpdater(run=run, context=context)
     gained = missed = 0
@@ -72,11 +72,11 @@ def _ask(context: RunContext, run: Run, items: Sequence[Lacking], is_over: Calla
     return gained
 
 
-def _question(context: RunContext) -> Callable[[Lacking], tuple[Generation | None, bool]]:
+def _question(context: RunContext) -> Callable[[MissingLinks], tuple[Generation | None, bool]]:
     return lambda item: doubts.try_record(context, item.waiting.generation_id)
 
 
-def _brings(item: Lacking, record: Generation) -> bool:
+def _brings(item: MissingLinks, record: Generation) -> bool:
     """Say whether the record is this video's, finished as before, and has a link that is missing."""
     if record.id != item.waiting.generation_id or record.status != "succeeded" or not record.url:
         return False

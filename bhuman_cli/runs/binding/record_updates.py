@@ -63,11 +63,11 @@ class RecordUpdater:
                 changed |= self._bindings(chunk_id, claims)
                 if self._has_conflict(chunk_id):
                     conflicts.add(chunk_id)
-            generations.judge(journal, changed)
-            generations.end(journal, [item.claim_id for item, _ in records])
+            generations.save_bindings(journal, changed)
+            generations.mark_finished(journal, [item.claim_id for item, _ in records])
         looked_at = {item.claim_id for item, _ in records} | changed.keys()
         is_rebound = sum(self._rebind(chunk_id) for chunk_id in conflicts) > 0
-        return UpdateResult(ended=generations.ended(journal, looked_at), is_rebound=is_rebound)
+        return UpdateResult(ended=generations.finished(journal, looked_at), is_rebound=is_rebound)
 
     def _word(self, item: Waiting, record: Generation) -> str:
         if not item.chunk_id:
@@ -108,7 +108,7 @@ class RecordUpdater:
     def _has_spoken(self) -> bool:
         """Say whether any record of this target equalled its row: then one that equals no row is somebody else's."""
         asked = "SELECT 1 FROM claim WHERE target_id = ? AND seen = 'own' AND chunk_id IS NOT NULL LIMIT 1"
-        return self.context.journal.one(asked, (self.run.target_id,)) is not None
+        return self.context.journal.query_one(asked, (self.run.target_id,)) is not None
 
     def _has_conflict(self, chunk_id: int) -> bool:
         view = self._view(chunk_id)

@@ -23,7 +23,7 @@ def find_unexpected(context: RunContext, run: Run, since: datetime) -> list[Gene
         records = list(_recent(context, since))
     except (errors.ApiError, errors.ServiceDown, WireError):
         return []
-    known = chunks.known_ids(context.journal, [item.id for item in records])
+    known = chunks.bound_ids(context.journal, [item.id for item in records])
     return [
         item.id
         for item in {item.id: item for item in records}.values()

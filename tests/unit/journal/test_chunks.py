@@ -110,9 +110,9 @@ def test_what_was_put_back_is_sent_again_as_another_attempt(journal: Journal, re
     run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob", "Cid"))
     chunk = ledger.sent(journal, run, None, limit=2)
     if renews:
-        chunks.renew(journal, run, chunk, ledger.freeze, "HTTP 429")
+        chunks.reissue(journal, run, chunk, ledger.freeze, "HTTP 429")
     else:
-        chunks.back(journal, chunk, "HTTP 401")
+        chunks.release(journal, chunk, "HTTP 401")
     assert statuses(journal, run) == ["pending"] * 3
     again = planned(journal, run, 2)
     assert json.loads(again.body)["names"] == [["Ada"], ["Bob"]]
@@ -158,8 +158,8 @@ def test_known_ids_are_found_among_thousands(journal: Journal) -> None:
     ids = ledger.new_ids(1_100)
     ledger.sent(journal, run, ids, limit=2_000)
     strangers = ledger.new_ids(3)
-    assert chunks.known_ids(journal, [*ids, *strangers]) == set(ids)
-    assert chunks.known_ids(journal, []) == set()
+    assert chunks.bound_ids(journal, [*ids, *strangers]) == set(ids)
+    assert chunks.bound_ids(journal, []) == set()
 
 
 # Accepting and binding.
@@ -174,7 +174,7 @@ def test_accepted_rows_are_bound_by_place_for_the_time_being(journal: Journal) -
         (0, ids[0], "provisional"), (1, ids[1], "provisional"),
     ]  # fmt: skip
     assert chunks.get(journal, chunk.chunk_id).body == b"", "what can't be sent again need not be kept"
-    assert journal.one("SELECT 1 FROM row WHERE payload IS NOT NULL") is None
+    assert journal.query_one("SELECT 1 FROM row WHERE payload IS NOT NULL") is None
 
 
 def test_another_number_of_ids_is_never_bound_by_place(journal: Journal) -> None:

@@ -37,7 +37,7 @@ def test_a_run_is_read_back_as_it_was_stored(journal: Journal) -> None:
         variables=("first_name", "company"), backgrounds=(background,), generation_mode="full_script", lipsync=False
     )
     new = ledger.new_run(spec=spec, columns=("a", "b\ud800"), options={"chunk_size": 7}, again=True, retry_failed=True)
-    run = planning.start(journal, new)
+    run = planning.start_draft(journal, new)
     assert (run.spec, run.columns, run.target) == (spec, ("a", "b\ud800"), ledger.TARGET)
     assert (run.state, run.again, run.options) == ("draft", True, {"chunk_size": 7, "retry_failed": True})
     assert planning.find(journal, run.run_id) == run
@@ -49,10 +49,10 @@ def test_a_draft_claims_nothing_and_the_next_one_replaces_it(journal: Journal) -
     first = prepared(journal, "Ada", "Bob")
     other = prepared(journal, "Ada", target=replace(ledger.TARGET, api_id="another"))
     second = prepared(journal, "Ada")
-    assert journal.one("SELECT 1 FROM claim") is None
+    assert journal.query_one("SELECT 1 FROM claim") is None
     runs = {found[0] for found in journal.query("SELECT run_id FROM run")}
     assert runs == {second.run.run_id, other.run.run_id}, "drafts on other targets are not ours to delete"
-    rows = journal.one("SELECT count(*) FROM row")
+    rows = journal.query_one("SELECT count(*) FROM row")
     assert rows is not None
     assert rows[0] == 2, "the deleted draft took its rows along"
     with pytest.raises(errors.JournalError, match="deleted this plan"):
@@ -151,8 +151,8 @@ def test_rejected_freed_and_planned_requests_are_not_paid(journal: Journal) -> N
             if end == "rejected":
                 chunks.reject(journal, chunk, "no")
             else:
-                chunks.doubt(journal, chunk, "lost")
-                decisions.free(journal, chunk, why="resend", run_id=run.run_id)
+                chunks.mark_in_doubt(journal, chunk, "lost")
+                decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id)
         assert prepared(journal, end).counts == PlanCounts(new=1, retried=0, reused=0, rows=1, invalid=0), end
 
 
@@ -189,12 +189,12 @@ def test_a_sample_is_the_first_valid_rows_whether_paid_or_not(journal: Journal) 
     ledger.sent(journal, ledger.confirmed(journal, ledger.rows_of("Bob")), ledger.new_ids(1))
     plan = prepared(journal, "", "Ada", "Bob", "Cid", "Dan")
     planning.keep_sample(journal, plan.run, 2)
-    assert planning.held_back(journal, plan.run) == 2
+    assert planning.rows_after_sample(journal, plan.run) == 2
     run = runner.confirm(journal, plan)
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is not None
     assert generations.unsent(journal, run) == 3, "the planned one, and the two held back"
     planning.release_sample(journal, run)
-    assert planning.held_back(journal, run) == 0
+    assert planning.rows_after_sample(journal, run) == 0
 
 
 def test_a_declined_sample_is_never_sent_later(journal: Journal) -> None:
@@ -227,4 +227,4 @@ def test_what_should_be_there_and_is_not_is_an_error(journal: Journal, monkeypat
     for ask in (lambda: planning.target_key(journal, ledger.TARGET), lambda: planning.counts(journal, run)):
         with pytest.raises(errors.JournalError, match="the journal lost"):
             ask()
-    assert planning.held_back(journal, run) == 0
+    assert planning.rows_after_sample(journal, run) == 0

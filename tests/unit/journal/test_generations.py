@@ -31,7 +31,7 @@ class Sent:
 
     def judge(self, place: int, binding: Binding) -> None:
         with self.journal.transaction():
-            generations.judge(self.journal, {self.facts[place].claim_id: binding})
+            generations.save_bindings(self.journal, {self.facts[place].claim_id: binding})
 
     def fields(self, place: int = 0) -> dict[str, str]:
         return dict(list(generations.results(self.journal, self.run))[place].fields)
@@ -79,9 +79,9 @@ def test_success_without_a_url_is_not_the_end(journal: Journal) -> None:
     assert (sent.fields()["status"], len(generations.waiting(journal, sent.run))) == ("processing", 1)
     sent.learn(0, "succeeded", url="https://x.example/1.mp4")
     with journal.transaction():
-        generations.end(journal, [sent.facts[0].claim_id])
+        generations.mark_finished(journal, [sent.facts[0].claim_id])
     assert (sent.fields()["status"], generations.waiting(journal, sent.run)) == ("succeeded", [])
-    assert generations.ended(journal, [fact.claim_id for fact in sent.facts]) == {sent.facts[0].claim_id}
+    assert generations.finished(journal, [fact.claim_id for fact in sent.facts]) == {sent.facts[0].claim_id}
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_a_link_is_shown_only_beside_the_row_it_belongs_to(
 def test_a_failure_ends_only_once_it_is_certain_whose_it_is(journal: Journal) -> None:
     sent = Sent(journal, "Ada")
     sent.learn(0, "failed", message="no face")
-    assert generations.ended(journal, [sent.facts[0].claim_id]) == set()
+    assert generations.finished(journal, [sent.facts[0].claim_id]) == set()
     sent.judge(0, Binding.CONFIRMED)
-    assert generations.ended(journal, [sent.facts[0].claim_id]) == {sent.facts[0].claim_id}
+    assert generations.finished(journal, [sent.facts[0].claim_id]) == {sent.facts[0].claim_id}
     assert sent.fields()["message"] == "no face"
 
 
@@ -133,7 +133,7 @@ def test_news_of_an_id_that_was_bound_elsewhere_meanwhile_is_dropped(journal: Jo
 def test_messages_say_the_most_telling_thing_first(journal: Journal) -> None:
     run = ledger.confirmed(journal, [ledger.row(0, "Ada", message="default used for company")])
     chunk = ledger.sent(journal, run, None)
-    chunks.doubt(journal, chunk, "after sending: reset")
+    chunks.mark_in_doubt(journal, chunk, "after sending: reset")
     assert [row.fields["message"] for row in generations.results(journal, run)] == [
         "after sending: reset; default used for company"
     ]
@@ -200,7 +200,7 @@ def test_thousands_of_claims_are_asked_in_parts(journal: Journal) -> None:
     with journal.transaction():
         journal.execute("UPDATE claim SET ended_at = 'then'")
     claims = {fact.claim_id for fact in generations.chunk_facts(journal, chunk.chunk_id)}
-    assert generations.ended(journal, claims) == claims
+    assert generations.finished(journal, claims) == claims
 
 
 def test_forgotten_cells_become_empty_columns(journal: Journal) -> None:

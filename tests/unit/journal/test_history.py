@@ -12,7 +12,7 @@ from bhuman_cli import errors
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
 from bhuman_cli.journal import chunks, generations, history, planning
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.history import Adopted
+from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import identity, runner
 from tests.support import ledger
@@ -39,9 +39,9 @@ def test_runs_are_listed_newest_first_without_drafts(journal: Journal) -> None:
     one = paid(journal, "Ada", input_path="/in/one.csv")
     two = paid(journal, "Bob", target=OTHER, input_path="/in/two.csv")
     runner.prepare(journal, ledger.new_run(), ledger.rows_of("Cid"))
-    assert [item.run.run_id for item in history.listing(journal)] == [two.run_id, one.run_id]
-    assert [item.run.run_id for item in history.listing(journal, limit=1)] == [two.run_id]
-    assert [item.run.run_id for item in history.listing(journal, target_id=one.target_id)] == [one.run_id]
+    assert [item.run.run_id for item in history.list_runs(journal)] == [two.run_id, one.run_id]
+    assert [item.run.run_id for item in history.list_runs(journal, limit=1)] == [two.run_id]
+    assert [item.run.run_id for item in history.list_runs(journal, target_id=one.target_id)] == [one.run_id]
     found = history.runs_of_target(journal, "campaign", OTHER.api_id)
     assert [item.run.run_id for item in found] == [two.run_id]
     assert history.runs_of_target(journal, "instance", OTHER.api_id) == []
@@ -50,36 +50,36 @@ def test_runs_are_listed_newest_first_without_drafts(journal: Journal) -> None:
 def test_a_run_is_unfinished_while_something_is_to_be_sent_awaited_or_decided(journal: Journal) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     assert [item.run_id for item in history.unfinished(journal)] == [run.run_id], "unsent"
-    assert not history.listed(journal, run).is_finished
+    assert not history.summarize(journal, run).is_finished
     chunk = ledger.sent(journal, run, None)
-    chunks.doubt(journal, chunk, "lost")
+    chunks.mark_in_doubt(journal, chunk, "lost")
     assert [item.run_id for item in history.unfinished(journal)] == [run.run_id], "in doubt"
-    assert not history.listed(journal, run).is_finished
+    assert not history.summarize(journal, run).is_finished
     chunks.accept(journal, chunk, ledger.new_ids(1))
     assert [item.run_id for item in history.unfinished(journal)] == [run.run_id], "queued"
     ended(journal, run)
     assert history.unfinished(journal) == []
-    assert history.listed(journal, run).is_finished
+    assert history.summarize(journal, run).is_finished
 
 
 def test_a_superseded_run_is_nobodys_unfinished_business(journal: Journal) -> None:
     old = paid(journal, "Ada", "Bob")
     new = ledger.confirmed(journal, ledger.rows_of("Ada"))
     assert [item.run_id for item in history.unfinished(journal)] == [new.run_id]
-    assert history.listed(journal, planning.find(journal, old.run_id)).unsent == 0
+    assert history.summarize(journal, planning.find(journal, old.run_id)).unsent == 0
 
 
 def test_before_tells_the_guard_what_this_file_had_rendered(journal: Journal) -> None:
     first = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada"))
-    assert (first.previous.variables, first.previous.paid, first.previous.kept) == (None, 0, 0)
+    assert (first.previous.variables, first.previous.paid, first.previous.shown) == (None, 0, 0)
     run = runner.confirm(journal, first)
     ledger.sent(journal, run, ledger.new_ids(1))
     paid(journal, "Zoe", input_path="/in/another.csv")
     wide = RenderSpec(variables=("name", "company"))
     later = runner.prepare(journal, ledger.new_run(spec=wide), [ledger.row(0, "Ada", "Acme")])
-    assert (later.previous.variables, later.previous.paid, later.previous.kept) == (("name",), 1, 0)
+    assert (later.previous.variables, later.previous.paid, later.previous.shown) == (("name",), 1, 0)
     same = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"))
-    assert (same.previous.paid, same.previous.kept) == (1, 1)
+    assert (same.previous.paid, same.previous.shown) == (1, 1)
 
 
 def test_variables_are_those_of_the_last_run_that_had_something_accepted(journal: Journal) -> None:
@@ -107,19 +107,19 @@ def test_a_generation_is_found_in_the_newest_run_that_shows_it(journal: Journal)
     ids = ledger.new_ids(1)
     ledger.sent(journal, run, ids)
     newer = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    found = history.by_generation(journal, ids[0])
+    found = history.run_of_generation(journal, ids[0])
     assert found is not None
     assert (found[0].run_id, found[1]) == (newer.run_id, 0)
-    assert history.by_generation(journal, "nobody") is None
-    assert history.known(journal, [*ids, "nobody"]) == set(ids)
+    assert history.run_of_generation(journal, "nobody") is None
+    assert history.bound_ids(journal, [*ids, "nobody"]) == set(ids)
 
 
 def test_doubts_of_the_same_file_are_counted(journal: Journal) -> None:
     one = paid(journal, "Ada")
     other = paid(journal, "Bob", input_path="/in/other.csv")
     new = paid(journal, "Cid")
-    assert history.of_same_file(journal, new, [one.run_no, one.run_no, other.run_no]) == 2
-    assert history.of_same_file(journal, new, []) == 0
+    assert history.count_same_file(journal, new, [one.run_no, one.run_no, other.run_no]) == 2
+    assert history.count_same_file(journal, new, []) == 0
 
 
 def test_forgetting_payments_forgets_all_and_pays_again(journal: Journal) -> None:
@@ -132,8 +132,8 @@ def test_forgetting_payments_forgets_all_and_pays_again(journal: Journal) -> Non
     other = paid(journal, "Zoe", input_path="/in/other.csv")
     for gone in (retry, run):
         history.forget_payments(journal, gone)
-    assert [item.run.run_id for item in history.listing(journal)] == [other.run_id]
-    assert history.known(journal, ids) == set()
+    assert [item.run.run_id for item in history.list_runs(journal)] == [other.run_id]
+    assert history.bound_ids(journal, ids) == set()
     assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Zoe")).counts.new == 1
     assert [found["what"] for found in journal.query("SELECT what FROM decision")] == ["forget-payments"] * 2
 
@@ -157,15 +157,15 @@ def test_the_results_file_as_we_wrote_it_is_remembered(journal: Journal) -> None
 def test_why_sending_ended_is_remembered_until_it_goes_on(journal: Journal) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     for reason in ("quota", ""):
-        history.stop(journal, run, reason)
+        history.record_stop(journal, run, reason)
         assert planning.find(journal, run.run_id).stopped == reason
 
 
-def adopted(text: str, generation_id: str, **fields: object) -> Adopted:
+def adopted(text: str, generation_id: str, **fields: object) -> AdoptedGeneration:
     make = identity.of_spec(ledger.SPEC)
     usual: dict[str, Any] = {"status": "succeeded", "url": "https://x.example/v", **fields}
     generation = Generation(id=GenerationId(generation_id), **usual)
-    return Adopted(identity=make([text], []), text_key=identity.text_key([text]), generation=generation)
+    return AdoptedGeneration(identity=make([text], []), text_key=identity.text_key([text]), generation=generation)
 
 
 def test_adopted_generations_are_in_the_pool_like_paid_ones(journal: Journal) -> None:
@@ -192,7 +192,7 @@ def test_adopting_never_takes_a_generation_from_its_row(journal: Journal) -> Non
     assert history.adopt(journal, plan.run, [adopted("Bob", known)]) == 0
     planning.match(journal, plan.run)
     assert planning.counts(journal, plan.run).new == 1
-    assert history.by_generation(journal, known) is not None
+    assert history.run_of_generation(journal, known) is not None
 
 
 def test_what_is_gone_from_disk_is_rendered_again_locally(journal: Journal) -> None:
@@ -218,7 +218,7 @@ def test_forgetting_values_keeps_what_was_paid(journal: Journal) -> None:
     assert path is not None
     assert runner.prepare(journal, ledger.new_run(), [ledger.row(0, "Secretia")]).counts.reused == 1
     assert [row.cells for row in generations.results(journal, run)] == [("",)]
-    assert journal.one("SELECT 1 FROM answer") is None
+    assert journal.query_one("SELECT 1 FROM answer") is None
 
 
 def test_the_statuses_of_a_sample_are_those_of_the_first_valid_rows(journal: Journal) -> None:
@@ -242,13 +242,13 @@ def test_deleting_an_old_run_takes_nothing_from_the_runs_that_are_kept(journal: 
     only_its_own = history.generation_ids(journal, first)
     history.forget_values(journal, first)
     assert [row.fields for row in generations.results(journal, newest)] == before
-    assert history.listed(journal, newest).is_finished
+    assert history.summarize(journal, newest).is_finished
     links = [found["url"] for found in journal.query("SELECT url FROM claim ORDER BY claim_id")]
     assert [bool(url) for url in links] == [True, False, True], "what nobody else shows has lost its link"
     assert len(only_its_own) == 1
     # The last one that shows them takes their links along, whoever paid.
     history.forget_values(journal, newest)
-    assert journal.one("SELECT 1 FROM claim WHERE url <> ''") is None
+    assert journal.query_one("SELECT 1 FROM claim WHERE url <> ''") is None
     assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob", "Cid")).counts.new == 0
 
 
@@ -259,7 +259,7 @@ def test_forgetting_an_old_run_s_payments_takes_none_from_the_runs_that_are_kept
     before = [row.fields for row in generations.results(journal, newest)]
     assert history.forget_payments(journal, first) == 1
     assert [row.fields for row in generations.results(journal, newest)] == before
-    assert history.listed(journal, newest).is_finished
+    assert history.summarize(journal, newest).is_finished
     assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob")).counts.new == 1
 
 

@@ -45,7 +45,7 @@ def test_only_the_last_superseded_runs_keep_their_rows_and_all_keep_their_counts
         pay(journal, runs[-1], number)
     last = render(journal, "name 0")
     kept = [found[0] for found in journal.query("SELECT DISTINCT run_no FROM row ORDER BY run_no")]
-    assert kept == [run.run_no for run in runs[-history.KEPT_RUNS :]] + [last.run_no]
+    assert kept == [run.run_no for run in runs[-history.RUNS_WITH_CELLS :]] + [last.run_no]
     for run in runs:
         assert generations.tally(journal, run) == {"failed": 1}
     # The oldest run's generation is still what an equal row shows: it was paid, and is not paid again.

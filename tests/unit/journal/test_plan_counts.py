@@ -20,7 +20,7 @@ def test_rows_in_doubt_are_neither_new_nor_reused(tmp_path: Path) -> None:
         assert chunk is not None
         chunks.begin_sending(journal, chunk)
         if number:
-            chunks.doubt(journal, chunk, "nobody knows")
+            chunks.mark_in_doubt(journal, chunk, "nobody knows")
         else:
             chunks.accept(journal, chunk, [GenerationId("id0")])
     planned = runner.prepare(journal, ledger.new_run(), rows).counts

@@ -53,7 +53,7 @@ def test_a_retry_that_is_given_back_is_still_a_retry(journal: Journal) -> None:
     chunks.release_planned(journal, again.target_id)
     assert planning.counts(journal, again).retried == 1
     chunk = ledger.sent(journal, again, ledger.new_ids(1))
-    attempt = journal.one("SELECT attempt FROM claim WHERE chunk_id = ?", (chunk.chunk_id,))
+    attempt = journal.query_one("SELECT attempt FROM claim WHERE chunk_id = ?", (chunk.chunk_id,))
     assert attempt is not None
     assert attempt[0] == 2
 
@@ -75,7 +75,7 @@ def test_halves_take_the_rows_over_in_one_commit(journal: Journal) -> None:
     ]
     assert halves == [[["Ada"], ["Bob"]], [["Cid"]]]
     assert statuses(journal, run) == ["pending", "skipped", "pending", "pending"]
-    live = journal.one("SELECT count(*) FROM claim WHERE live = 1")
+    live = journal.query_one("SELECT count(*) FROM claim WHERE live = 1")
     assert live is not None
     assert live[0] == 3
 
@@ -88,11 +88,11 @@ def test_resending_frees_only_what_is_not_bound_and_is_journaled(journal: Journa
     chunk = ledger.sent(journal, run, None)
     chunks.to_mapping(journal, chunk, "1 id")
     chunks.bind(journal, chunk, {1: ledger.new_ids(1)[0]}, reason="1 of 3")
-    assert decisions.free(journal, chunk, why="resend", run_id=run.run_id) == 2
+    assert decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id) == 2
     assert statuses(journal, run) == ["pending", "queued", "pending"]
     assert state_of(journal, chunk) == "accepted", "what was bound of it stays paid"
     assert json.loads(planned(journal, run).body)["names"] == [["Ada"], ["Cid"]]
-    decision = journal.one("SELECT * FROM decision")
+    decision = journal.query_one("SELECT * FROM decision")
     assert decision is not None
     assert (decision["what"], decision["detail"], decision["chunk_id"]) == ("resend", "2 rows", chunk.chunk_id)
 
@@ -100,10 +100,10 @@ def test_resending_frees_only_what_is_not_bound_and_is_journaled(journal: Journa
 def test_freeing_gives_rows_that_shared_the_doubt_back_to_their_runs(journal: Journal) -> None:
     one = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/one.csv")
     chunk = ledger.sent(journal, one, None)
-    chunks.doubt(journal, chunk, "lost")
+    chunks.mark_in_doubt(journal, chunk, "lost")
     two = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/two.csv")
     assert statuses(journal, two) == ["in_doubt"], "doubt is shared, not paid around"
-    decisions.free(journal, chunk, why="not accepted", run_id=one.run_id)
+    decisions.release_rows(journal, chunk, why="not accepted", run_id=one.run_id)
     assert (statuses(journal, one), statuses(journal, two)) == (["pending"], ["pending"])
     ledger.sent(journal, one, ledger.new_ids(1))
     assert chunks.plan(journal, two, ledger.pick(9), ledger.freeze) is None, "one video is enough for both"
@@ -113,7 +113,7 @@ def test_freeing_gives_rows_that_shared_the_doubt_back_to_their_runs(journal: Jo
 def test_abandoned_rows_count_as_failed_and_are_never_sent_by_themselves(journal: Journal) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
     chunk = ledger.sent(journal, run, None)
-    chunks.doubt(journal, chunk, "lost")
+    chunks.mark_in_doubt(journal, chunk, "lost")
     assert decisions.abandon(journal, chunk, run_id=run.run_id) == 2
     assert statuses(journal, run) == ["failed", "failed"]
     assert all("abandoned" in row.fields["message"] for row in generations.results(journal, run))
@@ -143,7 +143,7 @@ def test_a_person_settles_conflicts(journal: Journal, accept: bool) -> None:
     else:
         assert (shown["status"], shown["url"], shown["id"]) == ("failed", "", "")
         assert "another row" in shown["message"]
-    decision = journal.one("SELECT what FROM decision")
+    decision = journal.query_one("SELECT what FROM decision")
     assert decision is not None
     assert decision[0] == ("accept-position" if accept else "abandon")
     assert decisions.settle_conflicts(journal, run, accept_position=accept) == 0
@@ -154,5 +154,5 @@ def test_a_stale_copy_of_a_request_changes_nothing(journal: Journal) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     chunk = ledger.sent(journal, run, ledger.new_ids(1))
     with pytest.raises(StaleChunk, match="another process changed it"):
-        chunks.doubt(journal, replace(chunk, state=ChunkState.SENDING), "late")
+        chunks.mark_in_doubt(journal, replace(chunk, state=ChunkState.SENDING), "late")
     assert statuses(journal, run) == ["queued"]

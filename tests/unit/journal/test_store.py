@@ -45,7 +45,9 @@ def test_a_journal_that_became_readable_to_others_is_closed_to_them_again(tmp_pa
 
 def test_commits_are_synced_without_a_write_ahead_log(tmp_path: Path) -> None:
     with contextlib.closing(database.open_journal(tmp_path, HeldClock())) as journal:
-        settings = {name: journal.one(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")}
+        settings = {
+            name: journal.query_one(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
     assert {name: found[0] for name, found in settings.items() if found} == {
         "journal_mode": "delete", "synchronous": 3, "foreign_keys": 1,
     }  # fmt: skip
@@ -55,7 +57,7 @@ def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     with contextlib.closing(ledger.opened(tmp_path)) as journal:
         with pytest.raises(errors.JournalError, match="no such table"):
             _write_and_fail(journal)
-        assert journal.one("SELECT 1 FROM decision") is None
+        assert journal.query_one("SELECT 1 FROM decision") is None
         with journal.transaction():  # and the next one is not inside the failed one
             journal.insert("INSERT INTO decision (at, run_id, what) VALUES ('t', 'r', 'w')")
     with contextlib.closing(ledger.opened(tmp_path)) as again:
@@ -97,8 +99,8 @@ def test_an_older_journal_is_brought_up_step_by_step(tmp_path: Path, monkeypatch
         schema, "MIGRATIONS", {1: "CREATE TABLE extra (a)", 2: "INSERT INTO extra VALUES (7)"}
     )  # fmt: skip
     with contextlib.closing(ledger.opened(tmp_path)) as journal:
-        found = journal.one("SELECT a FROM extra")
-        version = journal.one("PRAGMA user_version")
+        found = journal.query_one("SELECT a FROM extra")
+        version = journal.query_one("PRAGMA user_version")
     assert (found and found[0], version and version[0]) == (7, 3)
 
 
@@ -141,7 +143,7 @@ def test_a_read_only_journal_is_said_to_be_read_only(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_named_and_the_transaction_undone(tmp_path: Path) -> None:
     with contextlib.closing(ledger.opened(tmp_path)) as journal:
-        pages = journal.one("PRAGMA page_count")
+        pages = journal.query_one("PRAGMA page_count")
         assert pages is not None
         journal.execute(f"PRAGMA max_page_count={pages[0]}")
         with pytest.raises(errors.JournalError, match="the disk is full"):
@@ -216,7 +218,7 @@ def test_a_scratch_journal_says_what_is_wrong_with_one_it_cannot_read(tmp_path: 
 
 def test_a_scratch_journal_without_a_journal_knows_nothing_and_makes_no_file(tmp_path: Path) -> None:
     with contextlib.closing(database.scratch(tmp_path / "nowhere", HeldClock())) as scratch:
-        assert scratch.one("SELECT 1 FROM claim") is None
+        assert scratch.query_one("SELECT 1 FROM claim") is None
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -224,7 +226,7 @@ def test_a_scratch_journal_beside_an_empty_file_knows_nothing(tmp_path: Path) ->
     """Killed between making the file and making its tables."""
     (tmp_path / FILE_NAME).touch()
     with contextlib.closing(database.scratch(tmp_path, HeldClock())) as scratch:
-        assert scratch.one("SELECT 1 FROM claim") is None
+        assert scratch.query_one("SELECT 1 FROM claim") is None
 
 
 def test_a_scratch_journal_reads_one_whose_writer_was_killed_in_a_commit(tmp_path: Path) -> None:
@@ -233,8 +235,8 @@ def test_a_scratch_journal_reads_one_whose_writer_was_killed_in_a_commit(tmp_pat
     subprocess.run([sys.executable, "-c", _DIE_IN_A_COMMIT, str(tmp_path / FILE_NAME)], check=True)
     assert (tmp_path / f"{FILE_NAME}-journal").stat().st_size > 0, "the commit was not torn"
     with contextlib.closing(database.scratch(tmp_path, HeldClock())) as scratch:
-        found = scratch.one("SELECT count(*) FROM claim WHERE generation_id IS NOT NULL")
+        found = scratch.query_one("SELECT count(*) FROM claim WHERE generation_id IS NOT NULL")
         assert found is not None
         assert found[0] == 1
     with contextlib.closing(ledger.opened(tmp_path)) as journal:
-        assert journal.one("SELECT 1 FROM decision") is None
+        assert journal.query_one("SELECT 1 FROM decision") is None

@@ -24,7 +24,7 @@ _REACH: dict[str, Callable[[Journal, Run, Chunk], object]] = {
         journal, chunk, lambda: chunks.accept(journal, chunk, ledger.new_ids(2))
     ),
     "rejected": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.reject(journal, chunk, "r")),
-    "in_doubt": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.doubt(journal, chunk, "d")),
+    "in_doubt": lambda journal, run, chunk: _then(journal, chunk, lambda: chunks.mark_in_doubt(journal, chunk, "d")),
     "split": lambda journal, run, chunk: _then(
         journal, chunk, lambda: chunks.split(journal, run, chunk, ledger.freeze, "s")
     ),
@@ -48,17 +48,19 @@ _MOVES: dict[str, tuple[Callable[[Journal, Run, Chunk], object], set[str], str]]
     "to_mapping": (
         lambda journal, run, chunk: chunks.to_mapping(journal, chunk, "m"), {"sending", "in_doubt"}, "mapping",
     ),
-    "doubt": (lambda journal, run, chunk: chunks.doubt(journal, chunk, "d"), {"sending", "mapping"}, "in_doubt"),
-    "back": (lambda journal, run, chunk: chunks.back(journal, chunk, "b"), {"sending"}, "released"),
-    "renew": (
-        lambda journal, run, chunk: chunks.renew(journal, run, chunk, ledger.freeze, "n"), {"sending"}, "released",
+    "mark_in_doubt": (
+        lambda journal, run, chunk: chunks.mark_in_doubt(journal, chunk, "d"), {"sending", "mapping"}, "in_doubt",
+    ),
+    "release": (lambda journal, run, chunk: chunks.release(journal, chunk, "b"), {"sending"}, "released"),
+    "reissue": (
+        lambda journal, run, chunk: chunks.reissue(journal, run, chunk, ledger.freeze, "n"), {"sending"}, "released",
     ),
     "reject": (lambda journal, run, chunk: chunks.reject(journal, chunk, "r"), {"sending", "planned"}, "rejected"),
     "split": (
         lambda journal, run, chunk: chunks.split(journal, run, chunk, ledger.freeze, "s"), {"sending"}, "split",
     ),
-    "free": (
-        lambda journal, run, chunk: decisions.free(journal, chunk, why="resend", run_id=run.run_id),
+    "release_rows": (
+        lambda journal, run, chunk: decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id),
         {"in_doubt"}, "released",
     ),
     "abandon": (

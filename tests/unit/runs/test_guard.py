@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli.errors import Refusal
-from bhuman_cli.journal.history import Before
+from bhuman_cli.journal.history import PreviousRun
 from bhuman_cli.journal.planning import PlanCounts
 from bhuman_cli.runs import spend_limits
 
@@ -18,7 +18,7 @@ def asked(*, new: int = 0, retried: int = 0, reused: int = 0, unknown: int = 0, 
     counts = PlanCounts(new=new, retried=retried, reused=reused, rows=new + retried + reused, invalid=0)
     before = {"variables": None, "paid": 0, "kept": 0, "unfinished_again": "", **more.get("before", {})}
     limits = {"max_rows": None, "accepts_changes": False, "again": False, **more.get("limits", {})}
-    return spend_limits.refusals(counts, Before(**before), VARIABLES, spend_limits.Limits(**limits), unknown)
+    return spend_limits.refusals(counts, PreviousRun(**before), VARIABLES, spend_limits.Limits(**limits), unknown)
 
 
 def codes(found: list[Refusal]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from bhuman_cli.domain import Binding, Generation, GenerationId
 from bhuman_cli.journal import decisions, generations, history
-from bhuman_cli.journal.history import Adopted
+from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.runs import identity
 from bhuman_cli.runs.binding import doubts, record_updates
 from bhuman_cli.runs.binding.record_updates import RecordUpdater
@@ -211,7 +211,7 @@ def test_an_adopted_generation_was_compared_when_it_was_taken_over(bench: Bench)
     plan = runner.prepare(bench.journal, ledger.new_run(), ledger.rows_of("Ada"))
     key = identity.of_spec(ledger.SPEC)(["Ada"], [])
     queued = Generation(id=item, status="queued")
-    history.adopt(bench.journal, plan.run, [Adopted(identity=key, text_key=b"k" * 16, generation=queued)])
+    history.adopt(bench.journal, plan.run, [AdoptedGeneration(identity=key, text_key=b"k" * 16, generation=queued)])
     planning.match(bench.journal, plan.run)
     run = runner.confirm(bench.journal, plan)
     wait_out(bench, waiting(bench, run))

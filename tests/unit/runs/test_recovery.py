@@ -77,7 +77,7 @@ def test_what_was_only_planned_is_given_back(bench: Bench) -> None:
 
 def test_doubts_and_mappings_are_left_to_evidence(bench: Bench) -> None:
     run, chunk = interrupted(bench)
-    chunks.doubt(bench.journal, chunk, "lost")
+    chunks.mark_in_doubt(bench.journal, chunk, "lost")
     recovery.reopen(bench.journal, run.target_id, [])
     assert chunks.get(bench.journal, chunk.chunk_id).reason == "lost"
 

@@ -209,7 +209,7 @@ def not_accepted(bench: Bench) -> tuple[Run, Chunk]:
     chunks.begin_sending(bench.journal, chunk)
     chunks.accept(bench.journal, chunk, [GenerationId(item) for item in bench.service.take({"names": [["Ada"]]})])
     second = ledger.sent(bench.journal, run, None, limit=1)
-    chunks.doubt(bench.journal, second, "lost")
+    chunks.mark_in_doubt(bench.journal, second, "lost")
     return run, second
 
 
@@ -221,7 +221,7 @@ def test_absence_from_a_complete_list_frees_after_the_grace_time_only(bench: Ben
     assert doubts.settle_doubts(bench.context, run) == []
     assert shown(bench, run) == ["queued", "pending"]
     assert any("not accepted" in said for said in bench.notices.said)
-    decision = bench.journal.one("SELECT what, chunk_id FROM decision")
+    decision = bench.journal.query_one("SELECT what, chunk_id FROM decision")
     assert decision is not None
     assert (decision["what"], decision["chunk_id"]) == ("not accepted", chunk.chunk_id)
 

@@ -40,7 +40,7 @@ def test_intent_is_durable_before_the_first_byte_and_the_answer_before_it_is_rea
     judged = verdict.judge
 
     def judging(answer: Answer, **kwargs: Any) -> Any:
-        kept = bench.journal.one("SELECT body FROM answer")
+        kept = bench.journal.query_one("SELECT body FROM answer")
         assert kept is not None
         stored.append(kept["body"])
         return judged(answer, **kwargs)
@@ -61,7 +61,7 @@ def test_no_connection_is_tried_five_times_within_thirty_seconds(bench: Bench) -
     assert sum(pauses) <= 30
     assert len(set(pauses)) == len(pauses), "full jitter"
     assert (sender.requests, statuses(bench, run)) == (0, ["pending"])
-    assert bench.journal.one("SELECT 1 FROM answer") is None
+    assert bench.journal.query_one("SELECT 1 FROM answer") is None
 
 
 def test_the_attempts_are_counted_anew_after_each_connection(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_resume_finds_a_run_of_which_only_the_results_are_missing(bench: Bench, 
     under_way: list[str] = []
 
     def seen(record: dict[str, Any]) -> dict[str, Any]:
-        under_way.extend(item.stopped for item in history.listing(bench.journal))
+        under_way.extend(item.stopped for item in history.list_runs(bench.journal))
         return record
 
     def checkpoint() -> bool:
@@ -67,7 +67,7 @@ def test_resume_finds_a_run_of_which_only_the_results_are_missing(bench: Bench, 
     else:
         assert bench.carry_out(run, checkpoint=checkpoint).exit_code == ExitCode.NOT_FINISHED
     assert [item.run_id for item in history.unfinished(bench.journal)] == [run.run_id]
-    (listed,) = history.listing(bench.journal)
+    (listed,) = history.list_runs(bench.journal)
     assert (listed.stopped, listed.is_finished) == (history.UNWRITTEN, False)
     assert under_way == [""], "a run that is under way has not stopped"
     assert bench.carry_out(run).exit_code == ExitCode.OK
