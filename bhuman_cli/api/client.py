@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from bhuman_cli.api import transport, wire
 from bhuman_cli.api.limiter import Limiter
-from bhuman_cli.api.requester import BASIC, BEARER, EITHER, LISTS, OPEN, PREFIX, Call, Caller
-from bhuman_cli.api.transport import Answer
+from bhuman_cli.api.requester import BASIC, BEARER, EITHER, LISTS, OPEN, PREFIX, Call, Requester
+from bhuman_cli.api.transport import Response
 from bhuman_cli.config import settings
 from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.domain import Generation, Target, TargetKind
@@ -44,7 +44,7 @@ class Client:
         on_notice: Callable[[str], None] = lambda _: None,
         patience_s: float = math.inf,
     ) -> None:
-        self._caller = Caller(
+        self._caller = Requester(
             base_url,
             credentials,
             limiter=limiter,
@@ -220,7 +220,7 @@ class Client:
         query: Sequence[tuple[str, str]] = (),
         body: bytes | None = None,
         auth: Sequence[str] = (),
-    ) -> Answer:
+    ) -> Response:
         """Send any request to this service and return the answer whatever its status.
 
         path: beginning with `/`, from the root of the host. body: JSON, sent as it is. auth: which credentials; else
@@ -230,7 +230,7 @@ class Client:
             ServiceDown: no answer. InDoubtError: no answer to what may have been carried out.
         """
         if not auth:
-            auth = EITHER if method == "GET" else self._caller.first_held(EITHER)
+            auth = EITHER if method == "GET" else self._caller.first_available(EITHER)
         call = Call(
             method=method, path=path, query=tuple(query), body=body, auth=auth, limit_bytes=transport.LIST_BYTES
         )

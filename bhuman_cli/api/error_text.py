@@ -45,12 +45,12 @@ def _candidates(value: Any) -> Iterator[str]:
         return
     for place in (value, value.get("result")):
         if isinstance(place, Mapping):
-            yield from (said(place.get(name)) for name in ("error", "message", "detail"))
+            yield from (message_in(place.get(name)) for name in ("error", "message", "detail"))
     if isinstance(value.get("result"), str):
         yield value["result"]
 
 
-def said(value: Any) -> str:
+def message_in(value: Any) -> str:
     """Return an error's text; FastAPI's 422 is a list of {loc, msg}."""
     if isinstance(value, str):
         return harmless(value)
@@ -67,7 +67,7 @@ def _located(item: Any) -> str:
         return harmless(item) if isinstance(item, str) else ""
     place = item.get("loc")
     path = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
-    return harmless(f"{path}: {said(item)}" if path else said(item))
+    return harmless(f"{path}: {message_in(item)}" if path else message_in(item))
 
 
 def _page_words(data: bytes) -> str:

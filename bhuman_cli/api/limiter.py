@@ -73,13 +73,13 @@ class Limiter:
         if call is not None:
             call()
 
-    def good(self) -> None:
+    def note_success(self) -> None:
         """Take note of a good answer: the pace recovers step by step."""
         with self._lock:
             if self._rate is not None and self._ceiling is not None:
                 self._rate = min(self._ceiling, self._rate + _STEP_PER_S)
 
-    def too_fast(self, pause_s: float) -> None:
+    def note_too_fast(self, pause_s: float) -> None:
         """Halve the pace and let nobody start for a while, because the service said so.
 
         Answers that come together, from requests sent before the first of them, count as one.

@@ -21,7 +21,7 @@ _MAX_REFERENCES: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class KnownRequest:
     """A request as this program makes it. always: in every request; at_times: only where the user asks for it.
 
     Names map to JSON types, several joined by `|`. is_sure: documented; otherwise the user brings the shape.
@@ -54,41 +54,43 @@ _PAGE: Final = {"page": "integer", "size": "integer"}
 _ID: Final = {"id": "string"}
 
 
-def _sent(method: str, route: str, always: Mapping[str, str], at_times: Mapping[str, str] | None = None) -> Sent:
-    return Sent(method=method, route=route, always=always, at_times=at_times or {})
+def _documented(
+    method: str, route: str, always: Mapping[str, str], at_times: Mapping[str, str] | None = None
+) -> KnownRequest:
+    return KnownRequest(method=method, route=route, always=always, at_times=at_times or {})
 
 
-def _unsure(method: str, route: str, always: Mapping[str, str] | None = None) -> Sent:
-    return Sent(method=method, route=route, always=always or {}, at_times={}, is_sure=False)
+def _undocumented(method: str, route: str, always: Mapping[str, str] | None = None) -> KnownRequest:
+    return KnownRequest(method=method, route=route, always=always or {}, at_times={}, is_sure=False)
 
 
-SENT: Final[Sequence[Sent]] = (
-    _sent("POST", "pipeline/campaign", {"campaign_id": "string", **_ROWS}, _ROWS_AT_TIMES),
-    _sent("POST", "pipeline/zapier", {"campaign_id": "string", **_ROWS}, {"callback_url": "string"}),
-    _sent(
+KNOWN_REQUESTS: Final[Sequence[KnownRequest]] = (
+    _documented("POST", "pipeline/campaign", {"campaign_id": "string", **_ROWS}, _ROWS_AT_TIMES),
+    _documented("POST", "pipeline/zapier", {"campaign_id": "string", **_ROWS}, {"callback_url": "string"}),
+    _documented(
         "POST",
         "pipeline/pabbly",
         {"campaign_id": "string", "variables": "object"},
         {"callback_url": "string", "generation_mode": "string"},
     ),
-    _unsure("POST", "pipeline/leadr"),
-    _sent("POST", "try_sample", {"video_instance_id": "string", **_ROWS}, _ROWS_AT_TIMES),
-    _sent("GET", "video_instances", _PAGE),
-    _sent("GET", "video_instance", _ID),
-    _unsure("POST", "video_instance"),
-    _unsure("PUT", "video_instance", _ID),
-    _sent("GET", "campaigns", _PAGE),
-    _sent("GET", "campaign", _ID),
-    _unsure("POST", "campaign"),
-    _unsure("PUT", "campaign", _ID),
-    _sent("GET", "generated_video_by_video_instance_id", {"video_instance_id": "string", **_PAGE}),
-    _sent("GET", "generated_video_by_campaign_id", {"campaign_id": "string", **_PAGE}),
-    _sent("GET", "generated_video_by_id", _ID),
-    _sent("GET", "speakeasy_projects", {}),
-    _sent("POST", "speakeasy_projects/import", {"project_id": "string"}, {"workspace_id": "string"}),
-    _sent("GET", "webhook", {}),
-    _sent("POST", "webhook", {"name": "string", "webhook": "string"}),
-    _unsure("POST", "videos_preview"),
+    _undocumented("POST", "pipeline/leadr"),
+    _documented("POST", "try_sample", {"video_instance_id": "string", **_ROWS}, _ROWS_AT_TIMES),
+    _documented("GET", "video_instances", _PAGE),
+    _documented("GET", "video_instance", _ID),
+    _undocumented("POST", "video_instance"),
+    _undocumented("PUT", "video_instance", _ID),
+    _documented("GET", "campaigns", _PAGE),
+    _documented("GET", "campaign", _ID),
+    _undocumented("POST", "campaign"),
+    _undocumented("PUT", "campaign", _ID),
+    _documented("GET", "generated_video_by_video_instance_id", {"video_instance_id": "string", **_PAGE}),
+    _documented("GET", "generated_video_by_campaign_id", {"campaign_id": "string", **_PAGE}),
+    _documented("GET", "generated_video_by_id", _ID),
+    _documented("GET", "speakeasy_projects", {}),
+    _documented("POST", "speakeasy_projects/import", {"project_id": "string"}, {"workspace_id": "string"}),
+    _documented("GET", "webhook", {}),
+    _documented("POST", "webhook", {"name": "string", "webhook": "string"}),
+    _undocumented("POST", "videos_preview"),
 )
 
 
@@ -104,8 +106,8 @@ def is_document(value: Any) -> TypeGuard[Mapping[str, Any]]:
 def compare(document: Mapping[str, Any]) -> list[Difference]:
     """Return every difference between what the document describes and what this program sends, breaking ones first."""
     routes = _routes(document)
-    found = [difference for sent in SENT for difference in _compare_one(document, routes, sent)]
-    known = {(sent.method, sent.route) for sent in SENT}
+    found = [difference for sent in KNOWN_REQUESTS for difference in _compare_one(document, routes, sent)]
+    known = {(sent.method, sent.route) for sent in KNOWN_REQUESTS}
     found += [
         Difference(route=f"{method} {route}", what="the service describes it, no command sends it", breaks=False)
         for route, methods in sorted(routes.items())
@@ -136,7 +138,7 @@ def _routes(document: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any
 
 
 def _compare_one(
-    document: Mapping[str, Any], routes: Mapping[str, Mapping[str, Mapping[str, Any]]], sent: Sent
+    document: Mapping[str, Any], routes: Mapping[str, Mapping[str, Mapping[str, Any]]], sent: KnownRequest
 ) -> Iterator[Difference]:
     name = f"{sent.method} {sent.route}"
     if sent.route not in routes:
@@ -157,7 +159,7 @@ def _compare_one(
 
 def _compare_fields(
     document: Mapping[str, Any],
-    sent: Sent,
+    sent: KnownRequest,
     described: Mapping[str, tuple[Any, bool]],
     schema: Mapping[str, Any],
 ) -> Iterator[Difference]:

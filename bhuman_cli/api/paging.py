@@ -14,7 +14,7 @@ MAX_PAGES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class PagedResult:
     """What was collected. total: as the service says. is_cut: there may be more behind the limit."""
 
     items: tuple[Any, ...]
@@ -22,7 +22,7 @@ class Followed:
     is_cut: bool
 
 
-def follow(fetch: Callable[[int, int], Listing], *, limit: int = 0) -> Followed:
+def follow(fetch: Callable[[int, int], Listing], *, limit: int = 0) -> PagedResult:
     """Collect the items of all pages, in the service's order, each once.
 
     fetch: given page (from 0) and size. limit: at most so many items, 0 for all.
@@ -39,13 +39,13 @@ def follow(fetch: Callable[[int, int], Listing], *, limit: int = 0) -> Followed:
         items += fresh
         if limit and len(items) >= limit:
             has_more = len(items) > limit or (total is None and len(listing.items) >= size) or (total or 0) > limit
-            return Followed(items=tuple(items[:limit]), total=total, is_cut=has_more)
+            return PagedResult(items=tuple(items[:limit]), total=total, is_cut=has_more)
         # A service that takes no notice of `page` would answer the same for ever; a longer page than asked for is all.
         # A shorter page is the last one, unless the total says that the service has pages of its own size.
         is_all = len(items) >= total if total is not None else len(listing.items) != size
         if is_all or not fresh or len(listing.items) > size:
             break
-    return Followed(items=tuple(items), total=total, is_cut=total is not None and len(items) < total)
+    return PagedResult(items=tuple(items), total=total, is_cut=total is not None and len(items) < total)
 
 
 def _mark(item: Any) -> str:

@@ -22,7 +22,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from bhuman_cli import net
 from bhuman_cli.api import transport
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 
 FIRST_BYTE_S: Final = 300.0
 TOTAL_S: Final = 600.0  # a short time-out would create doubt
@@ -42,7 +42,7 @@ class PaidRequest:
     total_s: float = TOTAL_S
 
 
-def post_once(request: PaidRequest, before_first_byte: Callable[[], None], user_agent: str) -> NotSent | Came:
+def post_once(request: PaidRequest, before_first_byte: Callable[[], None], user_agent: str) -> NotSent | PostResponse:
     """Send the request once and read what comes.
 
     before_first_byte: called when the connection (TLS and proxy included) stands and before anything of the request
@@ -82,7 +82,7 @@ class _Attempt:
                 return
 
 
-def _exchange(request: PaidRequest, attempt: _Attempt, user_agent: str) -> NotSent | Came:
+def _exchange(request: PaidRequest, attempt: _Attempt, user_agent: str) -> NotSent | PostResponse:
     session = requests.Session()
     session.trust_env = False  # ~/.netrc would replace the Authorization header
     session.headers.clear()
@@ -113,16 +113,16 @@ def _exchange(request: PaidRequest, attempt: _Attempt, user_agent: str) -> NotSe
             return _read(response, attempt)
 
 
-def _failed(error: Exception, attempt: _Attempt) -> NotSent | Came:
-    reason = transport.explained(error).reason
+def _failed(error: Exception, attempt: _Attempt) -> NotSent | PostResponse:
+    reason = transport.as_no_answer(error).reason
     if not attempt.is_sending:
         return NotSent(reason=reason)
     if attempt.is_cut:
         reason = "no complete answer in time"
-    return Came(status=None, headers={}, body=b"", error=f"after sending: {reason}")
+    return PostResponse(status=None, headers={}, body=b"", error=f"after sending: {reason}")
 
 
-def _read(response: requests.Response, attempt: _Attempt) -> Came:
+def _read(response: requests.Response, attempt: _Attempt) -> PostResponse:
     headers = {name.lower(): value for name, value in response.headers.items() if name.lower() != "set-cookie"}
     pieces: list[bytes] = []
     size = 0
@@ -140,7 +140,7 @@ def _read(response: requests.Response, attempt: _Attempt) -> Came:
         error = "the answer broke off or could not be decoded"
     if attempt.is_cut:
         error = "no complete answer in time"
-    return Came(status=response.status_code, headers=headers, body=b"".join(pieces), error=error)
+    return PostResponse(status=response.status_code, headers=headers, body=b"".join(pieces), error=error)
 
 
 class _WholeHeaders:

@@ -18,7 +18,7 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Came:
+class PostResponse:
     """What came after the first byte was sent: an answer, part of one, or nothing.
 
     status None: no complete header block. error "": the answer was read to its end.

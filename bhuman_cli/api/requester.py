@@ -14,7 +14,7 @@ from bhuman_cli import durations
 from bhuman_cli.api import post_result, retry, transport, wire
 from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.api.pause import Pause
-from bhuman_cli.api.transport import Answer, NoAnswer, Request
+from bhuman_cli.api.transport import NoAnswer, Request, Response
 from bhuman_cli.api.wire import WireError
 from bhuman_cli.config import credentials as secrets
 from bhuman_cli.config import settings
@@ -57,7 +57,7 @@ class Call:
         return self.path.removeprefix(PREFIX).lstrip("/")
 
 
-class Caller:
+class Requester:
     """One set of credentials asking one service; safe to share among threads.
 
     polls: GETs sent so far, each attempt counted. patience_s: no question goes on for longer, its repeats and pauses
@@ -100,13 +100,13 @@ class Caller:
         """End every wait of this client: a request that would have to wait raises Stopped instead."""
         self._pause.stop()
 
-    def ask(self, call: Call) -> Answer:
+    def ask(self, call: Call) -> Response:
         """Return a good answer.
 
         Raises:
             ApiError: refused. ServiceDown: no good answer. InDoubtError: no answer to what may have been done.
         """
-        return self.judged(call, self.answer(call))
+        return self.check(call, self.answer(call))
 
     def read(self, call: Call, reader: Callable[[bytes], _Read]) -> _Read:
         """Return what the reader makes of a good answer.
@@ -121,7 +121,7 @@ class Caller:
         except WireError as error:
             raise self._unreadable(call, error) from None
 
-    def answer(self, call: Call) -> Answer:
+    def answer(self, call: Call) -> Response:
         """Return the answer whatever its status. GETs are repeated, anything else is sent once.
 
         The credentials are tried in turn: after a 401 it is certain that nothing was done.
@@ -132,22 +132,22 @@ class Caller:
         turn = self._open_auth if call.auth is OPEN else call.auth
         *earlier, last = [kind for kind in turn if kind == "" or self._header(kind)] or [""]
         for kind in earlier:
-            answer = self._repeated(call, kind)
+            answer = self._send_with_retries(call, kind)
             if answer.status != 401:
                 return answer
-        answer = self._repeated(call, last)
+        answer = self._send_with_retries(call, last)
         if call.auth is OPEN and last == BASIC and answer.status < 400:
             self._open_auth = (BASIC,)  # this service wants to know who asks; don't ask it twice each time
         return answer
 
-    def _repeated(self, call: Call, kind: str) -> Answer:
-        request = self._built(call, kind)
+    def _send_with_retries(self, call: Call, kind: str) -> Response:
+        request = self._build(call, kind)
         attempt, ends_s = 1, self._clock.monotonic_s() + self._patience_s
         while True:
-            came = self._attempt(request)
-            decision = retry.decide(self._outcome(came), attempt=attempt, chance=random.random())
+            response = self._attempt(request)
+            decision = retry.decide(self._outcome(response), attempt=attempt, chance=random.random())
             if decision.too_fast:
-                self._limiter.too_fast(decision.pause_s)
+                self._limiter.note_too_fast(decision.pause_s)
             if not decision.again or call.method != "GET":
                 break
             if self._clock.monotonic_s() + decision.wait_s >= ends_s:
@@ -156,11 +156,11 @@ class Caller:
                 self._on_notice(f"the service asked for a pause of {durations.show(decision.wait_s)}")
             self._pause.wait(decision.wait_s)
             attempt += 1
-        if isinstance(came, Answer):
-            return came
-        raise self._without_answer(call, came)
+        if isinstance(response, Response):
+            return response
+        raise self._without_answer(call, response)
 
-    def _attempt(self, request: Request) -> Answer | NoAnswer:
+    def _attempt(self, request: Request) -> Response | NoAnswer:
         with self._limiter.slot(self._pause.wait):
             if request.method == "GET":
                 with self._lock:
@@ -173,23 +173,23 @@ class Caller:
                 if request.method == "GET":
                     raise
                 service = settings.service_name(self.base_url)
-                raise _doubt(request.method, f"{service}: interrupted before an answer came") from None
+                raise _in_doubt(request.method, f"{service}: interrupted before an answer came") from None
         if answer.status < 400:
-            self._limiter.good()
+            self._limiter.note_success()
         return self._without_secrets(answer)
 
-    def _without_secrets(self, answer: Answer) -> Answer:
+    def _without_secrets(self, answer: Response) -> Response:
         """A service may repeat what it was sent: not into messages, results or logs."""
         headers = {name: secrets.mask(value, self.secrets) for name, value in answer.headers.items()}
-        return Answer(status=answer.status, headers=headers, body=secrets.mask_bytes(answer.body, self.secrets))
+        return Response(status=answer.status, headers=headers, body=secrets.mask_bytes(answer.body, self.secrets))
 
-    def _outcome(self, came: Answer | NoAnswer) -> retry.Outcome:
-        if isinstance(came, NoAnswer):
-            return retry.Outcome(failure=came.failure)
-        after = retry.retry_after_s(came.headers.get("retry-after"), now=self._clock.now())
-        return retry.Outcome(status=came.status, retry_after_s=after)
+    def _outcome(self, response: Response | NoAnswer) -> retry.Outcome:
+        if isinstance(response, NoAnswer):
+            return retry.Outcome(failure=response.failure)
+        after = retry.retry_after_s(response.headers.get("retry-after"), now=self._clock.now())
+        return retry.Outcome(status=response.status, retry_after_s=after)
 
-    def _built(self, call: Call, kind: str) -> Request:
+    def _build(self, call: Call, kind: str) -> Request:
         headers = {"Authorization": self._header(kind)} if kind else {}
         body = call.body
         if body is None and call.payload is not None:
@@ -205,19 +205,19 @@ class Caller:
             limit_bytes=call.limit_bytes,
         )
 
-    def first_held(self, auth: Sequence[str]) -> Sequence[str]:
+    def first_available(self, auth: Sequence[str]) -> Sequence[str]:
         """Return the first kind of credentials that there is, alone."""
         return tuple(kind for kind in auth if self._header(kind))[:1]
 
     def _header(self, kind: str) -> str:
-        held = self._credentials
-        if held is not None and kind == BASIC and held.basic:
-            return f"Basic {held.basic}"
-        if held is not None and kind == BEARER and held.bearer:
-            return f"Bearer {held.bearer}"
+        credentials = self._credentials
+        if credentials is not None and kind == BASIC and credentials.basic:
+            return f"Basic {credentials.basic}"
+        if credentials is not None and kind == BEARER and credentials.bearer:
+            return f"Bearer {credentials.bearer}"
         return ""
 
-    def judged(self, call: Call, answer: Answer) -> Answer:
+    def check(self, call: Call, answer: Response) -> Response:
         """Return a good answer; a failure inside a 200 counts as that failure's status.
 
         Raises:
@@ -237,7 +237,7 @@ class Caller:
                 return answer
             status = envelope.code if envelope.code and envelope.code != 200 else 400
         if call.can_cost and status in post_result.MAYBE_ACCEPTED:
-            raise _doubt(call.method, f"{name}: the service answered {status}")
+            raise _in_doubt(call.method, f"{name}: the service answered {status}")
         if 300 <= status < 400:
             raise ServiceDown(f"{name}: the service answered with a redirect ({status}), which is never followed")
         detail = secrets.mask(wire.server_message(answer.body), self.secrets)
@@ -255,14 +255,14 @@ class Caller:
     def _unreadable(self, call: Call, error: WireError) -> WireError | InDoubtError:
         if call.method == "GET":
             return WireError(f"{call.name}: {error.message}", hint="bhuman doctor")
-        return _doubt(call.method, f"{call.name}: {error.message}")
+        return _in_doubt(call.method, f"{call.name}: {error.message}")
 
     def _without_answer(self, call: Call, failed: NoAnswer) -> ServiceDown | InDoubtError:
         service = settings.service_name(self.base_url)
         if call.method == "GET" or failed.failure in {retry.Failure.CONNECT, retry.Failure.TLS}:
             return ServiceDown(f"{service}: {failed.reason}", hint="bhuman doctor")
-        return _doubt(call.method, f"{service}: {failed.reason}")
+        return _in_doubt(call.method, f"{service}: {failed.reason}")
 
 
-def _doubt(method: str, said: str) -> InDoubtError:
+def _in_doubt(method: str, said: str) -> InDoubtError:
     return InDoubtError(f"{said}; the {method} may have been carried out, so look before repeating it")

@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Response:
     """What came back, read to its end. headers: names in lower case."""
 
     status: int
@@ -83,7 +83,7 @@ class Transport:
         """Close every connection."""
         self._session.close()
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Response:
         """Send once and read the whole answer.
 
         Raises:
@@ -104,13 +104,13 @@ class Transport:
                 verify=net.certificates(os.environ),
             )
             with response:
-                return Answer(
+                return Response(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
                     body=self._read(response, request.limit_bytes, deadline),
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise explained(error) from None
+            raise as_no_answer(error) from None
 
     def _read(self, response: requests.Response, limit_bytes: int, deadline: float) -> bytes:
         pieces: list[bytes] = []
@@ -181,7 +181,7 @@ def proxies_for(url: str) -> dict[str, str]:
     return dict(requests.utils.get_environ_proxies(url))
 
 
-def explained(error: Exception) -> NoAnswer:
+def as_no_answer(error: Exception) -> NoAnswer:
     """Say in which phase a request failed; `requests` uses one class for "not sent" and "sent, no answer"."""
     chain = _chain(error)
     if any(isinstance(link, requests.exceptions.SSLError | urllib3.exceptions.SSLError) for link in chain):

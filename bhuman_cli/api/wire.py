@@ -95,7 +95,7 @@ def _failure_in(value: Mapping[str, Any]) -> str:
     inner = result.get("error") if isinstance(result, dict) and "status" not in result else None
     for candidate in (value.get("error"), inner):
         if candidate:
-            return error_text.said(candidate) or "error"
+            return error_text.message_in(candidate) or "error"
     return ""
 
 
@@ -209,7 +209,7 @@ def read_record(payload: bytes | Any) -> Mapping[str, Any] | None:
     return result
 
 
-def known_variables(record: Mapping[str, Any] | None) -> tuple[str, ...]:
+def record_variables(record: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Return the variable names a campaign's or instance's record gives, in its order; () where it gives none.
 
     No source documents such a field, so every likely shape is read: names, objects with a name, a mapping.

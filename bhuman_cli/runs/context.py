@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.api.wire import Page
 from bhuman_cli.clock import Clock
 from bhuman_cli.domain import Generation, GenerationId
@@ -56,7 +56,7 @@ class Service(Protocol):
         """Return the GETs sent so far."""
         ...
 
-    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | Came:
+    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | PostResponse:
         """Send the paid request once."""
         ...
 
@@ -90,8 +90,8 @@ def _no_callbacks(token: str) -> list[GenerationId]:
     return []
 
 
-def _no_rescue(chunk: Chunk, came: Came) -> str:
-    del chunk, came
+def _no_rescue(chunk: Chunk, response: PostResponse) -> str:
+    del chunk, response
     return ""
 
 
@@ -116,4 +116,4 @@ class RunContext:
     hints: Callable[[], list[GenerationId]] = _no_hints
     callbacks: Callable[[str], list[GenerationId]] = _no_callbacks
     announced: Callable[[], list[GenerationId]] = _no_hints
-    save_answer_aside: Callable[[Chunk, Came], str] = _no_rescue
+    save_answer_aside: Callable[[Chunk, PostResponse], str] = _no_rescue

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli.api.post_result import Came
+from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import ChunkState
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.chunks import Answer, Chunk
@@ -54,20 +54,18 @@ def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
         case (
             verdict.Rejected(reason=reason) | verdict.Resendable(reason=reason)
         ):  # pragma: no branch - there is no other
-            chunks.release(
-                journal, chunk, reason
-            )  # certainly not taken: planned anew, and refused anew if it must be
+            chunks.release(journal, chunk, reason)  # certainly not taken: planned anew, and refused anew if it must be
 
 
-def save_answer_aside(chunk: Chunk, came: Came, places: Sequence[Path]) -> str:
+def save_answer_aside(chunk: Chunk, response: PostResponse, places: Sequence[Path]) -> str:
     """Keep an answer outside the journal, in the first place that takes it; return the file, "" if none does."""
     text = json.dumps(
         {
             "token": chunk.token,
-            "status": came.status,
-            "headers": dict(came.headers),
-            "body": base64.b64encode(came.body).decode(),
-            "error": came.error,
+            "status": response.status,
+            "headers": dict(response.headers),
+            "body": base64.b64encode(response.body).decode(),
+            "error": response.error,
         }
     )
     for place in places:

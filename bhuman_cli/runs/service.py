@@ -9,7 +9,7 @@ from bhuman_cli import errors
 from bhuman_cli.api import paid_post
 from bhuman_cli.api.client import Client
 from bhuman_cli.api.paid_post import PaidRequest
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.api.wire import Page
 from bhuman_cli.config import credentials
 from bhuman_cli.domain import Generation, Target
@@ -30,19 +30,19 @@ class ApiService:
         """Return the GETs sent so far."""
         return self.client.polls
 
-    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | Came:
+    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | PostResponse:
         """Send the paid request once, on a connection that was never used before."""
         request = PaidRequest(
             url=self.client.base_url + route, body=body, headers={"Authorization": self.authorization}
         )
-        came = paid_post.post_once(request, before_first_byte, self.user_agent)
-        return came if isinstance(came, NotSent) else self._without_secrets(came)
+        response = paid_post.post_once(request, before_first_byte, self.user_agent)
+        return response if isinstance(response, NotSent) else self._without_secrets(response)
 
-    def _without_secrets(self, came: Came) -> Came:
+    def _without_secrets(self, response: PostResponse) -> PostResponse:
         """A service may repeat the key it was sent: not into the journal."""
         secrets = self.client.secrets
-        headers = {name: credentials.mask(value, secrets) for name, value in came.headers.items()}
-        return replace(came, headers=headers, body=credentials.mask_bytes(came.body, secrets))
+        headers = {name: credentials.mask(value, secrets) for name, value in response.headers.items()}
+        return replace(response, headers=headers, body=credentials.mask_bytes(response.body, secrets))
 
     def generation(self, generation_id: str) -> Generation | None:
         """Return one record; None if the service knows none."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from bhuman_cli import errors
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.journal import chunks, history
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.claims import Candidate
@@ -191,7 +191,7 @@ class Submitter:
         return not history.has_accepted(self.context.journal, self.run)  # by an earlier command, either
 
 
-def store_answer(context: RunContext, chunk: Chunk, came: Came, answer: Answer) -> None:
+def store_answer(context: RunContext, chunk: Chunk, response: PostResponse, answer: Answer) -> None:
     """Store the raw answer; where the journal can't, in a second place, and stay alive trying.
 
     Ids held only in memory are money held only in memory.
@@ -204,7 +204,7 @@ def store_answer(context: RunContext, chunk: Chunk, came: Came, answer: Answer) 
         except errors.JournalError as error:
             if not said:
                 said = True
-                place = context.save_answer_aside(chunk, came)
+                place = context.save_answer_aside(chunk, response)
                 context.reporter.notice(_storage_notice(error, place, answer))
             if context.stop.is_pressed:
                 raise

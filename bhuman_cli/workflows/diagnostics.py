@@ -26,7 +26,7 @@ from bhuman_cli.config import credential_store, credentials, settings
 from bhuman_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from bhuman_cli.api.transport import Answer
+    from bhuman_cli.api.transport import Response
     from bhuman_cli.workflows.session import Session
 
 OK: Final = "ok"
@@ -158,7 +158,7 @@ def connection(session: Session, clock: Clock) -> Iterator[Finding]:
     yield _skew(answer, moment, took_s)
 
 
-def _odd(answer: Answer) -> str:
+def _odd(answer: Response) -> str:
     """Say why it is probably not the service that answered: a login page of a network does so, too."""
     from bhuman_cli.api import wire
 
@@ -179,7 +179,7 @@ def _security(session: Session) -> str:
     return "certificate verified" + (f" against {bundle}" if isinstance(bundle, str) else "")
 
 
-def _skew(answer: Answer, asked_at: datetime, took_s: float) -> Finding:
+def _skew(answer: Response, asked_at: datetime, took_s: float) -> Finding:
     try:
         theirs = parsedate_to_datetime(answer.headers.get("date", ""))
     except ValueError:

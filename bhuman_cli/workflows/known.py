@@ -50,6 +50,6 @@ def _recorded(values: settings.Settings, home: settings.Home, target: Target) ->
             return ()
         bearer = credentials.Credentials(bearer=held.bearer, source=held.source)
         with opened.client(bearer, patience_s=_PATIENCE_S) as client:
-            return wire.known_variables(client.campaign(target.api_id))
+            return wire.record_variables(client.campaign(target.api_id))
     except errors.BhumanError:
         return ()

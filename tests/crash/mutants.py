@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.domain import Binding, ChunkState
 from bhuman_cli.journal import chunks, database, generations, history, planning, schema
 from bhuman_cli.runs import outcome, recovery, submit
@@ -80,11 +80,11 @@ def _retries() -> Sequence[Patch]:
         service = self.context.service
         post = service.post
 
-        def twice(_: Any, route: str, body: bytes, before: Callable[[], None]) -> NotSent | Came:
-            came = post(route, body, before)
-            if isinstance(came, Came) and (came.status is None or came.status >= 500):
+        def twice(_: Any, route: str, body: bytes, before: Callable[[], None]) -> NotSent | PostResponse:
+            response = post(route, body, before)
+            if isinstance(response, PostResponse) and (response.status is None or response.status >= 500):
                 return post(route, body, lambda: None)
-            return came
+            return response
 
         with mock.patch.object(type(service), "post", twice):
             return whole(self, chunk)
@@ -99,10 +99,10 @@ def _journals_late() -> Sequence[Patch]:
         service = self.context.service
         post = service.post
 
-        def late(_: Any, route: str, body: bytes, before: Callable[[], None]) -> NotSent | Came:
-            came = post(route, body, lambda: None)
+        def late(_: Any, route: str, body: bytes, before: Callable[[], None]) -> NotSent | PostResponse:
+            response = post(route, body, lambda: None)
             begin(self.context.journal, chunk)
-            return came
+            return response
 
         with mock.patch.object(type(service), "post", late):
             return whole(self, chunk)

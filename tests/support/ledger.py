@@ -15,7 +15,7 @@ from typing import Any
 
 from bhuman_cli import domain, errors
 from bhuman_cli.api import wire
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.domain import Generation, Row, RowState, Target, TargetKind
 from bhuman_cli.journal import chunks, database, generations
 from bhuman_cli.journal.chunks import Chunk
@@ -93,17 +93,17 @@ def new_ids(count: int) -> list[domain.GenerationId]:
     return [domain.GenerationId(str(uuid.uuid4())) for _ in range(count)]
 
 
-def answered(status: int, payload: Any, error: str = "", **headers: str) -> Came:
+def answered(status: int, payload: Any, error: str = "", **headers: str) -> PostResponse:
     """Return what came: a whole answer, unless there is an error."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Came(status=status, headers=named, body=body, error=error)
+    return PostResponse(status=status, headers=named, body=body, error=error)
 
 
-LOST = Came(status=None, headers={}, body=b"", error="after sending: no answer")
+LOST = PostResponse(status=None, headers={}, body=b"", error="after sending: no answer")
 REFUSED = NotSent(reason="the connection was refused")
 
-Post = Callable[["ScriptedService", dict[str, Any]], Came | NotSent]
+Post = Callable[["ScriptedService", dict[str, Any]], PostResponse | NotSent]
 
 
 @dataclass(slots=True)
@@ -114,8 +114,8 @@ class ScriptedService:
     """
 
     clock: HeldClock
-    posts: list[Came | NotSent | Post] = field(default_factory=list)
-    always: Came | NotSent | Post | None = None
+    posts: list[PostResponse | NotSent | Post] = field(default_factory=list)
+    always: PostResponse | NotSent | Post | None = None
     accepted: list[dict[str, Any]] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -140,7 +140,7 @@ class ScriptedService:
                 self.accepted.append({"id": ids[-1], "text": list(values), "row_index": index, "at": self.clock.now()})
         return ids
 
-    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> Came | NotSent:
+    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> PostResponse | NotSent:
         self.connects += 1
         told = self.posts.pop(0) if self.posts else self.always
         if isinstance(told, NotSent):
@@ -148,11 +148,11 @@ class ScriptedService:
         before_first_byte()
         parsed = json.loads(body)
         self.bodies.append(parsed)
-        came = told(self, parsed) if callable(told) else told
-        if came is None:
-            came = answered(200, {"code": 200, "result": self.take(parsed)})
+        response = told(self, parsed) if callable(told) else told
+        if response is None:
+            response = answered(200, {"code": 200, "result": self.take(parsed)})
         self.before_answer()
-        return came
+        return response
 
     def record(self, item: dict[str, Any]) -> Generation | None:
         key = item["id"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from bhuman_cli import errors
 from bhuman_cli.api import wire
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.api.wire import Page
 from bhuman_cli.clock import iso_utc
 from bhuman_cli.domain import Generation
@@ -82,7 +82,7 @@ class Oracle:
 
     # What a run sees.
 
-    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | Came:
+    def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | PostResponse:
         """Send the paid request once; it goes as the script says."""
         assert route == "/api/ai_studio/pipeline/campaign"
         self.world.effect("post: connecting")
@@ -155,7 +155,7 @@ class Oracle:
         """Count what was accepted of ours, by content."""
         return Counter(video.values for video in self.videos.values() if video.ours)
 
-    def _answer(self, outcome: str, rows: list[Values], token: str) -> Came:
+    def _answer(self, outcome: str, rows: list[Values], token: str) -> PostResponse:
         if outcome == "ok" and any(BAD in values for values in rows):
             outcome = "400"
         if "foreign" in outcome and len(rows) == 1:
@@ -195,31 +195,31 @@ class Oracle:
         return wire.read_generation(record)
 
 
-def _json(status: int, value: Any, **headers: str) -> Came:
-    return Came(status=status, headers=headers, body=json.dumps(value).encode(), error="")
+def _json(status: int, value: Any, **headers: str) -> PostResponse:
+    return PostResponse(status=status, headers=headers, body=json.dumps(value).encode(), error="")
 
 
-def _ok(ids: list[Any], **more: Any) -> Came:
+def _ok(ids: list[Any], **more: Any) -> PostResponse:
     return _json(200, {"code": 200, "result": ids, **more})
 
 
-def _lost(reason: str = "after sending: the connection was reset") -> Came:
-    return Came(status=None, headers={}, body=b"", error=reason)
+def _lost(reason: str = "after sending: the connection was reset") -> PostResponse:
+    return PostResponse(status=None, headers={}, body=b"", error=reason)
 
 
-def _broken(ids: list[str], size: int) -> Came:
+def _broken(ids: list[str], size: int) -> PostResponse:
     whole = json.dumps({"code": 200, "result": ids}).encode()
-    return Came(status=200, headers={}, body=whole[:size], error="the answer is shorter than it said")
+    return PostResponse(status=200, headers={}, body=whole[:size], error="the answer is shorter than it said")
 
 
-NOTHING_ACCEPTED: dict[str, Came] = {
+NOTHING_ACCEPTED: dict[str, PostResponse] = {
     "lost_before": _lost(),
     "half_headers_before": _lost("after sending: the header block broke off"),
     "500_before": _json(500, {"detail": "oops"}),
     "503_before": _json(503, {}, **{"retry-after": "5"}),
     "408": _json(408, {}),
     "409": _json(409, {"error": "conflict"}),
-    "307": Came(status=307, headers={"location": "/elsewhere"}, body=b"", error=""),
+    "307": PostResponse(status=307, headers={"location": "/elsewhere"}, body=b"", error=""),
     "429": _json(429, {}, **{"retry-after": "7"}),
     "429_bare": _json(429, {}),
     "429_long": _json(429, {}, **{"retry-after": "3600"}),
@@ -232,24 +232,26 @@ NOTHING_ACCEPTED: dict[str, Came] = {
     "code_400": _json(200, {"code": 400, "result": None, "error": "bad row"}),
     "code_429": _json(200, {"code": 429, "result": None, "error": "slow down"}),
     "code_500_before": _json(200, {"code": 500, "result": None, "error": "boom"}),
-    "html_before": Came(status=200, headers={}, body=b"<html>please log in</html>", error=""),
+    "html_before": PostResponse(status=200, headers={}, body=b"<html>please log in</html>", error=""),
 }
 
-ACCEPTED: dict[str, Callable[[list[str], str], Came]] = {
+ACCEPTED: dict[str, Callable[[list[str], str], PostResponse]] = {
     "ok": lambda ids, _: _ok(ids),
     "objects": lambda ids, _: _ok([{"id": item.upper()} for item in ids]),
     "lost_after": lambda ids, _: _lost(),
     "half_headers_after": lambda ids, _: _lost("after sending: the header block broke off"),
     "500_after": lambda ids, _: _json(500, {"detail": "oops"}),
-    "502_after": lambda ids, _: Came(status=502, headers={}, body=b"<html>bad gateway</html>", error=""),
+    "502_after": lambda ids, _: PostResponse(status=502, headers={}, body=b"<html>bad gateway</html>", error=""),
     "code_500_after": lambda ids, _: _json(200, {"code": 500, "result": None, "error": "boom"}),
-    "303_after": lambda ids, _: Came(status=303, headers={"location": "/done"}, body=b"", error=""),
-    "empty_after": lambda ids, _: Came(status=200, headers={}, body=b"", error=""),
+    "303_after": lambda ids, _: PostResponse(status=303, headers={"location": "/done"}, body=b"", error=""),
+    "empty_after": lambda ids, _: PostResponse(status=200, headers={}, body=b"", error=""),
     "null_after": lambda ids, _: _ok([None for _ in ids]),
     "no_result_after": lambda ids, _: _json(200, {"code": 200}),
-    "garbage_after": lambda ids, _: Came(status=200, headers={}, body=b'\xff\xfe{"result', error=""),
-    "deep_after": lambda ids, _: Came(status=200, headers={}, body=b"[" * 100_000, error=""),
-    "huge_number_after": lambda ids, _: Came(status=200, headers={}, body=b'{"code":' + b"9" * 5_000 + b"}", error=""),
+    "garbage_after": lambda ids, _: PostResponse(status=200, headers={}, body=b'\xff\xfe{"result', error=""),
+    "deep_after": lambda ids, _: PostResponse(status=200, headers={}, body=b"[" * 100_000, error=""),
+    "huge_number_after": lambda ids, _: PostResponse(
+        status=200, headers={}, body=b'{"code":' + b"9" * 5_000 + b"}", error=""
+    ),
     "short_ids": lambda ids, _: _ok(ids[:1]),
     "shuffled": lambda ids, _: _ok(ids[::-1]),
     "repeated": lambda ids, _: _ok([ids[0]] * len(ids)),

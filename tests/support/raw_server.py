@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from bhuman_cli.api import paid_post
 from bhuman_cli.api.paid_post import PaidRequest
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 
 BODY = b'{"names": [["Ada"]]}'
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"result":[]}'
@@ -49,7 +49,7 @@ class Listener:
         self._socket.close()
         self._thread.join(5)
 
-    def send(self, path: str = "/api/ai_studio/pipeline/campaign", **limits: float) -> NotSent | Came:
+    def send(self, path: str = "/api/ai_studio/pipeline/campaign", **limits: float) -> NotSent | PostResponse:
         return paid_post.post_once(
             PaidRequest(
                 url=f"http://127.0.0.1:{self.port}{path}", body=BODY, headers={"Authorization": "Basic abc"}, **limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bhuman_cli.api.post_result import Came
+from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import Row
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.request import Shape
@@ -38,10 +38,10 @@ def started(bench: Bench, count: int, chunk_size: int = 500) -> tuple[Run, Submi
     return run, sending(bench, run, chunk_size)
 
 
-def refusing(word: str, status: int = 400) -> Callable[[ScriptedService, dict[str, Any]], Came]:
+def refusing(word: str, status: int = 400) -> Callable[[ScriptedService, dict[str, Any]], PostResponse]:
     """Refuse requests in which a row says the word."""
 
-    def post(service: ScriptedService, body: dict[str, Any]) -> Came:
+    def post(service: ScriptedService, body: dict[str, Any]) -> PostResponse:
         bad = [at for at, row in enumerate(body["names"]) if word in row[0]]
         if bad:
             return answered(status, {"code": status, "error": f"row {bad[0]}: not allowed"})

@@ -18,7 +18,7 @@ from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.paths import Address
-    from bhuman_cli.api.transport import Answer
+    from bhuman_cli.api.transport import Response
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_PAGES: Final = 10_000
@@ -190,7 +190,7 @@ def _all_pages(client: Any, wish: Wish, secrets: Sequence[str]) -> list[Any]:
     return list(paging.follow(fetch).items)
 
 
-def _print(session: Session, answer: Answer, secrets: Sequence[str], *, include: bool) -> None:
+def _print(session: Session, answer: Response, secrets: Sequence[str], *, include: bool) -> None:
     if include:
         session.console.out(f"HTTP {answer.status}")
         for name, value in answer.headers.items():
@@ -210,7 +210,7 @@ def _print(session: Session, answer: Answer, secrets: Sequence[str], *, include:
         session.console.out(harmless(text, limit=20_000))
 
 
-def _print_document(session: Session, wish: Wish, answer: Answer, secrets: Sequence[str]) -> None:
+def _print_document(session: Session, wish: Wish, answer: Response, secrets: Sequence[str]) -> None:
     """Print the body as one JSON document, `null` for none; what is not JSON is kept from programs."""
     from bhuman_cli.api import wire
 
@@ -224,7 +224,7 @@ def _print_document(session: Session, wish: Wish, answer: Answer, secrets: Seque
         raise _doubt(wish, f"{answer.status}, and {error.message}") from None
 
 
-def _judge(wish: Wish, answer: Answer, secrets: Sequence[str]) -> None:
+def _judge(wish: Wish, answer: Response, secrets: Sequence[str]) -> None:
     """Turn a bad answer into the exit code; its body has been printed."""
     from bhuman_cli.api import post_result, wire
 

@@ -204,9 +204,9 @@ def test_no_contract_to_be_found(here: Here) -> None:
 
 def test_the_slow_part_of_a_skew_is_not_the_network() -> None:
     clock = HeldClock()
-    from bhuman_cli.api.transport import Answer
+    from bhuman_cli.api.transport import Response
 
-    answer = Answer(
+    answer = Response(
         status=200, headers={"date": format_datetime(clock.now() + timedelta(seconds=50), usegmt=True)}, body=b""
     )
     assert diagnostics._skew(answer, clock.now(), 100.0).verdict == "ok"

@@ -36,13 +36,13 @@ def test_an_idle_time_is_not_saved_up_for_a_burst() -> None:
 def test_too_fast_halves_and_good_answers_give_it_back() -> None:
     clock = HeldClock()
     pace = Limiter(clock, rate_per_s=10)
-    pace.too_fast(0)
+    pace.note_too_fast(0)
     assert pace.rate_per_s == 5
     for _ in range(24):
-        pace.good()
+        pace.note_success()
     assert pace.rate_per_s == pytest.approx(9.8)
     for _ in range(24):
-        pace.good()
+        pace.note_success()
     assert pace.rate_per_s == 10
 
 
@@ -50,10 +50,10 @@ def test_refusals_that_come_together_count_once() -> None:
     clock = HeldClock()
     pace = Limiter(clock, rate_per_s=8)
     for _ in range(4):
-        pace.too_fast(0)
+        pace.note_too_fast(0)
     assert pace.rate_per_s == 4
     clock.pass_s(1)
-    pace.too_fast(0)
+    pace.note_too_fast(0)
     assert pace.rate_per_s == 2
 
 
@@ -61,7 +61,7 @@ def test_the_pace_never_becomes_nothing() -> None:
     clock = HeldClock()
     pace = Limiter(clock, rate_per_s=10)
     for _ in range(50):
-        pace.too_fast(0)
+        pace.note_too_fast(0)
         clock.pass_s(1)
     assert pace.rate_per_s == pytest.approx(0.1)
 
@@ -69,17 +69,17 @@ def test_the_pace_never_becomes_nothing() -> None:
 def test_a_pause_holds_everybody_even_without_a_limit() -> None:
     clock = HeldClock()
     pace = Limiter(clock, rate_per_s=None)
-    pace.too_fast(30)
+    pace.note_too_fast(30)
     assert starts(pace, clock, 3) == [30.0, 30.0, 30.0]
-    pace.good()
+    pace.note_success()
     assert pace.rate_per_s is None
 
 
 def test_a_shorter_pause_does_not_shorten_a_longer_one() -> None:
     clock = HeldClock()
     pace = Limiter(clock, rate_per_s=10)
-    pace.too_fast(30)
-    pace.too_fast(1)
+    pace.note_too_fast(30)
+    pace.note_too_fast(1)
     assert starts(pace, clock, 1) == [30.0]
 
 

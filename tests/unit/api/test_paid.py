@@ -13,7 +13,7 @@ import pytest
 
 from bhuman_cli.api import paid_post
 from bhuman_cli.api.paid_post import PaidRequest
-from bhuman_cli.api.post_result import Came
+from bhuman_cli.api.post_result import PostResponse
 from tests.support.raw_server import BODY, GOOD, Listener, Script
 
 Listening = Callable[[Script | bytes], Listener]
@@ -21,8 +21,8 @@ Listening = Callable[[Script | bytes], Listener]
 
 def test_it_is_sent_once_as_it_was_frozen_with_intent_before_the_first_byte(listening: Listening) -> None:
     listener = listening(GOOD)
-    came = listener.send()
-    assert came == Came(
+    response = listener.send()
+    assert response == PostResponse(
         status=200,
         headers={"content-type": "application/json", "content-length": "13"},
         body=b'{"result":[]}',
@@ -54,7 +54,7 @@ def test_if_intent_can_not_be_recorded_not_one_byte_is_sent(listening: Listening
 def test_each_request_has_a_connection_of_its_own(listening: Listening) -> None:
     listener = listening(GOOD)
     for _ in range(3):
-        assert isinstance(listener.send(), Came)
+        assert isinstance(listener.send(), PostResponse)
     assert len(listener.got) == 3
     assert listener.intents == 3
 
@@ -64,9 +64,9 @@ def test_a_redirect_is_an_answer_and_never_followed(listening: Listening, status
     other = listening(GOOD)
     location = f"http://127.0.0.1:{other.port}/elsewhere"
     listener = listening(f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode())
-    came = listener.send()
-    assert isinstance(came, Came)
-    assert (came.status, came.headers["location"], came.error) == (status, location, "")
+    response = listener.send()
+    assert isinstance(response, PostResponse)
+    assert (response.status, response.headers["location"], response.error) == (status, location, "")
     assert (other.got, len(listener.got)) == ([], 1)
 
 
@@ -95,10 +95,10 @@ def test_netrc_does_not_replace_the_key(listening: Listening, tmp_path: Path, mo
     ],
 )
 def test_half_a_header_block_is_no_answer(listening: Listening, answer: bytes) -> None:
-    came = listening(answer).send()
-    assert isinstance(came, Came)
-    assert (came.status, came.body) == (None, b"")
-    assert came.error.startswith("after sending: ")
+    response = listening(answer).send()
+    assert isinstance(response, PostResponse)
+    assert (response.status, response.body) == (None, b"")
+    assert response.error.startswith("after sending: ")
 
 
 @pytest.mark.parametrize(
@@ -114,16 +114,16 @@ def test_half_a_header_block_is_no_answer(listening: Listening, answer: bytes) -
 def test_an_answer_that_breaks_off_is_said_to_and_what_came_is_kept(
     listening: Listening, answer: bytes, body: bytes
 ) -> None:
-    came = listening(answer).send()
-    assert isinstance(came, Came)
-    assert came.status == 200
-    assert came.error
-    assert came.body == body
+    response = listening(answer).send()
+    assert isinstance(response, PostResponse)
+    assert response.status == 200
+    assert response.error
+    assert response.body == body
 
 
 def test_an_answer_without_a_length_ends_with_the_connection(listening: Listening) -> None:
-    came = listening(b'HTTP/1.0 200 OK\r\n\r\n{"result":[]}').send()
-    assert came == Came(status=200, headers={}, body=b'{"result":[]}', error="")
+    response = listening(b'HTTP/1.0 200 OK\r\n\r\n{"result":[]}').send()
+    assert response == PostResponse(status=200, headers={}, body=b'{"result":[]}', error="")
 
 
 def test_compressed_and_chunked_answers_are_read(listening: Listening) -> None:
@@ -135,15 +135,15 @@ def test_compressed_and_chunked_answers_are_read(listening: Listening) -> None:
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"res\r\n8\r\nult":[]}\r\n0\r\n\r\n'
     )
     for listener in (zipped, chunked):
-        came = listener.send()
-        assert isinstance(came, Came)
-        assert (came.status, came.body, came.error) == (200, b'{"result":[]}', "")
+        response = listener.send()
+        assert isinstance(response, PostResponse)
+        assert (response.status, response.body, response.error) == (200, b'{"result":[]}', "")
 
 
 def test_cookies_are_neither_kept_nor_stored(listening: Listening) -> None:
-    came = listening(b"HTTP/1.1 200 OK\r\nSet-Cookie: session=secret\r\nContent-Length: 0\r\n\r\n").send()
-    assert isinstance(came, Came)
-    assert came.headers == {"content-length": "0"}
+    response = listening(b"HTTP/1.1 200 OK\r\nSet-Cookie: session=secret\r\nContent-Length: 0\r\n\r\n").send()
+    assert isinstance(response, PostResponse)
+    assert response.headers == {"content-length": "0"}
 
 
 @pytest.mark.parametrize("reset", [True, False])
@@ -155,17 +155,20 @@ def test_a_connection_that_ends_after_the_request_is_not_known_not_to_have_worke
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         connection.close()
 
-    came = listening(leave).send()
-    assert isinstance(came, Came)
-    assert (came.status, came.error) == (None, "after sending: the connection broke before the answer was complete")
+    response = listening(leave).send()
+    assert isinstance(response, PostResponse)
+    assert (response.status, response.error) == (
+        None,
+        "after sending: the connection broke before the answer was complete",
+    )
 
 
 def test_no_first_byte_in_time_is_not_known_not_to_have_worked(listening: Listening) -> None:
     listener = listening(_wait_for_the_end)
-    came = listener.send(first_byte_s=0.2)
-    assert isinstance(came, Came)
-    assert came.status is None
-    assert came.error == "after sending: no complete answer in time"
+    response = listener.send(first_byte_s=0.2)
+    assert isinstance(response, PostResponse)
+    assert response.status is None
+    assert response.error == "after sending: no complete answer in time"
 
 
 def test_a_server_that_drips_is_cut_at_the_overall_deadline(listening: Listening) -> None:
@@ -182,11 +185,11 @@ def test_a_server_that_drips_is_cut_at_the_overall_deadline(listening: Listening
 
     for head, status in ((b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", 200), (b"HTTP/1.1 200 OK\r\nX: ", None)):
         started = time.monotonic()
-        came = listening(drip(head)).send(first_byte_s=5.0, total_s=0.4)
+        response = listening(drip(head)).send(first_byte_s=5.0, total_s=0.4)
         assert time.monotonic() - started < 4
-        assert isinstance(came, Came)
-        assert came.status == status
-        assert came.error.endswith("no complete answer in time")
+        assert isinstance(response, PostResponse)
+        assert response.status == status
+        assert response.error.endswith("no complete answer in time")
 
 
 def _wait_for_the_end(connection: socket.socket) -> None:
@@ -202,7 +205,7 @@ def test_an_endless_answer_is_cut_at_its_size(listening: Listening, monkeypatch:
         while True:
             connection.sendall(b"x" * 65_536)
 
-    came = listening(flood).send()
-    assert isinstance(came, Came)
-    assert "larger than" in came.error
-    assert len(came.body) < 400_000
+    response = listening(flood).send()
+    assert isinstance(response, PostResponse)
+    assert "larger than" in response.error
+    assert len(response.body) < 400_000

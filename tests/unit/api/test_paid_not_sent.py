@@ -15,7 +15,7 @@ import urllib3.exceptions
 
 from bhuman_cli.api import paid_post
 from bhuman_cli.api.paid_post import PaidRequest
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 from tests.support import certificates, raw_server
 from tests.support.raw_server import BODY, GOOD, Listener, Script
 
@@ -108,10 +108,10 @@ def test_over_tls_intent_comes_after_the_handshake(tmp_path: Path, monkeypatch: 
     seen: list[list[bool]] = []
     with server:
         request = PaidRequest(url=f"https://localhost:{server.getsockname()[1]}/", body=BODY, headers={})
-        came = paid_post.post_once(request, lambda: seen.append(list(handshakes)), "test-agent")
+        response = paid_post.post_once(request, lambda: seen.append(list(handshakes)), "test-agent")
     thread.join(5)
-    assert isinstance(came, Came)
-    assert (came.status, len(seen)) == (200, 1)
+    assert isinstance(response, PostResponse)
+    assert (response.status, len(seen)) == (200, 1)
 
 
 def test_a_proxy_that_refuses_the_tunnel_is_certainly_not_sent(
@@ -196,6 +196,6 @@ def test_an_error_of_the_library_after_the_first_byte_is_doubt_not_a_crash(
             raise error
 
         monkeypatch.setattr("urllib3.connection.HTTPConnection.getresponse", fail)
-        came = listener.send()
-        assert isinstance(came, Came)
-        assert came.status is None
+        response = listener.send()
+        assert isinstance(response, PostResponse)
+        assert response.status is None

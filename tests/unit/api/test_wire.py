@@ -333,7 +333,7 @@ def test_no_bytes_raise_anything_but_wire_error(data: bytes) -> None:
     ],
 )
 def test_known_variables_in_any_likely_shape(record: Any, names: tuple[str, ...]) -> None:
-    assert wire.known_variables(record) == names
+    assert wire.record_variables(record) == names
 
 
 def test_records_and_listings() -> None:

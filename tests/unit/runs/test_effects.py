@@ -9,7 +9,7 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.api import paid_post, wire
-from bhuman_cli.api.post_result import Came, NotSent
+from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.runs import context
@@ -65,12 +65,12 @@ def service() -> ApiService:
 
 def test_the_paid_request_goes_to_its_route_with_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[paid_post.PaidRequest] = []
-    answers: list[NotSent | Came] = [
+    answers: list[NotSent | PostResponse] = [
         NotSent(reason="refused"),
-        Came(status=401, headers={"x": "very-secret-word"}, body=b"key very-secret-word is wrong", error=""),
+        PostResponse(status=401, headers={"x": "very-secret-word"}, body=b"key very-secret-word is wrong", error=""),
     ]
 
-    def post_once(request: paid_post.PaidRequest, begin: Any, agent: str) -> NotSent | Came:
+    def post_once(request: paid_post.PaidRequest, begin: Any, agent: str) -> NotSent | PostResponse:
         assert agent == "agent"
         seen.append(request)
         return answers.pop(0)
@@ -78,9 +78,9 @@ def test_the_paid_request_goes_to_its_route_with_the_key(monkeypatch: pytest.Mon
     monkeypatch.setattr(paid_post, "post_once", post_once)
     held = service()
     assert held.post("/route", b"{}", lambda: None) == NotSent(reason="refused")
-    came = held.post("/route", b"{}", lambda: None)
-    assert isinstance(came, Came)
-    assert "very-secret-word" not in repr(came), "what a service repeats is not kept"
+    response = held.post("/route", b"{}", lambda: None)
+    assert isinstance(response, PostResponse)
+    assert "very-secret-word" not in repr(response), "what a service repeats is not kept"
     assert (seen[0].url, seen[0].body) == ("https://studio.example/route", b"{}")
     assert seen[0].headers == {"Authorization": "Basic abc"}
     assert "abc" not in repr(held)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.api.post_result import Came
+from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.planning import Run
@@ -24,12 +24,12 @@ def bench(tmp_path: Path) -> Bench:
     return ledger.bench(tmp_path / "home")
 
 
-def interrupted(bench: Bench, came: Came | None = None) -> tuple[Run, Chunk]:
+def interrupted(bench: Bench, response: PostResponse | None = None) -> tuple[Run, Chunk]:
     """A process that ended while a request for two rows was on its way, or just after its answer was stored."""
     run = ledger.confirmed(bench.journal, ledger.rows_of("Ada", "Bob"))
     chunk = ledger.sent(bench.journal, run, None)
-    if came is not None:
-        answer = Answer(status=came.status, headers=came.headers, body=came.body, error=came.error)
+    if response is not None:
+        answer = Answer(status=response.status, headers=response.headers, body=response.body, error=response.error)
         chunks.record_answer(bench.journal, chunk, answer)
     return run, chunk
 
@@ -54,13 +54,13 @@ def statuses(bench: Bench, run: Run) -> set[str]:
     ],
 )
 def test_a_request_on_its_way_is_judged_from_its_stored_answer(
-    bench: Bench, came: Came | None, state: str, shown: str
+    bench: Bench, response: PostResponse | None, state: str, shown: str
 ) -> None:
-    run, chunk = interrupted(bench, came)
+    run, chunk = interrupted(bench, response)
     recovery.reopen(bench.journal, run.target_id, [])
     found = chunks.get(bench.journal, chunk.chunk_id)
     assert (found.state, statuses(bench, run)) == (state, {shown})
-    if came is None:
+    if response is None:
         assert found.reason == recovery.KILLED
     recovery.reopen(bench.journal, run.target_id, [])
     assert chunks.get(bench.journal, chunk.chunk_id).state == state, "a second recovery changes nothing"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.api.post_result import Came
+from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import GenerationId, RenderSpec
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations, planning
@@ -295,10 +295,10 @@ def test_a_row_without_values_is_planned_like_any_other(bench: Bench) -> None:
     assert (plan.counts.new, len(keys)) == (2, 2)
 
 
-def _accepted(service: ledger.ScriptedService, body: dict[str, Any]) -> Came:
+def _accepted(service: ledger.ScriptedService, body: dict[str, Any]) -> PostResponse:
     return ledger.answered(200, {"code": 200, "result": service.take(body)})
 
 
-def _lost(service: ledger.ScriptedService, body: dict[str, Any]) -> Came:
+def _lost(service: ledger.ScriptedService, body: dict[str, Any]) -> PostResponse:
     service.take(body)
     return ledger.LOST

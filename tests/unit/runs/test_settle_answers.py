@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.api.post_result import Came
+from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import Generation, GenerationId, Target, TargetKind
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer, Chunk
@@ -24,9 +24,11 @@ pytestmark = pytest.mark.usefixtures("open_list")
 # Stored answers and callbacks.
 
 
-def answer(bench: Bench, chunk: Chunk, came: Came) -> None:
+def answer(bench: Bench, chunk: Chunk, response: PostResponse) -> None:
     chunks.record_answer(
-        bench.journal, chunk, Answer(status=came.status, headers=came.headers, body=came.body, error=came.error)
+        bench.journal,
+        chunk,
+        Answer(status=response.status, headers=response.headers, body=response.body, error=response.error),
     )
 
 
@@ -106,9 +108,9 @@ def test_a_stored_refusal_frees_what_another_copy_had_called_doubtful(bench: Ben
 
 
 @pytest.mark.parametrize("came", [answered(500, b"oops"), answered(200, b"")])
-def test_a_stored_answer_without_ids_settles_nothing(bench: Bench, came: Came) -> None:
+def test_a_stored_answer_without_ids_settles_nothing(bench: Bench, response: PostResponse) -> None:
     run, chunk = lost(bench, "Ada", accepted=False)
-    answer(bench, chunk, came)
+    answer(bench, chunk, response)
     assert len(doubts.settle_doubts(bench.context, run)) == 1
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.api.post_result import Came
+from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.journal import chunks
 from tests.support import ledger
 from tests.support.ledger import LOST, Bench
@@ -32,10 +32,10 @@ class FullDisk:
 def test_an_answer_that_can_not_be_stored_is_kept_elsewhere_and_tried_until_it_can(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept: list[Came] = []
+    kept: list[PostResponse] = []
 
-    def rescue(chunk: chunks.Chunk, came: Came) -> str:
-        kept.append(came)
+    def rescue(chunk: chunks.Chunk, response: PostResponse) -> str:
+        kept.append(response)
         return "/somewhere/else.json"
 
     bench.context.save_answer_aside = rescue
