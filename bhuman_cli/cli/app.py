@@ -49,7 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent."),
     "download": Entry("download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run."),
     "gallery": Entry("gallery", "gallery", _AFTER, "Write one HTML page that shows a whole run."),
-    "export": Entry("export", "export", _AFTER, "Write a run's results in another shape, or for a mail merge."),
+    "export": Entry("export", "export", _AFTER, "Write a run's results in another shape, for mails, or for support."),
     "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),
     "import-speakeasy": Entry(
         "import_speakeasy", "import_speakeasy", _STUDIO, "Import a generated presenter, or list what can be imported."

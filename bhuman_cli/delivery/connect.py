@@ -37,8 +37,10 @@ class Opener:
         self._ways: dict[tuple[str, str], _Way] = {}
 
     @contextmanager
-    def get(self, url: str) -> Iterator[requests.Response]:
-        """Yield the answer, its body unread, after at most MAX_HOPS redirects.
+    def get(
+        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Iterator[requests.Response]:
+        """Yield the answer, its body unread, after at most MAX_HOPS redirects. headers: beside the usual ones.
 
         Raises:
             addresses.Refused, addresses.Unreachable: for this link or one it redirects to.
@@ -46,7 +48,7 @@ class Opener:
         """
         for _ in range(MAX_HOPS + 1):
             scheme = addresses.split(url).scheme
-            answer = self._send(url)
+            answer = self._send(_request(url, method, headers or {}))
             if answer.status_code not in _REDIRECTS:
                 break
             place = answer.headers.get("Location", "")
@@ -75,13 +77,13 @@ class Opener:
         """Close the connections."""
         self._adapter.close()
 
-    def _send(self, url: str) -> requests.Response:
+    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+        url = str(request.url)
         parts = addresses.split(url)
         host = (parts.scheme, parts.netloc)
         if host not in self._ways:
             self._ways[host] = self._way(url, parts.scheme)
         way = self._ways[host]
-        request = _request(url)
         options: dict[str, Any] = {"proxies": way.proxies, "verify": self._trusted, "timeout": (CONNECT_S, READ_S)}
         for place, address in enumerate(way.addresses):
             self._adapter.address = address
@@ -111,12 +113,12 @@ class _Way:
     addresses: tuple[str, ...]
 
 
-def _request(url: str) -> requests.PreparedRequest:
+def _request(url: str, method: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
     """Return the request; no session, and nothing of what it adds: it would keep cookies and read netrc."""
     request = requests.PreparedRequest()
-    request.prepare_method("GET")
+    request.prepare_method(method)
     request.prepare_url(url, None)
-    request.prepare_headers({**_HEADERS, "Host": urlsplit(str(request.url)).netloc})
+    request.prepare_headers({**_HEADERS, "Host": urlsplit(str(request.url)).netloc, **headers})
     return request
 
 

@@ -94,7 +94,7 @@ def _card(row: domain.ResultRow, places: Sequence[int], files: Mapping[tuple[str
         "t": here[media.What.THUMBNAIL] or links.openable(fields.get("thumbnail", "")),
         "w": links.openable(fields.get("whatsapp_video_url", "")),
         "c": mailmerge.video_link(fields),
-        "e": mailmerge.email_html(fields),
+        "e": mailmerge.email_html(mailmerge.mail(fields)),
         "d": fields.get("generated_at", ""),
     }
     return {key: value for key, value in card.items() if value}

@@ -1,7 +1,8 @@
-"""Owns which text may become a link: a cell or a server may hold `javascript:` where a link is expected. No I/O."""
+"""Links out of text: a cell or a server may hold `javascript:` where a link is expected. No I/O."""
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -24,3 +25,15 @@ def openable(text: str) -> str:
     if parts.scheme != "file" and not parts.hostname:
         return ""
     return quote(text, safe="!#$%&()*+,-./:;=?@[]_~", errors="replace")
+
+
+def works_elsewhere(link: str) -> bool:
+    """Say whether a link can open on another machine: not a file, and not a service on this one."""
+    parts = urlsplit(link)
+    host = (parts.hostname or "").lower()
+    if parts.scheme == "file" or host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return bool(host)

@@ -28,7 +28,7 @@ STATUS: Final = """CASE
   WHEN claim.status = '' THEN 'queued'
   ELSE 'processing' END"""
 
-_JOINED: Final = "row LEFT JOIN claim USING (claim_id) LEFT JOIN chunk ON chunk.chunk_id = claim.chunk_id"
+JOINED: Final = "row LEFT JOIN claim USING (claim_id) LEFT JOIN chunk ON chunk.chunk_id = claim.chunk_id"
 
 UNFINISHED: Final = (Status.QUEUED, Status.PREPARING, Status.PROCESSING, Status.PENDING)
 
@@ -221,7 +221,7 @@ def tally(journal: Journal, run: Run, *, selected_only: bool = False) -> dict[st
     return {
         found[0]: found[1]
         for found in journal.query(
-            f"SELECT {STATUS} AS status, count(*) FROM {_JOINED} WHERE row.run_no = ?{where} GROUP BY 1",
+            f"SELECT {STATUS} AS status, count(*) FROM {JOINED} WHERE row.run_no = ?{where} GROUP BY 1",
             (run.run_no,),
         )
     }
@@ -268,7 +268,7 @@ def results(journal: Journal, run: Run) -> Iterator[ResultRow]:
     width = len(run.columns)
     for found in journal.query(
         f"SELECT row.row_index, row.cells, row.message AS row_message, row.state, {STATUS} AS shown, claim.*,"
-        f" chunk.reason FROM {_JOINED} WHERE row.run_no = ? ORDER BY row.row_index",
+        f" chunk.reason FROM {JOINED} WHERE row.run_no = ? ORDER BY row.row_index",
         (run.run_no,),
     ):
         cells = tuple(json.loads(found["cells"])) if found["cells"] else ("",) * width
@@ -315,7 +315,7 @@ def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, 
         (found["row_index"], found["shown"], _message(found), found["generation_id"] or "")
         for found in journal.query(
             f"SELECT row.row_index, row.message AS row_message, {STATUS} AS shown, claim.*, chunk.reason"
-            f" FROM {_JOINED} WHERE row.run_no = ? AND row.selected = 1"
+            f" FROM {JOINED} WHERE row.run_no = ? AND row.selected = 1"
             " AND shown IN ('failed', 'rejected', 'in_doubt', 'invalid') ORDER BY row.row_index LIMIT ?",
             (run.run_no, limit),
         )

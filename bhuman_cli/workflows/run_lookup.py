@@ -48,8 +48,13 @@ class Delivered:
 
     @property
     def stem(self) -> str:
-        """Return `campaign` for `campaign.results.csv`: what the user calls the batch."""
-        return self.output.stem.removesuffix(".results").removesuffix(".local") or self.output.stem
+        """Return `campaign` for `campaign.results.csv`: what the user calls the batch.
+
+        A local run keeps its `.local`: its pages, media and exports never replace those of the paid one.
+        """
+        stem = self.output.stem.removesuffix(".results") or self.output.stem
+        is_local = self.run.target.service == domain.LOCAL_SERVICE
+        return f"{stem}.local" if is_local and not stem.endswith(".local") else stem
 
     @property
     def media_folder(self) -> Path:

@@ -1,17 +1,20 @@
-"""Owns `export`: parse, choose rows and columns, let the table writer write."""
+"""`export`: parse, choose rows and columns, let the table writer write."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bhuman_cli import domain, errors, shell
-from bhuman_cli.delivery.mailmerge import COLUMNS, For
+from bhuman_cli.delivery import mailmerge
+from bhuman_cli.delivery.mailmerge import For
 from bhuman_cli.domain import ResultRow, Status
-from bhuman_cli.workflows import run_lookup
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.workflows import mail_export, run_context, run_lookup
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.run_lookup import Delivered, RunArgument
 from bhuman_cli.workflows.session import JsonOption, Session
@@ -30,12 +33,16 @@ Output = Annotated[
         "-o",
         metavar="PATH",
         help="File to write; .csv .tsv .xlsx .json .jsonl",
-        show_default="with --for: <results>.mailmerge.csv",
+        show_default="with --for: <results>.mailmerge.csv, .support.json, …",
     ),
 ]
 Purpose = Annotated[
     For | None,
-    typer.Option("--for", help="Add an `email_html` cell: the GIF, linked to the video; gmail: a plain link, too."),
+    typer.Option(
+        "--for",
+        help="For a mail program (`email_html`: the GIF, linked to the video), a product's import, or the service's"
+        " support (failed rows with whole ids, no values).",
+    ),
 ]
 Only = Annotated[
     str | None,
@@ -43,12 +50,29 @@ Only = Annotated[
         "--status",
         metavar="NAME,…|all",
         help="Only rows of these statuses.",
-        show_default="succeeded with --for, else all",
+        show_default="with --for those with a video, else all",
     ),
 ]
 Media = Annotated[
     Path | None,
     typer.Option("--media", metavar="DIR", help="Add the paths of the files downloaded to this folder."),
+]
+Email = Annotated[
+    str | None,
+    typer.Option("--email", metavar="COLUMN", help="Column of addresses.", show_default="the only one that holds some"),
+]
+CheckLinks = Annotated[
+    bool, typer.Option("--check-links", help="Open each link once; dead ones are refreshed, then listed (exit 5).")
+]
+Utm = Annotated[
+    str,
+    typer.Option("--utm", metavar="NAME=VALUE,…", help="Campaign fields for the links; values may hold {columns}."),
+]
+FallbackLink = Annotated[
+    str, typer.Option("--fallback-link", metavar="URL", help="Link for rows without a video; they are written, too.")
+]
+Poster = Annotated[
+    bool, typer.Option("--poster", help="Also make JPEGs with play mark and name, in a folder beside the file.")
 ]
 By = Annotated[
     str | None,
@@ -66,11 +90,16 @@ def export(  # noqa: PLR0913 - one parameter is one option
     only: Only = None,
     media: Media = None,
     by: By = None,
+    email: Email = None,
+    check_links: CheckLinks = False,
+    utm: Utm = "",
+    fallback_link: FallbackLink = "",
+    poster: Poster = False,
     bom: Bom = False,
     force: Force = False,
     json_output: JsonOption = False,
-) -> None:
-    """Write a run's results in another shape, or for a mail merge.
+) -> int:
+    """Write a run's results in another shape, for mails, or for support.
 
     **Examples**
 
@@ -78,32 +107,114 @@ def export(  # noqa: PLR0913 - one parameter is one option
 
     `bhuman export campaign.csv --for mailmerge`
 
+    `bhuman export campaign.csv --for mailchimp --check-links --utm source=email,campaign={company}`
+
+    `bhuman export campaign.csv --for support`   what the service's people need of failed rows
+
     `bhuman export campaign.csv --by company`   how each company's rows ended
     """
     from bhuman_cli.table.output import results_file
 
+    mails_only = {"--email": email, "--check-links": check_links, "--utm": utm, "--fallback-link": fallback_link,
+                  "--poster": poster}  # fmt: skip
+    if purpose in {None, For.SUPPORT} and (misplaced := [name for name, value in mails_only.items() if value]):
+        raise errors.UsageError(f"{misplaced[0]} belongs to an export for mails", hint="--for mailmerge")
     session = sessions.start(json_mode=json_output)
     found = run_lookup.find(session, run, with_late_links=by is None)
     if by is not None:
         if output is not None:
             _require_counts(output, found, force=force)
-        _count(session, found, by, _statuses(only, None), output)
-        return
+        _count(session, found, by, _statuses(only), output)
+        return 0
     output = output or _usual_output(found, purpose)
+    if purpose is For.SUPPORT:
+        return _write_support(session, found, output, force=force)
     style = style_for(output, found, bom=bom, force=force)
-    extras = _extras(found, purpose, media)
+    if purpose is not None:
+        options = mail_export.MailOptions(
+            purpose=purpose, email=email, utm=utm, fallback_link=fallback_link, check_links=check_links,
+            posters=output.with_name(f"{output.stem}.posters") if poster else None,
+        )  # fmt: skip
+        return _write_mails(session, found, options, output, style, _statuses(only), media)
+    extras = _media(found, media)
     header = _renamed(found.header, [name for name, _ in extras])
-    written = list(_rows(found, extras, _statuses(only, purpose)))
+    written = list(_rows(found, extras, _statuses(only)))
     results_file.write_results(output, header, written, style)
     session.console.say(f"{len(written):,} of {len(found.rows):,} rows written")
-    if purpose is not None and found.run.target.service == domain.LOCAL_SERVICE:
-        session.console.warn("these are links to this machine's files: they work here, not in a mail")
-    if json_output:
-        columns = [*header, *results_file.result_header(header)]
+    _print(session, found, output, len(written), [*header, *results_file.result_header(header)])
+    return 0
+
+
+def _print(session: Session, found: Delivered, output: Path, rows: int, columns: Sequence[str], **more: Any) -> None:
+    if session.console.json_mode:
         about = {"schema": SCHEMA, "run_id": found.run.run_id, "output": str(output)}
-        session.console.out_json({**about, "rows": len(written), "columns": columns})
+        session.console.out_json({**about, "rows": rows, "columns": list(columns), **more})
     else:
         session.console.out(str(output))
+
+
+def _write_support(session: Session, found: Delivered, output: Path, *, force: bool) -> int:
+    from bhuman_cli.workflows import support_bundle
+
+    if output.suffix.lower() != ".json":
+        raise errors.UsageError(f"-o {output}: a support bundle is a .json file", hint=f"-o {output.stem}.json")
+    run_lookup.require_other(found, output)
+    if output.exists() and not force and support_bundle.SCHEMA not in output.read_text("utf-8", errors="replace"):
+        raise errors.UsageError(f"{output} is not a support bundle; it is left alone", hint="--force")
+    document = support_bundle.write(session, found, output)
+    session.console.say(f"{len(document['rows']):,} rows that ended badly; readable: {output.with_suffix('.txt')}")
+    if session.console.json_mode:
+        session.console.out_json({**document, "output": str(output)})
+    else:
+        session.console.out(str(output))
+    return 0
+
+
+def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
+    session: Session,
+    found: Delivered,
+    options: mail_export.MailOptions,
+    output: Path,
+    style: OutputStyle,
+    statuses: set[str] | None,
+    media: Path | None,
+) -> int:
+    from bhuman_cli.delivery import links
+    from bhuman_cli.table.output import results_file
+    from bhuman_cli.workflows import summary
+
+    table = mail_export.build(session, found, options, output)
+    rows = [row for row in table.rows if statuses is None or row.fields["status"] in statuses]
+    header = table.header
+    if table.keeps_results:
+        extras = _media(found, media)
+        header = _renamed(header, [name for name, _ in extras])
+        rows = [
+            ResultRow(cells=(*row.cells, *(cells.get(row.fields["row_index"], "") for _, cells in extras)),
+                      fields=row.fields)
+            for row in rows
+        ]  # fmt: skip
+        results_file.write_results(output, header, rows, style)
+        columns = [*header, *results_file.result_header(header)]
+    else:
+        # What the products read for certain, whatever the input's separator was.
+        plain = style if style.kind != "csv" else dataclasses.replace(style, delimiter=",")
+        results_file.write_table(output, header, [row.cells for row in rows], plain)
+        columns = header
+    session.console.say(f"{len(rows):,} of {len(found.rows):,} rows written")
+    for note in table.notes:
+        session.console.warn(note)
+    here = sum(bool(row.fields["share_url"]) and not links.works_elsewhere(row.fields["share_url"]) for row in rows)
+    if here:
+        session.console.warn(f"{here:,} links work only on this machine, not in a mail")
+    by_reason: dict[str, list[int]] = {}
+    for row_index, reason in table.dead:
+        by_reason.setdefault(reason, []).append(row_index)
+    for reason, indexes in by_reason.items():
+        session.console.warn(f"dead link ({reason}) · {summary.row_numbers(indexes)}")
+    dead = [{"row_index": row_index, "reason": reason} for row_index, reason in table.dead]
+    _print(session, found, output, len(rows), columns, **({"dead_links": dead} if options.check_links else {}))
+    return int(ExitCode.ROWS_FAILED) if dead else 0
 
 
 def style_for(
@@ -115,7 +226,7 @@ def style_for(
         UsageError: the ending is none, or what is there is not ours to replace.
     """
     _require_writable(output, found, option, force=force)
-    return _style(output, option, bom=bom)
+    return _style(output, found, option, bom=bom)
 
 
 def write_paths(found: Delivered, folder: Path, whats: Sequence[What], output: Path) -> None:
@@ -124,7 +235,7 @@ def write_paths(found: Delivered, folder: Path, whats: Sequence[What], output: P
 
     extras = paths(found, folder, whats)
     header = _renamed(found.header, [name for name, _ in extras])
-    results_file.write_results(output, header, _rows(found, extras, None), _style(output))
+    results_file.write_results(output, header, _rows(found, extras, None), _style(output, found))
 
 
 def _count(session: Session, found: Delivered, column: str, statuses: set[str] | None, output: Path | None) -> None:
@@ -153,32 +264,39 @@ def _count(session: Session, found: Delivered, column: str, statuses: set[str] |
 def _usual_output(found: Delivered, purpose: For | None) -> Path:
     if purpose is None:
         raise errors.UsageError("-o is missing: the file to write", hint=shell.join(["-o", f"{found.stem}.xlsx"]))
-    return found.output.with_name(f"{found.stem}.{purpose}.csv")
+    if purpose is For.SUPPORT:
+        return found.output.with_name(f"{found.stem}.support.json")
+    ending = ".csv" if purpose in mailmerge.PRODUCTS else _input_ending(found)
+    return found.output.with_name(f"{found.stem}.{purpose}{ending}")
+
+
+def _input_ending(found: Delivered) -> str:
+    """Return the ending of the input's own format, where it can be written: people go on in the program they use."""
+    from bhuman_cli.table.output import results_file
+
+    ending = Path(found.run.input_path).suffix.lower()
+    if ending in {".xlsm", ".xls", ".ods"}:
+        return ".xlsx"
+    return ending if ending in results_file.KINDS else ".csv"
 
 
 Extra = tuple[str, dict[str, str]]
 """A column and its cell by row_index."""
 
 
-def _extras(found: Delivered, purpose: For | None, media: Path | None) -> list[Extra]:
-    from bhuman_cli.delivery import mailmerge
+def _media(found: Delivered, media: Path | None) -> list[Extra]:
+    """Return columns of the paths of downloaded files, none without a folder."""
+    if media is None:
+        return []
+    from bhuman_cli.delivery.media import What
 
-    made: list[Extra] = []
-    if purpose is not None:
-        cells = {row.fields["row_index"]: mailmerge.cells(purpose, row.fields) for row in found.rows}
-        for place, name in enumerate(COLUMNS[purpose]):
-            made.append((name, {row_index: texts[place] for row_index, texts in cells.items()}))
-    if media is not None:
-        from bhuman_cli.delivery.media import What
-
-        with_files = [(name, cells) for name, cells in paths(found, media, tuple(What)) if cells]
-        if not with_files:
-            raise errors.UsageError(
-                f"{media}: nothing was downloaded there",
-                hint=f"bhuman download {found.run.run_id} --to {shell.quote(str(media))}",
-            )
-        made += with_files
-    return made
+    with_files = [(name, cells) for name, cells in paths(found, media, tuple(What)) if cells]
+    if not with_files:
+        raise errors.UsageError(
+            f"{media}: nothing was downloaded there",
+            hint=f"bhuman download {found.run.run_id} --to {shell.quote(str(media))}",
+        )
+    return with_files
 
 
 def paths(found: Delivered, folder: Path, whats: Sequence[What]) -> list[Extra]:
@@ -206,9 +324,9 @@ def _rows(found: Delivered, extras: Sequence[Extra], statuses: set[str] | None) 
             yield ResultRow(cells=(*row.cells, *more), fields=row.fields)
 
 
-def _statuses(only: str | None, purpose: For | None) -> set[str] | None:
+def _statuses(only: str | None) -> set[str] | None:
     if only is None:
-        return {Status.SUCCEEDED} if purpose is not None else None
+        return None
     words = {word.strip() for word in only.lower().split(",") if word.strip()}
     unknown = words - set(Status) - {"all"}
     if unknown or not words:
@@ -227,8 +345,11 @@ def _renamed(header: Sequence[str], extra: Sequence[str]) -> list[str]:
     return names
 
 
-def _style(output: Path, option: str = "-o", *, bom: bool = False) -> OutputStyle:
+def _style(output: Path, found: Delivered, option: str = "-o", *, bom: bool = False) -> OutputStyle:
+    """Return how the file is written: its ending picks the kind, the run's input the separator and the mark."""
     from bhuman_cli.table.output import results_file
+
+    stored = run_context.style_of(found.run)
 
     kind = results_file.KINDS.get(output.suffix.lower())
     if kind is None:
@@ -236,8 +357,9 @@ def _style(output: Path, option: str = "-o", *, bom: bool = False) -> OutputStyl
             f"{option} {output}: the ending picks the format, and this is none",
             hint=shell.join([option, f"{output.stem}.csv"]),
         )
+    delimiter = stored.delimiter if stored.delimiter != "\t" or output.suffix.lower() == ".txt" else ","
     return results_file.OutputStyle(
-        kind=kind, delimiter="\t" if kind == "tsv" else ",", bom=bom and kind in {"csv", "tsv"}
+        kind=kind, delimiter="\t" if kind == "tsv" else delimiter, bom=(bom or stored.bom) and kind in {"csv", "tsv"}
     )
 
 

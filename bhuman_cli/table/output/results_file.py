@@ -155,6 +155,24 @@ def write_results(path: Path, columns: Sequence[str], rows: Iterable[ResultRow],
         return digest.hexdigest()
 
 
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]], style: OutputStyle) -> None:
+    """Replace a file by a plain table without result columns, as `write_results` replaces one with them.
+
+    Raises:
+        UsageError: it can't be written there, or not in this format.
+    """
+    with files.replacing(path) as stream:
+        match style.kind:
+            case "xlsx":
+                xlsx_new.write_plain(stream, header, (), ((0, cells, ()) for cells in rows))
+            case "json" | "jsonl":
+                documents = [json.dumps(dict(zip(header, cells, strict=True)), ensure_ascii=False) for cells in rows]
+                text = "[\n" + ",\n".join(documents) + "\n]\n" if style.kind == "json" else "\n".join([*documents, ""])
+                stream.write(text.encode())
+            case _:
+                _write_text(stream, header, ((0, cells, ()) for cells in rows), style)
+
+
 def _line(row: ResultRow) -> xlsx_new.Line:
     fields = row.fields
     texts = [fields.get(name, "") for name in RESULT_COLUMNS]
