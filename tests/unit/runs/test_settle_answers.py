@@ -107,7 +107,7 @@ def test_a_stored_refusal_frees_what_another_copy_had_called_doubtful(bench: Ben
     assert shown(bench, run) == ["pending"]
 
 
-@pytest.mark.parametrize("came", [answered(500, b"oops"), answered(200, b"")])
+@pytest.mark.parametrize("response", [answered(500, b"oops"), answered(200, b"")])
 def test_a_stored_answer_without_ids_settles_nothing(bench: Bench, response: PostResponse) -> None:
     run, chunk = lost(bench, "Ada", accepted=False)
     answer(bench, chunk, response)
