@@ -39,7 +39,7 @@ def statuses(bench: Bench, run: Run) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("came", "state", "shown"),
+    ("response", "state", "shown"),
     [
         (None, "in_doubt", "in_doubt"),
         (GOOD, "accepted", "queued"),
