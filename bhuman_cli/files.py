@@ -8,13 +8,20 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Final
 
 from bhuman_cli import shell
 from bhuman_cli.errors import UsageError
 
 _LEFT_BEHIND_S: Final = 3600
+
+
+def sqlite_uri(path: PurePath, mode: str) -> str:
+    """Return the address by which SQLite opens an absolute path; a Windows share has four slashes there, not two."""
+    address = path.as_uri()
+    host_is_named = not address.startswith("file:///")
+    return f"{address.replace('file://', 'file:////', 1) if host_is_named else address}?mode={mode}"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli import errors
+from bhuman_cli import errors, files
 from bhuman_cli.callbacks.events import Event
 
 NAME: Final = "callbacks.sqlite3"
@@ -171,7 +171,7 @@ def _connection(path: Path, *, read_only: bool) -> sqlite3.Connection:
         path.chmod(0o600)
     # Even a reader opens for writing: after a kill the first to open has to undo the half-written transaction.
     connection = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=_BUSY_MS / 1000, isolation_level=None,
+        files.sqlite_uri(path.resolve(), "rw"), uri=True, timeout=_BUSY_MS / 1000, isolation_level=None,
         check_same_thread=False,
     )  # fmt: skip
     connection.row_factory = sqlite3.Row

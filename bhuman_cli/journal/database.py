@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import clock, errors
+from bhuman_cli import clock, errors, files
 from bhuman_cli.journal import schema
 
 FILE_NAME = "journal.sqlite3"
@@ -116,7 +116,7 @@ def scratch(folder: Path, clock: clock.Clock) -> Journal:
 
 
 def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> None:
-    connection.execute("ATTACH ? AS disk", (f"{path.resolve().as_uri()}?mode={mode}",))
+    connection.execute("ATTACH ? AS disk", (files.sqlite_uri(path.resolve(), mode),))
     try:
         if not _is_ours(connection, path, "disk"):
             return  # its maker was killed before it made the tables: nothing is known

@@ -248,7 +248,9 @@ def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], Non
         with contextlib.suppress(Exception):  # the screen may be half drawn; the button is pressed all the same
             say("stopping after the request in flight; press Ctrl-C again to leave at once")
 
-    kinds = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
+    # SIGBREAK is Windows' Ctrl-Break, and what a console window sends when it is closed.
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    kinds = [getattr(signal, name) for name in names if hasattr(signal, name)]
     # What is ignored already stays so: `nohup` and a shell's background jobs mean it.
     heard = [kind for kind in kinds if signal.getsignal(kind) is not signal.SIG_IGN]
     before = {kind: signal.signal(kind, handle) for kind in heard}

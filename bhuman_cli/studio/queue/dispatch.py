@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import sys
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,9 @@ LOOK_AGAIN_S: Final = 2.0
 
 LAST_FILE: Final = "index.html"
 """The renderer puts its files in place whole, and this one last: where it is, the others are."""
+
+MOST_WORKERS_ON_WINDOWS: Final = 61
+"""More than that one process pool can't wait for there."""
 
 MAX_ATTEMPTS: Final = 5
 """A video that so many owners died on is given up: it may be what kills them."""
@@ -159,7 +163,8 @@ def connect(config: StudioConfig) -> RenderPool:
 
 def worker_count(config: StudioConfig) -> int:
     """Return how many rows are rendered at the same time."""
-    return config.workers or os.cpu_count() or 1
+    workers = config.workers or os.cpu_count() or 1
+    return min(workers, MOST_WORKERS_ON_WINDOWS) if sys.platform == "win32" else workers
 
 
 def _back_to(loop: asyncio.AbstractEventLoop, call: Any, identifier: str, future: Future[Any]) -> None:

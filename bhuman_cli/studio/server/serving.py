@@ -30,7 +30,9 @@ def bind(config: StudioConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     # asyncio turns Nagle's delay off only where the protocol is named: 40 ms an answer.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # On Windows SO_REUSEADDR would let two programs listen on one port, and another user's take the requests.
+    exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR if exclusive is None else exclusive, 1)
     try:
         bound.bind((config.host, config.port))
         bound.listen(512)

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from filelock import FileLock
@@ -24,7 +25,6 @@ PATIENCE_S: Final = 10.0
 
 LONGEST_S: Final = 25.0
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-_MAC: Final = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
 def capture(
@@ -52,7 +52,7 @@ def capture(
 
 
 def _take(browser: str, place: reach.Place, path: Path, way_out: browser_proxy.Gate) -> bool:
-    with tempfile.TemporaryDirectory(prefix="bhuman-shot-") as work:
+    with tempfile.TemporaryDirectory(prefix="bhuman-shot-", ignore_cleanup_errors=True) as work:
         made = Path(work) / "shot.png"
         take = _by_playwright if _has_playwright() else _by_command
         if not take(browser, place, made, way_out) or not made.is_file():
@@ -64,9 +64,28 @@ def _take(browser: str, place: reach.Place, path: Path, way_out: browser_proxy.G
 
 
 def find_browser() -> str | None:
-    """Return a Chromium or Chrome on this machine."""
-    found = next((at for name in BROWSERS if (at := shutil.which(name))), None)
-    return found or (_MAC if sys.platform == "darwin" and Path(_MAC).is_file() else None)
+    """Return the browser that BHUMAN_BROWSER names, else a Chromium, Chrome or Edge on this machine."""
+    named = os.environ.get("BHUMAN_BROWSER", "")
+    on_path = (shutil.which(name) for name in ([named] if named else BROWSERS))
+    usual = [] if named else [str(place) for place in usual_places(sys.platform, os.environ) if Path(place).is_file()]
+    return next(filter(None, (*on_path, *usual)), None)
+
+
+def usual_places(platform: str, environ: Mapping[str, str]) -> list[PurePath]:
+    """Return where browsers are installed on systems that don't put them on PATH."""
+    if platform == "darwin":
+        homes = [PurePosixPath(home, "Applications") for home in ("/", environ.get("HOME", "")) if home]
+        names = ("Google Chrome", "Chromium", "Microsoft Edge")
+        return [home / f"{name}.app" / "Contents" / "MacOS" / name for home in homes for name in names]
+    if platform == "win32":
+        roots = [environ[name] for name in ("ProgramFiles", "ProgramFiles(x86)", "LocalAppData") if environ.get(name)]
+        programs = (
+            r"Google\Chrome\Application\chrome.exe",
+            r"Chromium\Application\chrome.exe",
+            r"Microsoft\Edge\Application\msedge.exe",
+        )
+        return [PureWindowsPath(root, program) for root in roots for program in programs]
+    return []
 
 
 def flags(way_out: browser_proxy.Gate) -> list[str]:
@@ -116,7 +135,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return
-    else:
+    else:  # Windows: ending the first process leaves its helpers, which hold the profile's files
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
         process.kill()
 
 

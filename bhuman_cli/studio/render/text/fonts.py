@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import io
+import os
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -180,8 +181,8 @@ def faces(font: str) -> tuple[Face, ...]:
 @functools.cache
 def emoji_face() -> Face | None:
     """Return the system's coloured emoji font, or None: then emoji are reported as not covered."""
-    user = Path.home() / ".local/share/fonts/NotoColorEmoji.ttf" if sys.platform == "linux" else None
-    for path in (*map(Path, SYSTEM_EMOJI), *((user,) if user else ())):
+    user = Path(os.path.expanduser("~/.local/share/fonts/NotoColorEmoji.ttf"))  # noqa: PTH111 - Path raises where there is no home
+    for path in (*map(Path, SYSTEM_EMOJI), *((user,) if sys.platform == "linux" else ())):
         if path.is_file() and (face := _open(path, is_emoji=True)).has_colours:
             return face
     return None
