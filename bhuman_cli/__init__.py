@@ -18,7 +18,7 @@ The house, top to bottom (a room may import from the rooms below it, never above
     files         writing aside and renaming
     sanitize      text made harmless to terminals and spreadsheets
     shell         commands as the person's shell takes them
-    net           which hosts and certificates are trusted
+    net/          which hosts and certificates are trusted, and GETs that keep to it
     ids           ids as people paste them; durations as people write them
     domain        rows, chunks, generations, statuses
     errors        the exception tree and the exit codes

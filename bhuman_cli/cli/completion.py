@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
@@ -21,5 +20,5 @@ def run_ids(incomplete: str) -> list[tuple[str, str]]:
         if (folder / database.FILE_NAME).is_file():
             with contextlib.closing(database.open_journal(folder, SystemClock())) as journal:
                 runs = [item.run for item in history.list_runs(journal, limit=_MOST)]
-            return [(run.run_id, Path(run.input_path).name) for run in runs if run.run_id.startswith(incomplete)]
+            return [(run.run_id, run.input_name) for run in runs if run.run_id.startswith(incomplete)]
     return []

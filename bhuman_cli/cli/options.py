@@ -89,6 +89,10 @@ HeaderRow = Annotated[
         "--header-row", metavar="N", help="Line of the header, from 1.", show_default="1", rich_help_panel=_READ
     ),
 ]
+InsecureSource = Annotated[
+    bool | None,
+    typer.Option("--insecure-source", help="Read a table from an http:// address, too.", rich_help_panel=_READ),
+]
 
 Map = Annotated[
     list[str] | None,

@@ -282,6 +282,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "adopt": Key(read=_flag, default=False),
     "accept_changes": Key(read=_flag, default=False),
     "force": Key(read=_flag, default=False),
+    "insecure_source": Key(read=_flag, default=False),
 }
 """Every setting: the long options of `render`, and the few that exist only in files or the environment.
 
@@ -289,7 +290,7 @@ map, set, default become pairs; only, exclude, asset, variables tuples of names;
 seconds; output, backgrounds, download, log_file paths.
 """
 
-FLAGS_ONLY: Final = frozenset({"yes", "again", "retry_failed", "adopt", "accept_changes", "force"})
+FLAGS_ONLY: Final = frozenset({"yes", "again", "retry_failed", "adopt", "accept_changes", "force", "insecure_source"})
 _COMMA_FLAGS: Final = frozenset({"only", "exclude"})
 _NOT_IN_FILES: Final = FLAGS_ONLY
 _USER_ONLY: Final = frozenset({"base_url", "profile"})

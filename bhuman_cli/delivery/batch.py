@@ -13,7 +13,8 @@ from typing import Final
 import filelock
 
 from bhuman_cli import domain, errors
-from bhuman_cli.delivery import connect, fetch, manifest, media, names
+from bhuman_cli.delivery import fetch, manifest, media, names
+from bhuman_cli.net import connect
 
 WORKERS: Final = 8
 _LOCK: Final = ".bhuman-download.lock"

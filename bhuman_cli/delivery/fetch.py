@@ -17,7 +17,8 @@ from urllib.request import url2pathname
 import requests
 
 from bhuman_cli import clock as clocks
-from bhuman_cli.delivery import addresses, connect, media
+from bhuman_cli.delivery import media
+from bhuman_cli.net import addresses, connect
 
 ATTEMPTS: Final = 4
 FILE_S: Final = 900.0

@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 
 import requests
 
-from bhuman_cli.delivery import addresses, connect
+from bhuman_cli.net import addresses, connect
 
 WORKERS: Final = 8
 _RANGE: Final = {"Range": "bytes=0-0"}

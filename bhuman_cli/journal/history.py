@@ -121,6 +121,16 @@ def unfinished_successor(journal: Journal, run: Run) -> str:
     return found[0].run_id if found and found[0].run_id != run.run_id else ""
 
 
+def rows_before(journal: Journal, run: Run) -> int:
+    """Return how many rows the table had when it was last rendered on this target, 0 if it never was."""
+    last = journal.query_one(
+        "SELECT * FROM run JOIN target USING (target_id) WHERE target_id = ? AND input_path = ? AND run_no < ?"
+        " AND state <> 'draft' ORDER BY run_no DESC LIMIT 1",
+        (run.target_id, run.input_path, run.run_no),
+    )
+    return sum(generations.tally(journal, planning.read_run(last)).values()) if last is not None else 0
+
+
 def previous_run(journal: Journal, run: Run) -> PreviousRun:
     """Look at earlier runs of the draft's file on its target."""
     last = journal.query_one(

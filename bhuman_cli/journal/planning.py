@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from json.encoder import encode_basestring_ascii
+from pathlib import PurePath
 from typing import Any, Final
 
 from bhuman_cli import domain, errors
@@ -68,6 +69,11 @@ class Run:
     created_at: str
     stopped: str
     superseded_by: str
+
+    @property
+    def input_name(self) -> str:
+        """Return what people call the table: its file's name, also where it was read from an address."""
+        return str(self.options.get("input_name") or PurePath(self.input_path).name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

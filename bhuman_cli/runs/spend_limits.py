@@ -60,6 +60,14 @@ def refusals(
     return found
 
 
+def shrunk(rows: int, before: int, limits: Limits) -> list[Refusal]:
+    """Return why a table that lost more than half of its rows needs a word: it may have been loaded by half only."""
+    if limits.accepts_changes or limits.again or not before or 2 * rows >= before:
+        return []
+    said = f"the table has {rows:,} rows, and had {before:,} when it was last rendered: was it loaded whole?"
+    return [Refusal(said, hint="--accept-changes", code="source_shrank")]
+
+
 def _changes(counts: PlanCounts, before: PreviousRun, variables: tuple[str, ...]) -> str:
     if before.variables is not None and set(before.variables) != set(variables):
         gone = sorted(set(before.variables) - set(variables))

@@ -146,7 +146,7 @@ def open_intake(source: Path | None, options: IntakeOptions) -> Intake:
         UsageError: no such file, or an option that does not fit the file.
         InputError: the file can't be read, or holds no data rows.
     """
-    with input_errors.told_as_problems(str(source or "stdin")):
+    with input_errors.told_as_problems(options.read.name or str(source or "stdin")):
         table = reader.open_table(source, options.read, allow_empty=options.allow_empty)
         if next(table.blocks(), None) is None and not options.allow_empty:
             raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty")

@@ -60,17 +60,18 @@ class Source:
             raise InputError(f"{self.name}: was changed while it was being read", hint="run the same command again")
 
 
-def hold(source: Path | None) -> Source:
+def hold(source: Path | None, name: str = "") -> Source:
     """Hash the bytes of a file, or of stdin for None, and note what they look like.
 
     Streams and pipes are copied to a temporary file (0600) first, so that they can be read twice.
+    name: what messages call it, and whose ending counts, where the path's own say nothing.
 
     Raises:
         UsageError: no such file, or a directory.
         InputError: it can't be read.
     """
     try:
-        return _stdin() if source is None else _file(source)
+        return _stdin() if source is None else _file(source, name or str(source))
     except (OSError, ValueError) as error:
         raise InputError(f"{source or 'stdin'}: {_reason(error)}") from None
 
@@ -81,15 +82,16 @@ def _stdin() -> Source:
     return _spooled(sys.stdin.buffer, name="stdin", suffix="")
 
 
-def _file(path: Path) -> Source:
+def _file(path: Path, name: str) -> Source:
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, not a file", hint=shell.list_folder(path))
     if not path.exists():
         raise UsageError(f"{path}: no such file", hint=shell.list_folder(path.parent))
+    suffix = Path(name).suffix.lower()
     if path.is_file():
-        return _facts(path, name=str(path), suffix=path.suffix.lower())
+        return _facts(path, name=name, suffix=suffix)
     with path.open("rb") as stream:
-        return _spooled(stream, name=str(path), suffix=path.suffix.lower())
+        return _spooled(stream, name=name, suffix=suffix)
 
 
 def _spooled(stream: IO[bytes], *, name: str, suffix: str) -> Source:

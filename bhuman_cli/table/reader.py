@@ -36,12 +36,16 @@ _BINARY: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What a person says about the file when guessing is not wanted. header_row: 1-based physical line or sheet row."""
+    """What a person says about the file when guessing is not wanted. header_row: 1-based physical line or sheet row.
+
+    name: what the file is called, where its path says nothing.
+    """
 
     sheet: str | None = None
     delimiter: str | None = None
     encoding: str | None = None
     header_row: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,7 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
     """
     if options.header_row is not None and options.header_row < 1:
         raise UsageError("--header-row: the first line is 1", hint="--header-row 1")
-    held = input_file.hold(path)
+    held = input_file.hold(path, options.name)
     if not held.size and allow_empty:
         return Table(
             name=held.name,

@@ -10,21 +10,22 @@ from bhuman_cli.config import settings
 from bhuman_cli.domain import Background, Target
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import known
+from bhuman_cli.workflows.input_source import InputSource
 
 if TYPE_CHECKING:
     from bhuman_cli.table.checked_table import Intake
     from bhuman_cli.table.reader import ReadOptions
 
 
-def open_for(source: Path | None, values: settings.Settings, home: settings.Home, target: Target) -> Intake:
+def open_for(source: InputSource, values: settings.Settings, home: settings.Home, target: Target) -> Intake:
     """Open and map the table as the settings say."""
     from bhuman_cli.table import checked_table
 
     names, said_by = known.variables(values, home, target)
     return checked_table.open_intake(
-        source,
+        source.path,
         checked_table.IntakeOptions(
-            read=_reading(values),
+            read=_reading(values, source),
             maps=[f"{name}={column}" for name, column in values.get("map")],
             only=values.get("only"),
             exclude=values.get("exclude"),
@@ -44,7 +45,7 @@ def open_for(source: Path | None, values: settings.Settings, home: settings.Home
     )
 
 
-def _reading(values: settings.Settings) -> ReadOptions:
+def _reading(values: settings.Settings, source: InputSource) -> ReadOptions:
     from bhuman_cli.table import reader
 
     return reader.ReadOptions(
@@ -52,6 +53,7 @@ def _reading(values: settings.Settings) -> ReadOptions:
         delimiter=values.get("delimiter"),
         encoding=values.get("encoding"),
         header_row=values.get("header_row"),
+        name=source.name if source.is_address else "",
     )
 
 
@@ -65,7 +67,7 @@ def backgrounds(values: settings.Settings) -> tuple[Background, ...]:
     return problems.load_backgrounds(Path(path))
 
 
-def output_for(source: Path | None, values: settings.Settings, opened: Intake) -> Path:
+def output_for(source: InputSource, values: settings.Settings, opened: Intake) -> Path:
     """Return where the results go."""
     from bhuman_cli.table.output import results_file
 
@@ -73,11 +75,11 @@ def output_for(source: Path | None, values: settings.Settings, opened: Intake) -
     if given is not None:
         return Path(given)
     return results_file.default_output(
-        source, local=bool(values.get("local")), earlier_results=opened.is_earlier_results
+        source.beside, local=bool(values.get("local")), earlier_results=opened.is_earlier_results
     )
 
 
-def require_writable(output: Path, source: Path | None, opened: Intake, *, force: bool) -> None:
+def require_writable(output: Path, source: InputSource, opened: Intake, *, force: bool) -> None:
     """Refuse to write over the input or over somebody else's file.
 
     Raises:
@@ -85,9 +87,10 @@ def require_writable(output: Path, source: Path | None, opened: Intake, *, force
     """
     from bhuman_cli.table.output import results_file
 
-    if source is not None and output.exists() and source.exists() and output.samefile(source):
+    path = source.beside
+    if path is not None and output.exists() and path.exists() and output.samefile(path) and not source.is_address:
         if not opened.is_earlier_results:
-            instead = shell.quote(str(source.with_name(f"{source.stem}.out.csv")))
+            instead = shell.quote(str(path.with_name(f"{path.stem}.out.csv")))
             raise errors.UsageError(f"{output}: the results would replace the input", hint=f"-o {instead}")
         return
     if output.is_dir():
@@ -121,7 +124,7 @@ def require_name(path: Path | None) -> None:
         raise errors.UsageError(f"{shown}: the name holds bytes that are not UTF-8; rename it")
 
 
-def write_project_file(source: Path | None, values: settings.Settings, console: Console) -> int:
+def write_project_file(source: InputSource, values: settings.Settings, console: Console) -> int:
     """Write a commented project file from the table's header.
 
     Raises:
@@ -129,10 +132,10 @@ def write_project_file(source: Path | None, values: settings.Settings, console: 
     """
     from bhuman_cli.table import reader
 
-    if source is None:
+    if source.beside is None:
         raise errors.UsageError("--init needs a file, not stdin")
-    path = source.with_suffix(".toml")
-    header = reader.open_table(source, _reading(values)).header
+    path = Path("bhuman.toml") if source.is_address else source.beside.with_suffix(".toml")
+    header = reader.open_table(source.path, _reading(values, source)).header
     try:
         with path.open("x", encoding="utf-8") as stream:
             stream.write(settings.starter(header))

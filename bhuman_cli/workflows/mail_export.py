@@ -25,7 +25,8 @@ from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
-    from bhuman_cli.delivery import addresses, fetch, link_check
+    from bhuman_cli.delivery import fetch, link_check
+    from bhuman_cli.net import addresses
 
 GIF_LIMIT_BYTES: Final = 1_000_000
 """Mail programs cut, delay or hide pictures much larger than this."""
@@ -141,7 +142,7 @@ def _is_file(url: str) -> bool:
 
 
 def _policy(run: Delivered) -> addresses.Policy:
-    from bhuman_cli.delivery import addresses
+    from bhuman_cli.net import addresses
 
     is_local = run.run.target.service == domain.LOCAL_SERVICE
     return addresses.Policy(base_url="" if is_local else run.run.target.service)

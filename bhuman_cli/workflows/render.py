@@ -10,19 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bhuman_cli import domain, errors, ids, shell
+from bhuman_cli import domain, errors, ids
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
-from bhuman_cli.journal import planning
+from bhuman_cli.journal import generations, history, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import NewRun
 from bhuman_cli.runs import runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, execute, input_table, locking, problem_report, run_context
+from bhuman_cli.workflows import adopt, execute, input_source, input_table, locking, problem_report, run_context
 from bhuman_cli.workflows import plan as plans
+from bhuman_cli.workflows.input_source import InputSource
 
 if TYPE_CHECKING:
     from bhuman_cli.table.checked_table import Intake
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 class Job:
     """One `render`: what was asked for, and what it was found to mean."""
 
-    source: Path | None
+    source: InputSource
     values: settings.Settings
     home: settings.Home
     console: Console
@@ -59,30 +60,29 @@ class Job:
 
 def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = False) -> int:
     """Render a file as the options, environment and settings files say; return the exit code."""
-    source = None if file == "-" else Path(file)
+    beside = input_source.project_path(file)
     console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
-    if source is not None and not source.exists():
-        raise errors.UsageError(f"there is no file {source}", hint=shell.list_folder(source.parent))
-    if source is not None and source.is_dir():
-        raise errors.UsageError(f"{source}: is a folder, not a file", hint=shell.list_folder(source))
-    for path in (source, given.get("output")):
+    if beside is not None:
+        input_source.require_file(beside)
+    for path in (beside, given.get("output")):
         input_table.require_name(path)
     values = settings.load(
         flags={name: value for name, value in given.items() if name != "profile"},
-        input_path=source,
+        input_path=beside,
         environ=os.environ,
         profile=given.get("profile"),
     )
-    if console.is_watched():
-        console.say(f"reading {'standard input' if source is None else source.name}")
     if values.project_file is not None:
         console.say(f"settings from {values.project_file}")
     console = Console(
         json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
     )
-    if writes_project_file:
-        return input_table.write_project_file(source, values, console)
     try:
+        source = input_source.open_source(file, values, settings.home(os.environ), console)
+        if writes_project_file:
+            return input_table.write_project_file(source, values, console)
+        if console.is_watched():
+            console.say(f"reading {source.name}")
         job = _job(source, values, console)
         return _dry(job) if values.get("dry_run") else _real(job)
     except errors.BhumanError as error:
@@ -91,7 +91,7 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         raise
 
 
-def _job(source: Path | None, values: settings.Settings, console: Console) -> Job:
+def _job(source: InputSource, values: settings.Settings, console: Console) -> Job:
     home = settings.home(os.environ)
     target = _target(values, source, needs_one=not values.get("dry_run"))
     intake = input_table.open_for(source, values, home, target)
@@ -106,11 +106,11 @@ def _job(source: Path | None, values: settings.Settings, console: Console) -> Jo
         output=input_table.output_for(source, values, intake),
         target=target,
         asks=console.is_interactive() and not values.get("yes") and not values.get("local"),
-        own_template=run_context.template_beside(source),
+        own_template=run_context.template_beside(source.beside),
     )
 
 
-def _target(values: settings.Settings, source: Path | None, *, needs_one: bool) -> Target:
+def _target(values: settings.Settings, source: InputSource, *, needs_one: bool) -> Target:
     instance = values.get("instance")
     text = instance or values.get("campaign")
     kind = TargetKind.INSTANCE if instance else TargetKind.CAMPAIGN
@@ -125,18 +125,17 @@ def _target(values: settings.Settings, source: Path | None, *, needs_one: bool) 
             hint="--local",
         )
     api_id = ids.of_kind(str(text), kind.value) if text else domain.NO_TARGET
-    own = run_context.template_beside(source) if values.get("local") else None
+    own = run_context.template_beside(source.beside) if values.get("local") else None
     return Target(service=service, kind=kind, api_id=run_context.id_with_template(api_id, own) if own else api_id)
 
 
 def _new_run(job: Job) -> NewRun:
     from bhuman_cli.table.output import results_file
 
-    style = results_file.output_style(job.output, job.intake.table, job.source, bom=bool(job.get("bom")))
+    style = results_file.output_style(job.output, job.intake.table, job.source.path, bom=bool(job.get("bom")))
     return NewRun(
         target=job.target,
-        # What comes through a pipe is told apart by the folder it is rendered in.
-        input_path=str(job.source.resolve() if job.source is not None else Path.cwd() / "stdin"),
+        input_path=job.source.input_path,
         input_sha256=job.intake.table.sha256,
         output_path=str(job.output.resolve()),
         columns=job.intake.columns,
@@ -153,6 +152,7 @@ def _new_run(job: Job) -> NewRun:
             "poll_interval": job.get("poll_interval") if job.values.is_given("poll_interval") else None,
             "timeout": job.get("timeout"),
             "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,
+            "input_name": job.source.name if job.source.is_address else None,
             "base_url": "" if job.is_local else job.get("base_url"),
         },
         again=bool(job.get("again")),
@@ -169,7 +169,7 @@ def _dry(job: Job) -> int:
         prepared = runner.prepare(journal, _new_run(job), job.intake.rows())
         plan = _plan(job, prepared, journal)
         problem_report.say(job.intake.problems, job.console)
-        written = problem_report.write(job.intake.problems, job.source, job.console)
+        written = problem_report.write(job.intake.problems, job.source.beside, job.console)
         plans.show(plan, job.console)
         if written is not None:
             job.console.say(f"problems: {written}")
@@ -177,7 +177,7 @@ def _dry(job: Job) -> int:
         if _is_stopped_by_problems(job):
             problem = problem_report.refusal(job.intake, written)
         else:
-            refusals = _refusals(job, prepared, 0)
+            refusals = _refusals(job, journal, prepared, 0)
             problem = next((found for found in refusals if found.code == "over_max_rows"), None)
         return execute.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
 
@@ -203,7 +203,7 @@ def _real(job: Job) -> int:
         prepared, unknown = _adopted(job, journal, prepared, link)
         plan = replace(_plan(job, prepared, journal), account=link.account)
         plans.show(plan, job.console)
-        plans.settle(_refusals(job, prepared, unknown), plan, job.console, asks=job.asks)
+        plans.settle(_refusals(job, journal, prepared, unknown), plan, job.console, asks=job.asks)
         if unknown:
             adopt.keep(journal, job.output, job.console)
         if job.get("sample"):
@@ -241,7 +241,7 @@ def _prepared(job: Job, journal: Journal) -> PreparedRun:
     log = job.intake.problems
     problem_report.say(log, job.console)
     is_stopped = _is_stopped_by_problems(job)
-    written = problem_report.write(log, job.source, job.console) if is_stopped or not len(log) else None
+    written = problem_report.write(log, job.source.beside, job.console) if is_stopped or not len(log) else None
     if is_stopped:
         raise problem_report.refusal(job.intake, written)
     if job.get("again") and prepared.previous.unfinished_again:
@@ -277,7 +277,7 @@ def _plan(job: Job, prepared: PreparedRun, journal: Journal) -> plans.Plan:
     )
 
 
-def _refusals(job: Job, prepared: PreparedRun, unknown: int) -> list[errors.Refusal]:
+def _refusals(job: Job, journal: Journal, prepared: PreparedRun, unknown: int) -> list[errors.Refusal]:
     given = job.get("max_rows")
     cap = given if given is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
     limits = spend_limits.Limits(
@@ -285,7 +285,12 @@ def _refusals(job: Job, prepared: PreparedRun, unknown: int) -> list[errors.Refu
         accepts_changes=bool(job.get("accept_changes")) or job.is_local,
         again=bool(job.get("again")),
     )
-    return spend_limits.refusals(prepared.counts, prepared.previous, job.intake.variables, limits, unknown)
+    before = history.rows_before(journal, prepared.run) if job.source.is_address else 0
+    rows = sum(generations.tally(journal, prepared.run).values()) if before else 0
+    return [
+        *spend_limits.shrunk(rows, before, limits),
+        *spend_limits.refusals(prepared.counts, prepared.previous, job.intake.variables, limits, unknown),
+    ]
 
 
 def _settings_of(job: Job) -> execute.Manner:

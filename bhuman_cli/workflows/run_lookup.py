@@ -16,7 +16,7 @@ from bhuman_cli.domain import Status
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.workflows import refresh, run_context
+from bhuman_cli.workflows import input_source, refresh, run_context
 from bhuman_cli.workflows.session import Session
 
 RunArgument = Annotated[
@@ -93,15 +93,27 @@ def _latest(journal: Journal) -> Run:
 
 def _named(journal: Journal, text: str) -> Run:
     runs = [item.run for item in history.list_runs(journal)]
-    path = str(Path(text).resolve())
-    exact = [run for run in runs if run.run_id == text or path in {run.input_path, run.output_path}]
-    if exact:
+    if exact := [run for run in runs if run.run_id == text or is_of(run, text)]:
         return exact[0]
     found = [run for run in runs if len(text) > 1 and run.run_id.startswith(text)]
     if len(found) != 1:
         many = "several runs begin with" if found else "there is no run"
         raise errors.UsageError(f"{many} {text[:40]!r}", hint="bhuman runs")
     return found[0]
+
+
+def of_table(journal: Journal, text: str) -> Run | None:
+    """Return the latest run of the table at a path or an address, or of a results file."""
+    return next((item.run for item in history.list_runs(journal) if is_of(item.run, text)), None)
+
+
+def is_of(run: Run, text: str) -> bool:
+    """Say whether a run is of this table: its path or address, its results file, or the name an address was given."""
+    if input_source.is_address(text):
+        name = input_source.identity(text)
+        # Without `--sheet` a link to a workbook means whichever of its sheets was rendered.
+        return run.input_path == name or run.input_path.partition("#sheet=")[0] == name.partition("#gid=0")[0]
+    return str(Path(text).resolve()) in {run.input_path, run.output_path} or text == run.options.get("input_name")
 
 
 def columns(delivered: Delivered, given: Sequence[str] | None, option: str) -> list[str]:

@@ -143,7 +143,8 @@ def _fetch(found: Delivered, order: Order, client: Client | None, console: Conso
 
 
 def _kit(run: Run, order: Order, client: Client | None) -> fetch.Kit:
-    from bhuman_cli.delivery import addresses, fetch
+    from bhuman_cli.delivery import fetch
+    from bhuman_cli.net import addresses
 
     is_local = run.target.service == domain.LOCAL_SERVICE
     base_url = "" if is_local else run.target.service

@@ -79,7 +79,7 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
     _require_writable(path, force=force)
     files = _embedded(found, session.console) if embed else _downloaded(found, media or found.media_folder, path)
     page = pages.Page(
-        title=Path(found.run.input_path).name, subtitle=_subtitle(found), header=found.header, labels=labels,
+        title=found.run.input_name, subtitle=_subtitle(found), header=found.header, labels=labels,
         rows=found.rows, files=files, seconds=found.seconds,
     )  # fmt: skip
     _write(path, pages.render(page))
@@ -146,7 +146,8 @@ def _embedded(found: Delivered, console: Console) -> Files:
 
 
 def _kit(found: Delivered) -> fetch.Kit:
-    from bhuman_cli.delivery import addresses, fetch
+    from bhuman_cli.delivery import fetch
+    from bhuman_cli.net import addresses
 
     is_local = found.run.target.service == domain.LOCAL_SERVICE
     return fetch.Kit(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bhuman_cli import domain, errors, ids, shell
+from bhuman_cli import domain, errors, ids
 from bhuman_cli.cli import options as opt
 from bhuman_cli.cli.commands import studio
 from bhuman_cli.config import settings
 from bhuman_cli.domain import RowState, Target, TargetKind
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import input_table, run_context, session
+from bhuman_cli.workflows import input_source, input_table, run_context, session
+from bhuman_cli.workflows.input_source import InputSource
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.render.job import RenderedMedia
@@ -65,20 +66,19 @@ def preview(  # noqa: PLR0913 - one parameter is one option
         "map": map_, "only": only, "exclude": exclude, "set": set_, "default": default, "asset": asset,
         "backgrounds": backgrounds, "sheet": sheet, "rows": str(row), "local": True,
     }  # fmt: skip
-    return _render(Path(file), row, given, opens=open_, is_json=json_output)
+    return _render(file, row, given, opens=open_, is_json=json_output)
 
 
-def _render(source: Path, row_index: int, given: dict[str, Any], *, opens: bool, is_json: bool) -> int:
+def _render(file: str, row_index: int, given: dict[str, Any], *, opens: bool, is_json: bool) -> int:
     console = Console(json_mode=is_json)
-    if not source.exists():
-        raise errors.UsageError(f"there is no file {source}", hint=shell.list_folder(source.parent))
-    values = settings.load(flags=given, input_path=source, environ=os.environ)
+    values = settings.load(flags=given, input_path=input_source.project_path(file), environ=os.environ)
     home = settings.home(os.environ)
+    source = input_source.open_source(file, values, home, console)
     target = Target(service=domain.LOCAL_SERVICE, kind=TargetKind.CAMPAIGN, api_id="")
     intake = input_table.open_for(source, values, home, target)
     found = next((item for item in intake.rows() if item.row_index == row_index), None)
     if found is None:
-        raise errors.UsageError(f"{source} has no data row {row_index}", hint="--row 0")
+        raise errors.UsageError(f"{source.name} has no data row {row_index}", hint="--row 0")
     if found.state is not RowState.PENDING:
         said = found.message or "it is blank"
         raise errors.InputError(f"row {row_index} (line {found.line}) can't be rendered: {said}")
@@ -98,7 +98,7 @@ def _render(source: Path, row_index: int, given: dict[str, Any], *, opens: bool,
 
 def _rendered(
     console: Console,
-    source: Path,
+    source: InputSource,
     home: settings.Home,
     row: domain.Row,
     variables: tuple[str, ...],
@@ -108,8 +108,8 @@ def _rendered(
     studio.need_extra(web=False, rendering=True)
     from bhuman_cli.studio.render import job as jobs
 
-    template = run_context.template_beside(source)
-    name = hashlib.blake2b(f"{source.resolve()}:{row.row_index}".encode(), digest_size=8).hexdigest()
+    template = run_context.template_beside(source.beside)
+    name = hashlib.blake2b(f"{source.input_path}:{row.row_index}".encode(), digest_size=8).hexdigest()
     folder = settings.private_folder(home.studio) / "previews" / name
     job = jobs.RenderJob(
         generation_id=f"preview-{name}",

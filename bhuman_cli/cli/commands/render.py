@@ -24,6 +24,7 @@ class Given(TypedDict, total=False):
     delimiter: opt.Delimiter
     encoding: opt.Encoding
     header_row: opt.HeaderRow
+    insecure_source: opt.InsecureSource
     map: opt.Map
     only: opt.Only
     exclude: opt.Exclude
@@ -64,7 +65,8 @@ class Given(TypedDict, total=False):
 File = Annotated[
     str,
     typer.Argument(
-        metavar="FILE", help="The table: csv, tsv, txt, xlsx, xlsm, xls, ods, json, jsonl, or - for CSV on stdin."
+        metavar="FILE",
+        help="The table: csv, tsv, txt, xlsx, xlsm, xls, ods, json, jsonl, an https:// address, or - for CSV on stdin.",
     ),
 ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -59,7 +58,8 @@ def runs(
             listed = [
                 item
                 for item in history.list_runs(journal)
-                if (state is None or state_of(item) == state) and (file is None or file in item.run.input_path)
+                if (state is None or state_of(item) == state)
+                and (file is None or (file in item.run.input_path or file in item.run.input_name))
             ]
     listed = listed[: limit or None]
     if json:
@@ -197,7 +197,7 @@ def _line(item: RunSummary) -> tuple[str, ...]:
     where = "local" if run.target.service == domain.LOCAL_SERVICE else run.target.api_id[:8] + "…"
     return (
         run.run_id,
-        Path(run.input_path).name,
+        run.input_name,
         where,
         str(sum(item.tally.values())),
         counts,

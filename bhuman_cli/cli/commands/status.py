@@ -21,7 +21,7 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations, history, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import refresh, run_context, session
+from bhuman_cli.workflows import refresh, run_context, run_lookup, session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
@@ -101,6 +101,8 @@ def _say(console: Console, report: Report, *, is_json: bool) -> None:
 def _look(opened: session.Session, journal: Journal, identifier: str, kind: str | None, *, watch: bool) -> Report:
     if kind == "run" or (kind is None and _RUN.fullmatch(identifier.strip())):
         return _run(opened, journal, identifier.strip(), watch=watch)
+    if kind is None and (run := run_lookup.of_table(journal, identifier.strip())) is not None:
+        return _run(opened, journal, run.run_id, watch=watch)
     parsed = ids.parse(identifier)
     kind = kind or parsed.kind or _kind_in(journal, parsed.uuid)
     known = history.run_of_generation(journal, parsed.uuid) if kind == "generation" else None

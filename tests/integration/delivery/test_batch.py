@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.delivery import batch, connect, fetch, media
+from bhuman_cli.delivery import batch, fetch, media
 from bhuman_cli.delivery.media import What
+from bhuman_cli.net import connect
 from tests.support import media_files
 from tests.support.downloads import GOOD, StillClock, files, get, row
 from tests.support.media_server import Answer, MediaServer

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.delivery import addresses, fetch
+from bhuman_cli.delivery import fetch
+from bhuman_cli.net import addresses
 from tests.support import media_server
 from tests.support.downloads import GOOD, get, row
 from tests.support.media_server import Answer, MediaServer

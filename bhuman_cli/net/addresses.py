@@ -1,4 +1,4 @@
-"""Owns which addresses media may be fetched from: a link comes from a server and may point into the user's network."""
+"""Addresses that links may lead to: one comes from a server and may point into the user's network."""
 
 from __future__ import annotations
 

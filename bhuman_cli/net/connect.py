@@ -1,4 +1,4 @@
-"""Owns one GET of a media link: every hop checked, and the connection made to the address that was checked."""
+"""GET of a link: every hop checked, and the connection made to the address that was checked. Reads no body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -16,20 +16,28 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from bhuman_cli import net
-from bhuman_cli.delivery import addresses
+from bhuman_cli.net import addresses
 
 MAX_HOPS: Final = 5
 CONNECT_S: Final = 10.0
 READ_S: Final = 30.0
 
 _HEADERS: Final = {"Accept": "video/*,image/*;q=0.9,*/*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "bhuman"}
-_REDIRECTS: Final = {301, 302, 303, 307, 308}
+REDIRECTS: Final = {301, 302, 303, 307, 308}
+
+
+class Policy(Protocol):
+    """Where links may lead; `addresses.Policy` is the one for links that come from a server."""
+
+    def checked(self, url: str, *, by_proxy: bool = False) -> list[str]:
+        """Return the addresses the link may be fetched from; see `addresses.Policy`."""
+        ...
 
 
 class Opener:
     """Keep-alive connections of one thread. Sends no credentials and no cookies, reads no netrc."""
 
-    def __init__(self, policy: addresses.Policy) -> None:
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._adapter = _PinnedAdapter()
         self._trusted = net.certificates(os.environ)
@@ -38,18 +46,25 @@ class Opener:
 
     @contextmanager
     def get(
-        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        hops: int = MAX_HOPS,
     ) -> Iterator[requests.Response]:
-        """Yield the answer, its body unread, after at most MAX_HOPS redirects. headers: beside the usual ones.
+        """Yield the answer, its body unread, after at most so many redirects; with 0 a redirect is an answer, too.
+
+        headers: beside the usual ones.
 
         Raises:
             addresses.Refused, addresses.Unreachable: for this link or one it redirects to.
             requests.RequestException: the transport failed.
         """
-        for _ in range(MAX_HOPS + 1):
+        for _ in range(hops + 1):
             scheme = addresses.split(url).scheme
             answer = self._send(_request(url, method, headers or {}))
-            if answer.status_code not in _REDIRECTS:
+            if answer.status_code not in REDIRECTS or not hops:
                 break
             place = answer.headers.get("Location", "")
             answer.close()
@@ -58,7 +73,7 @@ class Opener:
                 raise addresses.Refused("it redirects to nowhere, or from https to http")
             url = following
         else:
-            raise addresses.Refused(f"it redirects more than {MAX_HOPS} times")
+            raise addresses.Refused(f"it redirects more than {hops} times")
         self._active = answer
         try:
             yield answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from bhuman_cli.delivery import addresses, connect
+from bhuman_cli.net import addresses, connect
 from tests.support import media_files, media_server
 from tests.support.media_server import Answer
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bhuman_cli.delivery import addresses
+from bhuman_cli.net import addresses
 
 
 def _names(**known: str) -> addresses.Resolve:

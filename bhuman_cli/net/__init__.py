@@ -1,4 +1,4 @@
-"""Owns which certificate authorities are believed: those the environment names, as a company's proxy needs, or all."""
+"""Certificate authorities that are believed: those the environment names, as a company's proxy needs, or all."""
 
 from __future__ import annotations
 

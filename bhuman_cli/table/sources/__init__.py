@@ -1,0 +1,1 @@
+"""Tables at addresses: shared sheets and files that anyone with the link may read."""
