@@ -18,7 +18,7 @@ from bhuman_cli import clock, errors, files
 from bhuman_cli.journal import schema
 
 FILE_NAME = "journal.sqlite3"
-_POOL_TABLES = ("target", "run", "chunk", "claim")
+_POOL_TABLES = ("target", "run", "chunk", "claim", "forgotten")
 
 
 class Journal:
@@ -121,11 +121,16 @@ def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> Non
         if not _is_ours(connection, path, "disk"):
             return  # its maker was killed before it made the tables: nothing is known
         version = connection.execute("PRAGMA disk.user_version").fetchone()[0]
-        if version != schema.VERSION:
+        if version > schema.VERSION:
             raise _version_error(path, version)
         connection.execute("PRAGMA foreign_keys=OFF")
         for table in _POOL_TABLES:
-            connection.execute(f"INSERT INTO main.{table} SELECT * FROM disk.{table}")
+            # An older journal lacks columns and tables: they begin empty, as a migration would leave them.
+            names = ", ".join(f'"{found[1]}"' for found in connection.execute(f"PRAGMA disk.table_info({table})"))
+            if names:
+                connection.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM disk.{table}")
+            elif version == schema.VERSION:
+                raise sqlite3.DatabaseError(f"no such table: {table}")
     finally:
         connection.execute("DETACH disk")
 
@@ -179,8 +184,23 @@ def _settle_version(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > schema.VERSION:
         raise _version_error(path, version)
-    for step in range(version, schema.VERSION):
-        connection.executescript(f"BEGIN IMMEDIATE; {schema.MIGRATIONS[step]}; PRAGMA user_version={step + 1}; COMMIT;")
+    if version < schema.VERSION:
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables to this version, all or nothing; another process may have done it while this one waited."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for step in range(version, schema.VERSION):
+            for statement in schema.MIGRATIONS[step]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={step + 1}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path, name: str) -> bool:

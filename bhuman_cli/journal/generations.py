@@ -161,6 +161,11 @@ def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -
         is_over = generation.status != status and before["seen"] != "person"
         message = generation.message or ("" if is_over else message)
         status = generation.status
+    if status != before["status"]:
+        journal.execute(
+            "INSERT INTO event (at, kind, run_no, claim_id, detail) VALUES (?, 'status', ?, ?, ?)",
+            (journal.now(), before["run_no"], claim_id, status),
+        )
     journal.execute(
         "UPDATE claim SET status = :status, seen = :seen, url = coalesce(nullif(:url, ''), url),"
         " share_url = coalesce(nullif(:share_url, ''), share_url),"

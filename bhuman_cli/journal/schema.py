@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION_ID: Final = 0x62_48_4D_4E  # "bHMN": another program's SQLite file is never taken for a journal
 
 TABLES: Final = """
@@ -37,7 +37,8 @@ CREATE TABLE run (
   confirmed_at  TEXT,
   stopped       TEXT NOT NULL DEFAULT '',  -- why submitting ended early, '' if it did not
   superseded_by TEXT,
-  tally         TEXT                  -- JSON: rows by status, once the rows themselves were dropped
+  tally         TEXT,                 -- JSON: rows by status, once the rows themselves were dropped
+  media_folder  TEXT NOT NULL DEFAULT ''  -- of the last download
 ) STRICT;
 CREATE INDEX run_by_input ON run (target_id, input_path);
 
@@ -108,6 +109,7 @@ CREATE TABLE claim (
   generated_at  TEXT NOT NULL DEFAULT '',
   accepted_at   TEXT,
   ended_at      TEXT,
+  forgotten     INTEGER NOT NULL DEFAULT 0,  -- a person asked to be removed: never asked by its id again
   UNIQUE (chunk_id, place)
 ) STRICT;
 CREATE UNIQUE INDEX claim_live ON claim (run_no, row_index) WHERE live = 1;  -- a row is in at most one live chunk
@@ -135,7 +137,33 @@ CREATE TABLE decision (
   what        TEXT NOT NULL,
   detail      TEXT NOT NULL DEFAULT ''
 ) STRICT;
+
+-- What happened, in the order in which it was recorded; event_id is the cursor of whoever reads on. Append-only.
+CREATE TABLE event (
+  event_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at       TEXT NOT NULL,
+  kind     TEXT NOT NULL,             -- status: the service told a new one
+  run_no   INTEGER,
+  claim_id INTEGER,
+  detail   TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX event_claim ON event (claim_id);
+
+-- Rows whose person asked to be removed: shown as `skipped`, never paid again. An identity holds no values.
+CREATE TABLE forgotten (
+  identity BLOB PRIMARY KEY,
+  at       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[dict[int, str]] = {}
-"""From version N to N + 1. Empty while there is only one version."""
+MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
+    1: (
+        "ALTER TABLE run ADD COLUMN media_folder TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE claim ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0",
+        "CREATE TABLE event (event_id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL,"
+        " run_no INTEGER, claim_id INTEGER, detail TEXT NOT NULL DEFAULT '') STRICT",
+        "CREATE INDEX event_claim ON event (claim_id)",
+        "CREATE TABLE forgotten (identity BLOB PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    ),
+}
+"""From version N to N + 1, statement by statement. Columns are added at the end, as in TABLES."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import dataclass
 
 from bhuman_cli.journal import generations
@@ -87,16 +88,21 @@ def _attempts(journal: Journal, run: Run, row_index: int, claim_id: int | None) 
             request_state=item["chunk_state"] or "adopted",
             reason=item["reason"] or "",
             message=item["message"],
-            seen=tuple(_seen(item)),
+            seen=tuple(_seen(journal, item)),
         )
         for item in found
     ]
 
 
-def _seen(item: object) -> list[tuple[str, str]]:
-    """Return what is known of the video's way: when it was taken, its last status and since when."""
-    fields = dict(item)  # type: ignore[call-overload]
-    steps = [("accepted", fields["accepted_at"])] if fields["accepted_at"] else []
-    if fields["status"]:
-        steps.append((fields["status"], fields["ended_at"] or fields["generated_at"]))
-    return steps
+def _seen(journal: Journal, item: sqlite3.Row) -> list[tuple[str, str]]:
+    """Return the video's way; of a journal of 0.1.0 only when it was taken, and its last status."""
+    steps = [("accepted", item["accepted_at"])] if item["accepted_at"] else []
+    told = [
+        (found["detail"], found["at"])
+        for found in journal.query(
+            "SELECT detail, at FROM event WHERE claim_id = ? AND kind = 'status' ORDER BY event_id", (item["claim_id"],)
+        )
+    ]
+    if not told and item["status"]:
+        told = [(item["status"], item["ended_at"] or item["generated_at"])]
+    return steps + told

@@ -92,16 +92,35 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_an_older_journal_is_brought_up_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger.opened(tmp_path).close()
-    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 2)
-    monkeypatch.setattr(
-        schema, "MIGRATIONS", {1: "CREATE TABLE extra (a)", 2: "INSERT INTO extra VALUES (7)"}
-    )  # fmt: skip
-    with contextlib.closing(ledger.opened(tmp_path)) as journal:
-        found = journal.query_one("SELECT a FROM extra")
-        version = journal.query_one("PRAGMA user_version")
-    assert (found and found[0], version and version[0]) == (7, 3)
+def _version_1(folder: Path) -> None:
+    """Make a journal as 0.1.0 made it, with one payment."""
+    path = folder / FILE_NAME
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        raw.executescript((Path(__file__).parents[2] / "data" / "journal_v1.sql").read_text())
+        raw.executescript(
+            f"PRAGMA application_id={schema.APPLICATION_ID}; PRAGMA user_version=1;"
+            "INSERT INTO target (target_id, service, kind, api_id) VALUES (1, 'https://h', 'campaign', 'c');"
+            "INSERT INTO claim (place, target_id, identity, text_key, generation_id, status)"
+            " VALUES (0, 1, x'01', x'02', 'g', 'succeeded');"
+        )
+
+
+def test_a_journal_of_0_1_0_is_brought_up_and_still_knows_what_was_paid(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    _version_1(old)
+    for opening in (database.scratch, database.open_journal):  # a dry run reads it as it is
+        with contextlib.closing(opening(old, HeldClock())) as journal:
+            claim = journal.query_one("SELECT generation_id, forgotten FROM claim")
+            assert claim is not None
+            assert tuple(claim) == ("g", 0)
+    with contextlib.closing(ledger.opened(old)) as migrated, contextlib.closing(ledger.opened(new)) as made:
+        assert _layout(migrated) == _layout(made)
+
+
+def _layout(journal: database.Journal) -> dict[str, list[tuple[object, ...]]]:
+    names = [found[0] for found in journal.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    return {name: [tuple(column)[:5] for column in journal.query(f"PRAGMA table_info({name})")] for name in names}
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to be read as one" * 40, b"short"])

@@ -1,0 +1,128 @@
+-- The journal's tables as version 0.1.0 made them.
+-- Where rows are sent. What was paid is known per target, across all files and runs.
+CREATE TABLE target (
+  target_id   INTEGER PRIMARY KEY,
+  service     TEXT NOT NULL,          -- `local`, or scheme://host[:port]
+  kind        TEXT NOT NULL,          -- campaign | instance
+  api_id      TEXT NOT NULL,
+  epoch       INTEGER NOT NULL DEFAULT 0,  -- +1 with every request sent: a plan made before is stale
+  UNIQUE (service, kind, api_id)
+) STRICT;
+
+-- One `render` of one table on one target. A draft claims nothing and is deleted by the next run.
+CREATE TABLE run (
+  run_no        INTEGER PRIMARY KEY AUTOINCREMENT,  -- a deleted draft's number never names another plan
+  run_id        TEXT NOT NULL UNIQUE,
+  target_id     INTEGER NOT NULL REFERENCES target,
+  state         TEXT NOT NULL CHECK (state IN ('draft', 'confirmed', 'superseded')),
+  input_path    TEXT NOT NULL,        -- absolute; <working directory>/stdin for standard input
+  input_sha256  TEXT NOT NULL,
+  output_path   TEXT NOT NULL,
+  output_sha256 TEXT NOT NULL DEFAULT '',  -- of the results file as we last wrote it
+  columns       TEXT NOT NULL,        -- JSON list: source columns in the results file
+  spec          TEXT NOT NULL,        -- JSON: variables, backgrounds, generation mode, lipsync
+  options       TEXT NOT NULL,        -- JSON: how to send, wait and write; no secrets
+  again         INTEGER NOT NULL DEFAULT 0,
+  epoch         INTEGER NOT NULL DEFAULT -1,  -- the target's epoch when rows were last matched with what is paid
+  created_at    TEXT NOT NULL,
+  confirmed_at  TEXT,
+  stopped       TEXT NOT NULL DEFAULT '',  -- why submitting ended early, '' if it did not
+  superseded_by TEXT,
+  tally         TEXT                  -- JSON: rows by status, once the rows themselves were dropped
+) STRICT;
+CREATE INDEX run_by_input ON run (target_id, input_path);
+
+-- One data row of the input. `claim_id` is the generation it shows, paid by this run or an earlier one.
+CREATE TABLE row (
+  run_no    INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  row_index INTEGER NOT NULL,
+  line      INTEGER NOT NULL,
+  state     TEXT NOT NULL,            -- pending | skipped | invalid | rejected
+  selected  INTEGER NOT NULL,
+  plan      TEXT,                     -- new | retried | reused | NULL (nothing to send)
+  identity  BLOB,
+  text_key  BLOB,                     -- what the service's `text` must hash to
+  claim_id  INTEGER REFERENCES claim,
+  message   TEXT NOT NULL DEFAULT '',
+  cells     TEXT,                     -- JSON list, untouched; NULL once forgotten
+  payload   TEXT,                     -- JSON [values, assets]; only while it may be sent
+  PRIMARY KEY (run_no, row_index)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX row_claim ON row (run_no, claim_id) WHERE claim_id IS NOT NULL;  -- one generation, one row
+CREATE INDEX row_to_send ON row (run_no, row_index) WHERE plan IN ('new', 'retried');
+
+-- One paid request.
+CREATE TABLE chunk (
+  chunk_id    INTEGER PRIMARY KEY,
+  run_no      INTEGER NOT NULL REFERENCES run,
+  target_id   INTEGER NOT NULL REFERENCES target,
+  parent_id   INTEGER REFERENCES chunk,
+  state       TEXT NOT NULL CHECK (state IN
+                ('planned','sending','mapping','accepted','rejected','split','in_doubt','released')),
+  epoch       INTEGER NOT NULL,
+  token       TEXT NOT NULL UNIQUE,   -- names this attempt in callback URLs and rescued answers
+  rows        INTEGER NOT NULL,
+  body        BLOB,                   -- the frozen request; NULL once it can't be needed
+  body_sha256 TEXT NOT NULL,
+  planned_at  TEXT NOT NULL,
+  sending_at  TEXT,
+  judged_at   TEXT,
+  reason      TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX chunk_open ON chunk (target_id, state) WHERE state IN ('planned','sending','mapping','in_doubt');
+CREATE INDEX chunk_run ON chunk (run_no);
+
+-- A row's place in a request: the unit that may be paid. `live` until it is certain that it was not accepted.
+CREATE TABLE claim (
+  claim_id      INTEGER PRIMARY KEY,
+  chunk_id      INTEGER REFERENCES chunk,  -- NULL: adopted from a results file
+  place         INTEGER NOT NULL,     -- the row's index inside the request
+  target_id     INTEGER NOT NULL REFERENCES target,
+  run_no        INTEGER,
+  row_index     INTEGER,
+  identity      BLOB NOT NULL,
+  text_key      BLOB NOT NULL,
+  attempt       INTEGER NOT NULL DEFAULT 1,
+  live          INTEGER NOT NULL DEFAULT 1,
+  replaced_by   INTEGER REFERENCES claim,  -- the retry that took over from a failed render
+  generation_id TEXT UNIQUE,          -- an id binds once
+  binding       TEXT,                 -- provisional | confirmed | position | conflict
+  seen          TEXT,                 -- what the record said to bind by: own | other | odd | index:<n> | none
+  status        TEXT NOT NULL DEFAULT '',
+  url           TEXT NOT NULL DEFAULT '',
+  share_url     TEXT NOT NULL DEFAULT '',
+  thumbnail     TEXT NOT NULL DEFAULT '',
+  gif           TEXT NOT NULL DEFAULT '',
+  whatsapp_video_url TEXT NOT NULL DEFAULT '',
+  message       TEXT NOT NULL DEFAULT '',
+  execution_name TEXT NOT NULL DEFAULT '',
+  generated_at  TEXT NOT NULL DEFAULT '',
+  accepted_at   TEXT,
+  ended_at      TEXT,
+  UNIQUE (chunk_id, place)
+) STRICT;
+CREATE UNIQUE INDEX claim_live ON claim (run_no, row_index) WHERE live = 1;  -- a row is in at most one live chunk
+CREATE INDEX claim_pool ON claim (target_id, identity) WHERE live = 1;
+CREATE INDEX claim_text ON claim (chunk_id, text_key);
+
+-- What came back for a request, as it came, before anybody reads it. Append-only.
+CREATE TABLE answer (
+  answer_id INTEGER PRIMARY KEY,
+  chunk_id  INTEGER NOT NULL REFERENCES chunk,
+  at        TEXT NOT NULL,
+  status    INTEGER,                  -- NULL: no answer
+  headers   TEXT NOT NULL DEFAULT '{}',
+  body      BLOB NOT NULL DEFAULT x'',
+  error     TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX answer_chunk ON answer (chunk_id);
+
+-- What people decided, and what was found out without them. Append-only.
+CREATE TABLE decision (
+  decision_id INTEGER PRIMARY KEY,
+  at          TEXT NOT NULL,
+  run_id      TEXT NOT NULL,
+  chunk_id    INTEGER,
+  what        TEXT NOT NULL,
+  detail      TEXT NOT NULL DEFAULT ''
+) STRICT;
