@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import stat
@@ -15,6 +16,21 @@ from bhuman_cli import shell
 from bhuman_cli.errors import UsageError
 
 _LEFT_BEHIND_S: Final = 3600
+
+_OF_THE_MACHINE: Final = {
+    getattr(errno, name, 0) for name in ("ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO", "EROFS", "ENOBUFS")
+} - {0}
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Say whether an error is about the disk or descriptors running out, not about what was being done."""
+    return getattr(error, "errno", None) in _OF_THE_MACHINE
+
+
+def raise_if_machine(error: BaseException) -> None:
+    """Raise an error that is about the machine as the OSError it is, and nothing for any other."""
+    if is_of_the_machine(error):
+        raise OSError(*error.args[:2]) from error
 
 
 def sqlite_uri(path: PurePath, mode: str) -> str:

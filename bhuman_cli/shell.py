@@ -102,3 +102,8 @@ def show_free_space(shell: Shell | None = None) -> str:
 
 def _always_quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for programs that handle what strangers made: without what opens an account."""
+    return {name: value for name, value in environ.items() if not name.startswith("BHUMAN_")}

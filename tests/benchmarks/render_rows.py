@@ -200,7 +200,7 @@ def pools(folder: Path, path: Path, rounds: int) -> list[list[object]]:
             used_s, rows = processor_s(made[count]), POOL_ROWS * count
             rates[f"render {count}"].append(rows_a_second(made[count], folder, path, f"{number}-{count}", rows))
             rates[f"cpu {count}"].append((processor_s(made[count]) - used_s) / rows)
-    private = [private_mib(process.pid or 0) for pool in made.values() for process in pool._context.started]
+    private = [private_mib(pid) for pool in made.values() for pid in pool.pids]
     for pool in made.values():
         pool.close()
     gain, free, cost = (
@@ -239,8 +239,8 @@ def rows_a_second(pool: workers.RenderPool, folder: Path, path: Path, name: str,
 def processor_s(pool: workers.RenderPool) -> float:
     """Return the processor seconds that a pool's processes have used."""
     ticks = 0
-    for process in pool._context.started:
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
+    for pid in pool.pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 

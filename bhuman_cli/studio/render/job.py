@@ -1,18 +1,20 @@
-"""Owns one row's way from values to finished files: what a worker is asked, what it answers, how it fails."""
+"""One row's way from values to finished files: what a worker is asked, what it answers, how it fails."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
+from bhuman_cli import files
 from bhuman_cli.studio.render import base as bases
 from bhuman_cli.studio.render import engine as engines
 from bhuman_cli.studio.render import presenter, scene, template
@@ -23,7 +25,7 @@ from bhuman_cli.studio.render.text import layout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderJob:
-    """One row to render; picklable.
+    """One row to render; picklable, and JSON.
 
     template: path of a template file, None for the built-in one. values: in the order they were sent.
     assets: one per background, "" where blank. backgrounds: as in the request; they replace the template's.
@@ -37,6 +39,15 @@ class RenderJob:
     backgrounds: tuple[dict[str, Any], ...] = ()
     out_dir: str
     options: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        """Return the job on one line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the job that as_json() was of."""
+        return cls(**{**data, "assets": tuple(data["assets"]), "backgrounds": tuple(data["backgrounds"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +70,10 @@ class RenderFailure(Exception):
         self.message = message
 
 
+class RenderHalted(Exception):
+    """The machine can't render now (no room, no descriptors), which says nothing about the row: it is to be queued."""
+
+
 _ONE_AT_A_TIME: Final = threading.Lock()
 """Engines hold packets that are timed anew for every file; a worker of another system may run several threads."""
 
@@ -67,23 +82,29 @@ _reels: dict[tuple[str, int], scene.Reel] = {}
 """Templates and footage this process has read; a changed file has another time and is read again."""
 
 
-def render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
+def render(job: RenderJob, cache_dir: Path, begin: Callable[[], None] = lambda: None) -> RenderedMedia:
     """Make a row's video, thumbnail, GIF and share page in its folder; what is there already is replaced whole.
 
+    begin: called when the template is prepared, and what follows is the row's own. No hidden file is left, however it
+    ends short of a kill; what a kill left is removed first.
+
     Raises:
-        RenderFailure: the row can't be rendered.
+        RenderFailure: the row can't be rendered. RenderHalted: nothing can be, now.
     """
     try:
         with _ONE_AT_A_TIME:
-            return _render(job, cache_dir)
+            return _render(job, cache_dir, begin)
     except template.TemplateError as problem:
         raise RenderFailure(problem.message) from None
     except reader.SourceError as problem:
         raise RenderFailure(f"the template's video {problem}") from None
     except engines.BackgroundFailure as problem:
         raise RenderFailure(str(problem)) from None
-    except OSError as problem:
-        raise RenderFailure(f"the video can't be written: {problem.strerror or type(problem).__name__}") from problem
+    except (OSError, reader.FFmpegError) as problem:
+        why = f"the video can't be written: {problem.strerror or type(problem).__name__}"
+        if files.is_of_the_machine(problem):
+            raise RenderHalted(why) from problem
+        raise RenderFailure(why) from problem
 
 
 def first_steps(job: RenderJob, cache_dir: Path) -> str:
@@ -100,7 +121,7 @@ def first_steps(job: RenderJob, cache_dir: Path) -> str:
     return ""
 
 
-def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
+def _render(job: RenderJob, cache_dir: Path, begin: Callable[[], None]) -> RenderedMedia:
     used = _template(job.template)
     footage = used.video or presenter.video(cache_dir)
     backdrops = template.backgrounds(job.backgrounds) if job.backgrounds else used.backdrops
@@ -112,8 +133,8 @@ def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
         plan = scene.lay_out(used, reel, job.values, job.assets, backdrops)
     out = Path(job.out_dir)
     out.mkdir(parents=True, exist_ok=True)
-    for left in out.glob(".*-????????.*"):  # of a process that was ended in the middle
-        left.unlink(missing_ok=True)
+    sweep(out)
+    begin()
     backings = engine.backings(plan, allow_private=bool(job.options.get("allow_private")))
     with _finished(out / "video.mp4") as temporary:
         stills = engine.film(plan, backings, temporary, int(job.options.get("at_once", 1)))
@@ -129,6 +150,12 @@ def _render(job: RenderJob, cache_dir: Path) -> RenderedMedia:
         duration_s=float(plan.frames / plan.fps),
         warnings=tuple(_warnings(plan)),
     )
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process left in a row's folder that was ended in the middle."""
+    for left in folder.glob(".*-????????.*"):
+        left.unlink(missing_ok=True)
 
 
 def _template(path: str | None) -> template.Template:
@@ -171,8 +198,7 @@ def _finished(path: Path) -> Iterator[str]:
     os.close(handle)
     try:
         yield name
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        Path(name).replace(path)  # readable by its owner alone, as it was made
     finally:
         Path(name).unlink(missing_ok=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from bhuman_cli.studio.render import compose, encode
+from bhuman_cli.studio.render import compose, decoders, encode
 from bhuman_cli.studio.render.background import download, page_capture, reach
 from bhuman_cli.studio.render.footage import reader
 from bhuman_cli.studio.render.scene import Shown
@@ -83,7 +82,7 @@ def _load(shown: Shown, stage: Stage, cache_dir: Path, *, allow_private: bool) -
         reach.complete(shown.asset)
         return _card(shown, stage)
     path = download.download(shown.asset, cache_dir, allow_private=allow_private)
-    picture = _picture(path)
+    picture = _picture(path, 2 * max(stage.form.width, stage.form.height))
     return Still(picture, stage) if picture is not None else Moving(path, stage)
 
 
@@ -93,25 +92,21 @@ def _card(shown: Shown, stage: Stage) -> Backing:
     return Still(card.draw(shown.asset, size, linkedin=is_person, presenter=shown.backdrop.position), stage)
 
 
-def _picture(path: Path) -> Image.Image | None:
+def _picture(path: Path, most_px: int = 2 * reader.LONGEST_SIDE) -> Image.Image | None:
     """Return the file as a still picture, or None if it must be tried as a video (animated GIFs too)."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as found:
-                if found.format == "GIF" and getattr(found, "n_frames", 1) > 1:
-                    return None
-                return _flat(found)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise AssetFailure("the asset is a picture with too many pixels") from None
-    except UnidentifiedImageError:
+        with decoders.open_picture(path) as found:
+            if found.format == "GIF" and getattr(found, "n_frames", 1) > 1:
+                return None
+            return _flat(decoders.shrink(found, most_px))
+    except decoders.UnknownFormatError:
         return None
-    except (OSError, SyntaxError, ValueError, EOFError):
-        raise AssetFailure("the asset is a damaged picture") from None
+    except decoders.UndecodableError as problem:
+        raise AssetFailure(f"the asset is a picture that {problem}") from None
 
 
 def _opened(path: Path) -> Image.Image:
-    with Image.open(path) as found:
+    with decoders.open_picture(path) as found:
         return _flat(found)
 
 
@@ -120,8 +115,9 @@ def _flat(found: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(found)
     if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
         layer = upright.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        upright = Image.alpha_composite(white, layer)
+        white = Image.new("RGB", layer.size, (255, 255, 255))
+        white.paste(layer, mask=layer)
+        return white
     return upright.convert("RGB")
 
 

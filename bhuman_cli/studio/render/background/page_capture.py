@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from filelock import FileLock
 
+from bhuman_cli import shell
 from bhuman_cli.studio.render.background import browser_proxy, download, reach
 
 WIDTH: Final = 1280
@@ -119,7 +120,7 @@ def _by_command(browser: str, place: reach.Place, made: Path, way_out: browser_p
         place.url,
     ]
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, start_new_session=True, **quiet) as process:
+    with subprocess.Popen(command, start_new_session=True, env=shell.child_environment(os.environ), **quiet) as process:
         try:
             return process.wait(LONGEST_S) == 0
         except subprocess.TimeoutExpired:
@@ -153,7 +154,9 @@ def _by_playwright(browser: str, place: reach.Place, made: Path, way_out: browse
 
     try:
         with sync_playwright() as driver:
-            running = driver.chromium.launch(executable_path=browser, args=flags(way_out))
+            running = driver.chromium.launch(
+                executable_path=browser, args=flags(way_out), env=shell.child_environment(os.environ)
+            )
             page = running.new_page(viewport={"width": WIDTH, "height": 720})
             page.goto(place.url, wait_until="domcontentloaded", timeout=LONGEST_S * 1000)
             with contextlib.suppress(Error):

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import av
-from PIL import GifImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from bhuman_cli.studio.render import decoders
 from bhuman_cli.studio.render.footage import reader as readers
-
-# Not `Image.open`: it warns of large pictures through the process's warnings, which several threads can't quiet.
-_PICTURES: Final[dict[bytes, type[ImageFile.ImageFile]]] = {
-    b"GIF8": GifImagePlugin.GifImageFile,
-    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
-    b"\x89PNG": PngImagePlugin.PngImageFile,
-    b"RIFF": WebPImagePlugin.WebPImageFile,
-}
 
 
 def check_video(path: Path) -> None:
@@ -27,7 +19,7 @@ def check_video(path: Path) -> None:
     """
     try:
         # Opening decodes a picture on its own account, and drops it: not this time.
-        with readers.open_media(path, {"skip_frame": "all"}) as container:
+        with decoders.open_media(path, {"skip_frame": "all"}) as container:
             if not container.streams.video:
                 raise readers.SourceError("holds no video")
             stream = container.streams.video[0]
@@ -49,16 +41,13 @@ def check_picture(path: Path) -> None:
         SourceError: it can't be decoded, or is too large to be meant for a mail or a page.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(4)
-        reader = next((reader for start, reader in _PICTURES.items() if head.startswith(start)), None)
-        if reader is None:
-            raise readers.SourceError("is not a picture")
-        with reader(path) as picture:
-            if picture.width * picture.height > readers.MOST_PIXELS:
-                raise readers.SourceError("has more than 8192 x 8192 pixels")
+        with decoders.open_picture(path) as picture:
             picture.load()
-    except (OSError, ValueError, SyntaxError, EOFError):  # Pillow's words for damage, by format
+    except decoders.UnknownFormatError:
+        raise readers.SourceError("is not a picture") from None
+    except decoders.UndecodableError as problem:
+        raise readers.SourceError(f"{problem}") from None
+    except OSError:
         raise readers.SourceError("is damaged or not a picture") from None
 
 

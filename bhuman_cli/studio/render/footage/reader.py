@@ -15,12 +15,13 @@ import av.filter
 import numpy as np
 from numpy.typing import NDArray
 
-from bhuman_cli.studio.render import encode
+from bhuman_cli import files
+from bhuman_cli.studio.render import decoders, encode
 from bhuman_cli.studio.render.footage import hdr, timing
 
 LONGEST_SIDE: Final = 1_920
 LONGEST_S: Final = 1_800.0
-MOST_PIXELS: Final = 8_192 * 8_192
+FFmpegError: Final = av.error.FFmpegError
 READ_ERRORS: Final = (av.error.FFmpegError, IndexError, UnicodeDecodeError, ValueError, OSError)
 """What PyAV raises for damaged files: IndexError where there is no stream, UnicodeDecodeError for damaged metadata."""
 
@@ -70,25 +71,17 @@ def probe(path: Path) -> Probe:
         )
 
 
-# PyAV 19 (Python 3.12 and later) passes damaged metadata over by itself, and no longer takes the word for it.
-_LENIENT: Final[dict[str, Any]] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "ignore"}
-
-
-def open_media(path: Path, options: dict[str, str] | None = None) -> Any:
-    """Open a file of which nothing is known, damaged metadata included; raises what is in READ_ERRORS."""
-    return av.open(str(path), options=options, **_LENIENT)
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with open_media(path) as container:
+        with decoders.open_media(path) as container:
             if not container.streams.video:
                 raise SourceError("holds sound but no picture" if container.streams.audio else "holds no video")
             yield container
     except SourceError:
         raise
     except READ_ERRORS as problem:
+        files.raise_if_machine(problem)
         raise SourceError(_reason(path, problem)) from None
 
 
@@ -112,8 +105,8 @@ def _first_frame(container: Any, stream: Any) -> Any:
     for packet in container.demux(stream):
         try:
             for frame in packet.decode():
-                if frame.width * frame.height > MOST_PIXELS:
-                    raise SourceError("has pictures larger than 8192 x 8192")
+                if frame.width * frame.height > decoders.MOST_PIXELS:
+                    raise SourceError(f"has pictures of more than {decoders.MOST_PIXELS // 10**6} megapixels")
                 return frame
         except av.error.InvalidDataError:
             continue
@@ -282,7 +275,7 @@ class _Chain:
 def sound(path: Path, *, limit_s: float = LONGEST_S) -> NDArray[np.float32] | None:
     """Return the file's sound, stereo at 48 kHz, beginning with the first picture; None if there is none to decode."""
     try:
-        with open_media(path) as container:
+        with decoders.open_media(path) as container:
             return _resampled(container, limit_s) if container.streams.audio else None
     except READ_ERRORS:
         return None

@@ -1,73 +1,38 @@
-"""Owns the processes that render: starts them, outlives their deaths, ends with its parent. Knows no queue."""
+"""Pool of render processes: each row alone in one of them, so that a row that ends its process ends no other row.
+
+Knows no queue. Second tries are made one at a time, in a process of their own.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
+import json
 import os
-import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.context import SpawnContext, SpawnProcess
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from bhuman_cli import shell
 from bhuman_cli.studio.render import cache
-from bhuman_cli.studio.render.job import RenderedMedia, RenderFailure, RenderJob
+from bhuman_cli.studio.render.job import RenderedMedia, RenderFailure, RenderHalted, RenderJob, sweep
 from bhuman_cli.studio.render.pool import prefetch
 
 STOPPED: Final = "the studio was stopped before this video was rendered"
-MOST_ATTEMPTS: Final = 2
-"""A worker that dies is a failed attempt, not a lost row; twice is the row's own fault."""
+PREPARE_S: Final = 3_600.0
+ROW_S: Final = 600.0
+"""How long a row may take once its template is prepared, which half an hour of footage is in less than the first."""
+
+_START: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    " from bhuman_cli.studio.render.pool import process; process.main(sys.argv[2])"
+)
 
 
-def _watch_parent() -> None:
-    """End this process when its parent is gone, however it went: a queue that nobody fills blocks forever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _start() -> None:
-    """Prepare a worker: Ctrl-C belongs to the parent, which ends us in its own time."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch_parent, daemon=True, name="parent-watch").start()
-
-
-def _run(job: RenderJob, cache_dir: str) -> RenderedMedia:
-    from bhuman_cli.studio.render import job as rendering
-
-    try:
-        return rendering.render(job, Path(cache_dir))
-    finally:
-        _give_back()
-
-
-def _give_back() -> None:
-    """Return freed memory to the system: the C library keeps some 30 MB a row otherwise, because pictures are large."""
-    if sys.platform == "linux":
-        import ctypes
-
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
-
-
-class _Context(SpawnContext):
-    """Starts processes as `spawn` does, and remembers them: before Python 3.14 an executor can't end its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.started: list[SpawnProcess] = []
-
-    def Process(self, *arguments: Any, **named: Any) -> SpawnProcess:  # type: ignore[override]
-        process = SpawnProcess(*arguments, **named)
-        self.started = [*(old for old in self.started if old.is_alive()), process]
-        return process
+class _Died(Exception):
+    """The process ended without an answer."""
 
 
 class RenderPool:
@@ -77,88 +42,175 @@ class RenderPool:
     """
 
     def __init__(self, workers: int, cache_dir: Path, executor: str | None = None) -> None:
-        self._workers, self._cache_dir = max(1, workers), cache_dir
+        self._cache_dir = cache_dir
         self._elsewhere = _connect(executor) if executor else None
-        self._lock = threading.Lock()
-        self._executor: Executor | None = None
+        self._threads = ThreadPoolExecutor(max(1, workers), thread_name_prefix="render")
+        self._lock, self._second_tries = threading.Lock(), threading.Lock()
+        self._idle: list[_Process] = []
+        self._busy: set[_Process] = set()
         self._closed = False
-        self._context = _Context()
         self._ahead = prefetch.Ahead(cache_dir)
         cache.tidy(cache_dir)
 
+    @property
+    def pids(self) -> set[int]:
+        """Return the ids of the processes that are there now."""
+        with self._lock:
+            return {process.pid for process in (*self._idle, *self._busy)}
+
     def submit(self, job: RenderJob) -> Future[RenderedMedia]:
-        """Queue a job; its future ends with media or a RenderFailure. Tried again once if a worker dies."""
-        outer: Future[RenderedMedia] = Future()
-        if self._elsewhere is None:  # machines of a cluster fetch for themselves
-            self._ahead.fetch(job)
-        self._attempt(job, outer, 1)
-        return outer
+        """Queue a job; its future ends with media, RenderFailure or, where it is the machine's fault, RenderHalted."""
+        if self._closed:
+            stopped: Future[RenderedMedia] = Future()
+            stopped.set_exception(RenderFailure(STOPPED))
+            return stopped
+        if self._elsewhere is not None:  # machines of a cluster fetch for themselves
+            return _plainly(self._elsewhere.submit(_render_there, job, str(self._cache_dir)))
+        self._ahead.fetch(job)
+        return self._threads.submit(self._render, job)
 
     def close(self) -> None:
-        """End the workers at once; jobs that are not done fail, their unfinished files have temporary names."""
+        """End the processes at once; jobs that are not done fail, their unfinished files have temporary names."""
         self._ahead.close()
         with self._lock:
             self._closed = True
-            executor, self._executor = self._executor, None
-        if executor is None:
-            return
-        for process in self._context.started:
-            process.terminate()
-        executor.shutdown(wait=True, cancel_futures=True)
-
-    def _attempt(self, job: RenderJob, outer: Future[RenderedMedia], number: int) -> None:
-        try:
-            with self._lock:
-                if self._closed:
-                    raise RenderFailure(STOPPED)
-                executor = self._executor or self._build()
-                self._executor = executor
-                with _sigint_blocked():
-                    inner = executor.submit(_run, job, str(self._cache_dir))
-        except BrokenProcessPool:
-            self._broke(executor, job, outer, number)
-            return
-        except RenderFailure as problem:
-            _fail(outer, problem)
-            return
-        inner.add_done_callback(lambda done: self._settle(done, executor, job, outer, number))
-
-    def _settle(
-        self, done: Future[RenderedMedia], executor: Executor, job: RenderJob, outer: Future[RenderedMedia], number: int
-    ) -> None:
-        if done.cancelled():
-            _fail(outer, RenderFailure(STOPPED))
-            return
-        problem = done.exception()
-        if problem is None:
-            if outer.set_running_or_notify_cancel():
-                outer.set_result(done.result())
-        elif isinstance(problem, RenderFailure):
-            _fail(outer, problem)
-        elif isinstance(problem, BrokenProcessPool):
-            self._broke(executor, job, outer, number)
-        else:
-            _fail(outer, RenderFailure(f"rendering stopped on an unexpected {type(problem).__name__}: {problem}"))
-
-    def _broke(self, executor: Executor, job: RenderJob, outer: Future[RenderedMedia], number: int) -> None:
-        """Put a new pool in the place of the broken one, and try the job again in it."""
-        with self._lock:
-            if self._executor is executor:
-                self._executor = None
-            closed = self._closed
-        if closed:
-            _fail(outer, RenderFailure(STOPPED))
-            return
-        if number >= MOST_ATTEMPTS:
-            _fail(outer, RenderFailure("the rendering process died twice on this row (out of memory?)"))
-            return
-        # Not in this thread: it is the broken pool's own, and holds its locks.
-        threading.Thread(target=self._attempt, args=(job, outer, number + 1), daemon=True).start()
-
-    def _build(self) -> Executor:
+            for process in self._busy:
+                process.kill()
+            for process in self._idle:
+                process.end()
+        self._threads.shutdown(wait=True)
         if self._elsewhere is not None:
-            return self._elsewhere
-        return ProcessPoolExecutor(self._workers, mp_context=self._context, initializer=_start)
+            self._elsewhere.shutdown(wait=True, cancel_futures=True)
+
+    def _render(self, job: RenderJob) -> RenderedMedia:
+        try:
+            return self._attempt(job)
+        except _Died:
+            with self._second_tries:  # what ended the first may have been its neighbours' hunger for memory
+                try:
+                    return self._attempt(job, fresh=True)
+                except _Died:
+                    why = "the rendering process died twice on this row (out of memory?)"
+                    raise RenderFailure(why) from None
+
+    def _attempt(self, job: RenderJob, *, fresh: bool = False) -> RenderedMedia:
+        with self._lock:
+            if self._closed:
+                raise RenderFailure(STOPPED)
+            process = self._idle.pop() if self._idle and not fresh else _Process(self._cache_dir)
+            self._busy.add(process)
+        try:
+            return process.run(job)
+        except _Died:
+            if self._closed:
+                raise RenderFailure(STOPPED) from None
+            raise
+        finally:
+            with self._lock:
+                self._busy.discard(process)
+                if process.is_alive and not fresh and not self._closed:
+                    self._idle.append(process)
+                else:
+                    process.end()
+                    sweep(Path(job.out_dir))
+
+
+class _Process:
+    """One render process. Its environment holds none of our keys, and its session hears no Ctrl-C."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        paths = json.dumps([path for path in sys.path if path])
+        alone: dict[str, Any] = (
+            {"start_new_session": True}
+            if os.name == "posix"
+            else {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+        )
+        try:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-P", "-c", _START, paths, str(cache_dir)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=shell.child_environment(os.environ), **alone,
+            )  # fmt: skip
+        except OSError as problem:
+            raise RenderHalted(f"no render process can be started: {problem.strerror}") from None
+        self.pid = self._popen.pid
+        self.is_alive = True
+        self._is_late = False
+
+    def run(self, job: RenderJob) -> RenderedMedia:
+        """Render one job.
+
+        Raises:
+            RenderFailure, RenderHalted: as the process says, or it took too long. _Died: it says nothing.
+        """
+        answer = self._ask(job, PREPARE_S)
+        if "begun" in answer:
+            answer = self._ask(None, ROW_S)
+        if "media" in answer:
+            return RenderedMedia(**{**answer["media"], "warnings": tuple(answer["media"]["warnings"])})
+        if "halted" in answer:
+            raise RenderHalted(answer["halted"])
+        raise RenderFailure(answer["failure"])
+
+    def kill(self) -> None:
+        """Kill the process; whoever waits for its answer hears that it died."""
+        self._popen.kill()
+
+    def end(self) -> None:
+        """Kill the process, and let go of its pipes once it is gone."""
+        self._popen.kill()
+        with contextlib.suppress(OSError):
+            self._popen.communicate()
+
+    def _ask(self, job: RenderJob | None, within_s: float) -> dict[str, Any]:
+        stdin, stdout = self._popen.stdin, self._popen.stdout
+        assert stdin is not None
+        assert stdout is not None
+        clock = threading.Timer(within_s, self._overdue)
+        clock.start()
+        try:
+            if job is not None:
+                stdin.write(f"{job.as_json()}\n".encode())
+                stdin.flush()
+            answer: dict[str, Any] = json.loads(stdout.readline())
+        except (OSError, ValueError):
+            self.is_alive = False
+            if self._is_late:
+                raise RenderFailure(f"rendering took longer than {within_s / 60:g} minutes") from None
+            raise _Died from None
+        finally:
+            clock.cancel()
+        return answer
+
+    def _overdue(self) -> None:
+        self._is_late = True
+        self._popen.kill()
+
+
+def _render_there(job: RenderJob, cache_dir: str) -> RenderedMedia:
+    """Render in a process of another system."""
+    from bhuman_cli.studio.render import job as rendering
+
+    return rendering.render(job, Path(cache_dir))
+
+
+def _plainly(inner: Future[RenderedMedia]) -> Future[RenderedMedia]:
+    """Return a future that ends with media or a RenderFailure, whatever another system's ends with."""
+    outer: Future[RenderedMedia] = Future()
+
+    def settle(done: Future[RenderedMedia]) -> None:
+        if not outer.set_running_or_notify_cancel():
+            return
+        problem = RenderFailure(STOPPED) if done.cancelled() else done.exception()
+        if problem is None:
+            outer.set_result(done.result())
+        elif isinstance(problem, RenderFailure | RenderHalted):
+            outer.set_exception(problem)
+        else:
+            said = f"rendering stopped on an unexpected {type(problem).__name__}: {problem}"
+            outer.set_exception(RenderFailure(said))
+
+    inner.add_done_callback(settle)
+    return outer
 
 
 def _connect(address: str) -> Executor:
@@ -170,22 +222,3 @@ def _connect(address: str) -> Executor:
     from bhuman_cli.studio.render.pool import dask
 
     return dask.executor(address)
-
-
-def _fail(outer: Future[RenderedMedia], problem: RenderFailure) -> None:
-    """End a job with its failure, unless whoever sent it has given it up."""
-    if outer.set_running_or_notify_cancel():
-        outer.set_exception(problem)
-
-
-@contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """Let processes that start now begin deaf to Ctrl-C: it would kill them before they can ignore it themselves."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -119,6 +119,8 @@ class Face:
         """Return a colour glyph from the picture inside the font; FreeType's wheel can't read those."""
         from PIL import Image
 
+        from bhuman_cli.studio.render import decoders
+
         extents = self.shaper.get_glyph_extents(index)
         if not self.shaper.face.has_color_png:
             return _painted(self.shaper, index, extents, size_px / self.upem)
@@ -127,7 +129,7 @@ class Face:
             return np.zeros((0, 0), np.uint8), 0, 0
         factor = size_px / self.upem
         size = (max(1, round(extents.width * factor)), max(1, round(-extents.height * factor)))
-        with Image.open(io.BytesIO(bytes(blob.data))) as found:
+        with decoders.open_picture(io.BytesIO(bytes(blob.data))) as found:
             small = np.asarray(found.convert("RGBA").resize(size, Image.Resampling.LANCZOS))
         return small, round(extents.x_bearing * factor), round(extents.y_bearing * factor)
 
