@@ -44,13 +44,14 @@ def sqlite_uri(path: PurePath, mode: str) -> str:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Give a stream whose bytes become the file at `path` when the block ends well, and vanish when it doesn't.
 
-    A link is followed: what it points to is replaced. The mode of the file that was there is kept;
+    A link is never followed, but replaced: a folder from elsewhere may hold one under the name that is written here.
+    Whoever lets a person name a link resolves it first. The mode of the file that was there is kept;
     a new one is its owner's alone (0600), whatever the umask: what is written here opens videos.
 
     Raises:
         UsageError: the folder can't be written.
     """
-    target = Path(os.path.realpath(path))
+    target = path
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     except OSError as error:
@@ -65,7 +66,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             stream.flush()
             os.fsync(stream.fileno())
         with contextlib.suppress(FileNotFoundError):
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            if not target.is_symlink():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)

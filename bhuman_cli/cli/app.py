@@ -62,6 +62,7 @@ COMMANDS: dict[str, Entry] = {
     "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials."),
     "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login."),
     "whoami": Entry("auth", "whoami", _ACCOUNT, "Say which credentials are used, and whether they work."),
+    "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends more or sends elsewhere."),
     "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),
     "studio": Entry("studio", "app", _LOCAL, "Run AI Studio's API on this machine, really rendering."),
 }
@@ -80,6 +81,9 @@ def load(name: str) -> Any:
         command = typer.main.get_command(single)
     command.name = name
     command.rich_help_panel = entry.panel
+    from bhuman_cli.cli import environment
+
+    environment.declare(command, name)
     return command
 
 
@@ -149,6 +153,7 @@ def root(
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line; return the exit code. Never raises but for a second Ctrl-C."""
+    _say_unknown_variables(argv)
     try:
         result = app(args=list(argv), prog_name="bhuman", standalone_mode=False)
     except errors.BhumanError as error:
@@ -164,6 +169,19 @@ def run(argv: Sequence[str]) -> int:
         _report_bug(error, argv)
         return int(ExitCode.BUG)
     return int(result) if isinstance(result, int) else int(ExitCode.OK)
+
+
+def _say_unknown_variables(argv: Sequence[str]) -> None:
+    """A mistyped variable is silently not there, and a limit with it."""
+    import os
+
+    from bhuman_cli.cli import environment
+    from bhuman_cli.terminal import console
+
+    if argv[:1] in (["doctor"], ["--version"]):  # `doctor` lists them among its findings
+        return
+    for name, meant in environment.unknown(os.environ, COMMANDS, load):
+        console.Console(json_mode=_wants_json(argv)).say(f"{name} means nothing to bhuman{meant}")
 
 
 def _wants_json(argv: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bhuman_cli.config import credential_store, settings
+from bhuman_cli.config import credential_store, secret_command, settings
 from bhuman_cli.errors import CredentialsError
 
 DEFAULT_PROFILE: Final = "default"
@@ -66,8 +66,13 @@ def find(
     Raises:
         CredentialsError: none, half a pair, or something that can't be a key.
     """
-    basic, source = _basic_from(environ)
+    own = settings.user_values(home, profile or DEFAULT_PROFILE)
+    command = secret_command.SecretCommand(words=own.get("api_key_secret_command") or ())
+    basic, source = _basic_from(environ, command)
     bearer = _bearer_from(environ)
+    if basic is None and own.get("api_key_id") and command.words:
+        basic = encode(str(own["api_key_id"]), command.secret())
+        source = f"api_key_id of the user file and {command.name}"
     if basic is not None:
         return Credentials(basic=basic, bearer=bearer, source=source)
     kept = credential_store.stored(home, profile or DEFAULT_PROFILE, service=service)
@@ -164,11 +169,13 @@ def _decoded(basic: str) -> tuple[str, str]:
     return key_id, secret
 
 
-def _basic_from(environ: Mapping[str, str]) -> tuple[str | None, str]:
+def _basic_from(environ: Mapping[str, str], command: secret_command.SecretCommand) -> tuple[str | None, str]:
     for names in _PAIRS:
         values = [environ.get(name, "").strip() for name in names]
         if all(values):
             return encode(values[0], values[1]), f"environment {names[0]}"
+        if values[0] and command.words:
+            return encode(values[0], command.secret()), f"environment {names[0]} and {command.name}"
         if any(values):
             have, lack = (names[0], names[1]) if values[0] else (names[1], names[0])
             raise CredentialsError(f"{have} is set, but {lack} is not: half a key opens nothing", hint="bhuman login")

@@ -1,4 +1,4 @@
-"""Owns settings: flag > environment > project file > user file > default, and their sources. Holds no secrets."""
+"""Settings with their sources: flag > environment > project file > user file > default. Holds no secrets."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bhuman_cli import shell
-from bhuman_cli.config import project_file, starter_file
-from bhuman_cli.errors import JournalError, UsageError
+from bhuman_cli.config import keys, project_file, starter_file, trust
+from bhuman_cli.errors import JournalError, Refusal, UsageError
 
 DEFAULT_BASE_URL: Final = "https://studio.bhuman.ai"
 USER_FILE_NAME: Final = "config.toml"
 
-_ENVIRONMENT: Final = {
-    "base_url": "BHUMAN_BASE_URL",
-    "campaign": "BHUMAN_CAMPAIGN_ID",
-    "profile": "BHUMAN_PROFILE",
+_VARIABLES: Final[Mapping[str, str]] = {
+    "BHUMAN_CAMPAIGN_ID": "campaign",  # the nearer of two names for one thing, and the older
+    **{keys.variable_of(name): name for name in keys.KEYS if name not in keys.FLAGS_ONLY},
 }
+"""Environment variable → setting."""
+
 _RANKS: Final = ("flag", "environment", "project file", "user file", "default")
 
 starter = starter_file.starter
@@ -44,19 +45,46 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting with its source; names may be written with `-` or `_`."""
+    """Every setting with its source; names may be written with `-` or `_`.
+
+    untrusted: settings of the project file that count only once it is trusted. fingerprint: what would be trusted.
+    """
 
     values: Mapping[str, Setting]
     project_file: Path | None = None
     user_file: Path | None = None
+    untrusted: tuple[str, ...] = ()
+    fingerprint: str = ""
 
     def get(self, name: str) -> Any:
-        """Return the value that won."""
-        return self.values[project_file.canonical(name)].value
+        """Return the value that won.
+
+        Raises:
+            Refusal: it stands in a project file that nobody trusted yet, and would spend or redirect.
+        """
+        name = keys.canonical(name)
+        if name in self.untrusted:
+            raise self.distrust([name])
+        return self.values[name].value
 
     def source(self, name: str) -> str:
         """Return who said so."""
-        return self.values[project_file.canonical(name)].source
+        return self.values[keys.canonical(name)].source
+
+    def distrust(self, names: Sequence[str] = ()) -> Refusal:
+        """Return the refusal for settings that a project file may hold only once it is trusted."""
+        path = self.project_file or Path(project_file.COMMON_NAME)
+        listed = ", ".join(keys.option(name) for name in names or self.untrusted)
+        return Refusal(
+            f"{path.name} came with the folder and sets {listed}: that may spend more or send elsewhere, and counts"
+            " only once the file is trusted",
+            hint=f"bhuman trust {shell.quote(str(path))}",
+            code="untrusted_settings",
+        )
+
+    def trusting(self) -> Settings:
+        """Return the same settings with the project file believed."""
+        return replace(self, untrusted=())
 
     def is_given(self, name: str) -> bool:
         """Say whether anybody said so, or it is the default."""
@@ -84,34 +112,87 @@ def load(
     Raises:
         UsageError: a file holds what it must not, or a value is of the wrong kind.
     """
-    project = project_file.find(input_path, Path.cwd())
-    user = home(environ).config / USER_FILE_NAME
-    user_path = user if user.is_file() else None
+    places = home(environ)
+    project = _read(project_file.find(input_path, Path.cwd()), is_project=True)
+    user = _read(places.config / USER_FILE_NAME, is_project=False)
     layers = (
         _from_flags({**flags, "profile": profile}),
         _from_environment(environ),
-        _from_file(project, f"project file {project.name}" if project else ""),
-        _from_file(user_path, "user file", is_project=False),
-        {name: Setting(value=key.default, source="default") for name, key in project_file.KEYS.items()},
+        _from_file(project.values, f"project file {project.path.name}" if project.path else ""),
+        _from_file(user.values, "user file"),
+        {name: Setting(value=key.default, source="default") for name, key in keys.KEYS.items()},
     )
     values: dict[str, Setting] = {}
     for layer in layers:
         for name, setting in layer.items():
             values.setdefault(name, setting)
+    _of_profile(values, user.values.get("profiles") or {})
     if values["local"].value:  # nobody but the embedded studio is called
         values["base_url"] = Setting(value=DEFAULT_BASE_URL, source="default")
     values["base_url"] = _normal_url(values["base_url"])
     _one_target(values)
-    return Settings(values=values, project_file=project, user_file=user_path)
+    return Settings(
+        values=values,
+        project_file=project.path,
+        user_file=user.path,
+        untrusted=_untrusted(project, values, places),
+        fingerprint=project.fingerprint,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A settings file as it was read; path None: there is none."""
+
+    path: Path | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+
+def _read(path: Path | None, *, is_project: bool) -> _File:
+    if path is None or not path.is_file():
+        return _File()
+    raw = project_file.read_bytes(path)
+    return _File(
+        path=path,
+        values=project_file.read(path, is_project=is_project, raw=raw),
+        fingerprint=trust.fingerprint(path, raw),
+    )
+
+
+def _untrusted(project: _File, values: Mapping[str, Setting], places: Home) -> tuple[str, ...]:
+    if project.path is None or trust.is_trusted(places.state, project.fingerprint):
+        return ()
+    wins = {name: value for name, value in project.values.items() if values[name].source.startswith("project file")}
+    return tuple(trust.demands(project.path, wins))
+
+
+def _of_profile(values: dict[str, Setting], profiles: Mapping[str, Mapping[str, Any]]) -> None:
+    """Let what the user's file says for the chosen profile win over what it says for all."""
+    profile = values["profile"].value
+    for name, value in profiles.get(profile, {}).items():
+        if name in values and values[name].rank >= _RANKS.index("user file"):
+            values[name] = Setting(value=value, source=f"user file, profile {profile}")
+
+
+def user_values(home: Home, profile: str) -> Mapping[str, Any]:
+    """Return what only the user's own file says, that of the profile before that of all.
+
+    Raises:
+        UsageError: the file is wrong.
+    """
+    values = _read(home.config / USER_FILE_NAME, is_project=False).values
+    own = (values.get("profiles") or {}).get(profile, {})
+    return {name: own.get(name, values.get(name)) for name in {*keys.USER_KEYS, *own}}
 
 
 def _from_flags(flags: Mapping[str, Any]) -> dict[str, Setting]:
-    given = {project_file.canonical(name): value for name, value in flags.items() if not _is_absent(value)}
-    unknown = sorted(set(given) - set(project_file.KEYS))
+    given = {keys.canonical(name): value for name, value in flags.items() if not _is_absent(value)}
+    unknown = sorted(set(given) - set(keys.KEYS))
     if unknown:
-        raise UsageError(f"there is no setting --{project_file.option(unknown[0])}")
+        raise UsageError(f"there is no setting --{keys.option(unknown[0])}")
     return {
-        name: Setting(value=project_file.read_flag(name, value), source=f"flag --{project_file.option(name)}")
+        name: Setting(value=keys.read_flag(name, value), source=f"flag --{keys.option(name)}")
         for name, value in given.items()
     }
 
@@ -121,18 +202,33 @@ def _is_absent(value: Any) -> bool:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    for variable, name in _VARIABLES.items():
+        if (text := environ.get(variable, "").strip()) and name not in found:
+            value = keys.read_variable(name, variable, text)
+            found[name] = Setting(value=_at_home(value), source=f"environment {variable}")
+    return found
+
+
+def _at_home(value: Any) -> Any:
+    """No shell reads a unit file or a `.env`: `~` is expanded here."""
+    try:
+        return value.expanduser() if isinstance(value, Path) else value
+    except RuntimeError:
+        return value
+
+
+def variables() -> list[str]:
+    """Return the environment variables that set an option of `render` or `resume`."""
+    return list(_VARIABLES)
+
+
+def _from_file(values: Mapping[str, Any], source: str) -> dict[str, Setting]:
     return {
-        name: Setting(value=environ[variable].strip(), source=f"environment {variable}")
-        for name, variable in _ENVIRONMENT.items()
-        if environ.get(variable, "").strip()
+        name: Setting(value=value, source=source)
+        for name, value in values.items()
+        if name in keys.KEYS and not _is_absent(value)
     }
-
-
-def _from_file(path: Path | None, source: str, *, is_project: bool = True) -> dict[str, Setting]:
-    if path is None:
-        return {}
-    values = project_file.read(path, is_project=is_project)
-    return {name: Setting(value=value, source=source) for name, value in values.items() if not _is_absent(value)}
 
 
 def _normal_url(given: Setting) -> Setting:

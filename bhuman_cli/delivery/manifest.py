@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli import errors
+from bhuman_cli import errors, files
 
 NAME: Final = "manifest.csv"
 COLUMNS: Final = ("row_index", "id", "what", "file", "bytes")
@@ -68,9 +68,8 @@ def append(folder: Path, entry: Entry) -> None:
 def rewrite(folder: Path, entries: Iterable[Entry]) -> None:
     """Replace the manifest by these entries, in row order, in one step."""
     ordered = sorted(entries, key=lambda entry: (_number(entry.row_index), entry.file))
-    part = folder / f"{NAME}.part"
-    part.write_bytes((_line(None) + "".join(map(_line, ordered))).encode())
-    part.replace(folder / NAME)
+    with files.replacing(folder / NAME) as stream:
+        stream.write((_line(None) + "".join(map(_line, ordered))).encode())
 
 
 def _line(entry: Entry | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import platform
@@ -11,7 +10,7 @@ import ssl
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -33,7 +32,6 @@ OK: Final = "ok"
 WARN: Final = "warn"
 FAIL: Final = "fail"
 
-_VARIABLES: Final = (*credentials.VARIABLES, "BHUMAN_BASE_URL", "BHUMAN_CAMPAIGN_ID", "BHUMAN_HOME", "BHUMAN_PROFILE")
 _PARTS: Final = ("av", "numpy", "PIL", "fastapi", "uvicorn", "uharfbuzz", "freetype", "bidi")
 _LITTLE_SPACE_BYTES: Final = 200 * 2**20
 _SKEW_S: Final = 60.0
@@ -72,13 +70,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def environment(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Find variables that look like ours but are not: a mistyped one is silently not there."""
-    for name in sorted(environ):
-        if name.startswith("BHUMAN") and name not in _VARIABLES:
-            close = difflib.get_close_matches(name, _VARIABLES, n=1)
-            meant = f"; did you mean {close[0]}?" if close else ""
-            yield Finding(check="environment", verdict=WARN, detail=f"{name} means nothing to bhuman{meant}")
+def environment(environ: Mapping[str, str], unknown: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    """Tell of variables that look like ours but are not: a mistyped one is silently not there.
+
+    unknown: (name, which was probably meant) of each.
+    """
+    for name, meant in unknown:
+        yield Finding(check="environment", verdict=WARN, detail=f"{name} means nothing to bhuman{meant}")
     proxies = [f"{name}={_without_secret(environ[name])}" for name in _PROXIES if environ.get(name)]
     if proxies:
         yield Finding(check="proxy", verdict=OK, detail=", ".join(proxies))

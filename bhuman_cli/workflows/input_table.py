@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bhuman_cli import errors, shell
-from bhuman_cli.config import settings
+from bhuman_cli.config import keys, settings, trust
 from bhuman_cli.domain import Background, Target
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import known
@@ -74,9 +75,16 @@ def output_for(source: InputSource, values: settings.Settings, opened: Intake) -
     given = values.get("output")
     if given is not None:
         return Path(given)
-    return results_file.default_output(
+    path = results_file.default_output(
         source.beside, local=bool(values.get("local")), earlier_results=opened.is_earlier_results
     )
+    if path.is_symlink() and not opened.is_earlier_results:
+        other = path.with_name(f"{path.stem}.out{path.suffix}")
+        raise errors.UsageError(
+            f"{path} is a link, and results are written through one only where it is named",
+            hint=shell.join(["-o", str(other)]),
+        )
+    return path
 
 
 def require_writable(output: Path, source: InputSource, opened: Intake, *, force: bool) -> None:
@@ -136,12 +144,28 @@ def write_project_file(source: InputSource, values: settings.Settings, console: 
         raise errors.UsageError("--init needs a file, not stdin")
     path = Path("bhuman.toml") if source.is_address else source.beside.with_suffix(".toml")
     header = reader.open_table(source.path, _reading(values, source)).header
+    text = settings.starter(header, _typed(values, path.parent))
     try:
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(settings.starter(header))
+        with path.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
     except FileExistsError:
         raise errors.UsageError(f"{path} exists already; it is left as it is") from None
     except OSError as error:
         raise errors.UsageError(f"{path} can't be written: {error.strerror}") from None
+    home = settings.home(os.environ)
+    trust.keep(settings.private_folder(home.state), path, trust.fingerprint(path, path.read_bytes()))
     console.out(str(path))
     return 0
+
+
+def _typed(values: settings.Settings, folder: Path) -> dict[str, object]:
+    """Return what was typed and may stand in a project file; relative paths as seen from its folder."""
+    kept = set(keys.KEYS) - keys.FLAGS_ONLY - keys.USER_ONLY - {"dry_run"}
+    typed = {name: values.get(name) for name in keys.KEYS if name in kept and values.source(name).startswith("flag")}
+    return {name: _seen_from(value, folder) for name, value in typed.items()}
+
+
+def _seen_from(value: object, folder: Path) -> object:
+    if isinstance(value, tuple):
+        return tuple(_seen_from(part, folder) for part in value)
+    return Path(os.path.relpath(value, folder)) if isinstance(value, Path) and not value.is_absolute() else value

@@ -43,6 +43,9 @@ def write(log: ProblemLog, source: Path | None, console: Console) -> Path | None
     if not len(log):
         _take_away(path)
         return None
+    if path.is_symlink() or (path.exists() and not _is_ours(path)):
+        console.warn(f"{path} is not a list of problems of ours; it is left alone, and nothing is written")
+        return None
     try:
         log.write_csv(path)
     except errors.BhumanError as error:
@@ -52,13 +55,19 @@ def write(log: ProblemLog, source: Path | None, console: Console) -> Path | None
 
 
 def _take_away(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not path.is_symlink() and _is_ours(path):
+            path.unlink()
+
+
+def _is_ours(path: Path) -> bool:
     from bhuman_cli.table.checks import problems
 
-    with contextlib.suppress(OSError):
+    try:
         with path.open(encoding="utf-8", errors="replace") as stream:
-            is_ours = stream.readline().rstrip("\r\n") == ",".join(problems.PROBLEM_COLUMNS)
-        if is_ours:
-            path.unlink()
+            return stream.readline().rstrip("\r\n") == ",".join(problems.PROBLEM_COLUMNS)
+    except OSError:
+        return False
 
 
 def refusal(intake: Intake, written: Path | None) -> errors.InputError:

@@ -21,7 +21,16 @@ from bhuman_cli.runs import runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, execute, input_source, input_table, locking, problem_report, run_context
+from bhuman_cli.workflows import (
+    adopt,
+    execute,
+    input_source,
+    input_table,
+    locking,
+    problem_report,
+    project_trust,
+    run_context,
+)
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input_source import InputSource
 
@@ -74,6 +83,12 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
     )
     if values.project_file is not None:
         console.say(f"settings from {values.project_file}")
+    refusals: list[errors.Refusal] = []
+    if values.get("dry_run") and values.untrusted:
+        refusals.append(values.distrust())
+        values = values.trusting()  # nothing is spent and nothing written there
+    asks = console.is_interactive() and not values.get("yes")
+    values = project_trust.settle(values, console, asks=asks)
     console = Console(
         json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
     )

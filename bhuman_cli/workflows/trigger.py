@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bhuman_cli import errors
-from bhuman_cli.config import credentials, project_file, settings
+from bhuman_cli.config import credentials, keys, settings
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
@@ -83,7 +83,7 @@ def _job(integration: Integration, given: Mapping[str, Any]) -> Job:
     payload = session.read_object(given["data"]) if given["data"] else None
     wishes = payloads.Wishes(
         api_id=_target(integration, values, payload),
-        pairs=project_file.read_flag("set", given["set"]) if given["set"] else (),
+        pairs=keys.read_flag("set", given["set"]) if given["set"] else (),
         shape=given.get("shape") or "",
         callback_url=values.get("callback_url") or "",
         generation_mode=values.get("generation_mode") if values.is_given("generation_mode") else "",

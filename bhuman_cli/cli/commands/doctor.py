@@ -13,7 +13,7 @@ import typer
 
 from bhuman_cli import errors, shell
 from bhuman_cli.clock import SystemClock
-from bhuman_cli.config import settings
+from bhuman_cli.config import settings, trust
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import diagnostics, session
@@ -84,7 +84,21 @@ def _settings(console: Console, file: Path | None, profile: str | None) -> tuple
         return None, [failed]
     files = [path for path in (opened.values.project_file, opened.values.user_file) if path]
     detail = f"read {', '.join(str(path) for path in files)}" if files else "no project file, no user file"
-    return opened, [Finding(check="settings", verdict=diagnostics.OK, detail=detail)]
+    return opened, [Finding(check="settings", verdict=diagnostics.OK, detail=detail), *_trust(opened.values)]
+
+
+def _trust(values: settings.Settings) -> list[Finding]:
+    """Say whether the project file is trusted, where anything in it has to be, and under which hash."""
+    if values.project_file is None:
+        return []
+    shown = values.fingerprint[:16]
+    if values.untrusted:
+        refusal = values.distrust()
+        detail = f"{refusal.message} ({shown})"
+        return [Finding(check="trust", verdict=diagnostics.WARN, detail=detail, hint=refusal.hint)]
+    is_kept = trust.is_trusted(settings.home(os.environ).state, values.fingerprint)
+    said = "trusted" if is_kept else "holds nothing that has to be trusted"
+    return [Finding(check="trust", verdict=diagnostics.OK, detail=f"{values.project_file.name}: {said} ({shown})")]
 
 
 def _table(file: Path | None) -> list[Finding]:
@@ -95,7 +109,10 @@ def _table(file: Path | None) -> list[Finding]:
 
 
 def _checks(opened: Session | None, *, offline: bool) -> list[Finding]:
-    findings = list(diagnostics.environment(os.environ))
+    from bhuman_cli.cli import app, environment
+
+    unknown = environment.unknown(os.environ, app.COMMANDS, app.load)
+    findings = list(diagnostics.environment(os.environ, unknown))
     clock = SystemClock()
     if opened is not None:
         reached = [] if offline else list(diagnostics.connection(opened, clock))

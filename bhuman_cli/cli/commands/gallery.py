@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import typer
 
-from bhuman_cli import domain, errors, shell
+from bhuman_cli import domain, errors, files, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import What
@@ -170,9 +170,5 @@ def _require_writable(path: Path, *, force: bool) -> None:
 
 
 def _write(path: Path, html: str) -> None:
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_bytes(html.encode("utf-8", "replace"))
-        part.replace(path)
-    except OSError as problem:
-        raise errors.UsageError(f"{path}: can't be written ({problem.strerror})") from problem
+    with files.replacing(path) as stream:
+        stream.write(html.encode("utf-8", "replace"))

@@ -44,7 +44,7 @@ def write(counted: pd.DataFrame, path: Path) -> None:
     kind = path.suffix.lower()
     if kind not in {".csv", ".tsv", ".xlsx", ".json"}:
         raise UsageError(f"-o {path}: counts are written as csv, tsv, xlsx or json", hint=f"-o {path.stem}.csv")
-    with files.replacing(path) as stream:
+    with files.replacing(path.resolve()) as stream:  # a person named it
         if kind == ".xlsx":
             counted.to_excel(cast(BinaryIO, stream), sheet_name="counts", freeze_panes=(1, 1), engine="xlsxwriter")
         elif kind == ".json":

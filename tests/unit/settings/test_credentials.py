@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import sys
 import traceback
 from pathlib import Path
 
@@ -306,3 +307,35 @@ def test_of_several_keyrings_only_the_best_is_written(monkeypatch: pytest.Monkey
     monkeypatch.setattr(keyring, "get_keyring", lambda: Chain(ClearTextKeyring()))
     with pytest.raises(CredentialsError, match="does not encrypt"):
         credential_store.safe_keyring()
+
+
+SECRET_ON_DEMAND = "s3cret-on-demand"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "profile"),
+    [
+        ('api_key_id = "kid"\napi_key_secret_command = {words}', {}, None),
+        ("api_key_secret_command = {words}", {"BHUMAN_API_KEY_ID": "kid"}, None),
+        ("api_key_secret_command = {words}", {"BHUMAN_CLIENT_ID": "kid"}, None),
+        ('[profiles.acme]\napi_key_id = "kid"\napi_key_secret_command = {words}', {}, "acme"),
+        ('api_key_id = "no"\napi_key_secret_command = ["false"]\n[profiles.acme]\napi_key_id = "kid"\n'
+         "api_key_secret_command = {words}", {}, "acme"),
+    ],
+)  # fmt: skip
+def test_a_command_gives_the_secret_without_keeping_it(
+    tmp_path: Path, text: str, environ: dict[str, str], profile: str | None
+) -> None:
+    home = settings.Home(config=tmp_path, state=tmp_path, studio=tmp_path)
+    words = f'["{sys.executable}", "-c", "print({SECRET_ON_DEMAND!r})"]'
+    (tmp_path / "config.toml").write_text(text.replace("{words}", words))
+    held = credentials.find(environ, home, profile)
+    assert (held.basic, SECRET_ON_DEMAND in held.source) == (credentials.encode("kid", SECRET_ON_DEMAND), False)
+
+
+@pytest.mark.parametrize("words", ['["false"]', '["true"]', '["/no/such/program"]'])
+def test_a_command_that_gives_no_secret_is_exit_4(tmp_path: Path, words: str) -> None:
+    home = settings.Home(config=tmp_path, state=tmp_path, studio=tmp_path)
+    (tmp_path / "config.toml").write_text(f'api_key_id = "kid"\napi_key_secret_command = {words}')
+    with pytest.raises(CredentialsError, match="api_key_secret_command"):
+        credentials.find({}, home)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of
 from hypothesis import strategies as st
 
-from bhuman_cli.config import project_file, settings
+from bhuman_cli.config import keys, project_file, settings
 from bhuman_cli.errors import ExitCode, UsageError
 
 
@@ -36,19 +36,19 @@ def read(tmp_path: Path, text: str, *, is_project: bool = True) -> dict[str, obj
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
-    found = read(tmp_path, 'output = "out/r.csv"\nbackgrounds = "/abs/b.json"\ndownload = "media"\nlog-file = "l.log"')
+    found = read(tmp_path, 'output = "out/r.csv"\nbackgrounds = "/abs/b.json"\ndownload = "media"')
     assert found == {
         "output": tmp_path / "out/r.csv",
         "backgrounds": Path("/abs/b.json"),
         "download": tmp_path / "media",
-        "log_file": tmp_path / "l.log",
     }
 
 
 @pytest.mark.parametrize(
     "key",
-    ["yes", "again", "retry-failed", "retry_failed", "adopt", "accept-changes", "force", "base-url", "profile", "token",
-     "api_key_secret", "BHUMAN_API_KEY_SECRET", "client-secret", "basic_auth", "command", "exec", "hook"],
+    ["yes", "again", "retry-failed", "retry_failed", "adopt", "accept-changes", "force", "base-url", "token",
+     "log-file", "api_key_secret", "BHUMAN_API_KEY_SECRET", "client-secret", "basic_auth", "command", "exec", "hook",
+     "notify", "budget", "profiles", "api_key_id", "api_key_secret_command"],
 )  # fmt: skip
 def test_what_a_project_file_may_not_hold_is_exit_2(tmp_path: Path, key: str) -> None:
     with pytest.raises(UsageError, match=key) as caught:
@@ -166,16 +166,16 @@ any_value = st.recursive(
 )
 
 
-@pytest.mark.parametrize("name", sorted(project_file.KEYS))
+@pytest.mark.parametrize("name", sorted(keys.KEYS))
 @settings_of(max_examples=25, deadline=None)
 @given(value=any_value)
 def test_any_value_of_any_key_is_read_or_refused(name: str, value: object) -> None:
-    said = f"--{project_file.option(name)}: read"
+    said = f"--{keys.option(name)}: read"
     try:
-        project_file.read_flag(name, value)
+        keys.read_flag(name, value)
     except UsageError as refused:
         said = refused.message
-    assert said.startswith(f"--{project_file.option(name)}"), "named as it was written"
+    assert said.startswith(f"--{keys.option(name)}"), "named as it was written"
 
 
 @pytest.mark.parametrize("nothing", ['""', "[]"])
