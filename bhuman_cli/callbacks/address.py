@@ -80,7 +80,7 @@ def load(state: Path) -> Address | None:
 
 
 @contextmanager
-def held(state: Path, *, wait_s: float = 1.0) -> Iterator[None]:
+def stored_address(state: Path, *, wait_s: float = 1.0) -> Iterator[None]:
     """Be the one receiver of this state folder; the lock dies with the process.
 
     wait_s: longer than anybody's look in `load` holds the lock.

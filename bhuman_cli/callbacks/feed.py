@@ -17,7 +17,7 @@ Known = Callable[[list[str]], set[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class EventReport:
     """One new event. state: all events of its generation together. is_known: the journal has the id.
 
     is_late: the event says less than was known before it. record: the service's own word, where it was asked.
@@ -52,7 +52,7 @@ class Feed:
     def __init__(self, store: EventStore, known: Known, *, after: int) -> None:
         self._store, self._known, self._position = store, known, after
 
-    def news(self) -> Iterator[News]:
+    def news(self) -> Iterator[EventReport]:
         """Yield what was stored since the last call, oldest first."""
         while found := self._store.since(self._position):
             known = self._known([event.generation_id for _, event in found])
@@ -61,9 +61,9 @@ class Feed:
                 self._position = position
                 yield told
 
-    def _told(self, event: Event, *, is_known: bool) -> News:
+    def _told(self, event: Event, *, is_known: bool) -> EventReport:
         said = [events.generation_in(stored.body) for stored in self._store.of(event.generation_id)]
         mine = events.generation_in(event.body)
-        state = merge.all_of(said)
+        state = merge.merge_all(said)
         is_late = bool(mine.status) and state.status != mine.status
-        return News(event=event, state=state, is_known=is_known, is_late=is_late)
+        return EventReport(event=event, state=state, is_known=is_known, is_late=is_late)

@@ -14,7 +14,7 @@ _WORDS: Final = tuple(
 )
 
 
-def onto(known: Generation, news: Generation) -> Generation:
+def merge(known: Generation, news: Generation) -> Generation:
     """Return what is known after one more event; nothing that was known is lost or moves backwards.
 
     The status that is further along stays, and so do its words; the other's only fill gaps. `whatsapp.ready` has no
@@ -31,7 +31,7 @@ def onto(known: Generation, news: Generation) -> Generation:
     return replace(ahead, **gaps, **values)
 
 
-def all_of(events: Iterable[Generation]) -> Generation:
+def merge_all(events: Iterable[Generation]) -> Generation:
     """Return the state after these events of one generation, in the order they came.
 
     Raises:
@@ -39,7 +39,7 @@ def all_of(events: Iterable[Generation]) -> Generation:
     """
     state: Generation | None = None
     for event in events:
-        state = event if state is None else onto(state, event)
+        state = event if state is None else merge(state, event)
     if state is None:
         raise ValueError("no event")
     return state

@@ -9,7 +9,7 @@ from bhuman_cli.callbacks import events, store
 from bhuman_cli.domain import GenerationId
 
 
-class Hints:
+class Notifications:
     """Each stored event's id once per event, in the order they came; the first call gives those from before, too."""
 
     def __init__(self, state: Path) -> None:

@@ -8,7 +8,7 @@ from inspect import Parameter
 from typing import get_args, get_type_hints
 
 
-def spread(command: Callable[..., int]) -> Callable[..., int]:
+def typed_options(command: Callable[..., int]) -> Callable[..., int]:
     """Declare a command that takes `**given: Unpack[Options]`: an option for every key, None where it is not given.
 
     A command with forty options is then one short function and one table, in the order in which its help shows them.

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 
-def of(*command: str) -> str:
+def help_text(*command: str) -> str:
     """Return what `bhuman COMMAND --help` prints at 100 columns, without trailing blanks."""
     environment = {
         **{name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "GITHUB_ACTIONS"}},

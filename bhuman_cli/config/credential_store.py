@@ -23,7 +23,7 @@ KEYRING_SERVICE: Final = "bhuman"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StoredCredentials:
     """One profile's secrets for one service. place: "keyring" or "file"."""
 
     basic: str | None = field(repr=False)
@@ -56,7 +56,9 @@ def profiles(home: settings.Home) -> list[tuple[str, str, str]]:
     ]
 
 
-def stored(home: settings.Home, profile: str, *, service: str, keyring: Keyring | None = None) -> Kept | None:
+def load(
+    home: settings.Home, profile: str, *, service: str, keyring: Keyring | None = None
+) -> StoredCredentials | None:
     """Return what `keep` kept, or None.
 
     Raises:
@@ -72,10 +74,10 @@ def stored(home: settings.Home, profile: str, *, service: str, keyring: Keyring 
     basic, bearer = held.get("basic"), held.get("bearer")
     if not (isinstance(basic, str | None) and isinstance(bearer, str | None) and (basic or bearer)):
         raise CredentialsError(f"what is kept for profile {profile} is damaged", hint="bhuman login")
-    return Kept(basic=basic, bearer=bearer, place=place)
+    return StoredCredentials(basic=basic, bearer=bearer, place=place)
 
 
-def keep(
+def store(
     home: settings.Home, profile: str, secret: Mapping[str, str | None], *, service: str, keyring: Keyring | None
 ) -> str:
     """Keep a profile's secrets for a service; return where: "keyring" or "file".

@@ -75,7 +75,7 @@ def find(
         source = f"api_key_id of the user file and {command.name}"
     if basic is not None:
         return Credentials(basic=basic, bearer=bearer, source=source)
-    kept = credential_store.stored(home, profile or DEFAULT_PROFILE, service=service)
+    kept = credential_store.load(home, profile or DEFAULT_PROFILE, service=service)
     if kept is not None:
         source = f"profile {profile or DEFAULT_PROFILE} ({kept.place})"
         source = f"environment BHUMAN_TOKEN, {source}" if bearer else source

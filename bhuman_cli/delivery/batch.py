@@ -29,7 +29,7 @@ class Choice:
     workers: int = WORKERS
 
 
-def jobs(header: Sequence[str], rows: Sequence[domain.ResultRow], folder: Path, choice: Choice) -> list[fetch.Job]:
+def jobs(header: Sequence[str], rows: Sequence[domain.ResultRow], folder: Path, choice: Choice) -> list[fetch.FetchJob]:
     """Return one job per file of the succeeded rows, in row order; names are given over all rows and so stay the same.
 
     header: the user's own columns; with the result columns they are the template's fields, the user's winning.
@@ -57,8 +57,12 @@ def fields(header: Sequence[str], row: domain.ResultRow) -> dict[str, str]:
 
 
 def run(
-    wanted: Sequence[fetch.Job], folder: Path, kit: fetch.Kit, workers: int, on_done: Callable[[fetch.Done], None]
-) -> list[fetch.Done]:
+    wanted: Sequence[fetch.FetchJob],
+    folder: Path,
+    kit: fetch.FetchTools,
+    workers: int,
+    on_done: Callable[[fetch.FetchResult], None],
+) -> list[fetch.FetchResult]:
     """Fetch what is not there yet; return what became of every job, in the order given.
 
     Each finished file is in the manifest before the next is reported, so a later call fetches only the rest.
@@ -67,9 +71,9 @@ def run(
     Raises:
         UsageError: the folder can't be used. Refusal: another download fills the folder.
     """
-    with _held(folder):
-        book = _Book(folder)
-        done: dict[int, fetch.Done] = {}
+    with _folder_lock(folder):
+        book = _ManifestWriter(folder)
+        done: dict[int, fetch.FetchResult] = {}
         missing: list[int] = []
         for place, job in enumerate(wanted):
             kept = book.kept(job)
@@ -85,7 +89,7 @@ def run(
     return [done[place] for place in range(len(wanted))]
 
 
-class _Book:
+class _ManifestWriter:
     """The manifest while files arrive."""
 
     def __init__(self, folder: Path) -> None:
@@ -94,19 +98,19 @@ class _Book:
         self._keys = {entry.file: entry.key for entry in self._entries.values()}
         self._lock = threading.Lock()
 
-    def kept(self, job: fetch.Job) -> fetch.Done | None:
+    def kept(self, job: fetch.FetchJob) -> fetch.FetchResult | None:
         """Return the job as done if its file is there, whole; put a stranger's file of that name aside."""
         if not job.path.is_file():
             return None
         entry = self._entries.get((job.generation_id, str(job.what)))
         if entry is not None and (entry.file, entry.bytes) == (job.path.name, job.path.stat().st_size):
             if not media.problem(job.path, job.what):
-                return fetch.Done(job=job, state=fetch.State.KEPT, size=entry.bytes)
+                return fetch.FetchResult(job=job, state=fetch.State.KEPT, size=entry.bytes)
         elif job.path.name not in self._keys:
             job.path.replace(job.path.with_name(f"{job.path.name}.bak"))
         return None
 
-    def add(self, done: fetch.Done) -> None:
+    def add(self, done: fetch.FetchResult) -> None:
         """Write one line; several threads call this."""
         job = done.job
         entry = manifest.Entry(
@@ -126,18 +130,18 @@ class _Book:
 
 
 def _fetched(
-    wanted: Sequence[fetch.Job], missing: Iterable[int], kit: fetch.Kit, workers: int
-) -> Iterator[tuple[int, fetch.Done]]:
+    wanted: Sequence[fetch.FetchJob], missing: Iterable[int], kit: fetch.FetchTools, workers: int
+) -> Iterator[tuple[int, fetch.FetchResult]]:
     openers = threading.local()
     every: list[connect.Opener] = []
 
-    def task(job: fetch.Job) -> fetch.Done:
+    def task(job: fetch.FetchJob) -> fetch.FetchResult:
         if kit.stop.is_set():
-            return fetch.Done(job=job, state=fetch.State.LEFT, reason="interrupted")
+            return fetch.FetchResult(job=job, state=fetch.State.LEFT, reason="interrupted")
         if not hasattr(openers, "own"):
             openers.own = connect.Opener(kit.policy)
             every.append(openers.own)
-        return fetch.one(job, kit, openers.own)
+        return fetch.fetch_one(job, kit, openers.own)
 
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="download")
     try:
@@ -155,13 +159,13 @@ def _fetched(
             opener.close()
 
 
-def _job(row: domain.ResultRow, what: media.What, url: str, path: Path) -> fetch.Job:
+def _job(row: domain.ResultRow, what: media.What, url: str, path: Path) -> fetch.FetchJob:
     row_index, generation_id = row.fields.get("row_index", ""), row.fields.get("id", "")
-    return fetch.Job(row_index=row_index, generation_id=generation_id, what=what, url=url, path=path)
+    return fetch.FetchJob(row_index=row_index, generation_id=generation_id, what=what, url=url, path=path)
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _folder_lock(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / _LOCK)

@@ -41,7 +41,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class FetchJob:
     """One file to fetch: whose, what, from where, to where. A dead link is asked for again by generation_id."""
 
     row_index: str
@@ -52,16 +52,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class FetchResult:
     """What became of a job; size of the whole file, reason only where it failed."""
 
-    job: Job
+    job: FetchJob
     state: State
     size: int = 0
     reason: str = ""
 
 
-def _no_refresh(_: Job) -> str:
+def _no_refresh(_: FetchJob) -> str:
     return ""
 
 
@@ -69,12 +69,12 @@ def _no_probe(_path: Path, _what: media.What) -> str:
     return ""
 
 
-def _no_record(_: Done) -> None:
+def _no_record(_: FetchResult) -> None:
     return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kit:
+class FetchTools:
     """What fetching needs from outside.
 
     refresh: asks the service for the job's link again; "" if there is none.
@@ -86,13 +86,13 @@ class Kit:
     policy: addresses.Policy
     clock: clocks.Clock
     stop: threading.Event
-    refresh: Callable[[Job], str] = _no_refresh
+    refresh: Callable[[FetchJob], str] = _no_refresh
     probe: Callable[[Path, media.What], str] = _no_probe
-    record: Callable[[Done], None] = _no_record
+    record: Callable[[FetchResult], None] = _no_record
     file_root: Path | None = None
 
 
-class _Passing(Exception):
+class _Retryable(Exception):
     """Worth another attempt, after as many seconds as the server asked for."""
 
     def __init__(self, reason: str, after_s: float = 0.0) -> None:
@@ -100,7 +100,7 @@ class _Passing(Exception):
         self.after_s = after_s
 
 
-class _Dead(Exception):
+class _LinkExpired(Exception):
     """The link is no longer served; the service may know a newer one."""
 
 
@@ -108,7 +108,7 @@ class _Stopped(Exception):
     """The program was asked to stop, or the disk is full."""
 
 
-def one(job: Job, kit: Kit, opener: connect.Opener) -> Done:
+def fetch_one(job: FetchJob, kit: FetchTools, opener: connect.Opener) -> FetchResult:
     """Fetch one file; whatever goes wrong with it is the answer, never an exception.
 
     On return the file at job.path is whole, or is the one that was there. It is not synced: that would cost a fifth of
@@ -118,27 +118,27 @@ def one(job: Job, kit: Kit, opener: connect.Opener) -> Done:
     while True:
         try:
             return _attempted(job, url, kit, opener)
-        except _Dead as dead:
+        except _LinkExpired as dead:
             url = "" if refreshed else kit.refresh(job)
             refreshed = True
             if not url:
                 return _failed(job, str(dead))
-        except (_Passing, addresses.Unreachable, requests.RequestException) as problem:
+        except (_Retryable, addresses.Unreachable, requests.RequestException) as problem:
             attempt += 1
             if kit.stop.is_set():
-                return Done(job=job, state=State.LEFT, reason="interrupted")
+                return FetchResult(job=job, state=State.LEFT, reason="interrupted")
             if attempt >= ATTEMPTS:
                 return _failed(job, _said(problem))
             kit.clock.sleep(getattr(problem, "after_s", 0.0) + random.uniform(0, 0.1 * 4**attempt / 2))
-        except addresses.Refused as refused:
+        except addresses.RefusedAddress as refused:
             return _failed(job, f"the link was not followed: {refused}")
         except _Stopped as stopped:
-            return Done(job=job, state=State.LEFT, reason=str(stopped))
+            return FetchResult(job=job, state=State.LEFT, reason=str(stopped))
         except OSError as problem:
             return _failed(job, f"can't be written: {problem.strerror or type(problem).__name__}")
 
 
-def _attempted(job: Job, url: str, kit: Kit, opener: connect.Opener) -> Done:
+def _attempted(job: FetchJob, url: str, kit: FetchTools, opener: connect.Opener) -> FetchResult:
     part = job.path.with_name(f"{job.path.name}.part")
     part.unlink(missing_ok=True)
     try:
@@ -146,11 +146,11 @@ def _attempted(job: Job, url: str, kit: Kit, opener: connect.Opener) -> Done:
             _ensure_space(job.path.parent, expected, kit)
             size = _written(part, blocks, media.LIMIT_BYTES[job.what], kit)
         if expected is not None and size != expected:
-            raise _Passing(f"{size} bytes came, {expected} were announced")
+            raise _Retryable(f"{size} bytes came, {expected} were announced")
         wrong = media.problem(part, job.what) or kit.probe(part, job.what)
         if wrong:
-            raise _Passing(wrong)
-        done = Done(job=job, state=State.FETCHED, size=size)
+            raise _Retryable(wrong)
+        done = FetchResult(job=job, state=State.FETCHED, size=size)
         # In this order: at no moment does the record name an older file of the same name.
         job.path.unlink(missing_ok=True)
         kit.record(done)
@@ -161,7 +161,7 @@ def _attempted(job: Job, url: str, kit: Kit, opener: connect.Opener) -> Done:
 
 
 @contextmanager
-def _opened(url: str, kit: Kit, opener: connect.Opener) -> Iterator[tuple[Iterator[bytes], int | None]]:
+def _opened(url: str, kit: FetchTools, opener: connect.Opener) -> Iterator[tuple[Iterator[bytes], int | None]]:
     """Yield the body's blocks and the length announced for it."""
     if urlsplit(url).scheme == "file":
         source = _local_file(url, kit.file_root)
@@ -170,11 +170,11 @@ def _opened(url: str, kit: Kit, opener: connect.Opener) -> Iterator[tuple[Iterat
         return
     with opener.get(url) as answer:
         if answer.status_code in _DEAD:
-            raise _Dead(f"the link is dead (HTTP {answer.status_code})")
+            raise _LinkExpired(f"the link is dead (HTTP {answer.status_code})")
         if answer.status_code in _PASSING or answer.status_code >= 500:
-            raise _Passing(f"the server answered {answer.status_code}", _asked_wait_s(answer))
+            raise _Retryable(f"the server answered {answer.status_code}", _asked_wait_s(answer))
         if answer.status_code != 200:
-            raise addresses.Refused(f"the server answered {answer.status_code}")
+            raise addresses.RefusedAddress(f"the server answered {answer.status_code}")
         plain = answer.headers.get("Content-Encoding", "identity").lower() == "identity"
         length = answer.headers.get("Content-Length", "")
         yield connect.blocks(answer, _BLOCK), int(length) if plain and length.isascii() and length.isdigit() else None
@@ -188,40 +188,40 @@ def _asked_wait_s(answer: requests.Response) -> float:
 def _local_file(url: str, root: Path | None) -> Path:
     parts = urlsplit(url)
     if root is None or parts.netloc not in {"", "localhost"}:
-        raise addresses.Refused("a file: link belongs to a local run only")
+        raise addresses.RefusedAddress("a file: link belongs to a local run only")
     try:
         source = Path(url2pathname(parts.path)).resolve(strict=True)
     except (OSError, ValueError) as problem:
-        raise _Dead("the file is gone") from problem
+        raise _LinkExpired("the file is gone") from problem
     if not source.is_file() or not source.is_relative_to(root.resolve()):
-        raise addresses.Refused("it leads outside the local studio's media")
+        raise addresses.RefusedAddress("it leads outside the local studio's media")
     return source
 
 
-def _ensure_space(folder: Path, expected: int | None, kit: Kit) -> None:
+def _ensure_space(folder: Path, expected: int | None, kit: FetchTools) -> None:
     if shutil.disk_usage(folder).free - (expected or 0) < _RESERVE_BYTES:
         kit.stop.set()
         raise _Stopped("the disk is full")
 
 
-def _written(part: Path, blocks: Iterator[bytes], limit: int, kit: Kit) -> int:
+def _written(part: Path, blocks: Iterator[bytes], limit: int, kit: FetchTools) -> int:
     size, deadline = 0, kit.clock.monotonic_s() + FILE_S
     # "x" never writes through a link that somebody put there.
     with part.open("xb") as file:
         for block in blocks:
             size += len(block)
             if size > limit:
-                raise addresses.Refused(f"the body is larger than {limit} bytes")
+                raise addresses.RefusedAddress(f"the body is larger than {limit} bytes")
             if kit.stop.is_set():
                 raise _Stopped("interrupted")
             if kit.clock.monotonic_s() > deadline:
-                raise _Passing("the server is too slow")
+                raise _Retryable("the server is too slow")
             file.write(block)
     return size
 
 
-def _failed(job: Job, reason: str) -> Done:
-    return Done(job=job, state=State.FAILED, reason=reason)
+def _failed(job: FetchJob, reason: str) -> FetchResult:
+    return FetchResult(job=job, state=State.FAILED, reason=reason)
 
 
 def _said(problem: Exception) -> str:

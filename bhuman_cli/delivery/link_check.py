@@ -69,7 +69,7 @@ def _asked(url: str, opener: connect.Opener) -> Iterator[tuple[int, int]]:
         try:
             with opener.get(url, method=method, headers=headers) as answer:
                 yield answer.status_code, _size(answer)
-        except (addresses.Refused, addresses.Unreachable, requests.RequestException):
+        except (addresses.RefusedAddress, addresses.Unreachable, requests.RequestException):
             continue
 
 

@@ -15,7 +15,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-class Refused(Exception):
+class RefusedAddress(Exception):
     """The link leads where it must not be followed; the text says why, without the link."""
 
 
@@ -65,7 +65,7 @@ class Policy:
             home = _home(self.base_url, self.resolve)
             for address in map(_parsed, found):
                 if not (is_public(address) or address in home or (address.is_loopback and _any_loopback(home))):
-                    raise Refused("it leads to a private address (--allow-private permits that)")
+                    raise RefusedAddress("it leads to a private address (--allow-private permits that)")
         return found
 
 
@@ -91,11 +91,11 @@ def split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as problem:
-        raise Refused("it is not a link") from problem
+        raise RefusedAddress("it is not a link") from problem
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Refused("it is not an http(s) link")
+        raise RefusedAddress("it is not an http(s) link")
     if parts.username is not None or parts.password is not None:
-        raise Refused("it holds a user name")
+        raise RefusedAddress("it holds a user name")
     return parts
 
 

@@ -70,10 +70,10 @@ class Opener:
             answer.close()
             following = urljoin(url, place)
             if not place or (scheme == "https" and not following.lower().startswith("https://")):
-                raise addresses.Refused("it redirects to nowhere, or from https to http")
+                raise addresses.RefusedAddress("it redirects to nowhere, or from https to http")
             url = following
         else:
-            raise addresses.Refused(f"it redirects more than {hops} times")
+            raise addresses.RefusedAddress(f"it redirects more than {hops} times")
         self._active = answer
         try:
             yield answer

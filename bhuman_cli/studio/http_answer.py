@@ -10,7 +10,7 @@ JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer before it is sent."""
 
     status: int
@@ -25,7 +25,7 @@ class Answer:
         except ValueError:
             return None
 
-    def with_payload(self, payload: Any) -> Answer:
+    def with_payload(self, payload: Any) -> HttpAnswer:
         """Return the same answer around another payload."""
         return replace(self, body=encode(payload))
 
@@ -35,12 +35,12 @@ def encode(payload: Any) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def success(result: Any) -> Answer:
+def success(result: Any) -> HttpAnswer:
     """Return the documented envelope."""
-    return Answer(status=200, body=encode({"code": 200, "result": result}))
+    return HttpAnswer(status=200, body=encode({"code": 200, "result": result}))
 
 
-def refusal(status: int, message: str, shape: str = "error") -> Answer:
+def refusal(status: int, message: str, shape: str = "error") -> HttpAnswer:
     """Return a refusal in one of the shapes that a client must be able to read.
 
     The body of errors is not documented; `error` is our default.
@@ -55,19 +55,19 @@ def refusal(status: int, message: str, shape: str = "error") -> Answer:
         case "detail":
             payload = {"detail": message}
         case "in-200":
-            return Answer(status=200, body=encode({"code": status, "result": None, "error": message}))
+            return HttpAnswer(status=200, body=encode({"code": status, "result": None, "error": message}))
         case "plain":
-            return Answer(status=status, body=message.encode(), content_type="text/plain; charset=utf-8")
+            return HttpAnswer(status=status, body=message.encode(), content_type="text/plain; charset=utf-8")
         case "html":
-            return Answer(status=status, body=HTML, content_type="text/html; charset=utf-8")
+            return HttpAnswer(status=status, body=HTML, content_type="text/html; charset=utf-8")
         case "empty":
-            return Answer(status=status, body=b"")
+            return HttpAnswer(status=status, body=b"")
         case _:
             payload = {"code": status, "result": None, "error": message}
-    return Answer(status=status, body=encode(payload))
+    return HttpAnswer(status=status, body=encode(payload))
 
 
-def quota(shape: str = "business") -> Answer:
+def quota(shape: str = "business") -> HttpAnswer:
     """Return a refusal for want of credits.
 
     Documented is only that it is a business failure; ours is `business`: HTTP 200, a code that is no status.
@@ -75,15 +75,15 @@ def quota(shape: str = "business") -> Answer:
     message = "insufficient credits"
     match shape:
         case "result-error":
-            return Answer(status=200, body=encode({"code": 200, "result": {"error": message}}))
+            return HttpAnswer(status=200, body=encode({"code": 200, "result": {"error": message}}))
         case "result":
-            return Answer(status=200, body=encode({"code": 200, "result": message}))
+            return HttpAnswer(status=200, body=encode({"code": 200, "result": message}))
         case "message":
-            return Answer(status=200, body=encode({"code": 402, "message": message}))
+            return HttpAnswer(status=200, body=encode({"code": 402, "message": message}))
         case "402" | "403" | "400" | "429":
             return refusal(int(shape), message)
         case _:
-            return Answer(status=200, body=encode({"code": 1001, "result": None, "error": message}))
+            return HttpAnswer(status=200, body=encode({"code": 1001, "result": None, "error": message}))
 
 
 HTML: Final = (

@@ -15,6 +15,6 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def fill(template: str, **values: Any) -> str:
+def render_template(template: str, **values: Any) -> str:
     """Return a page of the studio."""
     return _environment().get_template(template).render(**values)

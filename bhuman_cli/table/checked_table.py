@@ -18,7 +18,7 @@ _MENDED: Final = "save the file with this column as text, if the number is to be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntakeOptions:
+class TableOptions:
     """Everything a person can say about how a file is read, mapped and checked.
 
     known_variables: None where nobody knows the target's; known_source: who says so, for notices.
@@ -44,7 +44,7 @@ class IntakeOptions:
     loopback_base: bool = False
 
 
-class Intake:
+class CheckedTable:
     """A file, mapped: its rows come checked, and what is wrong with them gathers in `problems`.
 
     columns: source columns that go into the results file, as in the file. variables: in the order they are sent.
@@ -53,7 +53,7 @@ class Intake:
     has_valid: whether a selected row passed; known once `rows()` was consumed.
     """
 
-    def __init__(self, table: reader.Table, options: IntakeOptions) -> None:
+    def __init__(self, table: reader.Table, options: TableOptions) -> None:
         self.table = table
         self._options = options
         own = results_file.own_columns(table.header)
@@ -63,11 +63,11 @@ class Intake:
         self._header = table.header[:width]
         self._chosen = selection.parse(options.rows, options.limit)
         # A file without even a header (and --allow-empty) has nothing that the options could name.
-        self._plan = mapping.plan(self._header, _wishes(options) if self._header else mapping.Wishes())
+        self._plan = mapping.plan(self._header, _mapping_options(options) if self._header else mapping.MappingOptions())
         self.variables = self._plan.variables
         self.missing, self.unknown = self._plan.missing, self._plan.unknown
         sent = [self._header[position] for position in self._plan.positions]
-        self._names = rules.names(self.variables[: len(sent)], self._header, sent)
+        self._names = rules.column_rules(self.variables[: len(sent)], self._header, sent)
         self.problems = problems.ProblemLog()
         self.has_valid = False
         self._warned = _constants_checked(self._plan, self._header)
@@ -95,10 +95,10 @@ class Intake:
         self.problems = problems.ProblemLog()
         self._check_file()
         fits = self._options.backgrounds and len(self._options.backgrounds) == len(self._plan.assets)
-        running = row_checker.Pass(
+        running = row_checker.RowChecker(
             self._header, self._plan, self._names, self._chosen, self._report, has_backgrounds=bool(fits)
         )
-        with input_errors.told_as_problems(self.table.name):
+        with input_errors.as_input_error(self.table.name):
             # Of an earlier results file only the user's cells are kept: in a ragged row nobody knows which these are.
             even_only = self.is_earlier_results
             yield from running.run(csv_records.in_blocks(self.table.records()) if even_only else self.table.blocks())
@@ -139,22 +139,22 @@ class Intake:
         return severity == "error"
 
 
-def open_intake(source: Path | None, options: IntakeOptions) -> Intake:
-    """Open a file (None = stdin), map its header and check the options; rows come with `Intake.rows()`.
+def open_table(source: Path | None, options: TableOptions) -> CheckedTable:
+    """Open a file (None = stdin), map its header and check the options; rows come with `CheckedTable.rows()`.
 
     Raises:
         UsageError: no such file, or an option that does not fit the file.
         InputError: the file can't be read, or holds no data rows.
     """
-    with input_errors.told_as_problems(options.read.name or str(source or "stdin")):
+    with input_errors.as_input_error(options.read.name or str(source or "stdin")):
         table = reader.open_table(source, options.read, allow_empty=options.allow_empty)
         if next(table.blocks(), None) is None and not options.allow_empty:
             raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty")
-        return Intake(table, options)
+        return CheckedTable(table, options)
 
 
-def _wishes(options: IntakeOptions) -> mapping.Wishes:
-    return mapping.Wishes(
+def _mapping_options(options: TableOptions) -> mapping.MappingOptions:
+    return mapping.MappingOptions(
         maps=options.maps,
         only=options.only,
         exclude=options.exclude,
@@ -173,9 +173,9 @@ def _constants_checked(plan: mapping.ColumnPlan, header: Sequence[str]) -> list[
     given["--default"] = {plan.variables[number]: value for number, value in plan.defaults.items()}
     warned: list[rules.Finding] = []
     for option, pairs in given.items():
-        names = rules.names(tuple(pairs), header)
+        names = rules.column_rules(tuple(pairs), header)
         values = tuple(pairs.values())
-        for column, rule, hint, severity in rules.judge(names, values, values, csv_records.NO_FLAWS):
+        for column, rule, hint, severity in rules.check_values(names, values, values, csv_records.NO_FLAWS):
             if severity == "error":
                 raise UsageError(f"{option} {column}: {rule}", hint=hint)
             warned.append((column, f"{option}: {rule}", hint, severity))

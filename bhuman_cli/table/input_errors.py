@@ -9,7 +9,7 @@ from typing import Any
 from bhuman_cli.errors import InputError
 
 
-def at_line(  # noqa: PLR0913 - the parts of one sentence
+def line_error(  # noqa: PLR0913 - the parts of one sentence
     name: str, line: int, rule: str, *, hint: str = "", place: str = "", row_index: int | None = None, column: str = ""
 ) -> InputError:
     """Return the refusal of a table because of one line. place: how the line is called, where it is not sure."""
@@ -18,7 +18,7 @@ def at_line(  # noqa: PLR0913 - the parts of one sentence
 
 
 @contextlib.contextmanager
-def told_as_problems(name: str) -> Iterator[None]:
+def as_input_error(name: str) -> Iterator[None]:
     """Give a refusal that names no line a problem of its own: whoever reads the JSON finds at least one."""
     try:
         yield

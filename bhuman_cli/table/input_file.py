@@ -21,7 +21,7 @@ MAX_LINE_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
-class Source:
+class InputFile:
     """Bytes that can be read again and again.
 
     path: the file itself, or the spooled copy of a stream, which goes away with this object.
@@ -60,7 +60,7 @@ class Source:
             raise InputError(f"{self.name}: was changed while it was being read", hint="run the same command again")
 
 
-def hold(source: Path | None, name: str = "") -> Source:
+def spool(source: Path | None, name: str = "") -> InputFile:
     """Hash the bytes of a file, or of stdin for None, and note what they look like.
 
     Streams and pipes are copied to a temporary file (0600) first, so that they can be read twice.
@@ -76,13 +76,13 @@ def hold(source: Path | None, name: str = "") -> Source:
         raise InputError(f"{source or 'stdin'}: {_reason(error)}") from None
 
 
-def _stdin() -> Source:
+def _stdin() -> InputFile:
     if sys.stdin is None:
         raise InputError("stdin: is closed", hint="bhuman render FILE")
     return _spooled(sys.stdin.buffer, name="stdin", suffix="")
 
 
-def _file(path: Path, name: str) -> Source:
+def _file(path: Path, name: str) -> InputFile:
     if path.is_dir():
         raise UsageError(f"{path}: is a folder, not a file", hint=shell.list_folder(path))
     if not path.exists():
@@ -94,7 +94,7 @@ def _file(path: Path, name: str) -> Source:
         return _spooled(stream, name=name, suffix=suffix)
 
 
-def _spooled(stream: IO[bytes], *, name: str, suffix: str) -> Source:
+def _spooled(stream: IO[bytes], *, name: str, suffix: str) -> InputFile:
     handle, spool = tempfile.mkstemp(prefix="bhuman-", suffix=suffix)
     path = Path(spool)
     try:
@@ -109,7 +109,7 @@ def _spooled(stream: IO[bytes], *, name: str, suffix: str) -> Source:
     return held
 
 
-def _facts(path: Path, *, name: str, suffix: str) -> Source:
+def _facts(path: Path, *, name: str, suffix: str) -> InputFile:
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8, nul_line, lines, run, endless, size = True, 0, 0, 0, False, 0
@@ -128,7 +128,7 @@ def _facts(path: Path, *, name: str, suffix: str) -> Source:
             endless = endless or run > MAX_LINE_BYTES
             is_utf8 = is_utf8 and _decodes(decoder, piece)
         is_utf8 = is_utf8 and _decodes(decoder, b"", final=True)
-    return Source(
+    return InputFile(
         path=path,
         name=name,
         suffix=suffix,

@@ -15,7 +15,7 @@ from bhuman_cli.errors import InputError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class MappingOptions:
     """What a person said about columns. known: the target's variables, None where unknown; known_source: whose."""
 
     maps: Sequence[str] = ()
@@ -47,19 +47,19 @@ class ColumnPlan:
     notices: tuple[str, ...]
 
 
-def alike(name: str) -> str:
+def normalized(name: str) -> str:
     """Return what two names share that differ in case, spaces or `_` only."""
     return "".join(name.split()).replace("_", "").casefold()
 
 
-def meant(wrong: str, names: Sequence[str]) -> str:
+def closest(wrong: str, names: Sequence[str]) -> str:
     """Return the name that was probably meant, or ""."""
-    by_fold = {alike(name): name for name in reversed(names)}
-    near = get_close_matches(alike(wrong), list(by_fold), n=1, cutoff=0.6)
+    by_fold = {normalized(name): name for name in reversed(names)}
+    near = get_close_matches(normalized(wrong), list(by_fold), n=1, cutoff=0.6)
     return by_fold[near[0]] if near else ""
 
 
-def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
+def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
     """Decide what is sent.
 
     Raises:
@@ -82,7 +82,7 @@ def plan(header: Sequence[str], wishes: Wishes) -> ColumnPlan:
     known = tuple(wishes.known) if wishes.known is not None else variables
     missing = tuple(name for name in known if name not in variables)
     unknown = tuple(name for name in variables if name not in known)
-    notices.extend(_strangers(missing, unknown, wishes, sets))
+    notices.extend(_unmatched(missing, unknown, wishes, sets))
     return ColumnPlan(
         variables=variables,
         positions=tuple(names),
@@ -122,14 +122,14 @@ def _column(header: Sequence[str], name: str, option: str) -> int:
     name = name.strip()
     if name in header:
         return header.index(name)
-    near = [position for position, column in enumerate(header) if alike(column) == alike(name)]
+    near = [position for position, column in enumerate(header) if normalized(column) == normalized(name)]
     if len(near) == 1:
         return near[0]
     raise _no_column(option, name, header)
 
 
 def _no_column(option: str, name: str, names: Sequence[str], what: str = "column") -> UsageError:
-    guess = meant(name, names)
+    guess = closest(name, names)
     listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     said = f"; did you mean {guess!r}?" if guess else f"; there are: {listed}"
     spaced = option if option.endswith("=") else f"{option} "
@@ -153,7 +153,7 @@ def _renamed(header: Sequence[str], maps: Sequence[str], assets: Sequence[int]) 
 
 def _sent(
     header: Sequence[str],
-    wishes: Wishes,
+    wishes: MappingOptions,
     renamed: Mapping[int, str],
     assets: Sequence[int],
     sets: Mapping[str, str],
@@ -182,17 +182,17 @@ def _sent(
 
 
 def _named(
-    header: Sequence[str], sent: Sequence[int], renamed: Mapping[int, str], wishes: Wishes, notices: list[str]
+    header: Sequence[str], sent: Sequence[int], renamed: Mapping[int, str], wishes: MappingOptions, notices: list[str]
 ) -> dict[int, str]:
     """Return column → variable: as mapped, else the known variable that is written alike, else the header."""
-    known = {alike(name): name for name in wishes.known or ()}
+    known = {normalized(name): name for name in wishes.known or ()}
     found: dict[int, str] = {}
     for position in sent:
         column = header[position]
         if position in renamed:
             found[position] = renamed[position]
             continue
-        found[position] = column if column in (wishes.known or ()) else known.get(alike(column), column)
+        found[position] = column if column in (wishes.known or ()) else known.get(normalized(column), column)
         if found[position] != column:
             source = f" ({wishes.known_source})" if wishes.known_source else ""
             notices.append(f"column {column!r} is variable {found[position]!r}{source}")
@@ -221,7 +221,7 @@ def _defaults(
 ) -> dict[int, str]:
     found: dict[int, str] = {}
     for name, value in _pairs(texts, "--default").items():
-        near = [number for number, variable in enumerate(variables) if alike(variable) == alike(name)]
+        near = [number for number, variable in enumerate(variables) if normalized(variable) == normalized(name)]
         by_column = [
             variables.index(variable)
             for position, variable in renamed.items()
@@ -234,7 +234,9 @@ def _defaults(
     return found
 
 
-def _strangers(missing: Sequence[str], unknown: Sequence[str], wishes: Wishes, sets: Mapping[str, str]) -> list[str]:
+def _unmatched(
+    missing: Sequence[str], unknown: Sequence[str], wishes: MappingOptions, sets: Mapping[str, str]
+) -> list[str]:
     source = f" ({wishes.known_source})" if wishes.known_source else ""
     said = [f"{name!r} is not a known variable{source}{_way_out(name, missing, sets)}" for name in unknown]
     said.extend(f"variable {name!r} has no column{source}" for name in missing)
@@ -242,7 +244,7 @@ def _strangers(missing: Sequence[str], unknown: Sequence[str], wishes: Wishes, s
 
 
 def _way_out(name: str, missing: Sequence[str], sets: Mapping[str, str]) -> str:
-    guess = meant(name, missing)
+    guess = closest(name, missing)
     if name in sets:
         return f"; did you mean --set {shell.quote(guess)}=VALUE?" if guess else "; it comes from --set"
     if guess:

@@ -95,7 +95,7 @@ class Table:
         for record in itertools.chain.from_iterable(self.blocks()):
             if record[3] and (rule := record[3].get(csv_records.WHOLE_ROW)):
                 hint = csv_records.ragged_hint(rule, len(self.header), record[1])
-                raise input_errors.at_line(self.name, record[1], rule, hint=hint, row_index=record[0])
+                raise input_errors.line_error(self.name, record[1], rule, hint=hint, row_index=record[0])
             yield record
 
     def rows(self) -> Iterator[SourceRow]:
@@ -119,7 +119,7 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
     """
     if options.header_row is not None and options.header_row < 1:
         raise UsageError("--header-row: the first line is 1", hint="--header-row 1")
-    held = input_file.hold(path, options.name)
+    held = input_file.spool(path, options.name)
     if not held.size and allow_empty:
         return Table(
             name=held.name,
@@ -157,7 +157,7 @@ def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table 
     Raises:
         UsageError: no such file. InputError: it can't be read at all.
     """
-    held = input_file.hold(path)
+    held = input_file.spool(path)
     kind, _ = _kind(held)
     if kind not in BOOK_KINDS.values():
         table = open_table(path, ReadOptions())
@@ -168,12 +168,12 @@ def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table 
     return None
 
 
-def _refuse(value: object, option: str, held: input_file.Source) -> None:
+def _refuse(value: object, option: str, held: input_file.InputFile) -> None:
     if value is not None:
         raise UsageError(f"{option}: has no meaning for {held.name}")
 
 
-def _kind(held: input_file.Source) -> tuple[str, list[str]]:
+def _kind(held: input_file.InputFile) -> tuple[str, list[str]]:
     """Return the kind, by content first, because names lie: exports called .xls are often text."""
     head = held.head
     named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(held.suffix)
@@ -193,7 +193,7 @@ def _kind(held: input_file.Source) -> tuple[str, list[str]]:
     return found, []
 
 
-def _text_kind(held: input_file.Source, named: str | None) -> str:
+def _text_kind(held: input_file.InputFile, named: str | None) -> str:
     head = held.head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, what in _BINARY.items():
         if held.head.startswith(magic):
@@ -213,7 +213,7 @@ def _text_kind(held: input_file.Source, named: str | None) -> str:
 
 
 def _open_text(
-    held: input_file.Source, kind: str, coding: encodings.TextCoding, options: ReadOptions, notices: list[str]
+    held: input_file.InputFile, kind: str, coding: encodings.TextCoding, options: ReadOptions, notices: list[str]
 ) -> Table:
     dialect = delimited.detect(held, coding, options.delimiter, options.header_row)
 
@@ -242,13 +242,13 @@ def _open_text(
     )
 
 
-def _open_book(held: input_file.Source, kind: str, options: ReadOptions, notices: list[str]) -> Table:
+def _open_book(held: input_file.InputFile, kind: str, options: ReadOptions, notices: list[str]) -> Table:
     sheet = workbook.open_sheet(held, options.sheet, kind)
     return _book_table(held, kind, sheet, options.header_row, [*notices, *sheet.notices])
 
 
 def _book_table(
-    held: input_file.Source, kind: str, sheet: workbook.Sheet, first: int | None, notices: list[str]
+    held: input_file.InputFile, kind: str, sheet: workbook.Sheet, first: int | None, notices: list[str]
 ) -> Table:
     def start() -> Iterator[csv_records.Raw]:
         found = workbook.rows(sheet)
@@ -274,7 +274,7 @@ def _book_table(
     )
 
 
-def _open_json(held: input_file.Source, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
+def _open_json(held: input_file.InputFile, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
     keys = json_rows.columns(held, coding)
     header = csv_records.header_of(held.name, keys, 1, is_row=False) if keys else ()
     return Table(
@@ -292,12 +292,12 @@ def _open_json(held: input_file.Source, kind: str, coding: encodings.TextCoding,
 
 
 def _numbered(
-    held: input_file.Source, found: Iterator[csv_records.Raw], width: int, *, is_sheet: bool = False
+    held: input_file.InputFile, found: Iterator[csv_records.Raw], width: int, *, is_sheet: bool = False
 ) -> Iterator[list[csv_records.Record]]:
     return csv_records.in_blocks(csv_records.Numbering(held.name, width, is_sheet=is_sheet).take(found))
 
 
-def _doubts(held: input_file.Source, header: Sequence[str], line: int) -> list[str]:
+def _doubts(held: input_file.InputFile, header: Sequence[str], line: int) -> list[str]:
     """Return a notice if the header looks like a person's row, or like several columns that were read as one."""
     for position, name in enumerate(header, 1):
         if _DATA_LIKE.search(name):

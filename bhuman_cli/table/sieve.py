@@ -1,7 +1,7 @@
 """Owns telling at the speed of C that rows hold nothing suspicious, so that only the others are looked at closely.
 
-A block of rows is asked as one: its texts joined, its cells flattened. Whoever passes here must pass `rules.judge`
-without a finding; the reverse is not promised. Pure.
+A block of rows is asked as one: its texts joined, its cells flattened. Whoever passes here must pass
+`rules.check_values` without a finding; the reverse is not promised. Pure.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _FLAWS: Final = operator.itemgetter(3)
 _WORDS: Final = 3  # spaces in a name from which on it may be a sentence
 
 
-class Sieve:
+class FastCheck:
     """Passes blocks of records whose sent cells are plain texts.
 
     positions: the sent columns, at least one. names: which of them promise a URL or a person's name.
     width: the user's columns; a longer record (an earlier results file's) never passes.
     """
 
-    def __init__(self, positions: Sequence[int], names: rules.Names, width: int) -> None:
+    def __init__(self, positions: Sequence[int], names: rules.ColumnRules, width: int) -> None:
         self._positions = positions
         self._names = names
         self._width = width

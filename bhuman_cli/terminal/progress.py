@@ -38,7 +38,7 @@ _ENDS: Final = ("succeeded", "failed", "rejected", "in_doubt", "invalid", "skipp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Snapshot:
     """A look at a run: rows by status, and (number, finished, rows) for each of its requests."""
 
     tally: Mapping[str, int]
@@ -76,7 +76,7 @@ class Progress(Protocol):
 class _Paced:
     """Looks when it is time; a subclass shows."""
 
-    def __init__(self, console: consoles.Console, look: Callable[[], Look], clock: Clock, every_s: float) -> None:
+    def __init__(self, console: consoles.Console, look: Callable[[], Snapshot], clock: Clock, every_s: float) -> None:
         self.console = console
         self.clock = clock
         self._look = look
@@ -107,7 +107,7 @@ class _Paced:
         after = self.clock.monotonic_s()
         self._next_s = after + max(self._every_s, _COST_SHARE * (after - now))
 
-    def show(self, look: Look) -> None:
+    def show(self, look: Snapshot) -> None:
         """Show one look."""
         del look
 
@@ -117,7 +117,7 @@ class _Paced:
             return 0.0
         return 60 * (self.seen[-1][1] - self.seen[0][1]) / (self.seen[-1][0] - self.seen[0][0])
 
-    def left(self, look: Look) -> str:
+    def left(self, look: Snapshot) -> str:
         """Return the time left in words, "" while it is not known."""
         rate = self.rate()
         return durations.show(60 * (look.total - look.ended) / rate) if rate > 0 and look.total > look.ended else ""
@@ -135,7 +135,7 @@ class Plain(_Paced):
 
     _last = ""
 
-    def show(self, look: Look) -> None:
+    def show(self, look: Snapshot) -> None:
         """Print one line if it says something new."""
         parts = [f"{look.tally[status]:,} {status}" for status in _SHOWN if look.tally.get(status)]
         line = f"{look.ended:,}/{look.total:,} rows ended: {', '.join(parts)}"
@@ -152,7 +152,7 @@ class Json(_Paced):
         """Print a notice event."""
         _print({"event": "notice", "text": consoles.harmless(text)})
 
-    def show(self, look: Look) -> None:
+    def show(self, look: Snapshot) -> None:
         """Print a progress event."""
         _print({"event": "progress", "rows": {"total": look.total, **look.tally}, "per_minute": round(self.rate(), 1)})
 
@@ -185,12 +185,12 @@ class Table(_Paced):
         self.console.log(text)
         self._live.console.print(Text(consoles.harmless(text)))
 
-    def show(self, look: Look) -> None:
+    def show(self, look: Snapshot) -> None:
         """Draw the table anew."""
         self._live.update(drawn(look, rate=self.rate(), left=self.left(look)), refresh=True)
 
 
-def drawn(look: Look, *, rate: float, left: str) -> Any:
+def drawn(look: Snapshot, *, rate: float, left: str) -> Any:
     """Return the progress table as something rich can draw, for the terminal and for the README's picture."""
     from rich.console import Group
     from rich.table import Table as RichTable
@@ -226,7 +226,7 @@ def _chunk_line(number: int, finished: int, rows: int) -> Any:
     )
 
 
-def choose(kind: str, console: consoles.Console, look: Callable[[], Look], clock: Clock) -> Progress:
+def choose(kind: str, console: consoles.Console, look: Callable[[], Snapshot], clock: Clock) -> Progress:
     """Return the reporter for `--progress`: auto is a table on a terminal, lines elsewhere and with `--no-input`."""
     if kind == "auto":
         kind = "table" if consoles.can_draw() and not console.no_input else "plain"

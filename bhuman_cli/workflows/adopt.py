@@ -27,7 +27,7 @@ def unknown_ids(journal: Journal, output: Path) -> list[str]:
     """
     from bhuman_cli.table.output import results_file
 
-    if results_file.recognise(output) is not results_file.Recognised.OURS:
+    if results_file.recognise(output) is not results_file.RecognisedColumns.OURS:
         return []
     try:
         ids = [row.generation_id.strip().lower() for row in results_file.read_ids(output)]

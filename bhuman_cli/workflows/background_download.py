@@ -13,7 +13,7 @@ from bhuman_cli.cli.commands import download
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.workflows import run_context
-from bhuman_cli.workflows.run_lookup import Delivered
+from bhuman_cli.workflows.run_lookup import RunResults
 
 if TYPE_CHECKING:
     from bhuman_cli.config import settings
@@ -22,18 +22,18 @@ _REST_S: Final = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Following:
+class BackgroundDownload:
     """A thread that fetches what is finished, with its own journal connection; `poke` says that there is news."""
 
     home: settings.Home
     run: Run
     folder: Path
-    link: run_context.Link
+    link: run_context.Connection
     _news: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
-    def __enter__(self) -> Following:
+    def __enter__(self) -> BackgroundDownload:
         """Begin to follow the run."""
         self._thread = threading.Thread(target=self._follow, name="bhuman-download", daemon=True)
         self._thread.start()
@@ -46,7 +46,7 @@ class Following:
         if self._thread is not None:
             self._thread.join()
 
-    def poke(self) -> None:
+    def wake(self) -> None:
         """Say that rows may have finished."""
         self._news.set()
 
@@ -63,7 +63,7 @@ class Following:
     def _fetch(self) -> None:
         journal = run_context.open_journal(self.home)
         try:
-            found = Delivered(run=self.run, rows=list(generations.results(journal, self.run)))
+            found = RunResults(run=self.run, rows=list(generations.results(journal, self.run)))
         finally:
             journal.close()
         download.fetch_quietly(found, self.folder, self.link.client, self._stop)

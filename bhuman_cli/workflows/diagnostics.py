@@ -85,7 +85,7 @@ def environment(environ: Mapping[str, str], unknown: Iterable[tuple[str, str]]) 
 def keys(session: Session, *, may_ask: bool) -> Iterator[Finding]:
     """Find the credentials, and ask the service whether it takes them if it may be asked."""
     try:
-        held = session.found_credentials()
+        held = session.stored_credentials()
     except errors.CredentialsError as error:
         yield _failed("credentials", error)
         return

@@ -17,7 +17,7 @@ _APP: Final = {
 }
 
 
-def explain(journal: Journal, run: Run, console: Console) -> None:
+def explain_doubts(journal: Journal, run: Run, console: Console) -> None:
     """Say what is at stake, what is known, what was looked at, and the two ways out."""
     for chunk in chunks.unsettled(journal, run.target_id):
         rows = sum(fact.generation_id is None for fact in generations.chunk_facts(journal, chunk.chunk_id))

@@ -27,7 +27,7 @@ SCHEMA = "bhuman.render/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class ExecutionOptions:
     """How one command carries a run out.
 
     asks: a person can be asked. yes: the rest after a sample goes ahead. retry_hint: what submits failed rows again.
@@ -50,7 +50,7 @@ class Manner:
     retry_hint: str = ""
 
 
-def carry_out(manner: Manner, journal: Journal, run: Run, link: run_context.Link) -> int:
+def carry_out(manner: ExecutionOptions, journal: Journal, run: Run, link: run_context.Connection) -> int:
     """Send, wait, write; say how it ended; return the exit code."""
     outcome = _driven(manner, journal, run, link)
     if outcome.held_back and manner.sample and not outcome.stopped:
@@ -61,7 +61,7 @@ def carry_out(manner: Manner, journal: Journal, run: Run, link: run_context.Link
     return int(outcome.exit_code)
 
 
-def _driven(manner: Manner, journal: Journal, run: Run, link: run_context.Link) -> Outcome:
+def _driven(manner: ExecutionOptions, journal: Journal, run: Run, link: run_context.Connection) -> Outcome:
     write = run_context.results_writer(journal, run, run_context.style_of(run), manner.console)
     with (
         _following(manner, run, link) as poke,
@@ -87,15 +87,15 @@ def _driven(manner: Manner, journal: Journal, run: Run, link: run_context.Link) 
 
 
 @contextlib.contextmanager
-def _following(manner: Manner, run: Run, link: run_context.Link) -> Iterator[Callable[[], None]]:
+def _following(manner: ExecutionOptions, run: Run, link: run_context.Connection) -> Iterator[Callable[[], None]]:
     """Fetch media while the run waits, if that was asked for; yields what says that there is news."""
     if manner.download is None:
         yield lambda: None
         return
     from bhuman_cli.workflows import background_download
 
-    with background_download.Following(home=manner.home, run=run, folder=manner.download, link=link) as thread:
-        yield thread.poke
+    with background_download.BackgroundDownload(home=manner.home, run=run, folder=manner.download, link=link) as thread:
+        yield thread.wake
 
 
 def shape_of(run: Run) -> Shape:
@@ -109,7 +109,9 @@ def shape_of(run: Run) -> Shape:
     )
 
 
-def _after_sample(manner: Manner, journal: Journal, run: Run, link: run_context.Link, outcome: Outcome) -> Outcome:
+def _after_sample(
+    manner: ExecutionOptions, journal: Journal, run: Run, link: run_context.Connection, outcome: Outcome
+) -> Outcome:
     """Show the sample, then go on, ask, or leave the rest for `resume`."""
     _show_sample(manner, journal, run)
     statuses = history.sample_statuses(journal, run, manner.sample or 0)
@@ -132,7 +134,7 @@ def _after_sample(manner: Manner, journal: Journal, run: Run, link: run_context.
     )
 
 
-def _show_sample(manner: Manner, journal: Journal, run: Run) -> None:
+def _show_sample(manner: ExecutionOptions, journal: Journal, run: Run) -> None:
     """Say where the sample can be looked at: links, and the values each row was rendered with."""
     shown = 0
     for row in generations.results(journal, run):
@@ -144,12 +146,12 @@ def _show_sample(manner: Manner, journal: Journal, run: Run) -> None:
                 manner.console.say(f"  thumbnail {row.fields['thumbnail']}")
 
 
-def _say(manner: Manner, journal: Journal, run: Run, outcome: Outcome) -> None:
+def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome) -> None:
     rows = (
         {"row_index": str(index), "status": status, "message": message, "id": generation}
         for index, status, message, generation in generations.failures(journal, run)
     )
-    found = summary.of(rows, files=[run.output_path], next_command=outcome.next_command or "")
+    found = summary.summarize(rows, files=[run.output_path], next_command=outcome.next_command or "")
     found = replace(found, counts={status: count for status, count in outcome.tally.items() if count})
     for line in summary.lines(found):
         manner.console.say(line)
@@ -166,7 +168,7 @@ def _say(manner: Manner, journal: Journal, run: Run, outcome: Outcome) -> None:
     if outcome.exit_code is ExitCode.IN_DOUBT:
         from bhuman_cli.workflows import doubts
 
-        doubts.explain(journal, run, manner.console)
+        doubts.explain_doubts(journal, run, manner.console)
     if manner.is_json:
         manner.console.out_json(document(run, outcome))
         stopped = outcomes.as_error(outcome)
@@ -231,7 +233,9 @@ def _known(api_id: str) -> str | None:
     return None if api_id == domain.NO_TARGET else api_id
 
 
-def _with_media(manner: Manner, journal: Journal, run: Run, link: run_context.Link, outcome: Outcome) -> Outcome:
+def _with_media(
+    manner: ExecutionOptions, journal: Journal, run: Run, link: run_context.Connection, outcome: Outcome
+) -> Outcome:
     """Fetch what is not here yet: who asked for the files is told by the exit code if one is missing."""
     from bhuman_cli.cli.commands import download
 

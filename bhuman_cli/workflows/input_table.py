@@ -14,18 +14,18 @@ from bhuman_cli.workflows import known
 from bhuman_cli.workflows.input_source import InputSource
 
 if TYPE_CHECKING:
-    from bhuman_cli.table.checked_table import Intake
+    from bhuman_cli.table.checked_table import CheckedTable
     from bhuman_cli.table.reader import ReadOptions
 
 
-def open_for(source: InputSource, values: settings.Settings, home: settings.Home, target: Target) -> Intake:
+def open_for(source: InputSource, values: settings.Settings, home: settings.Home, target: Target) -> CheckedTable:
     """Open and map the table as the settings say."""
     from bhuman_cli.table import checked_table
 
-    names, said_by = known.variables(values, home, target)
-    return checked_table.open_intake(
+    names, said_by = known.target_variables(values, home, target)
+    return checked_table.open_table(
         source.path,
-        checked_table.IntakeOptions(
+        checked_table.TableOptions(
             read=_reading(values, source),
             maps=[f"{name}={column}" for name, column in values.get("map")],
             only=values.get("only"),
@@ -68,7 +68,7 @@ def backgrounds(values: settings.Settings) -> tuple[Background, ...]:
     return problems.load_backgrounds(Path(path))
 
 
-def output_for(source: InputSource, values: settings.Settings, opened: Intake) -> Path:
+def output_for(source: InputSource, values: settings.Settings, opened: CheckedTable) -> Path:
     """Return where the results go."""
     from bhuman_cli.table.output import results_file
 
@@ -87,7 +87,7 @@ def output_for(source: InputSource, values: settings.Settings, opened: Intake) -
     return path
 
 
-def require_writable(output: Path, source: InputSource, opened: Intake, *, force: bool) -> None:
+def require_writable(output: Path, source: InputSource, opened: CheckedTable, *, force: bool) -> None:
     """Refuse to write over the input or over somebody else's file.
 
     Raises:
@@ -105,7 +105,7 @@ def require_writable(output: Path, source: InputSource, opened: Intake, *, force
         raise errors.UsageError(f"{output} is a folder", hint=f"-o {shell.quote(str(output / 'results.csv'))}")
     if not output.parent.is_dir():
         raise errors.UsageError(f"{output.parent}: there is no such folder", hint=shell.make_folder(output.parent))
-    if not force and results_file.recognise(output) is results_file.Recognised.FOREIGN:
+    if not force and results_file.recognise(output) is results_file.RecognisedColumns.FOREIGN:
         raise errors.UsageError(f"{output} is not a results file of ours, and would be replaced", hint="--force")
 
 

@@ -18,7 +18,9 @@ _PATIENCE_S: Final = 10.0
 """The record is a help, no more: a service that is slow to show it must not hold up a render."""
 
 
-def variables(values: settings.Settings, home: settings.Home, target: Target) -> tuple[tuple[str, ...] | None, str]:
+def target_variables(
+    values: settings.Settings, home: settings.Home, target: Target
+) -> tuple[tuple[str, ...] | None, str]:
     """Return a target's variables and who says so, None where nobody knows.
 
     The campaign's record, else the project file, else the last accepted run.
@@ -45,7 +47,7 @@ def _recorded(values: settings.Settings, home: settings.Home, target: Target) ->
 
     opened = session.Session(console=Console(quiet=True), values=values, home=home, environ=os.environ)
     try:
-        held = opened.found_credentials()
+        held = opened.stored_credentials()
         if held.bearer is None:
             return ()
         bearer = credentials.Credentials(bearer=held.bearer, source=held.source)

@@ -10,7 +10,7 @@ from bhuman_cli.terminal.console import Console
 _EXAMPLES = 5
 
 
-def watched(rows: Iterable[Row], console: Console) -> Iterator[Row]:
+def warn_missing_glyphs(rows: Iterable[Row], console: Console) -> Iterator[Row]:
     """Pass rows on; at their end, warn once about characters that would be missing, with the lines they stand in.
 
     The characters are named by code point: they can't be shown, and a value is never quoted.

@@ -17,7 +17,7 @@ _AS_LONG_AS_IT_TAKES_S: Final = 366 * 86_400.0  # Ctrl-C ends it
 
 
 @contextlib.contextmanager
-def hold(home: settings.Home, target: Target, console: Console, *, wait_s: float, asks: bool) -> Iterator[None]:
+def with_lock(home: settings.Home, target: Target, console: Console, *, wait_s: float, asks: bool) -> Iterator[None]:
     """Hold the target's lock for the block. asks: a person can be asked whether to wait longer than wait_s.
 
     Raises:

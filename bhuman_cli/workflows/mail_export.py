@@ -20,7 +20,7 @@ from bhuman_cli.delivery import contacts, mailmerge, media
 from bhuman_cli.delivery.mailmerge import For, Mail
 from bhuman_cli.domain import ResultRow, Status
 from bhuman_cli.workflows import refresh
-from bhuman_cli.workflows.run_lookup import Delivered
+from bhuman_cli.workflows.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class MailTable:
     notes: list[str] = field(default_factory=list)
 
 
-def build(session: Session, run: Delivered, options: MailOptions, output: Path) -> MailTable:
+def build(session: Session, run: RunResults, options: MailOptions, output: Path) -> MailTable:
     """Return the table to write at output. Without `check_links` and `posters` nothing touches the network.
 
     Raises:
@@ -106,7 +106,7 @@ def _cell(row: ResultRow, place: int) -> str:
 
 
 def _checked(
-    session: Session, run: Delivered, rows: list[ResultRow], options: MailOptions
+    session: Session, run: RunResults, rows: list[ResultRow], options: MailOptions
 ) -> tuple[list[ResultRow], Mapping[str, link_check.Answer], list[tuple[int, str]]]:
     """Return the rows with fresh links where old ones were dead, every answer, and the rows whose link stays dead."""
     from bhuman_cli.delivery import link_check
@@ -119,7 +119,7 @@ def _checked(
     answers = link_check.check((url for row in rows for url in _links(row)), policy, report)
     broken = [place for place, row in enumerate(rows) if any(answers[url].reason for url in _links(row))]
     if broken and run.run.target.service != domain.LOCAL_SERVICE:
-        with refresh.link(session, run.run) as connected:
+        with refresh.connect(session, run.run) as connected:
             for place in broken:
                 rows[place] = _refreshed(rows[place], connected.client)
         again = [url for place in broken for url in _links(rows[place]) if url not in answers]
@@ -141,7 +141,7 @@ def _is_file(url: str) -> bool:
     return url.startswith("file:")
 
 
-def _policy(run: Delivered) -> addresses.Policy:
+def _policy(run: RunResults) -> addresses.Policy:
     from bhuman_cli.net import addresses
 
     is_local = run.run.target.service == domain.LOCAL_SERVICE
@@ -177,7 +177,7 @@ def _progress(session: Session) -> Callable[[int], None]:
 
 
 def _posters(
-    session: Session, run: Delivered, rows: Sequence[ResultRow], options: MailOptions, name_place: int
+    session: Session, run: RunResults, rows: Sequence[ResultRow], options: MailOptions, name_place: int
 ) -> dict[str, tuple[Path, tuple[int, int]]]:
     """Write a poster for each row with a thumbnail; return its file and size by row_index."""
     try:
@@ -192,7 +192,7 @@ def _posters(
     local = run.run.target.service == domain.LOCAL_SERVICE
     with (
         tempfile.TemporaryDirectory(prefix="bhuman-posters-") as temporary,
-        nullcontext(None) if local else refresh.link(session, run.run) as connected,
+        nullcontext(None) if local else refresh.connect(session, run.run) as connected,
     ):
         choice = batch.Choice(whats=(media.What.THUMBNAIL,))
         jobs = batch.jobs(run.header, rows, Path(temporary), choice)
@@ -214,11 +214,11 @@ def _posters(
     return made
 
 
-def _fetch_tools(run: Delivered, client: Client | None) -> fetch.Kit:
+def _fetch_tools(run: RunResults, client: Client | None) -> fetch.FetchTools:
     from bhuman_cli.clock import SystemClock
     from bhuman_cli.delivery import fetch
 
-    def refreshed(job: fetch.Job) -> str:
+    def refreshed(job: fetch.FetchJob) -> str:
         known = None
         if client is not None:
             with contextlib.suppress(errors.BhumanError):
@@ -226,7 +226,7 @@ def _fetch_tools(run: Delivered, client: Client | None) -> fetch.Kit:
         return str(getattr(known, media.FIELD[job.what])) if known is not None else ""
 
     is_local = run.run.target.service == domain.LOCAL_SERVICE
-    return fetch.Kit(
+    return fetch.FetchTools(
         policy=_policy(run), clock=SystemClock(), stop=threading.Event(), refresh=refreshed,
         file_root=settings.home(os.environ).studio / "media" if is_local else None,
     )  # fmt: skip
@@ -295,7 +295,7 @@ def _addressed(shown: Mail, tag: Callable[[str], str], fallback: str) -> Mail:
 
 
 def _table(
-    run: Delivered,
+    run: RunResults,
     rows: Sequence[ResultRow],
     mails: Mapping[str, Mail],
     options: MailOptions,

@@ -65,7 +65,7 @@ INTEGRATIONS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Payload:
     """One request's content. rows: values in the order of the variables; assets: one tuple a row, or ()."""
 
     integration: Integration
@@ -107,7 +107,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class PayloadOptions:
     """What stands on the command line, "" and () where nothing does."""
 
     api_id: str = ""
@@ -117,7 +117,7 @@ class Wishes:
     generation_mode: str = ""
 
 
-def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: Wishes) -> Order:
+def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: PayloadOptions) -> Payload:
     """Return the order that a payload or the options describe. Options complete a payload, they never contradict it.
 
     Raises:
@@ -128,7 +128,7 @@ def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: Wi
     is_object = _shape(integration, body, wishes) == "object"
     variables, rows = _matrix(integration, body, wishes, is_object=is_object)
     backgrounds = _backgrounds(body.get("backgrounds"))
-    return Order(
+    return Payload(
         integration=integration,
         api_id=_target(integration, body, wishes),
         variables=variables,
@@ -142,13 +142,13 @@ def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: Wi
     )
 
 
-def check(order: Order, *, loopback_base: bool) -> list[str]:
+def check(order: Payload, *, loopback_base: bool) -> list[str]:
     """Return the warnings about an order that passes the checks of `render`.
 
     Raises:
         InputError: it does not pass; with every problem.
     """
-    names = rules.names(order.variables, order.variables)
+    names = rules.column_rules(order.variables, order.variables)
     problems = [*table_problems.overlap_problems(order.backgrounds)]
     if order.callback_url and (
         wrong := table_problems.callback_problem(order.callback_url, loopback_base=loopback_base)
@@ -158,7 +158,7 @@ def check(order: Order, *, loopback_base: bool) -> list[str]:
         problems += [
             # The hints of the rules name options of `render`.
             table_problems.Problem(row_index=number, line=None, column=variable, rule=rule, severity=severity)
-            for variable, rule, _, severity in rules.judge(names, values, values, {})
+            for variable, rule, _, severity in rules.check_values(names, values, values, {})
         ]
     wrong_ones = [problem for problem in problems if problem.severity == "error"]
     if wrong_ones:
@@ -186,7 +186,7 @@ def _refuse_unknown(integration: Integration, body: Mapping[str, Any]) -> None:
         )
 
 
-def _target(integration: Integration, body: Mapping[str, Any], wishes: Wishes) -> str:
+def _target(integration: Integration, body: Mapping[str, Any], wishes: PayloadOptions) -> str:
     named = _text(body, integration.id_field)
     found = {ids.of_kind(text, integration.kind.value) for text in (named, wishes.api_id) if text}
     if not found:
@@ -196,7 +196,7 @@ def _target(integration: Integration, body: Mapping[str, Any], wishes: Wishes) -
     return found.pop()
 
 
-def _shape(integration: Integration, body: Mapping[str, Any], wishes: Wishes) -> str:
+def _shape(integration: Integration, body: Mapping[str, Any], wishes: PayloadOptions) -> str:
     given = {"object" if isinstance(body["variables"], Mapping) else "ordered"} if "variables" in body else set()
     given |= {wishes.shape} if wishes.shape else set()
     if len(given) > 1:
@@ -209,7 +209,7 @@ def _shape(integration: Integration, body: Mapping[str, Any], wishes: Wishes) ->
 
 
 def _matrix(
-    integration: Integration, body: Mapping[str, Any], wishes: Wishes, *, is_object: bool
+    integration: Integration, body: Mapping[str, Any], wishes: PayloadOptions, *, is_object: bool
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     if wishes.pairs and ("variables" in body or "names" in body):
         raise UsageError("give the values with --set or in --data, not both")

@@ -10,7 +10,7 @@ from bhuman_cli import errors
 from bhuman_cli.terminal.console import Console
 
 if TYPE_CHECKING:
-    from bhuman_cli.table.checked_table import Intake
+    from bhuman_cli.table.checked_table import CheckedTable
     from bhuman_cli.table.checks.problems import ProblemLog
 
 _SHOWN: Final = 20
@@ -70,7 +70,7 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def refusal(intake: Intake, written: Path | None) -> errors.InputError:
+def refusal(intake: CheckedTable, written: Path | None) -> errors.InputError:
     """Return the error that stops a run whose table did not pass the checks."""
     log = intake.problems
     rows = f"{log.errors:,} problem{'' if log.errors == 1 else 's'}"

@@ -21,7 +21,7 @@ from bhuman_cli.workflows.session import Session
 _LOOK_S = 5.0
 
 
-def bring(session: Session, journal: Journal, run: Run) -> int:
+def fetch_announced_links(session: Session, journal: Journal, run: Run) -> int:
     """Ask about the videos of whose WhatsApp link a callback told; return how many have it now.
 
     A run without such news costs no request. The links stand in the journal then, and in the results file with the
@@ -31,11 +31,11 @@ def bring(session: Session, journal: Journal, run: Run) -> int:
         return 0
     from bhuman_cli.runs.binding import late_links
 
-    with _effects(session, journal, run) as context:
+    with _run_context(session, journal, run) as context:
         return late_links.fetch_late_links(context, run, announced_only=True)
 
 
-def refresh(session: Session, journal: Journal, run: Run, *, stays: bool = False) -> None:
+def refresh_run(session: Session, journal: Journal, run: Run, *, stays: bool = False) -> None:
     """Ask how the front of a run's unfinished videos stands, and write its results if there is news.
 
     A run that another process works on is left to it; one without unfinished videos costs no request.
@@ -71,7 +71,7 @@ def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> bool:
     from bhuman_cli.runs.polling.poller import Poller
 
     is_local = run.target.service == domain.LOCAL_SERVICE
-    with _effects(session, journal, run) as context:
+    with _run_context(session, journal, run) as context:
         clock, stop = context.clock, context.stop
         end_s = float("inf") if is_local and stays else clock.monotonic_s() + _LOOK_S
         polling = Poller(run=run, context=context, interval_s=run_context.LOCAL_INTERVAL_S if is_local else 10.0)
@@ -100,7 +100,7 @@ def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:
 
     if not (home.state / store.NAME).is_file():
         return False
-    with contextlib.closing(notifications.Hints(home.state)) as found:
+    with contextlib.closing(notifications.Notifications(home.state)) as found:
         told = set(found.announced())
     return bool(told) and any(
         item.waiting.generation_id in told for item in generations.missing_links(journal, run, whatsapp=True)
@@ -108,16 +108,16 @@ def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:
 
 
 @contextlib.contextmanager
-def _effects(session: Session, journal: Journal, run: Run) -> Iterator[RunContext]:
+def _run_context(session: Session, journal: Journal, run: Run) -> Iterator[RunContext]:
     with (
-        link(session, run) as found,
+        connect(session, run) as found,
         run_context.context(journal, found, run, session.console, show="none", home=session.home) as context,
     ):
         yield context
 
 
 @contextlib.contextmanager
-def link(opened: Session, run: Run) -> Iterator[run_context.Link]:
+def connect(opened: Session, run: Run) -> Iterator[run_context.Connection]:
     """Connect to the run's own service; reading a record by its id hardly ever needs credentials."""
     if run.target.service == domain.LOCAL_SERVICE:
         template = run.options.get("template")
@@ -128,8 +128,10 @@ def link(opened: Session, run: Run) -> Iterator[run_context.Link]:
 
     url, clock = str(run.options.get("base_url") or run.target.service), SystemClock()
     pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=opened.values.get("rate"))
-    held = opened.held_for(run.target.service)
+    held = opened.credentials_for(run.target.service)
     with client.Client(
         url, held, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
     ) as connected:
-        yield run_context.Link(base_url=url, service=run.target.service, client=connected, authorization="", account="")
+        yield run_context.Connection(
+            base_url=url, service=run.target.service, client=connected, authorization="", account=""
+        )

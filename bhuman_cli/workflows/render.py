@@ -35,18 +35,18 @@ from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input_source import InputSource
 
 if TYPE_CHECKING:
-    from bhuman_cli.table.checked_table import Intake
+    from bhuman_cli.table.checked_table import CheckedTable
 
 
 @dataclass(slots=True, kw_only=True)
-class Job:
+class RenderJob:
     """One `render`: what was asked for, and what it was found to mean."""
 
     source: InputSource
     values: settings.Settings
     home: settings.Home
     console: Console
-    intake: Intake
+    intake: CheckedTable
     output: Path
     target: Target
     asks: bool
@@ -106,13 +106,13 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         raise
 
 
-def _job(source: InputSource, values: settings.Settings, console: Console) -> Job:
+def _job(source: InputSource, values: settings.Settings, console: Console) -> RenderJob:
     home = settings.home(os.environ)
     target = _target(values, source, needs_one=not values.get("dry_run"))
     intake = input_table.open_for(source, values, home, target)
     for notice in intake.notices:
         console.say(notice)
-    return Job(
+    return RenderJob(
         source=source,
         values=values,
         home=home,
@@ -144,7 +144,7 @@ def _target(values: settings.Settings, source: InputSource, *, needs_one: bool) 
     return Target(service=service, kind=kind, api_id=run_context.id_with_template(api_id, own) if own else api_id)
 
 
-def _new_run(job: Job) -> NewRun:
+def _new_run(job: RenderJob) -> NewRun:
     from bhuman_cli.table.output import results_file
 
     style = results_file.output_style(job.output, job.intake.table, job.source.path, bom=bool(job.get("bom")))
@@ -175,7 +175,7 @@ def _new_run(job: Job) -> NewRun:
     )
 
 
-def _dry(job: Job) -> int:
+def _dry(job: RenderJob) -> int:
     from bhuman_cli.journal import database
 
     input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
@@ -197,19 +197,19 @@ def _dry(job: Job) -> int:
         return execute.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
 
 
-def _is_stopped_by_problems(job: Job) -> bool:
+def _is_stopped_by_problems(job: RenderJob) -> bool:
     log = job.intake.problems
     return bool(log.file_errors) or (bool(log.errors) and job.get("on_invalid") == "stop")
 
 
-def _real(job: Job) -> int:
+def _real(job: RenderJob) -> int:
     if not job.is_local:
         found = credentials.find(os.environ, job.home, job.get("profile"), service=job.target.service)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
         asks = job.console.is_interactive() and not job.get("yes")
         wait_s = float(job.get("lock_wait"))
-        stack.enter_context(locking.hold(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
+        stack.enter_context(locking.with_lock(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
         prepared = _prepared(job, journal)
         if job.is_local:
             link = stack.enter_context(run_context.local(job.home, job.own_template, job.console))
@@ -227,16 +227,16 @@ def _real(job: Job) -> int:
         return execute.carry_out(_settings_of(job), journal, confirmed, link)
 
 
-def _rows(job: Job) -> Iterator[Row]:
+def _rows(job: RenderJob) -> Iterator[Row]:
     if not job.is_local:
         return job.intake.rows()
     run_context.require_studio()
     from bhuman_cli.workflows import lettering
 
-    return lettering.watched(job.intake.rows(), job.console)
+    return lettering.warn_missing_glyphs(job.intake.rows(), job.console)
 
 
-def _prepared(job: Job, journal: Journal) -> PreparedRun:
+def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
     """Read, check and plan; stop if the table did not pass."""
     from bhuman_cli import files
     from bhuman_cli.table.output import results_file
@@ -267,7 +267,9 @@ def _prepared(job: Job, journal: Journal) -> PreparedRun:
     return prepared
 
 
-def _adopted(job: Job, journal: Journal, prepared: PreparedRun, link: run_context.Link) -> tuple[PreparedRun, int]:
+def _adopted(
+    job: RenderJob, journal: Journal, prepared: PreparedRun, link: run_context.Connection
+) -> tuple[PreparedRun, int]:
     """Look for ids in the results file that this journal does not know; take them over if asked to."""
     unknown = adopt.unknown_ids(journal, job.output)
     if not unknown or not job.get("adopt"):
@@ -277,7 +279,7 @@ def _adopted(job: Job, journal: Journal, prepared: PreparedRun, link: run_contex
     return replace(prepared, counts=planning.counts(journal, prepared.run)), left
 
 
-def _plan(job: Job, prepared: PreparedRun, journal: Journal) -> plans.Plan:
+def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan:
     size = job.get("sample")
     return plans.Plan(
         counts=prepared.counts,
@@ -292,7 +294,7 @@ def _plan(job: Job, prepared: PreparedRun, journal: Journal) -> plans.Plan:
     )
 
 
-def _refusals(job: Job, journal: Journal, prepared: PreparedRun, unknown: int) -> list[errors.Refusal]:
+def _refusals(job: RenderJob, journal: Journal, prepared: PreparedRun, unknown: int) -> list[errors.Refusal]:
     given = job.get("max_rows")
     cap = given if given is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
     limits = spend_limits.Limits(
@@ -308,11 +310,11 @@ def _refusals(job: Job, journal: Journal, prepared: PreparedRun, unknown: int) -
     ]
 
 
-def _settings_of(job: Job) -> execute.Manner:
+def _settings_of(job: RenderJob) -> execute.ExecutionOptions:
     interval = job.get("poll_interval")
     if job.is_local and not job.values.is_given("poll_interval"):
         interval = run_context.LOCAL_INTERVAL_S
-    return execute.Manner(
+    return execute.ExecutionOptions(
         console=job.console,
         home=job.home,
         is_json=bool(job.get("json")),

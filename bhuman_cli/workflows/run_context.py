@@ -31,7 +31,7 @@ from bhuman_cli.workflows import session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
-    from bhuman_cli.callbacks.notifications import Hints
+    from bhuman_cli.callbacks.notifications import Notifications
     from bhuman_cli.runs.context import RunContext, Stop
     from bhuman_cli.table.output.results_file import OutputStyle
 
@@ -39,7 +39,7 @@ LOCAL_INTERVAL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Connection:
     """A service that can be talked to. authorization: the paid request's header, never shown."""
 
     base_url: str
@@ -50,7 +50,7 @@ class Link:
 
 
 @contextlib.contextmanager
-def remote(values: settings.Settings, console: Console, found: credentials.Credentials) -> Iterator[Link]:
+def remote(values: settings.Settings, console: Console, found: credentials.Credentials) -> Iterator[Connection]:
     """Connect to the configured service."""
     from bhuman_cli.api import client as clients
     from bhuman_cli.api import limiter
@@ -59,7 +59,7 @@ def remote(values: settings.Settings, console: Console, found: credentials.Crede
     clock = SystemClock()
     pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=values.get("rate"))
     with clients.Client(url, found, limiter=pace, user_agent=session.user_agent(), on_notice=console.say) as client:
-        yield Link(
+        yield Connection(
             base_url=url,
             service=settings.service_name(url),
             client=client,
@@ -69,7 +69,7 @@ def remote(values: settings.Settings, console: Console, found: credentials.Crede
 
 
 @contextlib.contextmanager
-def local(home: settings.Home, template: Path | None, console: Console) -> Iterator[Link]:
+def local(home: settings.Home, template: Path | None, console: Console) -> Iterator[Connection]:
     """Start the embedded studio; its work goes on no longer than the block.
 
     Raises:
@@ -95,7 +95,7 @@ def local(home: settings.Home, template: Path | None, console: Console) -> Itera
             user_agent=session.user_agent(),
             on_notice=console.say,
         ) as client:
-            yield Link(
+            yield Connection(
                 base_url=running.base_url,
                 service=domain.LOCAL_SERVICE,
                 client=client,
@@ -176,7 +176,7 @@ def rescue_places(home: settings.Home, output: Path | None) -> list[Path]:
 
 @contextlib.contextmanager
 def context(
-    journal: Journal, link: Link, run: Run, console: Console, *, show: str, home: settings.Home
+    journal: Journal, link: Connection, run: Run, console: Console, *, show: str, home: settings.Home
 ) -> Iterator[RunContext]:
     """Put together what a run needs from outside; signals press its stop button inside the block."""
     from concurrent.futures import ThreadPoolExecutor
@@ -192,7 +192,7 @@ def context(
     service = ApiService(
         client=link.client, target=run.target, user_agent=session.user_agent(), authorization=link.authorization
     )
-    look = lambda: progress.Look(  # noqa: E731 - a name for the next line
+    look = lambda: progress.Snapshot(  # noqa: E731 - a name for the next line
         tally=generations.tally(journal, run), chunks=generations.per_chunk(journal, run)
     )
     clock = SystemClock()
@@ -219,14 +219,14 @@ def context(
 
 
 @contextlib.contextmanager
-def _callbacks(home: settings.Home) -> Iterator[Hints | None]:
+def _callbacks(home: settings.Home) -> Iterator[Notifications | None]:
     """Read what `bhuman listen` stores, where it ever ran."""
     from bhuman_cli.callbacks import notifications, store
 
     if not (home.state / store.NAME).is_file():
         yield None
         return
-    with contextlib.closing(notifications.Hints(home.state)) as found:
+    with contextlib.closing(notifications.Notifications(home.state)) as found:
         yield found
 
 

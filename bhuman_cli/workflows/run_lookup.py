@@ -29,7 +29,7 @@ RunArgument = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
+class RunResults:
     """A run and its results as they are known now. seconds: how long its videos took, where that is known."""
 
     run: Run
@@ -68,7 +68,7 @@ class Delivered:
         return sum(row.fields["status"] in waiting for row in self.rows)
 
 
-def find(session: Session, text: str | None, *, with_late_links: bool = False) -> Delivered:
+def find_run(session: Session, text: str | None, *, with_late_links: bool = False) -> RunResults:
     """Return the run meant by an id, the start of one, or the path of its input or results file; else the latest.
 
     with_late_links: asks the service for those that a callback announced, if there are any.
@@ -79,9 +79,9 @@ def find(session: Session, text: str | None, *, with_late_links: bool = False) -
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
         run = _latest(journal) if text is None else _named(journal, text.strip())
         if with_late_links:
-            refresh.bring(session, journal, run)
+            refresh.fetch_announced_links(session, journal, run)
         rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
-        return Delivered(run=run, rows=rows, seconds=seconds)
+        return RunResults(run=run, rows=rows, seconds=seconds)
 
 
 def _latest(journal: Journal) -> Run:
@@ -116,7 +116,7 @@ def is_of(run: Run, text: str) -> bool:
     return str(Path(text).resolve()) in {run.input_path, run.output_path} or text == run.options.get("input_name")
 
 
-def columns(delivered: Delivered, given: Sequence[str] | None, option: str) -> list[str]:
+def columns(delivered: RunResults, given: Sequence[str] | None, option: str) -> list[str]:
     """Return the columns named by a repeatable, comma-separated option.
 
     Raises:
@@ -134,7 +134,7 @@ def columns(delivered: Delivered, given: Sequence[str] | None, option: str) -> l
     return wanted
 
 
-def require_other(found: Delivered, path: Path) -> None:
+def require_other(found: RunResults, path: Path) -> None:
     """Refuse to write over the run's own files, whatever else may be replaced.
 
     Raises:

@@ -58,7 +58,7 @@ class Session:
         """Return the name of the profile in use."""
         return str(self.values.get("profile"))
 
-    def found_credentials(self) -> credentials.Credentials:
+    def stored_credentials(self) -> credentials.Credentials:
         """Return the credentials for this service.
 
         Raises:
@@ -66,7 +66,7 @@ class Session:
         """
         return credentials.find(self.environ, self.home, self.profile, service=self.service)
 
-    def held_for(self, service: str) -> credentials.Credentials | None:
+    def credentials_for(self, service: str) -> credentials.Credentials | None:
         """Return the credentials for a service, None if there are none.
 
         Those of the environment belong to the service that the environment names, and reach no other.

@@ -40,7 +40,7 @@ class Summary:
     next_command: str = ""
 
 
-def of(rows: Iterable[Mapping[str, str]], *, files: Sequence[str] = (), next_command: str = "") -> Summary:
+def summarize(rows: Iterable[Mapping[str, str]], *, files: Sequence[str] = (), next_command: str = "") -> Summary:
     """Return the summary of result rows (mappings of the result columns), largest group of failures first."""
     counts: Counter[str] = Counter()
     groups: dict[tuple[str, str], list[Mapping[str, str]]] = {}

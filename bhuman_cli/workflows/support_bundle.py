@@ -14,7 +14,7 @@ from bhuman_cli.journal import support
 from bhuman_cli.journal.support import Attempt, Troubled
 from bhuman_cli.terminal import console
 from bhuman_cli.workflows import run_context
-from bhuman_cli.workflows.run_lookup import Delivered
+from bhuman_cli.workflows.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
 SCHEMA: Final = "bhuman.support/1"
@@ -24,7 +24,7 @@ _SHORTEST: Final = 2
 _WORD: Final = 5
 
 
-def write(session: Session, run: Delivered, path: Path) -> dict[str, Any]:
+def write(session: Session, run: RunResults, path: Path) -> dict[str, Any]:
     """Write `path` (JSON) and the text of the same name beside it; return the document."""
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
         rows = support.troubled(journal, run.run)

@@ -28,7 +28,7 @@ from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import doubts, execute, locking, payloads, run_context, session
 from bhuman_cli.workflows import plan as plans
-from bhuman_cli.workflows.payloads import Integration, Order
+from bhuman_cli.workflows.payloads import Integration, Payload
 
 SCHEMA: Final = "bhuman.trigger/1"
 _COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")
@@ -38,10 +38,10 @@ _SHARED: Final = ("campaign", "instance", "callback_url", "generation_mode", "ti
 
 
 @dataclass(slots=True, kw_only=True)
-class Job:
+class TriggerJob:
     """One trigger: the order and its surroundings."""
 
-    order: Order
+    order: Payload
     values: settings.Settings
     home: settings.Home
     console: Console
@@ -73,7 +73,7 @@ def run(name: str, given: Mapping[str, Any]) -> int:
     return _dry(job) if job.values.get("dry_run") else _carry_out(job)
 
 
-def _job(integration: Integration, given: Mapping[str, Any]) -> Job:
+def _job(integration: Integration, given: Mapping[str, Any]) -> TriggerJob:
     values = settings.load(
         flags={name: given[name] for name in _SHARED if name in given},
         input_path=None,
@@ -81,14 +81,14 @@ def _job(integration: Integration, given: Mapping[str, Any]) -> Job:
         profile=given["profile"],
     )
     payload = session.read_object(given["data"]) if given["data"] else None
-    wishes = payloads.Wishes(
+    wishes = payloads.PayloadOptions(
         api_id=_target(integration, values, payload),
         pairs=keys.read_flag("set", given["set"]) if given["set"] else (),
         shape=given.get("shape") or "",
         callback_url=values.get("callback_url") or "",
         generation_mode=values.get("generation_mode") if values.is_given("generation_mode") else "",
     )
-    return Job(
+    return TriggerJob(
         order=payloads.read(integration, payload, wishes),
         values=values,
         home=settings.home(os.environ),
@@ -107,7 +107,7 @@ def _target(integration: Integration, values: settings.Settings, payload: Mappin
     return str(values.get(name) or "")
 
 
-def _dry(job: Job) -> int:
+def _dry(job: TriggerJob) -> int:
     """Show the request as it would be sent; no credentials, no network, nothing written."""
     order = job.order
     shape = Shape(
@@ -133,13 +133,13 @@ def _dry(job: Job) -> int:
     return int(ExitCode.OK)
 
 
-def _carry_out(job: Job) -> int:
+def _carry_out(job: TriggerJob) -> int:
     target = Target(service=job.service, kind=job.order.integration.kind, api_id=job.order.api_id)
     found = credentials.find(os.environ, job.home, job.values.get("profile"), service=job.service)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
         wait_s = float(job.values.get("lock_wait"))
-        stack.enter_context(locking.hold(job.home, target, job.console, wait_s=wait_s, asks=job.asks))
+        stack.enter_context(locking.with_lock(job.home, target, job.console, wait_s=wait_s, asks=job.asks))
         prepared = runner.prepare(
             journal,
             _new_run(job, target),
@@ -165,7 +165,7 @@ def _carry_out(job: Job) -> int:
         return _end(job, journal, confirmed, _driven(job, journal, confirmed, link))
 
 
-def _new_run(job: Job, target: Target) -> NewRun:
+def _new_run(job: TriggerJob, target: Target) -> NewRun:
 
     order = job.order
     return NewRun(
@@ -189,7 +189,7 @@ def _new_run(job: Job, target: Target) -> NewRun:
     )
 
 
-def _refuse_twice(job: Job, prepared: PreparedRun) -> None:
+def _refuse_twice(job: TriggerJob, prepared: PreparedRun) -> None:
     if job.values.get("again") and prepared.previous.unfinished_again:
         raise errors.UsageError(
             "an --again trigger of this content is not finished; another one would pay twice",
@@ -197,7 +197,7 @@ def _refuse_twice(job: Job, prepared: PreparedRun) -> None:
         )
 
 
-def _plan(job: Job, prepared: PreparedRun, journal: Journal, link: run_context.Link) -> plans.Plan:
+def _plan(job: TriggerJob, prepared: PreparedRun, journal: Journal, link: run_context.Connection) -> plans.Plan:
 
     return plans.Plan(
         counts=prepared.counts,
@@ -211,7 +211,7 @@ def _plan(job: Job, prepared: PreparedRun, journal: Journal, link: run_context.L
     )
 
 
-def _driven(job: Job, journal: Journal, run: Run, link: run_context.Link) -> Outcome:
+def _driven(job: TriggerJob, journal: Journal, run: Run, link: run_context.Connection) -> Outcome:
 
     show = str(job.values.get("progress")) if job.waits else "none"
     with run_context.context(journal, link, run, job.console, show=show, home=job.home) as context:
@@ -227,7 +227,7 @@ def _driven(job: Job, journal: Journal, run: Run, link: run_context.Link) -> Out
         return runner.execute(drive, context)
 
 
-def _end(job: Job, journal: Journal, run: Run, outcome: Outcome) -> int:
+def _end(job: TriggerJob, journal: Journal, run: Run, outcome: Outcome) -> int:
     """Print what became of the rows, and how it goes on."""
     rows: Sequence[Mapping[str, str]] = [row.fields for row in generations.results(journal, run)]
     if job.console.json_mode:
@@ -240,7 +240,7 @@ def _end(job: Job, journal: Journal, run: Run, outcome: Outcome) -> int:
     if outcome.exit_code is ExitCode.CREDENTIALS:
         job.console.say("hint: bhuman login")
     if outcome.exit_code is ExitCode.IN_DOUBT:
-        doubts.explain(journal, run, job.console)
+        doubts.explain_doubts(journal, run, job.console)
     elif outcome.next_command:
         job.console.say(f"next: {outcome.next_command}")
     return int(outcome.exit_code)

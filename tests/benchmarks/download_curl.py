@@ -79,7 +79,9 @@ def measured(
     folder: Path, service: studio.StudioProcess, rows: list[domain.ResultRow], chosen: argparse.Namespace
 ) -> dict[str, list[Lap]]:
     """Let the contestants take turns."""
-    kit = fetch.Kit(policy=addresses.Policy(base_url=service.base_url), clock=SystemClock(), stop=threading.Event())
+    kit = fetch.FetchTools(
+        policy=addresses.Policy(base_url=service.base_url), clock=SystemClock(), stop=threading.Event()
+    )
     checking = replace(kit, probe=download.decoder())
     contestants: list[tuple[str, Callable[[Path], None]]] = [
         (CURL, lambda to: curl(to, rows, chosen.workers)),
@@ -111,7 +113,7 @@ def _cpu_s() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def own(folder: Path, rows: list[domain.ResultRow], workers: int, kit: fetch.Kit) -> None:
+def own(folder: Path, rows: list[domain.ResultRow], workers: int, kit: fetch.FetchTools) -> None:
     choice = batch.Choice(template="{row_index:04d}-{first_name}")
     wanted = batch.jobs(["first_name"], rows, folder, choice)
     done = batch.run(wanted, folder, kit, workers, lambda _: None)

@@ -185,7 +185,7 @@ def prepare(table: Path, home: Path) -> None:
     from bhuman_cli.runs import runner
     from bhuman_cli.table import checked_table
 
-    opened = checked_table.open_intake(table, checked_table.IntakeOptions())
+    opened = checked_table.open_table(table, checked_table.TableOptions())
     journal = database.open_journal(home, clock.SystemClock())
     new = NewRun(
         target=domain.Target(service="https://example.com", kind=domain.TargetKind.CAMPAIGN, api_id=CAMPAIGN),

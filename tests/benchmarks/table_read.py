@@ -59,7 +59,7 @@ def _read(path: Path) -> int:
 def _check(path: Path) -> int:
     from bhuman_cli.table import checked_table
 
-    opened = checked_table.open_intake(path, checked_table.IntakeOptions(exclude=["email"]))
+    opened = checked_table.open_table(path, checked_table.TableOptions(exclude=["email"]))
     return sum(row.state == "pending" for row in opened.rows())
 
 
@@ -68,7 +68,7 @@ def _write(path: Path) -> int:
     from bhuman_cli.table import checked_table
     from bhuman_cli.table.output import results_file
 
-    opened = checked_table.open_intake(path, checked_table.IntakeOptions(exclude=["email"]))
+    opened = checked_table.open_table(path, checked_table.TableOptions(exclude=["email"]))
     target = path.with_suffix(".results.csv")
     style = results_file.output_style(target, opened.table, path)
     results = (

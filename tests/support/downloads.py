@@ -36,7 +36,7 @@ def row(index: int, url: str, name: str = "Ann", **more: str) -> domain.ResultRo
     return domain.ResultRow(cells=(name,), fields=fields)
 
 
-def get(rows: list[domain.ResultRow], folder: Path, kit: fetch.Kit, **choice: object) -> list[fetch.Done]:
+def get(rows: list[domain.ResultRow], folder: Path, kit: fetch.FetchTools, **choice: object) -> list[fetch.FetchResult]:
     chosen = replace(batch.Choice(template="{row_index:04d}-{first_name}"), **choice)  # type: ignore[arg-type]
     wanted = batch.jobs(["first_name"], rows, folder, chosen)
     return batch.run(wanted, folder, kit, 4, lambda _: None)

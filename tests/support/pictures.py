@@ -21,7 +21,7 @@ FOLDER = REPOSITORY / ".github" / "images"
 
 def draw_progress(path: Path) -> None:
     """Write the progress table of an imagined campaign of 2,000 rows as SVG."""
-    look = progress.Look(
+    look = progress.Snapshot(
         tally={"succeeded": 812, "processing": 20, "queued": 648, "pending": 500, "failed": 3, "skipped": 17},
         chunks=[(1, 500, 500), (2, 312, 500), (3, 3, 483)],
     )

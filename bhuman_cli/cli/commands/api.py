@@ -25,7 +25,7 @@ _MAX_PAGES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ApiOptions:
     """What the command line asks for."""
 
     method: str
@@ -95,7 +95,7 @@ def api(  # noqa: PLR0913 - one parameter is one option
     address = paths.read(path, session.base_url)
     wish = _wish(method, address, fields=_fields(field, typed_field), data=data, auth=auth)
     _require_one_form(wish, paginate=paginate, include=include, json_output=json_output)
-    held = session.found_credentials()
+    held = session.stored_credentials()
     if wish.method != "GET" and not yes:
         _confirm(session, wish)
     with session.client(held) as client:
@@ -110,14 +110,16 @@ def api(  # noqa: PLR0913 - one parameter is one option
     _judge(wish, answer, held.secrets)
 
 
-def _require_one_form(wish: Wish, *, paginate: bool, include: bool, json_output: bool) -> None:
+def _require_one_form(wish: ApiOptions, *, paginate: bool, include: bool, json_output: bool) -> None:
     if paginate and wish.method != "GET":
         raise errors.UsageError("--paginate goes with GET only")
     if include and (paginate or json_output):
         raise errors.UsageError("--include prints headers, --json and --paginate one JSON document: give one of them")
 
 
-def _wish(method: str, address: Address, *, fields: Mapping[str, Any], data: str | None, auth: str | None) -> Wish:
+def _wish(
+    method: str, address: Address, *, fields: Mapping[str, Any], data: str | None, auth: str | None
+) -> ApiOptions:
     verb = method.upper()
     if verb not in _METHODS:
         raise errors.UsageError(f"{method[:20]!r} is not one of {', '.join(_METHODS)}")
@@ -135,7 +137,7 @@ def _wish(method: str, address: Address, *, fields: Mapping[str, Any], data: str
         query += tuple((key, value if isinstance(value, str) else json.dumps(value)) for key, value in fields.items())
     elif fields:
         body = json.dumps(fields, ensure_ascii=False).encode("utf-8")
-    return Wish(method=verb, address=address, query=query, body=body, auth=(auth,) if auth else ())
+    return ApiOptions(method=verb, address=address, query=query, body=body, auth=(auth,) if auth else ())
 
 
 def _fields(texts: Sequence[str] | None, typed: Sequence[str] | None) -> dict[str, Any]:
@@ -165,7 +167,7 @@ def _check_json(body: bytes) -> None:
         raise errors.UsageError("--data is not JSON") from None
 
 
-def _confirm(session: Session, wish: Wish) -> None:
+def _confirm(session: Session, wish: ApiOptions) -> None:
     size = f" with {len(wish.body):,} bytes" if wish.body else ""
     what = f"{wish.method} {session.service}{wish.address.path}{size}"
     if not session.console.is_interactive():
@@ -176,7 +178,7 @@ def _confirm(session: Session, wish: Wish) -> None:
         raise errors.Refusal("nothing was sent", code="not_confirmed")
 
 
-def _all_pages(client: Any, wish: Wish, secrets: Sequence[str]) -> list[Any]:
+def _all_pages(client: Any, wish: ApiOptions, secrets: Sequence[str]) -> list[Any]:
     from bhuman_cli.api import paging, wire
 
     kept = tuple((key, value) for key, value in wish.query if key not in {"page", "size"})
@@ -210,7 +212,7 @@ def _print(session: Session, answer: Response, secrets: Sequence[str], *, includ
         session.console.out(harmless(text, limit=20_000))
 
 
-def _print_document(session: Session, wish: Wish, answer: Response, secrets: Sequence[str]) -> None:
+def _print_document(session: Session, wish: ApiOptions, answer: Response, secrets: Sequence[str]) -> None:
     """Print the body as one JSON document, `null` for none; what is not JSON is kept from programs."""
     from bhuman_cli.api import wire
 
@@ -224,7 +226,7 @@ def _print_document(session: Session, wish: Wish, answer: Response, secrets: Seq
         raise _doubt(wish, f"{answer.status}, and {error.message}") from None
 
 
-def _judge(wish: Wish, answer: Response, secrets: Sequence[str]) -> None:
+def _judge(wish: ApiOptions, answer: Response, secrets: Sequence[str]) -> None:
     """Turn a bad answer into the exit code; its body has been printed."""
     from bhuman_cli.api import post_result, wire
 
@@ -251,7 +253,7 @@ def _judge(wish: Wish, answer: Response, secrets: Sequence[str]) -> None:
     )
 
 
-def _doubt(wish: Wish, answered: str) -> errors.InDoubtError:
+def _doubt(wish: ApiOptions, answered: str) -> errors.InDoubtError:
     paid = " and paid" if wish.address.can_cost else ""
     return errors.InDoubtError(
         f"the service answered {answered}: the {wish.method} may have been accepted{paid}; look in the BHuman app"

@@ -113,7 +113,7 @@ def whoami(*, profile: ProfileOption = None, json_output: JsonOption = False) ->
     `bhuman whoami --profile work --json`
     """
     session = sessions.start(profile=profile, json_mode=json_output)
-    held = session.found_credentials()
+    held = session.stored_credentials()
     checks = checked(session, held)
     if json_output:
         session.console.out_json(_whoami_document(session, held, checks))
@@ -202,7 +202,7 @@ def _is_encoded_pair(text: str) -> bool:
 
 def _keep(session: Session, entered: Credentials, *, file: bool) -> str:
     """Keep what was entered; a token stands beside the key that was kept before, and the other way round."""
-    before = credential_store.stored(session.home, session.profile, service=session.service)
+    before = credential_store.load(session.home, session.profile, service=session.service)
     secret = {
         "basic": entered.basic or (before.basic if before else None),
         "bearer": entered.bearer or (before.bearer if before else None),
@@ -213,7 +213,7 @@ def _keep(session: Session, entered: Credentials, *, file: bool) -> str:
             keyring = credential_store.safe_keyring()
         except errors.CredentialsError:
             keyring = None
-    return credential_store.keep(session.home, session.profile, secret, service=session.service, keyring=keyring)
+    return credential_store.store(session.home, session.profile, secret, service=session.service, keyring=keyring)
 
 
 def _say_kept(session: Session, place: str, check: Check) -> None:

@@ -25,7 +25,7 @@ from bhuman_cli.journal.planning import Run
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import refresh, run_context, run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import Delivered, RunArgument
+from bhuman_cli.workflows.run_lookup import RunArgument, RunResults
 from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _SAY_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class DownloadOptions:
     """What to fetch, and to where. template: "" for the usual names. table: where results with paths are written."""
 
     folder: Path
@@ -98,8 +98,8 @@ def download(  # noqa: PLR0913 - one parameter is one option
     `bhuman download campaign.csv --results campaign.files.xlsx`   your rows, the links, and where each file is
     """
     session = sessions.start(profile=profile, json_mode=json_output)
-    found = run_lookup.find(session, run)
-    order = Order(
+    found = run_lookup.find_run(session, run)
+    order = DownloadOptions(
         folder=to or found.media_folder, whats=_whats(what), template=name or "", workers=workers,
         allow_private=allow_private, table=results,
     )  # fmt: skip
@@ -109,23 +109,27 @@ def download(  # noqa: PLR0913 - one parameter is one option
         return _fetch(found, order, client, session.console)
 
 
-def after_render(journal: Journal, run: Run, link: run_context.Link, folder: Path | None, console: Console) -> int:
+def after_render(
+    journal: Journal, run: Run, link: run_context.Connection, folder: Path | None, console: Console
+) -> int:
     """Fetch the videos of a run that has just ended into folder; returns the exit code `download` would have."""
-    found = Delivered(run=run, rows=list(generations.results(journal, run)))
-    return _fetch(found, Order(folder=folder or found.media_folder), link.client, console, prints=False)
+    found = RunResults(run=run, rows=list(generations.results(journal, run)))
+    return _fetch(found, DownloadOptions(folder=folder or found.media_folder), link.client, console, prints=False)
 
 
-def fetch_quietly(found: Delivered, folder: Path, client: Client | None, stop: threading.Event) -> None:
+def fetch_quietly(found: RunResults, folder: Path, client: Client | None, stop: threading.Event) -> None:
     """Fetch what a run has finished so far, saying nothing; ends at the next block once stop is set."""
     from bhuman_cli.delivery import batch
 
-    order = Order(folder=folder)
+    order = DownloadOptions(folder=folder)
     choice = batch.Choice(whats=order.whats, template=_usual_name(found), workers=order.workers)
     wanted = batch.jobs(found.header, found.rows, folder, choice)
     batch.run(wanted, folder, replace(_kit(found.run, order, client), stop=stop), order.workers, lambda _: None)
 
 
-def _fetch(found: Delivered, order: Order, client: Client | None, console: Console, *, prints: bool = True) -> int:
+def _fetch(
+    found: RunResults, order: DownloadOptions, client: Client | None, console: Console, *, prints: bool = True
+) -> int:
     from bhuman_cli.delivery import batch
 
     choice = batch.Choice(whats=order.whats, template=order.template or _usual_name(found), workers=order.workers)
@@ -142,13 +146,13 @@ def _fetch(found: Delivered, order: Order, client: Client | None, console: Conso
     return int(code)
 
 
-def _kit(run: Run, order: Order, client: Client | None) -> fetch.Kit:
+def _kit(run: Run, order: DownloadOptions, client: Client | None) -> fetch.FetchTools:
     from bhuman_cli.delivery import fetch
     from bhuman_cli.net import addresses
 
     is_local = run.target.service == domain.LOCAL_SERVICE
     base_url = "" if is_local else run.target.service
-    return fetch.Kit(
+    return fetch.FetchTools(
         policy=addresses.Policy(base_url=base_url, allow_private=order.allow_private),
         clock=SystemClock(),
         stop=threading.Event(),
@@ -158,10 +162,10 @@ def _kit(run: Run, order: Order, client: Client | None) -> fetch.Kit:
     )
 
 
-def _refresher(client: Client | None) -> Callable[[fetch.Job], str]:
+def _refresher(client: Client | None) -> Callable[[fetch.FetchJob], str]:
     """Return what asks the service for a job's link again."""
 
-    def refresh(job: fetch.Job) -> str:
+    def refresh(job: fetch.FetchJob) -> str:
         if client is None:
             return ""
         try:
@@ -198,7 +202,7 @@ def _client(session: Session, run: Run) -> Iterator[Client | None]:
     if run.target.service == domain.LOCAL_SERVICE:
         yield None
         return
-    with refresh.link(session, run) as found:
+    with refresh.connect(session, run) as found:
         yield found.client
 
 
@@ -209,7 +213,7 @@ class _Progress:
         self._console, self._total, self._clock = console, total, SystemClock()
         self._count, self._bytes, self._said_at = 0, 0, self._clock.monotonic_s()
 
-    def note(self, done: fetch.Done) -> None:
+    def note(self, done: fetch.FetchResult) -> None:
         """Count one file."""
         self._count += 1
         self._bytes += done.size
@@ -229,7 +233,7 @@ def _whats(given: Sequence[str] | None) -> tuple[What, ...]:
         raise errors.UsageError("--what: video, gif, thumbnail or all", hint="--what video,gif") from None
 
 
-def _usual_name(found: Delivered) -> str:
+def _usual_name(found: RunResults) -> str:
     """Return `{row_index:04d}-{first variable}`, or the row number alone."""
     named = next(
         (name for name in found.run.spec.variables if name in found.header and not set(name) & set("{}!:")), ""
@@ -237,14 +241,14 @@ def _usual_name(found: Delivered) -> str:
     return "{row_index:04d}" + (f"-{{{named}}}" if named else "")
 
 
-def _exit_code(done: Sequence[fetch.Done]) -> ExitCode:
+def _exit_code(done: Sequence[fetch.FetchResult]) -> ExitCode:
     states = {str(result.state) for result in done}
     if "left" in states:
         return ExitCode.NOT_FINISHED
     return ExitCode.ROWS_FAILED if "failed" in states else ExitCode.OK
 
 
-def _say(found: Delivered, order: Order, done: Sequence[fetch.Done], console: Console) -> None:
+def _say(found: RunResults, order: DownloadOptions, done: Sequence[fetch.FetchResult], console: Console) -> None:
     counts = Counter(str(result.state) for result in done)
     words = {"fetched": "fetched", "kept": "there already", "failed": "failed", "left": "left"}
     said = ", ".join(f"{counts[state]:,} {word}" for state, word in words.items() if counts[state])
@@ -267,14 +271,16 @@ def _say(found: Delivered, order: Order, done: Sequence[fetch.Done], console: Co
         console.say(f"{found.unfinished:,} rows are not finished yet: bhuman resume {found.run.run_id}")
 
 
-def _again(found: Delivered, order: Order) -> str:
+def _again(found: RunResults, order: DownloadOptions) -> str:
     """Return the command that helps: a local run renders again what is gone from disk."""
     if found.run.target.service == domain.LOCAL_SERVICE:
         return f"bhuman render {shell.quote(found.run.input_path)} --local"
     return f"bhuman download {found.run.run_id} --to {shell.quote(str(order.folder))}"
 
 
-def _print(found: Delivered, order: Order, done: Sequence[fetch.Done], code: ExitCode, console: Console) -> None:
+def _print(
+    found: RunResults, order: DownloadOptions, done: Sequence[fetch.FetchResult], code: ExitCode, console: Console
+) -> None:
     if not console.json_mode:
         console.out(str(order.folder))
         return

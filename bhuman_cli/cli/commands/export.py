@@ -16,7 +16,7 @@ from bhuman_cli.domain import ResultRow, Status
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.workflows import mail_export, run_context, run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import Delivered, RunArgument
+from bhuman_cli.workflows.run_lookup import RunArgument, RunResults
 from bhuman_cli.workflows.session import JsonOption, Session
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def export(  # noqa: PLR0913 - one parameter is one option
     if purpose in {None, For.SUPPORT} and (misplaced := [name for name, value in mails_only.items() if value]):
         raise errors.UsageError(f"{misplaced[0]} belongs to an export for mails", hint="--for mailmerge")
     session = sessions.start(json_mode=json_output)
-    found = run_lookup.find(session, run, with_late_links=by is None)
+    found = run_lookup.find_run(session, run, with_late_links=by is None)
     if by is not None:
         if output is not None:
             _require_counts(output, found, force=force)
@@ -145,7 +145,7 @@ def export(  # noqa: PLR0913 - one parameter is one option
     return 0
 
 
-def _print(session: Session, found: Delivered, output: Path, rows: int, columns: Sequence[str], **more: Any) -> None:
+def _print(session: Session, found: RunResults, output: Path, rows: int, columns: Sequence[str], **more: Any) -> None:
     if session.console.json_mode:
         about = {"schema": SCHEMA, "run_id": found.run.run_id, "output": str(output)}
         session.console.out_json({**about, "rows": rows, "columns": list(columns), **more})
@@ -153,7 +153,7 @@ def _print(session: Session, found: Delivered, output: Path, rows: int, columns:
         session.console.out(str(output))
 
 
-def _write_support(session: Session, found: Delivered, output: Path, *, force: bool) -> int:
+def _write_support(session: Session, found: RunResults, output: Path, *, force: bool) -> int:
     from bhuman_cli.workflows import support_bundle
 
     if output.suffix.lower() != ".json":
@@ -172,7 +172,7 @@ def _write_support(session: Session, found: Delivered, output: Path, *, force: b
 
 def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
     session: Session,
-    found: Delivered,
+    found: RunResults,
     options: mail_export.MailOptions,
     output: Path,
     style: OutputStyle,
@@ -218,7 +218,7 @@ def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
 
 
 def style_for(
-    output: Path, found: Delivered, *, option: str = "-o", bom: bool = False, force: bool = False
+    output: Path, found: RunResults, *, option: str = "-o", bom: bool = False, force: bool = False
 ) -> OutputStyle:
     """Return how the file will be written, as its ending says. option: what the user wrote before its name.
 
@@ -229,7 +229,7 @@ def style_for(
     return _style(output, found, option, bom=bom)
 
 
-def write_paths(found: Delivered, folder: Path, whats: Sequence[What], output: Path) -> None:
+def write_paths(found: RunResults, folder: Path, whats: Sequence[What], output: Path) -> None:
     """Write the results with the paths of the files in folder; a column for each kind, whether it has files or not."""
     from bhuman_cli.table.output import results_file
 
@@ -238,7 +238,7 @@ def write_paths(found: Delivered, folder: Path, whats: Sequence[What], output: P
     results_file.write_results(output, header, _rows(found, extras, None), _style(output, found))
 
 
-def _count(session: Session, found: Delivered, column: str, statuses: set[str] | None, output: Path | None) -> None:
+def _count(session: Session, found: RunResults, column: str, statuses: set[str] | None, output: Path | None) -> None:
     """Show or write how many rows of each value ended how."""
     import json
 
@@ -246,7 +246,7 @@ def _count(session: Session, found: Delivered, column: str, statuses: set[str] |
     from bhuman_cli.table.output import counts
 
     if column not in found.header:
-        near = mapping.meant(column, found.header)
+        near = mapping.closest(column, found.header)
         meant = f"; did you mean {near}?" if near else ""
         raise errors.UsageError(f"--by {column[:60]!r}: there is no such column{meant}", hint="bhuman export --help")
     counted = counts.counts_by(found.header, _rows(found, (), statuses), column)
@@ -257,11 +257,11 @@ def _count(session: Session, found: Delivered, column: str, statuses: set[str] |
         rows = json.loads(counted.reset_index().to_json(orient="records"))
         session.console.out_json({"schema": SCHEMA, "run_id": found.run.run_id, "by": column, "counts": rows})
     else:
-        header, lines = counts.lines(counted)
+        header, lines = counts.status_counts(counted)
         session.console.table(header, lines, right=header[1:])
 
 
-def _usual_output(found: Delivered, purpose: For | None) -> Path:
+def _usual_output(found: RunResults, purpose: For | None) -> Path:
     if purpose is None:
         raise errors.UsageError("-o is missing: the file to write", hint=shell.join(["-o", f"{found.stem}.xlsx"]))
     if purpose is For.SUPPORT:
@@ -270,7 +270,7 @@ def _usual_output(found: Delivered, purpose: For | None) -> Path:
     return found.output.with_name(f"{found.stem}.{purpose}{ending}")
 
 
-def _input_ending(found: Delivered) -> str:
+def _input_ending(found: RunResults) -> str:
     """Return the ending of the input's own format, where it can be written: people go on in the program they use."""
     from bhuman_cli.table.output import results_file
 
@@ -284,7 +284,7 @@ Extra = tuple[str, dict[str, str]]
 """A column and its cell by row_index."""
 
 
-def _media(found: Delivered, media: Path | None) -> list[Extra]:
+def _media(found: RunResults, media: Path | None) -> list[Extra]:
     """Return columns of the paths of downloaded files, none without a folder."""
     if media is None:
         return []
@@ -299,7 +299,7 @@ def _media(found: Delivered, media: Path | None) -> list[Extra]:
     return with_files
 
 
-def paths(found: Delivered, folder: Path, whats: Sequence[What]) -> list[Extra]:
+def paths(found: RunResults, folder: Path, whats: Sequence[What]) -> list[Extra]:
     """Return a column of paths for each kind of file, with the cells of those that are in folder."""
     from bhuman_cli.delivery import manifest
 
@@ -317,7 +317,7 @@ def paths(found: Delivered, folder: Path, whats: Sequence[What]) -> list[Extra]:
     ]
 
 
-def _rows(found: Delivered, extras: Sequence[Extra], statuses: set[str] | None) -> Iterator[ResultRow]:
+def _rows(found: RunResults, extras: Sequence[Extra], statuses: set[str] | None) -> Iterator[ResultRow]:
     for row in found.rows:
         if statuses is None or row.fields["status"] in statuses:
             more = tuple(cells.get(row.fields["row_index"], "") for _, cells in extras)
@@ -345,7 +345,7 @@ def _renamed(header: Sequence[str], extra: Sequence[str]) -> list[str]:
     return names
 
 
-def _style(output: Path, found: Delivered, option: str = "-o", *, bom: bool = False) -> OutputStyle:
+def _style(output: Path, found: RunResults, option: str = "-o", *, bom: bool = False) -> OutputStyle:
     """Return how the file is written: its ending picks the kind, the run's input the separator and the mark."""
     from bhuman_cli.table.output import results_file
 
@@ -363,16 +363,16 @@ def _style(output: Path, found: Delivered, option: str = "-o", *, bom: bool = Fa
     )
 
 
-def _require_writable(output: Path, found: Delivered, option: str, *, force: bool) -> None:
+def _require_writable(output: Path, found: RunResults, option: str, *, force: bool) -> None:
     from bhuman_cli.table.output import results_file
 
     run_lookup.require_other(found, output)
-    if not force and results_file.recognise(output) is results_file.Recognised.FOREIGN:
+    if not force and results_file.recognise(output) is results_file.RecognisedColumns.FOREIGN:
         hint = "--force" if option == "-o" else shell.join([option, f"{output.stem}.files{output.suffix}"])
         raise errors.UsageError(f"{output} is not a results file; it is left alone", hint=hint)
 
 
-def _require_counts(output: Path, found: Delivered, *, force: bool) -> None:
+def _require_counts(output: Path, found: RunResults, *, force: bool) -> None:
     """Refuse to write counts over anything but earlier counts, which end with a total."""
     from bhuman_cli.table import reader
     from bhuman_cli.table.output import counts

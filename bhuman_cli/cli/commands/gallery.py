@@ -18,7 +18,7 @@ from bhuman_cli.delivery.media import What
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import Delivered, RunArgument
+from bhuman_cli.workflows.run_lookup import RunArgument, RunResults
 from bhuman_cli.workflows.session import JsonOption
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
     from bhuman_cli.delivery import gallery as pages
 
     session = sessions.start(json_mode=json_output)
-    found = run_lookup.find(session, run)
+    found = run_lookup.find_run(session, run)
     labels = run_lookup.columns(found, label, "--label") or list(found.header[:_LABELS])
     path = (output or found.output.with_name(f"{found.stem}.gallery.html")).absolute()
     run_lookup.require_other(found, path)
@@ -93,13 +93,13 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
         typer.launch(path.as_uri())
 
 
-def _subtitle(found: Delivered) -> str:
+def _subtitle(found: RunResults) -> str:
     run = found.run
     service = "local studio" if run.target.service == domain.LOCAL_SERVICE else run.target.service
     return f"run {run.run_id} · {len(found.rows):,} rows · {run.created_at[:10]} · {service}"
 
 
-def _downloaded(found: Delivered, folder: Path, page: Path) -> Files:
+def _downloaded(found: RunResults, folder: Path, page: Path) -> Files:
     """Return links, relative to the page, to the run's files in the folder."""
     from bhuman_cli.delivery import manifest
 
@@ -123,7 +123,7 @@ def _relative(path: Path, start: Path) -> str:
         return path.absolute().as_uri()
 
 
-def _embedded(found: Delivered, console: Console) -> Files:
+def _embedded(found: RunResults, console: Console) -> Files:
     """Return the run's pictures as data: links, thumbnails first, as many as a page can hold."""
     from bhuman_cli.delivery import batch, fetch
     from bhuman_cli.delivery import gallery as pages
@@ -145,12 +145,12 @@ def _embedded(found: Delivered, console: Console) -> Files:
     return here
 
 
-def _kit(found: Delivered) -> fetch.Kit:
+def _kit(found: RunResults) -> fetch.FetchTools:
     from bhuman_cli.delivery import fetch
     from bhuman_cli.net import addresses
 
     is_local = found.run.target.service == domain.LOCAL_SERVICE
-    return fetch.Kit(
+    return fetch.FetchTools(
         policy=addresses.Policy(base_url="" if is_local else found.run.target.service),
         clock=SystemClock(),
         stop=threading.Event(),

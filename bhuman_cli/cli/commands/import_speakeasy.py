@@ -46,7 +46,7 @@ def import_speakeasy(
     session = sessions.start(profile=profile, json_mode=json_output, no_input=no_input)
     if project_id and list_only:
         raise errors.UsageError("--list imports nothing: leave it out, or the project id")
-    with session.client(session.found_credentials()) as client:
+    with session.client(session.stored_credentials()) as client:
         chosen = project_id or _chosen(session, client, list_only=list_only or json_output)
         if chosen is None:
             return

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bhuman_cli.callbacks.address import Address
-    from bhuman_cli.callbacks.feed import News
+    from bhuman_cli.callbacks.feed import EventReport
     from bhuman_cli.callbacks.store import EventStore
 
 
@@ -70,7 +70,7 @@ def listen(
     outside = address.public_url(public_url) if public_url else ""
     # The library says on stderr what belongs to it; what matters here is in the answers.
     logging.getLogger("waitress").setLevel(logging.CRITICAL)
-    with address.held(state), contextlib.closing(_store(state)) as store:
+    with address.stored_address(state), contextlib.closing(_store(state)) as store:
         return _serve(session, store, host=host, port=port, outside=outside, confirm=confirm)
 
 
@@ -136,7 +136,9 @@ def _telling(
     source = feed.Feed(store, lambda ids: _known(state, ids), after=store.last_position())
 
     def tell() -> None:
-        with session.client(session.held_for(session.service)) if confirm else contextlib.nullcontext() as client:
+        with (
+            session.client(session.credentials_for(session.service)) if confirm else contextlib.nullcontext() as client
+        ):
             while True:
                 stored.wait()
                 stored.clear()
@@ -157,14 +159,14 @@ def _telling(
         thread.join(timeout=5.0)
 
 
-def _confirmed(client: Any, item: News) -> News:
+def _confirmed(client: Any, item: EventReport) -> EventReport:
     try:
         return replace(item, record=client.generation(item.event.generation_id))
     except errors.BhumanError:
         return item
 
 
-def _print(session: Session, item: News) -> None:
+def _print(session: Session, item: EventReport) -> None:
     if session.console.json_mode:
         _out_line(session, item.as_json())
         return

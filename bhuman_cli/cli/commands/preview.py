@@ -140,7 +140,7 @@ def _body(campaign: str | None, instance: str | None, data: str | None) -> dict[
 
 def _request(body: dict[str, Any], profile: str | None, *, is_json: bool, is_asked: bool) -> int:
     opened = session.start(profile=profile, json_mode=is_json)
-    held = opened.found_credentials()
+    held = opened.stored_credentials()
     question = f"Ask {opened.service} for a preview? What it costs is not documented."
     if is_asked and opened.console.is_interactive() and not opened.console.confirm(question):
         raise errors.Refusal("nothing was sent", code="not_confirmed")

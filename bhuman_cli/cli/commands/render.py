@@ -10,7 +10,7 @@ from bhuman_cli.cli import declaring
 from bhuman_cli.cli import options as opt
 
 
-class Given(TypedDict, total=False):
+class RenderOptions(TypedDict, total=False):
     """The options of `render`, named as the settings are."""
 
     campaign: opt.Campaign
@@ -71,8 +71,8 @@ File = Annotated[
 ]
 
 
-@declaring.spread
-def render(file: File, **given: Unpack[Given]) -> int:
+@declaring.typed_options
+def render(file: File, **given: Unpack[RenderOptions]) -> int:
     """Render every row of a spreadsheet; run it again and it continues.
 
     The header becomes the variables, each row a video. Links are written beside your own columns. Rows that were paid

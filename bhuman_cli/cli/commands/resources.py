@@ -73,7 +73,7 @@ def _add_reading(app: typer.Typer, noun: Noun) -> None:
         from bhuman_cli.api import paging
 
         session = sessions.start(profile=profile, json_mode=json_output)
-        with session.client(session.found_credentials()) as client, _explained(noun):
+        with session.client(session.stored_credentials()) as client, _explained(noun):
             fetch = client.campaigns if noun.kind is TargetKind.CAMPAIGN else client.instances
             found = paging.follow(fetch, limit=limit)
         if json_output:
@@ -93,7 +93,7 @@ def _add_reading(app: typer.Typer, noun: Noun) -> None:
     def show(*, api_id: IdArgument, json_output: JsonOption = False, profile: ProfileOption = None) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         identifier = ids.of_kind(api_id, noun.key)
-        with session.client(session.found_credentials()) as client, _explained(noun):
+        with session.client(session.stored_credentials()) as client, _explained(noun):
             record = client.campaign(identifier) if noun.kind is TargetKind.CAMPAIGN else client.instance(identifier)
         if record is None:
             raise errors.ApiError(f"{session.service} knows no {noun.one} of this id", status=404)
@@ -112,7 +112,7 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
     ) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         payload = _payload(name, fields, data)
-        with session.client(session.found_credentials()) as client, _explained(noun):
+        with session.client(session.stored_credentials()) as client, _explained(noun):
             record = client.create(noun.kind, payload)
         print_changed(session.console, record, f"created the {noun.one}")
 
@@ -131,7 +131,7 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
     ) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         payload = _payload(name, fields, data)
-        with session.client(session.found_credentials()) as client, _explained(noun):
+        with session.client(session.stored_credentials()) as client, _explained(noun):
             record = client.update(noun.kind, ids.of_kind(api_id, noun.key), payload)
         print_changed(session.console, record, f"changed the {noun.one}")
 

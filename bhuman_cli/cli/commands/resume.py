@@ -28,7 +28,7 @@ _WORDS = ("ask", "resend", "abandon")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ResumeOptions:
     """What one `resume` was asked for. in_doubt: ask, resend, abandon, or ""."""
 
     console: Console
@@ -64,7 +64,7 @@ AcceptPosition = Annotated[
 ]
 
 
-class Given(TypedDict, total=False):
+class GivenOptions(TypedDict, total=False):
     """The options that `resume` shares with `render`, named as the settings are."""
 
     yes: opt.Yes
@@ -80,14 +80,14 @@ class Given(TypedDict, total=False):
     log_file: opt.LogFile
 
 
-@declaring.spread
+@declaring.typed_options
 def resume(
     run_id: RunId = None,
     *,
     all_: All = False,
     in_doubt: InDoubt = None,
     accept_position: AcceptPosition = False,
-    **given: Unpack[Given],
+    **given: Unpack[GivenOptions],
 ) -> int:
     """Continue a run without its file: send what is unsent, wait, write the results.
 
@@ -105,7 +105,7 @@ def resume(
     profile, yes = given.pop("profile", None), bool(given.pop("yes", None))
     _require_sense(in_doubt, is_of_all=all_, is_of_one=bool(run_id or in_doubt or accept_position))
     values = settings.load(flags=given, input_path=None, environ=os.environ, profile=profile)
-    wish = Wish(
+    wish = ResumeOptions(
         console=Console(
             json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")), log_file=values.get("log_file")
         ),
@@ -131,7 +131,7 @@ def _require_sense(in_doubt: str | None, *, is_of_all: bool, is_of_one: bool) ->
         raise errors.UsageError("--all continues every run; decide about doubts one run at a time", hint="bhuman runs")
 
 
-def _one(wish: Wish, journal: Journal, run_id: str | None) -> int:
+def _one(wish: ResumeOptions, journal: Journal, run_id: str | None) -> int:
     if run_id is not None:
         return _continue(wish, journal, planning.find(journal, run_id))
     unfinished = history.unfinished(journal)
@@ -143,7 +143,7 @@ def _one(wish: Wish, journal: Journal, run_id: str | None) -> int:
     return _continue(wish, journal, unfinished[0])
 
 
-def _all(wish: Wish, journal: Journal) -> int:
+def _all(wish: ResumeOptions, journal: Journal) -> int:
     codes: list[ExitCode] = []
     for run in reversed(history.unfinished(journal)):
         try:
@@ -165,7 +165,7 @@ def _all(wish: Wish, journal: Journal) -> int:
     return code
 
 
-def _continue(wish: Wish, journal: Journal, run: Run) -> int:
+def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
     """Continue one run under its target's lock."""
     if run.state == "draft":
         raise errors.UsageError(f"run {run.run_id} was never confirmed; nothing of it is sent", hint="bhuman runs")
@@ -194,7 +194,7 @@ def _continue(wish: Wish, journal: Journal, run: Run) -> int:
         return execute.carry_out(_manner(wish, run, is_local=is_local), journal, run, link)
 
 
-def _service(wish: Wish, run: Run) -> str:
+def _service(wish: ResumeOptions, run: Run) -> str:
     """Return the run's service, the same as the environment's.
 
     Raises:
@@ -217,7 +217,7 @@ def _at_home(values: settings.Settings, run: Run) -> settings.Settings:
     return replace(values, values={**values.values, "base_url": own})
 
 
-def _manner(wish: Wish, run: Run, *, is_local: bool) -> execute.Manner:
+def _manner(wish: ResumeOptions, run: Run, *, is_local: bool) -> execute.ExecutionOptions:
     values = wish.values
     stored = run.options
 
@@ -227,7 +227,7 @@ def _manner(wish: Wish, run: Run, *, is_local: bool) -> execute.Manner:
     interval = float(chosen("poll_interval"))
     if is_local and not values.is_given("poll_interval") and stored.get("poll_interval") is None:
         interval = run_context.LOCAL_INTERVAL_S
-    return execute.Manner(
+    return execute.ExecutionOptions(
         console=wish.console,
         home=wish.home,
         is_json=bool(values.get("json")),
@@ -242,7 +242,7 @@ def _manner(wish: Wish, run: Run, *, is_local: bool) -> execute.Manner:
     )
 
 
-def _decide(wish: Wish, journal: Journal, run: Run) -> None:
+def _decide(wish: ResumeOptions, journal: Journal, run: Run) -> None:
     """Carry out what the person decided, each decision journaled."""
     if wish.accept_position:
         kept = decisions.settle_conflicts(journal, run, accept_position=True)
@@ -272,11 +272,11 @@ def _decide(wish: Wish, journal: Journal, run: Run) -> None:
         decisions.settle_conflicts(journal, run, accept_position=False)
 
 
-def _word(wish: Wish, journal: Journal, run: Run) -> str:
+def _word(wish: ResumeOptions, journal: Journal, run: Run) -> str:
     """Return what the person says to the doubts; "" to leave them, or where nobody can be asked."""
     if not wish.console.is_interactive():
         return ""
-    doubts.explain(journal, run, wish.console)
+    doubts.explain_doubts(journal, run, wish.console)
     words = {"", "resend", "abandon"}
     return wish.console.ask("resend, abandon, or Enter to leave it for now: ", check=lambda word: word in words)
 

@@ -120,7 +120,7 @@ def delete(
             )
         _require_yes(console, run, confirm=confirm, yes=yes, forget_payments=forget_payments)
         # A person takes their time to answer; the lock, and what is on the wire, are looked at afterwards.
-        with locking.hold(home, run.target, console, wait_s=0.0, asks=False):
+        with locking.with_lock(home, run.target, console, wait_s=0.0, asks=False):
             run = planning.find(journal, run_id)
             ids = history.generation_ids(journal, run)
             if forget_payments:

@@ -107,11 +107,11 @@ def _look(opened: session.Session, journal: Journal, identifier: str, kind: str 
     kind = kind or parsed.kind or _kind_in(journal, parsed.uuid)
     known = history.run_of_generation(journal, parsed.uuid) if kind == "generation" else None
     if known is not None and known[0].target.service != opened.service:
-        with refresh.link(opened, known[0]) as own:  # another service would only learn an id that is none of its own
+        with refresh.connect(opened, known[0]) as own:  # another service would only learn an id that is none of its own
             found = _generation(journal, own.client, parsed.uuid)
             assert found is not None  # the journal knows it
             return found
-    held = opened.held_for(opened.service)
+    held = opened.credentials_for(opened.service)
     with opened.client(held) as client:
         if kind in {None, "generation"}:
             report = _generation(journal, client, parsed.uuid)
@@ -131,7 +131,7 @@ def _kind_in(journal: Journal, uuid: str) -> str | None:
 
 def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool) -> Report:
     run = planning.find(journal, run_id)
-    refresh.refresh(opened, journal, run, stays=watch)
+    refresh.refresh_run(opened, journal, run, stays=watch)
     listed = history.summarize(journal, run)
     state = runs.state_of(listed)
     tally = generations.tally(journal, listed.run, selected_only=True)

@@ -38,7 +38,7 @@ Shape = Annotated[
 ]
 
 
-class Given(TypedDict, total=False):
+class TriggerOptions(TypedDict, total=False):
     """The options of every trigger, named as the settings are."""
 
     set: Values
@@ -61,8 +61,8 @@ class Given(TypedDict, total=False):
 
 def _add(name: str, about: str, *examples: str) -> None:
     @app.command(name, help=_help(about, examples))
-    @declaring.spread
-    def send(*, campaign: opt.Campaign = None, shape: Shape = None, **given: Unpack[Given]) -> int:
+    @declaring.typed_options
+    def send(*, campaign: opt.Campaign = None, shape: Shape = None, **given: Unpack[TriggerOptions]) -> int:
         return _run(name, {"campaign": campaign, "shape": shape, **given})
 
 
@@ -96,8 +96,8 @@ _add(
 
 
 @app.command("sample")
-@declaring.spread
-def sample(*, instance: opt.Instance = None, **given: Unpack[Given]) -> int:
+@declaring.typed_options
+def sample(*, instance: opt.Instance = None, **given: Unpack[TriggerOptions]) -> int:
     """POST try_sample: a video instance instead of a campaign.
 
     **Examples**

@@ -31,7 +31,7 @@ def list_(*, json_output: JsonOption = False, profile: ProfileOption = None) -> 
     `bhuman webhooks list`
     """
     session = sessions.start(profile=profile, json_mode=json_output)
-    with session.client(session.found_credentials()) as client:
+    with session.client(session.stored_credentials()) as client:
         found = client.webhooks()
     if json_output:
         session.console.out_json({"schema": "bhuman.webhooks/1", "total": found.total, "webhooks": list(found.items)})
@@ -59,7 +59,7 @@ def create(
     _check_url(url, session.base_url)
     if not name.strip():
         raise errors.UsageError("--name is blank")
-    with session.client(session.found_credentials()) as client:
+    with session.client(session.stored_credentials()) as client:
         record = client.create_webhook(name.strip(), url)
     resources.print_changed(session.console, record, "saved the webhook")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bhuman_cli.studio import http_answer
 from bhuman_cli.studio.faults.grammar import Fault
-from bhuman_cli.studio.http_answer import Answer
+from bhuman_cli.studio.http_answer import HttpAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Surroundings:
     earlier_record: Mapping[str, Any] | None = None
 
 
-def early(fault: Fault) -> Answer | None:
+def early(fault: Fault) -> HttpAnswer | None:
     """Return the answer that a fault gives without the request being looked at; None if it isn't that kind."""
     if fault.flag("after-acceptance"):
         return None
@@ -38,7 +38,7 @@ def early(fault: Fault) -> Answer | None:
             return None
 
 
-def late(fault: Fault, answer: Answer, around: Surroundings) -> Answer:
+def late(fault: Fault, answer: HttpAnswer, around: Surroundings) -> HttpAnswer:
     """Return the answer as a fault leaves it, after the request was handled."""
     if fault.action in {"status", "html"} and fault.flag("after-acceptance"):
         return _instead(fault)
@@ -59,9 +59,9 @@ def late(fault: Fault, answer: Answer, around: Surroundings) -> Answer:
     return answer.with_payload({**payload, "result": _result(fault, payload["result"], around)})
 
 
-def _instead(fault: Fault) -> Answer:
+def _instead(fault: Fault) -> HttpAnswer:
     if fault.action == "html":
-        return Answer(status=200, body=http_answer.HTML, content_type="text/html; charset=utf-8")
+        return HttpAnswer(status=200, body=http_answer.HTML, content_type="text/html; charset=utf-8")
     status = int(fault.number("code", 503))
     answer = http_answer.refusal(status, fault.option("message", f"rehearsed {status}"), fault.option("shape", "error"))
     headers = []
@@ -72,7 +72,7 @@ def _instead(fault: Fault) -> Answer:
     return replace(answer, headers=tuple(headers), body=b"" if status in {204, 304} else answer.body)
 
 
-def _message(answer: Answer) -> str:
+def _message(answer: HttpAnswer) -> str:
     payload = answer.payload()
     if not isinstance(payload, dict):
         return ""
@@ -82,7 +82,7 @@ def _message(answer: Answer) -> str:
     return str(payload.get("error") or "")
 
 
-def _unknown(fault: Fault, answer: Answer) -> Answer:
+def _unknown(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
     if answer.status != 404:
         return answer
     match fault.option("is", "404"):
@@ -94,11 +94,11 @@ def _unknown(fault: Fault, answer: Answer) -> Answer:
             return answer
 
 
-def _cut(fault: Fault, answer: Answer) -> Answer:
+def _cut(fault: Fault, answer: HttpAnswer) -> HttpAnswer:
     return replace(answer, body=answer.body[: int(fault.number("bytes", len(answer.body) // 2))])
 
 
-_BODIES: Final[Mapping[str, Callable[[Fault, Answer], Answer]]] = {
+_BODIES: Final[Mapping[str, Callable[[Fault, HttpAnswer], HttpAnswer]]] = {
     "empty-body": lambda _, answer: replace(answer, body=b""),
     "garbage": lambda _, answer: replace(answer, body=b"\xff\xfe\x00{]" + answer.body[:7][::-1] + b"\x80"),
     "cut-json": _cut,

@@ -20,7 +20,7 @@ from bhuman_cli.studio.config import (
     StudioConfig,
 )
 from bhuman_cli.studio.queue.store import StudioStore
-from bhuman_cli.studio.queue.validation import Unusable
+from bhuman_cli.studio.queue.validation import InvalidOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Targets:
         """
         record = self._store.thing(kind, identifier)
         if record is None and not self._config.any_target:
-            raise Unusable(f"{'campaign_id' if kind == 'campaign' else 'video_instance_id'}: not found")
+            raise InvalidOrder(f"{'campaign_id' if kind == 'campaign' else 'video_instance_id'}: not found")
         record = record or {}
         saved = self._store.things("webhook")
         return Resolved(
@@ -93,11 +93,11 @@ class Targets:
         """
         instance_id = fields.get("video_instance_id")
         if instance_id is not None and self._store.thing("instance", instance_id) is None:
-            raise Unusable("video_instance_id: not found")
+            raise InvalidOrder("video_instance_id: not found")
         if identifier is not None:
             return self._change("campaign", identifier, fields)
         if not fields.get("name"):
-            raise Unusable("name is missing")
+            raise InvalidOrder("name is missing")
         return self._create_campaign(str(uuid.uuid4()), fields)
 
     def save_instance(self, identifier: str | None, fields: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -109,7 +109,7 @@ class Targets:
         if identifier is not None:
             return self._change("instance", identifier, fields)
         if not fields.get("name"):
-            raise Unusable("name is missing")
+            raise InvalidOrder("name is missing")
         return self._create_instance(str(uuid.uuid4()), fields)
 
     def import_project(self, identifier: str) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Targets:
         """
         project = self._store.thing("project", identifier)
         if project is None:
-            raise Unusable("project_id: not found")
+            raise InvalidOrder("project_id: not found")
         if project["imported"] and (known := self._store.thing("instance", project["imported"])):
             return known
         instance = self._create_instance(str(uuid.uuid4()), {"name": project["name"]})

@@ -17,7 +17,7 @@ KINDS: Final = ("link", "site", "linkedin")
 BACKGROUND_MODES: Final = ("basic", "circle", "chroma")
 
 
-class Unusable(Exception):
+class InvalidOrder(Exception):
     """The payload can't be used; the message says why."""
 
 
@@ -28,18 +28,18 @@ def check_rows(variables: Sequence[str], names: Sequence[Sequence[str]]) -> None
         Unusable: it has not, there are no rows or variables, too many rows, or a variable is named twice or not at all.
     """
     if not variables:
-        raise Unusable("variables is empty")
+        raise InvalidOrder("variables is empty")
     if any(not name.strip() for name in variables):
-        raise Unusable("variables: a name is blank")
+        raise InvalidOrder("variables: a name is blank")
     if len(set(variables)) != len(variables):
-        raise Unusable("variables: a name is there twice")
+        raise InvalidOrder("variables: a name is there twice")
     if not names:
-        raise Unusable("names is empty")
+        raise InvalidOrder("names is empty")
     if len(names) > MAX_ROWS_PER_REQUEST:
-        raise Unusable(f"names has {len(names)} rows; the most is {MAX_ROWS_PER_REQUEST}")
+        raise InvalidOrder(f"names has {len(names)} rows; the most is {MAX_ROWS_PER_REQUEST}")
     for index, row in enumerate(names):
         if len(row) != len(variables):
-            raise Unusable(f"names[{index}] has {len(row)} values for {len(variables)} variables")
+            raise InvalidOrder(f"names[{index}] has {len(row)} values for {len(variables)} variables")
 
 
 def check_known(variables: Sequence[str], known: Sequence[str], *, accepts_any: bool) -> None:
@@ -51,9 +51,9 @@ def check_known(variables: Sequence[str], known: Sequence[str], *, accepts_any: 
     if accepts_any:
         return
     if unknown := [name for name in variables if name not in known]:
-        raise Unusable(f"variables: the template has no {', '.join(sorted(unknown))[:200]}")
+        raise InvalidOrder(f"variables: the template has no {', '.join(sorted(unknown))[:200]}")
     if missing := [name for name in known if name not in variables]:
-        raise Unusable(f"variables: the template needs {', '.join(sorted(missing))[:200]}")
+        raise InvalidOrder(f"variables: the template needs {', '.join(sorted(missing))[:200]}")
 
 
 def mode(given: str | None) -> str:
@@ -64,7 +64,7 @@ def mode(given: str | None) -> str:
     """
     word = (given or "").strip() or MODES[0]
     if word not in MODES:
-        raise Unusable(f"generation_mode must be {' or '.join(MODES)}")
+        raise InvalidOrder(f"generation_mode must be {' or '.join(MODES)}")
     return word
 
 
@@ -78,13 +78,13 @@ def complete_assets(
     """
     if not assets:
         if backgrounds:
-            raise Unusable(f"assets is missing, but there are {backgrounds} backgrounds")
+            raise InvalidOrder(f"assets is missing, but there are {backgrounds} backgrounds")
         return [()] * rows
     if len(assets) != rows:
-        raise Unusable(f"assets has {len(assets)} rows, names has {rows}")
+        raise InvalidOrder(f"assets has {len(assets)} rows, names has {rows}")
     for index, row in enumerate(assets):
         if len(row) != backgrounds:
-            raise Unusable(f"assets[{index}] has {len(row)} columns for {backgrounds} backgrounds")
+            raise InvalidOrder(f"assets[{index}] has {len(row)} columns for {backgrounds} backgrounds")
     return [tuple(_complete(cell, index) for cell in row) for index, row in enumerate(assets)]
 
 
@@ -95,7 +95,7 @@ def _complete(cell: str | None, index: int) -> str:
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)", url):
         return f"https://{url}"
     if not re.match(r"https?://[^/\s]", url, re.IGNORECASE):
-        raise Unusable(f"assets[{index}]: only http and https URLs")
+        raise InvalidOrder(f"assets[{index}]: only http and https URLs")
     return url
 
 
@@ -110,13 +110,15 @@ def check_segments(backgrounds: Sequence[Mapping[str, Any]]) -> None:
         start, end = float(background["start"]), float(background["end"])
         end = float("inf") if end == -1 else end
         if start < 0 or end <= start:
-            raise Unusable(f"backgrounds[{index}]: a segment ends after it starts (or at -1), and starts at 0 or later")
+            raise InvalidOrder(
+                f"backgrounds[{index}]: a segment ends after it starts (or at -1), and starts at 0 or later"
+            )
         if background["kind"] not in KINDS:
-            raise Unusable(f"backgrounds[{index}].kind must be {', '.join(KINDS)}")
+            raise InvalidOrder(f"backgrounds[{index}].kind must be {', '.join(KINDS)}")
         if background["config"]["mode"] not in BACKGROUND_MODES:
-            raise Unusable(f"backgrounds[{index}].config.mode must be {', '.join(BACKGROUND_MODES)}")
+            raise InvalidOrder(f"backgrounds[{index}].config.mode must be {', '.join(BACKGROUND_MODES)}")
         spans.append((start, end, index))
     spans.sort()
     for (_, end, one), (start, _, other) in itertools.pairwise(spans):
         if start < end:
-            raise Unusable(f"backgrounds[{one}] and backgrounds[{other}] overlap")
+            raise InvalidOrder(f"backgrounds[{one}] and backgrounds[{other}] overlap")

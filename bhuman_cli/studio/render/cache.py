@@ -13,7 +13,7 @@ BASES_KEPT_BYTES: Final = 2 * 1024**3
 """Room for unpacked pictures of some five templates; the one used last always stays."""
 
 
-def tidy(cache_dir: Path) -> None:
+def trim(cache_dir: Path) -> None:
     """Remove assets and page shots of other days, then the bases used longest ago until the rest fits."""
     now = time.time()
     for kind in ("assets", "shots"):

@@ -75,11 +75,11 @@ class ClusterExecutor(Executor):
             return
         try:
             match done.result():
-                case remote.Lacking() if digest:
+                case remote.MissingFiles() if digest:
                     raise RenderFailure("a worker of the cluster did not get the template")
-                case remote.Lacking():
+                case remote.MissingFiles():
                     self._send(outer, call, self._bring(str(call.job.template)))
-                case remote.Parcel() as parcel:
+                case remote.JobBundle() as parcel:
                     outer.set_result(_unpacked(parcel, Path(call.job.out_dir)))
                 case media:
                     outer.set_result(media)
@@ -129,7 +129,7 @@ def _give_up(outer: Future[Any]) -> None:
         outer.set_running_or_notify_cancel()
 
 
-def _unpacked(parcel: remote.Parcel, folder: Path) -> Any:
+def _unpacked(parcel: remote.JobBundle, folder: Path) -> Any:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in parcel.files:
         jobs.place(folder / name, content)

@@ -81,8 +81,8 @@ def create_app(
     app.state.worker_token = _worker_token(config.home)
     for module in (routes_orders, routes_videos, routes_resources, routes_pages):
         app.include_router(module.router)
-    app.add_exception_handler(replies.Refused, _refused)
-    app.add_exception_handler(validation.Unusable, _unusable)
+    app.add_exception_handler(replies.RefusedRequest, _refused)
+    app.add_exception_handler(validation.InvalidOrder, _unusable)
     app.add_exception_handler(RequestValidationError, _misshapen)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
@@ -97,7 +97,7 @@ def _lifespan(backend: Backend, log: RequestLog, pool: RenderPool | None) -> Cal
         backend.targets.seed()
         _grant_credits(backend)
         if backend.config.render == "instant":
-            placeholder.lay_out(backend.links.media)
+            placeholder.install_placeholder(backend.links.media)
         owner = Owner(backend.config.home)
         backend.owner_name = owner.name
         dispatcher, sender = dispatch.Dispatcher(backend, owner, pool), Sender(backend, owner)
@@ -166,7 +166,7 @@ def _worker_token(home: Path) -> str:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, replies.Refused)
+    assert isinstance(error, replies.RefusedRequest)
     return replies.send(error.answer)
 
 
@@ -187,4 +187,4 @@ async def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     answer = http_answer.refusal(error.status_code, str(error.detail))
     headers = tuple((error.headers or {}).items())
-    return replies.send(http_answer.Answer(status=answer.status, body=answer.body, headers=headers))
+    return replies.send(http_answer.HttpAnswer(status=answer.status, body=answer.body, headers=headers))

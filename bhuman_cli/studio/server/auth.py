@@ -10,7 +10,7 @@ from enum import StrEnum
 from bhuman_cli.studio.config import StudioConfig
 
 
-class Door(StrEnum):
+class Access(StrEnum):
     """What a route asks for."""
 
     BASIC = "basic"  # generation, integrations, Speakeasy
@@ -18,15 +18,15 @@ class Door(StrEnum):
     EITHER = "either"
 
 
-def may_enter(config: StudioConfig, door: Door, authorization: str | None) -> bool:
+def may_enter(config: StudioConfig, door: Access, authorization: str | None) -> bool:
     """Say whether these credentials open the door. Comparisons take the same time whatever is wrong."""
     scheme, _, rest = (authorization or "").strip().partition(" ")
     match scheme.lower():
         case "basic":
-            allowed = door is not Door.LIST or config.access == "open"
+            allowed = door is not Access.LIST or config.access == "open"
             return _known_pair(config, rest) and allowed
         case "bearer":
-            allowed = door is not Door.BASIC
+            allowed = door is not Access.BASIC
             return any(_same(rest.strip(), token) for token in config.bearers) and allowed
         case _:
             return False

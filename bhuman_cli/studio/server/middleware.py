@@ -18,7 +18,7 @@ from bhuman_cli.studio import http_answer
 from bhuman_cli.studio.config import is_loopback
 from bhuman_cli.studio.faults import effects, grammar
 from bhuman_cli.studio.faults.grammar import Fault
-from bhuman_cli.studio.http_answer import Answer
+from bhuman_cli.studio.http_answer import HttpAnswer
 from bhuman_cli.studio.queue.backend import Backend
 from bhuman_cli.studio.queue.entries import LogEntry
 from bhuman_cli.studio.queue.request_log import RequestLog
@@ -142,7 +142,7 @@ class Front:
             answer = effects.late(fault, answer, around)
         await self._deliver(exchange, answer, partly)
 
-    async def _deliver(self, exchange: _Exchange, answer: Answer, partly: Fault | None) -> None:
+    async def _deliver(self, exchange: _Exchange, answer: HttpAnswer, partly: Fault | None) -> None:
         drop = exchange.flagged("drop")
         if partly is not None and partly.action == "quota":
             await self._answer(exchange, http_answer.quota())
@@ -183,7 +183,7 @@ class Front:
                 return
             message = asyncio.ensure_future(exchange.receive())
 
-    async def _ask(self, exchange: _Exchange, body: bytes) -> Answer:
+    async def _ask(self, exchange: _Exchange, body: bytes) -> HttpAnswer:
         """Let the application answer this body, and keep the answer instead of sending it."""
         messages: list[MutableMapping[str, Any]] = []
 
@@ -194,14 +194,14 @@ class Front:
         await self._app(scope, _replay(body, exchange.receive), keep)
         start = messages[0]
         headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in start["headers"]]
-        return Answer(
+        return HttpAnswer(
             status=start["status"],
             body=b"".join(message.get("body", b"") for message in messages[1:]),
             content_type=dict(headers).get("content-type", http_answer.JSON),
             headers=tuple(pair for pair in headers if pair[0] not in {"content-type", "content-length"}),
         )
 
-    async def _answer(self, exchange: _Exchange, answer: Answer) -> None:
+    async def _answer(self, exchange: _Exchange, answer: HttpAnswer) -> None:
         # Logged first: a client that has its answer finds its request in the log.
         self._note(exchange, answer.status)
         headers = [("content-type", answer.content_type), ("content-length", str(len(answer.body))), *answer.headers]

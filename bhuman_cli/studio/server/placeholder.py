@@ -10,7 +10,7 @@ from typing import Final
 FILES: Final = ("video.mp4", "thumbnail.jpg", "preview.gif", "index.html")
 
 
-def lay_out(media: Path) -> None:
+def install_placeholder(media: Path) -> None:
     """Put the placeholder's files into the media folder, where they are served like any other video's."""
     folder = media / "placeholder"
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bhuman_cli.studio.http_answer import Answer
+from bhuman_cli.studio.http_answer import HttpAnswer
 
 TRANSPORT: Final = "bhuman.transport"
 _LINGER_NOT: Final = struct.pack("ii", 1, 0)
@@ -43,14 +43,14 @@ def drop(scope: MutableMapping[str, Any], *, reset: bool = False) -> None:
     transport.abort()
 
 
-def half_headers(scope: MutableMapping[str, Any], answer: Answer) -> None:
+def half_headers(scope: MutableMapping[str, Any], answer: HttpAnswer) -> None:
     """Send the status line and a piece of the headers, then close."""
     transport: asyncio.Transport = scope[TRANSPORT]
     transport.write(f"HTTP/1.1 {answer.status} OK\r\nserver: studio\r\ncontent-ty".encode())
     transport.close()
 
 
-def truncated(scope: MutableMapping[str, Any], answer: Answer, size: int) -> None:
+def truncated(scope: MutableMapping[str, Any], answer: HttpAnswer, size: int) -> None:
     """Announce the whole body, send `size` bytes of it, then close."""
     transport: asyncio.Transport = scope[TRANSPORT]
     length = len(answer.body)

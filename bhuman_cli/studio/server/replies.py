@@ -19,10 +19,10 @@ M = TypeVar("M", bound=BaseModel)
 Spec = dict[int | str, dict[str, Any]]
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """A request that ends with this answer."""
 
-    def __init__(self, answer: http_answer.Answer) -> None:
+    def __init__(self, answer: http_answer.HttpAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -57,19 +57,19 @@ async def body(request: Request, model: type[M]) -> M:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
-        raise Refused(shape_refusal(problems, "body")) from None
+        raise RefusedRequest(shape_refusal(problems, "body")) from None
 
 
-def shape_refusal(problems: Any, where: str = "") -> http_answer.Answer:
+def shape_refusal(problems: Any, where: str = "") -> http_answer.HttpAnswer:
     """Return a 422: {detail: [{type, loc, msg}]}."""
     detail = [
         {"type": problem["type"], "loc": [*([where] if where else []), *problem["loc"]], "msg": problem["msg"]}
         for problem in problems
     ]
-    return http_answer.Answer(status=422, body=http_answer.encode({"detail": detail[:50]}))
+    return http_answer.HttpAnswer(status=422, body=http_answer.encode({"detail": detail[:50]}))
 
 
-def enter(request: Request, door: auth.Door) -> Backend:
+def enter(request: Request, door: auth.Access) -> Backend:
     """Return the backend to a request whose credentials open this door.
 
     Raises:
@@ -78,7 +78,7 @@ def enter(request: Request, door: auth.Door) -> Backend:
     backend: Backend = request.app.state.backend
     if not auth.may_enter(backend.config, door, request.headers.get("authorization")):
         # No WWW-Authenticate: with it, a browser asks for a password over Swagger UI's own dialog.
-        raise Refused(http_answer.refusal(401, "missing or invalid authorization"))
+        raise RefusedRequest(http_answer.refusal(401, "missing or invalid authorization"))
     return backend
 
 
@@ -115,7 +115,7 @@ def not_found(what: str) -> Response:
     return send(http_answer.refusal(404, f"{what} not found"))
 
 
-def send(answer: http_answer.Answer) -> Response:
+def send(answer: http_answer.HttpAnswer) -> Response:
     """Turn an answer into the web framework's."""
     response = Response(answer.body, status_code=answer.status, media_type=answer.content_type)
     response.headers.update(dict(answer.headers))

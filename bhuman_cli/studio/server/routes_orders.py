@@ -11,9 +11,9 @@ from fastapi import APIRouter, Request, Response
 from bhuman_cli.studio import http_answer
 from bhuman_cli.studio.config import INSTANCE_ID
 from bhuman_cli.studio.queue.backend import Backend, Order
-from bhuman_cli.studio.queue.validation import Unusable
+from bhuman_cli.studio.queue.validation import InvalidOrder
 from bhuman_cli.studio.server import models, replies
-from bhuman_cli.studio.server.auth import Door
+from bhuman_cli.studio.server.auth import Access
 
 router = APIRouter(prefix="/api/ai_studio", tags=["orders"])
 
@@ -42,7 +42,7 @@ async def zapier(request: Request) -> Response:
 
 async def _ordered_campaign(request: Request, route: str) -> Response:
     payload = await replies.body(request, models.CampaignRequest)
-    replies.enter(request, Door.BASIC)
+    replies.enter(request, Access.BASIC)
     return replies.accept(request, _ordered(route, "campaign", str(payload.campaign_id), payload))
 
 
@@ -54,7 +54,7 @@ async def _ordered_campaign(request: Request, route: str) -> Response:
 async def try_sample(request: Request) -> Response:
     """Make one video of a video instance for each row of `names`."""
     payload = await replies.body(request, models.SampleRequest)
-    replies.enter(request, Door.BASIC)
+    replies.enter(request, Access.BASIC)
     return replies.accept(request, _ordered("try_sample", "instance", str(payload.video_instance_id), payload))
 
 
@@ -66,7 +66,7 @@ async def try_sample(request: Request) -> Response:
 async def pabbly(request: Request) -> Response:
     """Make one video; the variables come by name."""
     payload = await replies.body(request, models.PabblyRequest)
-    replies.enter(request, Door.BASIC)
+    replies.enter(request, Access.BASIC)
     _no_blanks(payload.variables)
     return replies.accept(request, _single("pabbly", payload.campaign_id, payload.variables, payload))
 
@@ -79,7 +79,7 @@ async def pabbly(request: Request) -> Response:
 async def leadr(request: Request) -> Response:
     """Take the ordered shape or the object shape: what the service takes is not documented."""
     payload = await replies.body(request, models.LeadrRequest)
-    replies.enter(request, Door.BASIC)
+    replies.enter(request, Access.BASIC)
     variables, names = _either(payload.variables, payload.names)
     order = Order(
         route="leadr",
@@ -101,7 +101,7 @@ async def leadr(request: Request) -> Response:
 async def videos_preview(request: Request) -> Response:
     """Make a preview. Not documented: answers {id, ids, status}."""
     payload = await replies.body(request, models.PreviewRequest)
-    backend = replies.enter(request, Door.EITHER)
+    backend = replies.enter(request, Access.EITHER)
     kind = "campaign" if payload.campaign_id else "instance"
     target = str(payload.campaign_id or payload.video_instance_id or INSTANCE_ID)
     # With no values of its own, each of the template's variables shows its name.
@@ -116,7 +116,7 @@ async def videos_preview(request: Request) -> Response:
         callback_url=payload.callback_url or "",
     )
     answer = replies.accept(request, order)
-    ids = http_answer.Answer(status=200, body=bytes(answer.body)).payload()["result"]
+    ids = http_answer.HttpAnswer(status=200, body=bytes(answer.body)).payload()["result"]
     return replies.ok({"id": ids[0], "ids": ids, "status": "queued"}) if ids else answer
 
 
@@ -175,4 +175,4 @@ def _either(
 
 def _no_blanks(variables: Mapping[str, str]) -> None:
     if any(not value.strip() for value in variables.values()):
-        raise Unusable("variables: a value is blank")
+        raise InvalidOrder("variables: a value is blank")

@@ -106,7 +106,7 @@ async def swagger_file(name: str) -> Response:
 
 
 def _html(template: str, *, scripts: str = "'unsafe-inline'", **values: Any) -> Response:
-    return _secured(page.fill(template, **values), scripts=scripts)
+    return _secured(page.render_template(template, **values), scripts=scripts)
 
 
 def _secured(html: str, *, scripts: str = "'unsafe-inline'") -> Response:

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from bhuman_cli.studio.server import models, replies
-from bhuman_cli.studio.server.auth import Door
+from bhuman_cli.studio.server.auth import Access
 from bhuman_cli.studio.server.routes_videos import Page, Size
 
 router = APIRouter(prefix="/api/ai_studio", tags=["campaigns and instances"])
@@ -21,28 +21,28 @@ router = APIRouter(prefix="/api/ai_studio", tags=["campaigns and instances"])
 @router.get("/video_instances", responses=replies.responses(models.InstancePageAnswer, 401))
 async def instances(request: Request, page: Page, size: Size) -> Response:
     """List video instances."""
-    backend = replies.enter(request, Door.LIST)
+    backend = replies.enter(request, Access.LIST)
     return replies.ok(_page("instances", backend.targets.list("instance"), page, size))
 
 
 @router.get("/video_instance", responses=replies.responses(models.InstanceAnswer, 401, 404))
 async def instance(request: Request, id: UUID) -> Response:
     """Show one video instance, in a list of one."""
-    record = replies.enter(request, Door.LIST).targets.get("instance", str(id))
+    record = replies.enter(request, Access.LIST).targets.get("instance", str(id))
     return replies.not_found("video instance") if record is None else replies.ok([record])
 
 
 @router.get("/campaigns", responses=replies.responses(models.CampaignPageAnswer, 401))
 async def campaigns(request: Request, page: Page = 0, size: Size = 100) -> Response:
     """List campaigns."""
-    backend = replies.enter(request, Door.LIST)
+    backend = replies.enter(request, Access.LIST)
     return replies.ok(_page("campaigns", backend.targets.list("campaign"), page, size))
 
 
 @router.get("/campaign", responses=replies.responses(models.CampaignAnswer, 401, 404))
 async def campaign(request: Request, id: UUID) -> Response:
     """Show one campaign, with the names of its variables where the template has a closed set."""
-    record = replies.enter(request, Door.LIST).targets.get("campaign", str(id))
+    record = replies.enter(request, Access.LIST).targets.get("campaign", str(id))
     return replies.not_found("campaign") if record is None else replies.ok(record)
 
 
@@ -74,8 +74,8 @@ async def _save_campaign(request: Request, identifier: UUID | None, *, must_exis
     payload = await replies.body(request, models.CampaignIn)
     identifier = identifier or payload.id
     if must_exist and identifier is None:
-        raise replies.Refused(replies.shape_refusal([_NO_ID]))
-    backend = replies.enter(request, Door.LIST)
+        raise replies.RefusedRequest(replies.shape_refusal([_NO_ID]))
+    backend = replies.enter(request, Access.LIST)
     fields = payload.model_dump(mode="json", exclude={"id"})
     record = backend.targets.save_campaign(str(identifier) if identifier else None, fields)
     return replies.not_found("campaign") if record is None else replies.ok(record)
@@ -99,8 +99,8 @@ async def _save_instance(request: Request, identifier: UUID | None, *, must_exis
     payload = await replies.body(request, models.InstanceIn)
     identifier = identifier or payload.id
     if must_exist and identifier is None:
-        raise replies.Refused(replies.shape_refusal([_NO_ID]))
-    backend = replies.enter(request, Door.LIST)
+        raise replies.RefusedRequest(replies.shape_refusal([_NO_ID]))
+    backend = replies.enter(request, Access.LIST)
     fields = payload.model_dump(mode="json", exclude={"id"})
     record = backend.targets.save_instance(str(identifier) if identifier else None, fields)
     return replies.not_found("video instance") if record is None else replies.ok([record])
@@ -112,7 +112,7 @@ _NO_ID = {"type": "missing", "loc": ("query", "id"), "msg": "Field required"}
 @router.get("/speakeasy_projects", responses=replies.responses(models.Things, 401))
 async def projects(request: Request) -> Response:
     """List generated presenters that can be imported."""
-    return replies.ok(replies.enter(request, Door.BASIC).targets.list("project"))
+    return replies.ok(replies.enter(request, Access.BASIC).targets.list("project"))
 
 
 @router.post(
@@ -123,7 +123,7 @@ async def projects(request: Request) -> Response:
 async def import_project(request: Request) -> Response:
     """Make a video instance of a generated presenter."""
     payload = await replies.body(request, models.ImportRequest)
-    backend = replies.enter(request, Door.BASIC)
+    backend = replies.enter(request, Access.BASIC)
     made = backend.targets.import_project(payload.project_id)
     return replies.ok({"video_instance_id": made["id"], "id": made["id"], "name": made["name"]})
 
@@ -131,7 +131,7 @@ async def import_project(request: Request) -> Response:
 @router.get("/webhook", responses=replies.responses(models.Things, 401))
 async def webhooks(request: Request) -> Response:
     """List saved webhooks."""
-    return replies.ok(replies.enter(request, Door.EITHER).targets.list("webhook"))
+    return replies.ok(replies.enter(request, Access.EITHER).targets.list("webhook"))
 
 
 @router.post(
@@ -140,7 +140,7 @@ async def webhooks(request: Request) -> Response:
 async def create_webhook(request: Request) -> Response:
     """Save a webhook: it is used where an order names no callback URL."""
     payload = await replies.body(request, models.WebhookIn)
-    backend = replies.enter(request, Door.EITHER)
+    backend = replies.enter(request, Access.EITHER)
     return replies.ok(backend.targets.save_webhook(payload.name, payload.webhook))
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from bhuman_cli.studio.queue.backend import Backend
 from bhuman_cli.studio.server import models, replies
-from bhuman_cli.studio.server.auth import Door
+from bhuman_cli.studio.server.auth import Access
 
 router = APIRouter(prefix="/api/ai_studio", tags=["videos"])
 
@@ -38,7 +38,7 @@ def _one(request: Request, identifier: UUID) -> Response:
 @router.get("/generated_video_by_campaign_id", responses=replies.responses(models.VideoPageAnswer, 401))
 async def by_campaign(request: Request, campaign_id: UUID, page: Page = 0, size: Size = 100) -> Response:
     """Show a page of a campaign's videos, oldest first."""
-    backend = replies.enter(request, Door.LIST)
+    backend = replies.enter(request, Access.LIST)
     links = replies.links(request)
     return replies.ok(backend.page("campaign", str(campaign_id), page=page, size=size, links=links))
 
@@ -46,6 +46,6 @@ async def by_campaign(request: Request, campaign_id: UUID, page: Page = 0, size:
 @router.get("/generated_video_by_video_instance_id", responses=replies.responses(models.VideoPageAnswer, 401))
 async def by_instance(request: Request, video_instance_id: UUID, page: Page = 0, size: Size = 100) -> Response:
     """Show a page of a video instance's videos, oldest first."""
-    backend = replies.enter(request, Door.LIST)
+    backend = replies.enter(request, Access.LIST)
     links = replies.links(request)
     return replies.ok(backend.page("instance", str(video_instance_id), page=page, size=size, links=links))

@@ -15,14 +15,14 @@ MAX_DISTINCT: Final = 1_000_000
 """Rows remembered to find equal ones, some 100 bytes each; beyond them only repetitions of these are found."""
 
 
-class Pass:
+class RowChecker:
     """One pass over the rows. A clean row takes a few C calls; anything suspicious is looked at closely."""
 
     def __init__(
         self,
         header: Sequence[str],
         plan: mapping.ColumnPlan,
-        names: rules.Names,
+        names: rules.ColumnRules,
         chosen: selection.Selection,
         report: Callable[[int | None, int | None, rules.Finding], bool],
         *,
@@ -36,7 +36,7 @@ class Pass:
         self._width = len(header)
         self._pick = _picker(plan.positions)
         can_sieve = plan.positions and chosen.is_all
-        self._sieve = sieve.Sieve(plan.positions, names, len(header)) if can_sieve else None
+        self._sieve = sieve.FastCheck(plan.positions, names, len(header)) if can_sieve else None
         self._has_backgrounds = has_backgrounds
         self._seen: dict[int, int] = {}
         self.taken = 0
@@ -94,7 +94,7 @@ class Pass:
             values[number] = plan.defaults[number]
         message = f"default used for {', '.join(plan.variables[number] for number in used)}" if used else ""
         columns = [self._header[position] for position in plan.assets]
-        wrong, assets = rules.judge_assets(columns, [cells[position] for position in plan.assets])
+        wrong, assets = rules.check_assets(columns, [cells[position] for position in plan.assets])
         ready = domain.Row(
             row_index=row_index,
             line=line,
@@ -119,7 +119,7 @@ class Pass:
             self._report(row.row_index, row.line, finding)
             return self._invalid(row, [finding])
         mine = {number: flaws[position] for number, position in enumerate(plan.positions) if position in flaws}
-        found = rules.judge(self._names, raw, row.values[: len(raw)], mine) + wrong
+        found = rules.check_values(self._names, raw, row.values[: len(raw)], mine) + wrong
         found += [
             (self._header[position], flaws[position], "mend the cell", "error")
             for position in plan.assets

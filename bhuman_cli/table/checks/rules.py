@@ -63,7 +63,7 @@ EDGES: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class ColumnRules:
     """What the rules need to know of the columns.
 
     columns: what people find in their file, one per variable. urls, people: numbers of the variables named so.
@@ -77,19 +77,21 @@ class Names:
     alike: frozenset[str] = field(default_factory=frozenset)
 
 
-def names(variables: Sequence[str], header: Sequence[str], columns: Sequence[str] | None = None) -> Names:
+def column_rules(variables: Sequence[str], header: Sequence[str], columns: Sequence[str] | None = None) -> ColumnRules:
     """Sort the variables by what their names promise. columns: of the variables, where they are called otherwise."""
-    folded = [mapping.alike(variable) for variable in variables]
-    return Names(
+    folded = [mapping.normalized(variable) for variable in variables]
+    return ColumnRules(
         variables=tuple(variables),
         columns=tuple(variables if columns is None else columns),
         urls=tuple(number for number, name in enumerate(folded) if name.endswith(("url", "link"))),
         people=tuple(number for number, name in enumerate(folded) if name.endswith("name")),
-        alike=frozenset(mapping.alike(name) for name in (*variables, *header)),
+        alike=frozenset(mapping.normalized(name) for name in (*variables, *header)),
     )
 
 
-def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mapping[int, str]) -> list[Finding]:
+def check_values(
+    known: ColumnRules, raw: Sequence[str], values: Sequence[str], flaws: Mapping[int, str]
+) -> list[Finding]:
     """Return everything wrong with one row's values.
 
     raw: the cells as read; values: what would be sent. flaws: variable number → rule of its cell.
@@ -112,7 +114,7 @@ def judge(known: Names, raw: Sequence[str], values: Sequence[str], flaws: Mappin
     return found
 
 
-def judge_assets(columns: Sequence[str], cells: Sequence[str]) -> tuple[list[Finding], tuple[str, ...]]:
+def check_assets(columns: Sequence[str], cells: Sequence[str]) -> tuple[list[Finding], tuple[str, ...]]:
     """Return what is wrong with a row's assets, and the URLs to send: completed, "" where blank."""
     found: list[Finding] = []
     urls: list[str] = []
@@ -155,7 +157,7 @@ def asset_url(text: str) -> tuple[str, str]:
     return (text, "") if has_host and "\\" not in text else ("", "not a web address")
 
 
-def _errors(known: Names, raw: str, text: str) -> list[tuple[str, str, Severity]]:
+def _errors(known: ColumnRules, raw: str, text: str) -> list[tuple[str, str, Severity]]:
     found: list[tuple[str, str, Severity]] = []
     if text in _ERROR_TEXTS:
         found.append((f"holds the error {text}", "mend the formula in the spreadsheet program", "error"))
@@ -163,13 +165,13 @@ def _errors(known: Names, raw: str, text: str) -> list[tuple[str, str, Severity]
         found.append(("holds a control character", "retype the cell", "error"))
     single = _SINGLE.finditer(text)
     if _PLACEHOLDER.search(text) or any(
-        mapping.alike(next(filter(None, each.groups()))) in known.alike for each in single
+        mapping.normalized(next(filter(None, each.groups()))) in known.alike for each in single
     ):
         found.append(("holds a placeholder that was never filled in", "fill it in before rendering", "error"))
     return found
 
 
-def _warnings(known: Names, number: int, text: str) -> list[tuple[str, str, Severity]]:
+def _warnings(known: ColumnRules, number: int, text: str) -> list[tuple[str, str, Severity]]:
     found: list[tuple[str, str, Severity]] = []
     if text in MISSING:
         found.append(("looks like missing data", "leave the cell blank and give --default", "warning"))

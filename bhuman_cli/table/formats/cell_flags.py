@@ -27,7 +27,7 @@ _FIRST_ERROR: Final = -2
 
 
 @dataclass(slots=True, kw_only=True)
-class Marks:
+class CellFlags:
     """What is special, in reading order.
 
     keys: row * MAX_COLUMNS + column, 0-based. marks: a style number, or a negative error code.

@@ -40,15 +40,15 @@ def header_of(name: str, cells: Sequence[str], line: int, *, is_row: bool = True
     while header and not header[-1]:
         header.pop()
     if not header:
-        raise input_errors.at_line(name, line, "no header", hint="--header-row N, when it stands further down")
+        raise input_errors.line_error(name, line, "no header", hint="--header-row N, when it stands further down")
     for position, column in enumerate(header):
         if not column:
             rule = f"column {position + 1} has no name, but every column needs one"
             hint = "name it in the file" + ("; --header-row N, when the header stands further down" if is_row else "")
-            raise input_errors.at_line(name, line, rule, hint=hint)
+            raise input_errors.line_error(name, line, rule, hint=hint)
         if (first := header.index(column)) < position:
             rule = f"columns {first + 1} and {position + 1} are both named {column!r}"
-            raise input_errors.at_line(name, line, rule, hint="rename one of them in the file", column=column)
+            raise input_errors.line_error(name, line, rule, hint="rename one of them in the file", column=column)
     return tuple(header)
 
 
@@ -105,7 +105,9 @@ class Numbering:
         if self._is_sheet:
             hint = f"name every column; --header-row {line}, if that row is the header"
             rule = f"a value to the right of the header's {columns}"
-            raise input_errors.at_line(self._name, line, rule, hint=hint, place=f"row {line}", row_index=self._next - 1)
+            raise input_errors.line_error(
+                self._name, line, rule, hint=hint, place=f"row {line}", row_index=self._next - 1
+            )
         found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         rule = f"{found}, but the header has {columns}"
         if width < len(cells) <= self._unnamed_width:

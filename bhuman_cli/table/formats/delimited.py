@@ -19,7 +19,7 @@ from typing import Final, TextIO
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import input_errors
 from bhuman_cli.table.formats import csv_records, encodings
-from bhuman_cli.table.input_file import Source
+from bhuman_cli.table.input_file import InputFile
 
 CANDIDATES: Final = (",", ";", "\t", "|")
 NAMED: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
@@ -50,7 +50,7 @@ def chosen(wanted: str) -> str:
     return delimiter
 
 
-def detect(source: Source, coding: encodings.TextCoding, wanted: str | None, header_row: int | None) -> Dialect:
+def detect(source: InputFile, coding: encodings.TextCoding, wanted: str | None, header_row: int | None) -> Dialect:
     """Return delimiter and start: as asked, else by a `sep=` line, else by what cuts the first rows evenly."""
     with _opened(source, coding) as stream:
         sample = _sample(source, coding, stream)
@@ -67,7 +67,7 @@ def detect(source: Source, coding: encodings.TextCoding, wanted: str | None, hea
     return Dialect(delimiter=_evenest(lines[skip:], len(sample) >= _SAMPLE_CHARS, first), skip=skip)
 
 
-def rows(source: Source, coding: encodings.TextCoding, dialect: Dialect) -> Iterator[csv_records.Raw]:
+def rows(source: InputFile, coding: encodings.TextCoding, dialect: Dialect) -> Iterator[csv_records.Raw]:
     """Yield (first physical line, cells, no flaws) of every row, the header included; a blank line has no cells.
 
     Raises:
@@ -85,9 +85,9 @@ def rows(source: Source, coding: encodings.TextCoding, dialect: Dialect) -> Iter
                 yield line, cells, no_flaws
                 line = reader.line_num + offset
         except csv.Error as error:
-            raise input_errors.at_line(source.name, line, _plain(error, dialect), hint=_hint(error)) from None
+            raise input_errors.line_error(source.name, line, _plain(error, dialect), hint=_hint(error)) from None
         except UnicodeError:
-            raise input_errors.at_line(
+            raise input_errors.line_error(
                 source.name,
                 line,
                 f"bytes that are not {coding.name} text",
@@ -98,7 +98,7 @@ def rows(source: Source, coding: encodings.TextCoding, dialect: Dialect) -> Iter
 
 
 def blocks(
-    source: Source, coding: encodings.TextCoding, dialect: Dialect, *, skip_rows: int, widths: tuple[int, int]
+    source: InputFile, coding: encodings.TextCoding, dialect: Dialect, *, skip_rows: int, widths: tuple[int, int]
 ) -> Iterator[list[csv_records.Record]]:
     """Yield the data rows by the block, numbered; the fast way to what `rows` says one by one.
 
@@ -137,11 +137,11 @@ def _placed(block: Sequence[Sequence[str]], line: int) -> Iterator[csv_records.R
         line += 1 + text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
-def _opened(source: Source, coding: encodings.TextCoding) -> TextIO:
+def _opened(source: InputFile, coding: encodings.TextCoding) -> TextIO:
     return io.TextIOWrapper(source.open(), encoding=coding.codec, newline="")
 
 
-def _sample(source: Source, coding: encodings.TextCoding, stream: TextIO) -> str:
+def _sample(source: InputFile, coding: encodings.TextCoding, stream: TextIO) -> str:
     try:
         return stream.read(_SAMPLE_CHARS)
     except UnicodeError:

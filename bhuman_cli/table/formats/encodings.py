@@ -9,7 +9,7 @@ from typing import Final
 
 from bhuman_cli.errors import UsageError
 from bhuman_cli.table import input_errors
-from bhuman_cli.table.input_file import Source
+from bhuman_cli.table.input_file import InputFile
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig", "utf-8"),
@@ -47,7 +47,7 @@ class TextCoding:
     notice: str = ""
 
 
-def detect(source: Source, wanted: str | None) -> TextCoding:
+def detect(source: InputFile, wanted: str | None) -> TextCoding:
     """Return the encoding: as asked, else by its mark, else UTF-8 where that is valid, else a guess that is said.
 
     Raises:
@@ -65,7 +65,7 @@ def detect(source: Source, wanted: str | None) -> TextCoding:
         return TextCoding(codec="utf-8", name="utf-8", had_bom=False)
     sample = _telling_bytes(source)
     if _is_broken_utf8(sample):
-        raise input_errors.at_line(
+        raise input_errors.line_error(
             source.name,
             _first_broken_line(source),
             "bytes that are not UTF-8, while nearly all of the file is",
@@ -80,7 +80,7 @@ def detect(source: Source, wanted: str | None) -> TextCoding:
     )
 
 
-def _asked_for(source: Source, wanted: str) -> TextCoding:
+def _asked_for(source: InputFile, wanted: str) -> TextCoding:
     try:
         info = codecs.lookup(wanted)
     except (LookupError, ValueError):
@@ -91,11 +91,11 @@ def _asked_for(source: Source, wanted: str) -> TextCoding:
     has_utf8_mark = source.head.startswith(codecs.BOM_UTF8)
     codec = "utf-8-sig" if info.name == "utf-8" and has_utf8_mark else info.name
     if source.nul_line and not info.name.startswith(("utf-16", "utf-32")):
-        raise input_errors.at_line(source.name, source.nul_line, f"holds a NUL byte, so it is not {wanted} text")
+        raise input_errors.line_error(source.name, source.nul_line, f"holds a NUL byte, so it is not {wanted} text")
     return TextCoding(codec=codec, name=info.name, had_bom=had_bom)
 
 
-def _without_mark(source: Source) -> TextCoding:
+def _without_mark(source: InputFile) -> TextCoding:
     """Read NUL bytes at every second place as UTF-16 without a mark; anything else is binary."""
     head = source.head[: len(source.head) // 2 * 2]
     even, odd = head[0::2].count(0), head[1::2].count(0)
@@ -104,7 +104,7 @@ def _without_mark(source: Source) -> TextCoding:
         if half and zeros >= half * 0.7 and others <= half * 0.05:
             notice = f"{source.name}: no byte order mark; read as {codec}"
             return TextCoding(codec=codec, name=codec, had_bom=False, notice=notice)
-    raise input_errors.at_line(
+    raise input_errors.line_error(
         source.name,
         source.nul_line,
         "holds a NUL byte; this is not a text table",
@@ -123,7 +123,7 @@ def _is_broken_utf8(sample: bytes) -> bool:
     return whole >= _MIN_WHOLE and whole > broken * _WHOLE_PER_BROKEN
 
 
-def _first_broken_line(source: Source) -> int:
+def _first_broken_line(source: InputFile) -> int:
     with source.open() as stream:
         for number, line in enumerate(stream, 1):
             if not _decodable(line, "utf-8"):
@@ -141,7 +141,7 @@ def _guess(sample: bytes) -> str:
     return best.encoding if best is not None else "cp1252" if _decodable(sample, "cp1252") else "latin-1"
 
 
-def _telling_bytes(source: Source) -> bytes:
+def _telling_bytes(source: InputFile) -> bytes:
     """Return the lines that hold other than ASCII bytes, up to a sample's length."""
     kept: list[bytes] = []
     size = 0

@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 from bhuman_cli.errors import InputError
 from bhuman_cli.table import input_errors
 from bhuman_cli.table.formats import csv_records, encodings
-from bhuman_cli.table.input_file import Source
+from bhuman_cli.table.input_file import InputFile
 
 _PIECE_CHARS: Final = 1 << 20
 _MAX_OBJECT_CHARS: Final = 16 << 20
@@ -35,7 +35,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=str)
 
 
-def columns(source: Source, coding: encodings.TextCoding) -> tuple[str, ...]:
+def columns(source: InputFile, coding: encodings.TextCoding) -> tuple[str, ...]:
     """Return every key of every object, in the order they first appear. Reads the whole file."""
     seen: dict[str, None] = {}
     for _, found in objects(source, coding):
@@ -43,7 +43,7 @@ def columns(source: Source, coding: encodings.TextCoding) -> tuple[str, ...]:
     return tuple(seen)
 
 
-def rows(source: Source, coding: encodings.TextCoding, raw_header: Sequence[str]) -> Iterator[csv_records.Raw]:
+def rows(source: InputFile, coding: encodings.TextCoding, raw_header: Sequence[str]) -> Iterator[csv_records.Raw]:
     """Yield (line, cells, flaws) of every object; a key that is absent or null is a blank cell."""
     for line, found in objects(source, coding):
         flaws: Mapping[int, str] = csv_records.NO_FLAWS
@@ -56,7 +56,7 @@ def rows(source: Source, coding: encodings.TextCoding, raw_header: Sequence[str]
         yield line, cells, flaws
 
 
-def objects(source: Source, coding: encodings.TextCoding) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects(source: InputFile, coding: encodings.TextCoding) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line, object) in order, an empty object for an empty line.
 
     Raises:
@@ -70,14 +70,14 @@ def objects(source: Source, coding: encodings.TextCoding) -> Iterator[tuple[int,
             found = _Array(stream, first).walk() if is_array else _lines(stream, first)
             for line, each in found:
                 if not isinstance(each, dict):
-                    raise input_errors.at_line(source.name, line, "a row that is not an object", hint=_SHAPE_HINT)
+                    raise input_errors.line_error(source.name, line, "a row that is not an object", hint=_SHAPE_HINT)
                 yield line, each
     except _TwiceError:
         raise _refused(source, line, "an object names the same column twice") from None
     except json.JSONDecodeError as error:
         at = line if error.msg == _LATER else max(line, error.lineno)
         rule, place = "not valid JSON", f"line {at} or after"
-        raise input_errors.at_line(source.name, at, rule, hint=_SHAPE_HINT, place=place) from None
+        raise input_errors.line_error(source.name, at, rule, hint=_SHAPE_HINT, place=place) from None
     except UnicodeError:
         raise _refused(source, line, f"bytes that are not {coding.name} text", hint="--encoding cp1252") from None
     except (RecursionError, ValueError):
@@ -88,8 +88,8 @@ def objects(source: Source, coding: encodings.TextCoding) -> Iterator[tuple[int,
 _LATER: Final = "in a later row"
 
 
-def _refused(source: Source, line: int, rule: str, *, hint: str = "") -> InputError:
-    return input_errors.at_line(source.name, line, rule, hint=hint, place=f"after line {line}")
+def _refused(source: InputFile, line: int, rule: str, *, hint: str = "") -> InputError:
+    return input_errors.line_error(source.name, line, rule, hint=hint, place=f"after line {line}")
 
 
 def _lines(stream: TextIO, first: str) -> Iterator[tuple[int, Any]]:

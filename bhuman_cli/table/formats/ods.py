@@ -10,14 +10,14 @@ from typing import Final
 from xml.parsers import expat
 
 from bhuman_cli.table.formats import cell_flags, number_formats, zip_safety
-from bhuman_cli.table.formats.cell_flags import Marks
-from bhuman_cli.table.input_file import Source
+from bhuman_cli.table.formats.cell_flags import CellFlags
+from bhuman_cli.table.input_file import InputFile
 
 _PADDED: Final = re.compile(r"[-( ]*0\d*(?:[-() ]+\d+)*|\(?\d+(?:[-() ]+\d+)+")
 _ERROR: Final = re.compile(r"#[A-Z0-9/]+[!?]?|Err:\d+")
 
 
-def scan(source: Source) -> dict[str, Marks]:
+def scan(source: InputFile) -> dict[str, CellFlags]:
     """Read what is special about the cells of every sheet, before calamine unfolds them all.
 
     Raises:
@@ -42,8 +42,8 @@ class _Walker:
     """Follows the rows and cells of each sheet; `table:` and `text:` are the prefixes every writer uses."""
 
     def __init__(self) -> None:
-        self.sheets: dict[str, Marks] = {}
-        self._marks = Marks()
+        self.sheets: dict[str, CellFlags] = {}
+        self._marks = CellFlags()
         self._row = 0
         self._row_repeat = 1
         self._column = 0
@@ -53,7 +53,7 @@ class _Walker:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table:table":
-            self._marks = self.sheets.setdefault(attributes.get("table:name", ""), Marks())
+            self._marks = self.sheets.setdefault(attributes.get("table:name", ""), CellFlags())
             self._row = 0
         elif name == "table:table-row":
             self._row_repeat = _count(attributes, "table:number-rows-repeated")

@@ -13,8 +13,8 @@ from typing import Any, Final
 from bhuman_cli import shell
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table.formats import cell_flags, csv_records, number_formats, ods, xls, xlsx, zip_safety
-from bhuman_cli.table.formats.cell_flags import Marks
-from bhuman_cli.table.input_file import Source
+from bhuman_cli.table.formats.cell_flags import CellFlags
+from bhuman_cli.table.input_file import InputFile
 
 _HEAD_ROWS: Final = 50
 
@@ -23,16 +23,16 @@ _HEAD_ROWS: Final = 50
 class Sheet:
     """One opened sheet. origin: its first used column, 0-based. shown_otherwise: columns with formats not applied."""
 
-    source: Source
+    source: InputFile
     name: str
     grid: Any
     origin: int
-    special: Marks
+    special: CellFlags
     notices: list[str]
     shown_otherwise: dict[int, str] = field(default_factory=dict)
 
 
-def open_sheet(source: Source, wanted: str | None, kind: str) -> Sheet:
+def open_sheet(source: InputFile, wanted: str | None, kind: str) -> Sheet:
     """Open a sheet by name or number, else the first visible one.
 
     Raises:
@@ -43,7 +43,7 @@ def open_sheet(source: Source, wanted: str | None, kind: str) -> Sheet:
     book = _opened(source)
     name, notices = _chosen(source, book, wanted)
     special = {name: xlsx.scan(source, name)} if kind == "xlsx" else special
-    marked = special.get(name, Marks())
+    marked = special.get(name, CellFlags())
     grid = _guarded(source, lambda: book.get_sheet_by_name(name))
     if marked.hidden_rows:
         rows = "1 hidden row" if marked.hidden_rows == 1 else f"{marked.hidden_rows} hidden rows"
@@ -54,7 +54,7 @@ def open_sheet(source: Source, wanted: str | None, kind: str) -> Sheet:
     return Sheet(source=source, name=name, grid=grid, origin=origin, special=marked, notices=notices)
 
 
-def heads(source: Source, kind: str) -> Iterator[tuple[Sheet, int, Sequence[str]]]:
+def heads(source: InputFile, kind: str) -> Iterator[tuple[Sheet, int, Sequence[str]]]:
     """Yield (sheet, row number, texts) of the first rows of every sheet, without blank cells at their end."""
     _guarded_scan(source, kind)
     for each in _tables(_opened(source)):
@@ -130,7 +130,7 @@ def _rounded(moment: dt.datetime) -> dt.datetime:
         return moment.replace(microsecond=0)
 
 
-def _guarded_scan(source: Source, kind: str) -> dict[str, Marks]:
+def _guarded_scan(source: InputFile, kind: str) -> dict[str, CellFlags]:
     """Look at everything calamine would unfold on opening; .xlsx sheets are unfolded one by one, and looked at then."""
     if kind == "xls":
         return {} if _is_encrypted(source) else xls.scan(source)
@@ -138,7 +138,7 @@ def _guarded_scan(source: Source, kind: str) -> dict[str, Marks]:
     return ods.scan(source) if kind == "ods" else {}
 
 
-def _opened(source: Source) -> Any:
+def _opened(source: InputFile) -> Any:
     if _is_encrypted(source):
         raise zip_safety.locked(source)
     from python_calamine import CalamineWorkbook
@@ -147,7 +147,7 @@ def _opened(source: Source) -> Any:
     return _guarded(source, lambda: CalamineWorkbook.from_filelike(io.BytesIO(source.path.read_bytes())))
 
 
-def _guarded(source: Source, call: Any) -> Any:
+def _guarded(source: InputFile, call: Any) -> Any:
     """Call into calamine; whatever it raises, a Rust panic included, becomes one sentence."""
     import python_calamine
 
@@ -161,14 +161,14 @@ def _guarded(source: Source, call: Any) -> Any:
         raise zip_safety.broken(source) from None
 
 
-def _is_encrypted(source: Source) -> bool:
+def _is_encrypted(source: InputFile) -> bool:
     if not source.head.startswith(zip_safety.OLE_MAGIC):
         return False
     with source.open() as stream:
         return "EncryptedPackage".encode("utf-16-le") in stream.read(1 << 20)
 
 
-def _chosen(source: Source, book: Any, wanted: str | None) -> tuple[str, list[str]]:
+def _chosen(source: InputFile, book: Any, wanted: str | None) -> tuple[str, list[str]]:
     from python_calamine import SheetVisibleEnum
 
     tables = _tables(book)

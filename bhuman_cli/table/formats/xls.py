@@ -11,8 +11,8 @@ from typing import Final
 
 from bhuman_cli.errors import InputError
 from bhuman_cli.table.formats import cell_flags, number_formats, zip_safety
-from bhuman_cli.table.formats.cell_flags import Marks
-from bhuman_cli.table.input_file import Source
+from bhuman_cli.table.formats.cell_flags import CellFlags
+from bhuman_cli.table.input_file import InputFile
 
 MAX_BYTES: Final = 256 << 20
 _END: Final = 0xFFFFFFFA  # from here on sector numbers are marks, not places
@@ -30,7 +30,7 @@ _NUMBER, _RK, _MULRK, _BOOLERR, _FORMULA, _ROW = 0x203, 0x27E, 0xBD, 0x205, 0x06
 _LABELS: Final = frozenset({0x204, 0xFD, 0xD6})
 
 
-def scan(source: Source) -> dict[str, Marks]:
+def scan(source: InputFile) -> dict[str, CellFlags]:
     """Read what is special about the cells of every sheet, before calamine unfolds them all.
 
     Nothing is found where the file is older than BIFF8.
@@ -42,13 +42,13 @@ def scan(source: Source) -> dict[str, Marks]:
         raise InputError(f"{source.name}: an .xls file of more than {MAX_BYTES >> 20} MiB", hint="save it as .xlsx")
     with source.open() as stream:
         data = stream.read()
-    found: dict[str, Marks] = {}
+    found: dict[str, CellFlags] = {}
     try:
         stream_bytes = _Container(data).stream("Workbook")
         if stream_bytes and struct.unpack_from("<H", stream_bytes, 4)[0] == 0x600:
             codes, places = _globals(stream_bytes)
             for sheet, start in places.items():
-                found[sheet] = Marks(codes=codes)
+                found[sheet] = CellFlags(codes=codes)
                 _sheet(stream_bytes, start, found[sheet])
     except (struct.error, IndexError, UnicodeDecodeError):
         raise zip_safety.broken(source) from None
@@ -161,7 +161,7 @@ def _text(body: bytes, length: int) -> str:
     return raw.decode("utf-16-le" if is_wide else "latin-1")
 
 
-def _sheet(data: bytes, at: int, found: Marks) -> None:
+def _sheet(data: bytes, at: int, found: CellFlags) -> None:
     depth = 0
     for kind, body in _records(data, at):
         depth += (kind == _BOF) - (kind == _EOF)
@@ -183,7 +183,7 @@ def _sheet(data: bytes, at: int, found: Marks) -> None:
             found.fill(*struct.unpack_from("<HH", body))
 
 
-def _cell(found: Marks, kind: int, body: bytes, row: int, column: int, style: int) -> None:
+def _cell(found: CellFlags, kind: int, body: bytes, row: int, column: int, style: int) -> None:
     found.fill(row, column)
     if kind == _BOOLERR:
         if body[7]:

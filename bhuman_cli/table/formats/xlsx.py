@@ -12,8 +12,8 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from bhuman_cli.table.formats import cell_flags, number_formats, zip_safety
-from bhuman_cli.table.formats.cell_flags import Marks
-from bhuman_cli.table.input_file import Source
+from bhuman_cli.table.formats.cell_flags import CellFlags
+from bhuman_cli.table.input_file import InputFile
 
 # Bounded on every path: no part of it can run on past the next `<` or `>`, so hostile XML stays linear.
 _TOKEN: Final = re.compile(
@@ -27,7 +27,7 @@ _TYPE: Final = re.compile(rb"""\bt\s*=\s*["'](\w+)["']""")
 _HIDDEN: Final = re.compile(rb"""\bhidden\s*=\s*["'](?:1|true)["']""")
 
 
-def sheet_part(source: Source, sheet: str) -> str:
+def sheet_part(source: InputFile, sheet: str) -> str:
     """Return the name of the part that holds a sheet, "" if the workbook is laid out in another way."""
     root = _root_part(source)
     book = zip_safety.part(source, root)
@@ -44,7 +44,7 @@ def sheet_part(source: Source, sheet: str) -> str:
     return ""
 
 
-def _root_part(source: Source) -> str:
+def _root_part(source: InputFile) -> str:
     relations = zip_safety.part(source, "_rels/.rels")
     for each in relations if relations is not None else ():
         if each.get("Type", "").endswith("/officeDocument"):
@@ -52,20 +52,20 @@ def _root_part(source: Source) -> str:
     return "xl/workbook.xml"
 
 
-def scan(source: Source, sheet: str) -> Marks:
+def scan(source: InputFile, sheet: str) -> CellFlags:
     """Read what is special about a sheet's cells.
 
     Raises:
         InputError: the sheet is larger than any table, or damaged.
     """
-    found = Marks(codes=_codes(source))
+    found = CellFlags(codes=_codes(source))
     if name := sheet_part(source, sheet):
         _Scan(found).run(_whole_rows(zip_safety.pieces(source, name)))
         found.settle(source.name, sheet)
     return found
 
 
-def _codes(source: Source) -> dict[int, str]:
+def _codes(source: InputFile) -> dict[int, str]:
     """Return style number → format code, without those that show a number as it is, or as a date."""
     styles = zip_safety.part(source, "xl/styles.xml")
     if styles is None:
@@ -102,7 +102,7 @@ def _whole_rows(stream: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Scan:
-    def __init__(self, found: Marks) -> None:
+    def __init__(self, found: CellFlags) -> None:
         self._marks = found
         self._row = -1
         self._column = -1

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from bhuman_cli import shell
 from bhuman_cli.errors import InputError
-from bhuman_cli.table.input_file import Source
+from bhuman_cli.table.input_file import InputFile
 
 OLE_MAGIC: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP_MAGIC: Final = b"PK\x03\x04"
@@ -32,7 +32,7 @@ _TABLES: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".json", ".js
 _DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
-def broken(source: Source) -> InputError:
+def broken(source: InputFile) -> InputError:
     """Return what is said of an archive that can't be read."""
     return InputError(
         f"{source.name}: the workbook is damaged and can't be read",
@@ -40,7 +40,7 @@ def broken(source: Source) -> InputError:
     )
 
 
-def locked(source: Source) -> InputError:
+def locked(source: InputFile) -> InputError:
     """Return what is said of a workbook that needs a password."""
     return InputError(
         f"{source.name}: the workbook is protected with a password",
@@ -48,7 +48,7 @@ def locked(source: Source) -> InputError:
     )
 
 
-def kind(source: Source) -> str:
+def kind(source: InputFile) -> str:
     """Return ods or xlsx by what is in an archive; one that can't be opened is called xlsx, and refused later.
 
     Raises:
@@ -67,7 +67,7 @@ def kind(source: Source) -> str:
     return "ods" if "content.xml" in names and "[content_types].xml" not in names else "xlsx"
 
 
-def require_harmless(source: Source) -> None:
+def require_harmless(source: InputFile) -> None:
     """Refuse an archive that is broken, encrypted, or would fill the memory. Reads every part once.
 
     Raises:
@@ -86,7 +86,7 @@ def require_harmless(source: Source) -> None:
         raise broken(source) from None
 
 
-def _require_small(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+def _require_small(source: InputFile, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     if member.file_size > max(RATIO_COUNTS_FROM_BYTES, member.compress_size * MAX_RATIO):
         raise _bomb(source)
     if not member.filename.lower().endswith((".xml", ".rels")):
@@ -101,11 +101,11 @@ def _require_small(source: Source, archive: zipfile.ZipFile, member: zipfile.Zip
             tail = piece[-16:]
 
 
-def _bomb(source: Source) -> InputError:
+def _bomb(source: InputFile) -> InputError:
     return InputError(f"{source.name}: unpacks to far more than a table holds (a zip bomb?); not read")
 
 
-def part(source: Source, name: str) -> ET.Element | None:
+def part(source: InputFile, name: str) -> ET.Element | None:
     """Return one small XML part as a tree, None if the workbook has no such part.
 
     Raises:
@@ -124,7 +124,7 @@ def part(source: Source, name: str) -> ET.Element | None:
         raise broken(source) from None
 
 
-def pieces(source: Source, name: str) -> Iterator[bytes]:
+def pieces(source: InputFile, name: str) -> Iterator[bytes]:
     """Yield one part's bytes piece by piece; nothing if there is no such part. Upper and lower case are the same.
 
     Raises:

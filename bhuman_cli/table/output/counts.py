@@ -54,7 +54,7 @@ def write(counted: pd.DataFrame, path: Path) -> None:
             stream.write(text.encode())
 
 
-def lines(counted: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+def status_counts(counted: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return header and rows as texts, for the screen."""
     header = [str(counted.index.name), *map(str, counted.columns)]
     rows = [[str(value), *(str(int(count)) for count in counts)] for value, counts in zip(

@@ -33,7 +33,7 @@ KINDS: Final = {
 MAX_STYLED_ROWS: Final = 20_000
 
 
-class Recognised(StrEnum):
+class RecognisedColumns(StrEnum):
     """Whose file stands at the output path."""
 
     ABSENT = "absent"
@@ -223,14 +223,14 @@ def _write_workbook(
         xlsx_new.write_plain(stream, columns, ours, first)
 
 
-def recognise(path: Path) -> Recognised:
+def recognise(path: Path) -> RecognisedColumns:
     """Say whose file stands at a path; an empty one is nobody's."""
     if not path.exists() or (path.is_file() and not path.stat().st_size):
-        return Recognised.ABSENT
+        return RecognisedColumns.ABSENT
     try:
-        return Recognised.FOREIGN if _found(path) is None else Recognised.OURS
+        return RecognisedColumns.FOREIGN if _found(path) is None else RecognisedColumns.OURS
     except BhumanError:
-        return Recognised.FOREIGN
+        return RecognisedColumns.FOREIGN
 
 
 def _found(path: Path) -> reader.Table | None:

@@ -75,7 +75,7 @@ def write_into(stream: IO[bytes], place: Place, width: int, ours: Sequence[str],
     """
     if not _still_holds(place, width, lines):
         return False
-    held = input_file.hold(place.source)
+    held = input_file.spool(place.source)
     links = [number for number, name in enumerate(ours) if _is_linked(name)]
     patch = xlsx_patch.Patch(
         part=xlsx.sheet_part(held, place.sheet),

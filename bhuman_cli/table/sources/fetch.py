@@ -109,7 +109,7 @@ class _Policy:
             is_loopback(host) if by_proxy and literal is None else any(not addresses.is_public(p) for p in places)
         )
         if is_inside and self.was_public:
-            raise addresses.Refused("it redirects to a private address")
+            raise addresses.RefusedAddress("it redirects to a private address")
         self.was_public = self.was_public or not is_inside
         self.by_proxy = self.by_proxy or by_proxy
         return known
@@ -182,9 +182,9 @@ def _answer(url: str, policy: _Policy, headers: Mapping[str, str], *, insecure: 
             following = urljoin(url, answer.headers.get("Location", ""))
         parts = addresses.split(following)
         if parts.scheme == "http" and (url.startswith("https:") or not (insecure or is_loopback(str(parts.hostname)))):
-            raise addresses.Refused("it redirects from https to http")
+            raise addresses.RefusedAddress("it redirects from https to http")
         url = following
-    raise addresses.Refused(f"it redirects more than {connect.MAX_HOPS} times")
+    raise addresses.RefusedAddress(f"it redirects more than {connect.MAX_HOPS} times")
 
 
 @contextlib.contextmanager
@@ -193,7 +193,7 @@ def _told(address: Address) -> Iterator[None]:
     where = host(address.url)
     try:
         yield
-    except addresses.Refused as refused:
+    except addresses.RefusedAddress as refused:
         raise InputError(f"{where}: the table was not fetched: {refused}") from None
     except addresses.Unreachable as problem:
         raise ServiceDown(f"{where}: {problem}; nothing was sent") from None

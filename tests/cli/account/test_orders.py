@@ -8,7 +8,7 @@ import pytest
 
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.workflows import payloads
-from bhuman_cli.workflows.payloads import INTEGRATIONS, Order, Wishes
+from bhuman_cli.workflows.payloads import INTEGRATIONS, Payload, PayloadOptions
 
 ID = "c10ee155-6202-4cec-9a40-dde536e2ab4e"
 OTHER = "00000000-6202-4cec-9a40-dde536e2ab4e"
@@ -16,8 +16,8 @@ SCENE = {"name": "p", "start": 0, "end": 3, "kind": "site", "config": {"mode": "
 ROWS = {"campaign_id": ID, "variables": ["first_name", "company"], "names": [["Alex", "A"], ["Bo", "B"]]}
 
 
-def read(name: str, payload: dict[str, Any] | None = None, **wishes: Any) -> Order:
-    return payloads.read(INTEGRATIONS[name], payload, Wishes(**wishes))
+def read(name: str, payload: dict[str, Any] | None = None, **wishes: Any) -> Payload:
+    return payloads.read(INTEGRATIONS[name], payload, PayloadOptions(**wishes))
 
 
 def test_the_ordered_shape_with_everything() -> None:

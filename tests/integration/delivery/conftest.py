@@ -21,5 +21,7 @@ def server() -> Iterator[MediaServer]:
 
 
 @pytest.fixture
-def kit(server: MediaServer) -> fetch.Kit:
-    return fetch.Kit(policy=addresses.Policy(base_url=server.base_url), clock=StillClock(), stop=threading.Event())
+def kit(server: MediaServer) -> fetch.FetchTools:
+    return fetch.FetchTools(
+        policy=addresses.Policy(base_url=server.base_url), clock=StillClock(), stop=threading.Event()
+    )

@@ -21,7 +21,7 @@ from tests.support.media_server import Answer, MediaServer
 
 
 def test_files_arrive_under_their_rows_names_and_are_listed(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
 ) -> None:
     bodies = [media_files.mp4(b"%d" % n * 100) for n in range(12)]
     rows = [row(n, server.put(f"/{n}.mp4", Answer(body)), f"Ann {n}") for n, body in enumerate(bodies)]
@@ -35,7 +35,7 @@ def test_files_arrive_under_their_rows_names_and_are_listed(
     assert {line["file"] for line in listed} | {"manifest.csv"} == files(tmp_path)
 
 
-def test_a_second_call_asks_for_nothing(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_second_call_asks_for_nothing(server: MediaServer, kit: fetch.FetchTools, tmp_path: Path) -> None:
     rows = [row(n, server.put(f"/{n}.mp4", Answer(media_files.mp4()))) for n in range(3)]
     get(rows, tmp_path, kit)
     server.asked.clear()
@@ -43,7 +43,7 @@ def test_a_second_call_asks_for_nothing(server: MediaServer, kit: fetch.Kit, tmp
     assert not server.asked
 
 
-def test_a_row_rendered_again_replaces_its_file(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_row_rendered_again_replaces_its_file(server: MediaServer, kit: fetch.FetchTools, tmp_path: Path) -> None:
     get([row(0, server.put("/a.mp4", Answer(media_files.mp4(b"old"))))], tmp_path, kit)
     newer = row(0, server.put("/b.mp4", Answer(media_files.mp4(b"new"))), id="id-new")
     (done,) = get([newer], tmp_path, kit)
@@ -51,14 +51,16 @@ def test_a_row_rendered_again_replaces_its_file(server: MediaServer, kit: fetch.
     assert files(tmp_path) == {"0000-Ann.mp4", "manifest.csv"}
 
 
-def test_a_strangers_file_of_the_same_name_is_put_aside(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_strangers_file_of_the_same_name_is_put_aside(
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
+) -> None:
     (tmp_path / "0000-Ann.mp4").write_text("mine")
     get([row(0, server.put("/a.mp4", Answer(media_files.mp4())))], tmp_path, kit)
     assert (tmp_path / "0000-Ann.mp4.bak").read_text() == "mine"
     assert (tmp_path / "0000-Ann.mp4").read_bytes() == media_files.mp4()
 
 
-def test_a_damaged_file_is_fetched_again(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_damaged_file_is_fetched_again(server: MediaServer, kit: fetch.FetchTools, tmp_path: Path) -> None:
     rows = [row(0, server.put("/a.mp4", Answer(media_files.mp4())))]
     (done,) = get(rows, tmp_path, kit)
     done.job.path.write_bytes(media_files.mp4()[:-50] + b"\xff" * 50)
@@ -66,7 +68,7 @@ def test_a_damaged_file_is_fetched_again(server: MediaServer, kit: fetch.Kit, tm
     assert get(rows, tmp_path, kit)[0].state == "fetched"
 
 
-def test_a_server_that_asks_for_time_gets_it(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_server_that_asks_for_time_gets_it(server: MediaServer, kit: fetch.FetchTools, tmp_path: Path) -> None:
     clock = StillClock()
     busy = [Answer(status=429, headers={"Retry-After": wait}) for wait in ("7", "9999", "soon")]
     (done,) = get([row(0, server.put("/a.mp4", *busy, GOOD))], tmp_path, replace(kit, clock=clock))
@@ -94,7 +96,7 @@ def test_a_server_that_asks_for_time_gets_it(server: MediaServer, kit: fetch.Kit
     ids=["cut", "cut-chunked", "short", "short-chunked", "low", "high", "page", "empty", "503", "429"],
 )
 def test_a_bad_body_is_never_taken_for_the_file(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path, first: Answer
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path, first: Answer
 ) -> None:
     (done,) = get([row(0, server.put("/a.mp4", first, GOOD))], tmp_path, kit)
     assert done.state == "fetched"
@@ -109,12 +111,14 @@ def test_a_bad_body_is_never_taken_for_the_file(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_dead_link_is_asked_for_again_once(server: MediaServer, kit: fetch.Kit, tmp_path: Path, status: int) -> None:
+def test_a_dead_link_is_asked_for_again_once(
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path, status: int
+) -> None:
     dead = server.put("/dead.mp4", Answer(status=status))
     fresh = server.put("/fresh.mp4", GOOD)
     asked: list[str] = []
 
-    def refresh(job: fetch.Job) -> str:
+    def refresh(job: fetch.FetchJob) -> str:
         asked.append(job.generation_id)
         return fresh
 
@@ -128,7 +132,7 @@ def test_a_dead_link_is_asked_for_again_once(server: MediaServer, kit: fetch.Kit
 
 
 def test_a_body_that_is_packed_against_our_wish_is_unpacked(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
 ) -> None:
     packed = Answer(gzip.compress(media_files.mp4()), headers={"Content-Encoding": "gzip"})
     (done,) = get([row(0, server.put("/v.mp4", packed))], tmp_path, kit)
@@ -136,7 +140,7 @@ def test_a_body_that_is_packed_against_our_wish_is_unpacked(
 
 
 def test_a_body_without_end_is_given_up(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(media.LIMIT_BYTES, What.VIDEO, 1_000)
     (done,) = get([row(0, server.put("/v.mp4", GOOD))], tmp_path, kit)
@@ -144,7 +148,7 @@ def test_a_body_without_end_is_given_up(
     assert "larger than 1000 bytes" in done.reason
 
 
-def test_a_server_that_trickles_is_given_up(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_server_that_trickles_is_given_up(server: MediaServer, kit: fetch.FetchTools, tmp_path: Path) -> None:
     class Hurried(StillClock):
         def monotonic_s(self) -> float:
             self.slept.append(1_000.0)
@@ -154,14 +158,14 @@ def test_a_server_that_trickles_is_given_up(server: MediaServer, kit: fetch.Kit,
     assert (done.state, done.reason) == ("failed", "the server is too slow")
 
 
-def test_other_answers_are_final(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_other_answers_are_final(server: MediaServer, kit: fetch.FetchTools, tmp_path: Path) -> None:
     (done,) = get([row(0, server.put("/v.mp4", Answer(status=418)))], tmp_path, kit)
     assert (done.state, server.asked["/v.mp4"]) == ("failed", 1)
     assert "418" in done.reason
 
 
 def test_a_file_that_can_not_be_written_is_one_files_failure(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
 ) -> None:
     rows = [row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(2)]
     (tmp_path / "0000-Ann.mp4.part").mkdir()
@@ -170,13 +174,13 @@ def test_a_file_that_can_not_be_written_is_one_files_failure(
     assert "can't be written" in first.reason
 
 
-def test_a_folder_that_is_a_file_is_a_plain_message(kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_a_plain_message(kit: fetch.FetchTools, tmp_path: Path) -> None:
     (tmp_path / "m").write_text("")
     with pytest.raises(errors.UsageError, match="choose a folder"):
         get([], tmp_path / "m", kit)
 
 
-def test_a_decoder_has_the_last_word(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_decoder_has_the_last_word(server: MediaServer, kit: fetch.FetchTools, tmp_path: Path) -> None:
     seen: list[str] = []
 
     def probe(path: Path, what: What) -> str:
@@ -188,7 +192,7 @@ def test_a_decoder_has_the_last_word(server: MediaServer, kit: fetch.Kit, tmp_pa
 
 
 def test_no_credentials_and_no_cookies_travel(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login u password p\n")
@@ -202,11 +206,13 @@ def test_no_credentials_and_no_cookies_travel(
         assert not {"authorization", "cookie"} & {name.lower() for name in headers}
 
 
-def test_an_interrupt_leaves_the_rest_and_no_half_file(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_an_interrupt_leaves_the_rest_and_no_half_file(
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
+) -> None:
     rows = [row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(40)]
     wanted = batch.jobs(["first_name"], rows, tmp_path, batch.Choice())
 
-    def interrupted(_: fetch.Done) -> None:
+    def interrupted(_: fetch.FetchResult) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -221,14 +227,14 @@ def test_an_interrupt_leaves_the_rest_and_no_half_file(server: MediaServer, kit:
 
 
 def test_an_interrupt_does_not_wait_for_a_server_that_stalls(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
 ) -> None:
     stalling = server.put("/stall.mp4", Answer(media_files.mp4(), cut=500, stalls=True))
     wanted = batch.jobs(
         ["first_name"], [row(0, stalling), row(1, server.put("/a.mp4", GOOD))], tmp_path, batch.Choice()
     )
 
-    def interrupted(_: fetch.Done) -> None:
+    def interrupted(_: fetch.FetchResult) -> None:
         assert server.held.wait(10)
         raise KeyboardInterrupt
 
@@ -241,7 +247,7 @@ def test_an_interrupt_does_not_wait_for_a_server_that_stalls(
 
 
 def test_a_full_disk_stops_the_batch(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("usage", (), {"free": 10})())
     rows = [row(n, server.put(f"/{n}.mp4", GOOD)) for n in range(20)]
@@ -250,12 +256,12 @@ def test_a_full_disk_stops_the_batch(
     assert "the disk is full" in {result.reason for result in done}
 
 
-def test_two_downloads_do_not_fill_one_folder(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_two_downloads_do_not_fill_one_folder(server: MediaServer, kit: fetch.FetchTools, tmp_path: Path) -> None:
     rows = [row(0, server.put("/a.mp4", GOOD))]
     wanted = batch.jobs(["first_name"], rows, tmp_path, batch.Choice())
     seen: list[str] = []
 
-    def second(_: fetch.Done) -> None:
+    def second(_: fetch.FetchResult) -> None:
         with pytest.raises(errors.Refusal) as refusal:
             batch.run(wanted, tmp_path, kit, 1, lambda _: None)
         seen.append(refusal.value.code)
@@ -264,7 +270,7 @@ def test_two_downloads_do_not_fill_one_folder(server: MediaServer, kit: fetch.Ki
     assert seen == ["locked"]
 
 
-def test_local_links_are_copied_from_the_studios_media_only(kit: fetch.Kit, tmp_path: Path) -> None:
+def test_local_links_are_copied_from_the_studios_media_only(kit: fetch.FetchTools, tmp_path: Path) -> None:
     media_root = tmp_path / "media"
     media_root.mkdir()
     (media_root / "a b.mp4").write_bytes(media_files.mp4())
@@ -278,7 +284,7 @@ def test_local_links_are_copied_from_the_studios_media_only(kit: fetch.Kit, tmp_
 
 
 def test_rows_without_a_video_are_left_out_and_all_kinds_can_be_asked_for(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
 ) -> None:
     video, gif = server.put("/v.mp4", GOOD), server.put("/v.gif", Answer(media_files.GIF))
     picture = server.put("/v.png", Answer(media_files.PNG))
@@ -288,7 +294,7 @@ def test_rows_without_a_video_are_left_out_and_all_kinds_can_be_asked_for(
     assert len(done) == 3
 
 
-def test_a_folder_with_another_programs_manifest_is_left_alone(kit: fetch.Kit, tmp_path: Path) -> None:
+def test_a_folder_with_another_programs_manifest_is_left_alone(kit: fetch.FetchTools, tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("a,b\n1,2\n")
     with pytest.raises(errors.UsageError, match="not written by bhuman"):
         get([], tmp_path, kit)

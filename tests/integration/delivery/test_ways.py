@@ -25,7 +25,7 @@ from tests.support.media_server import Answer, MediaServer
     ],
 )
 def test_a_redirect_into_the_network_is_not_followed(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path, place: str
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path, place: str
 ) -> None:
     (done,) = get([row(0, server.put("/r.mp4", Answer(status=302, headers={"Location": place})))], tmp_path, kit)
     assert done.state == "failed"
@@ -33,7 +33,9 @@ def test_a_redirect_into_the_network_is_not_followed(
     assert server.asked["/r.mp4"] == 1
 
 
-def test_redirects_are_bounded_and_relative_ones_work(server: MediaServer, kit: fetch.Kit, tmp_path: Path) -> None:
+def test_redirects_are_bounded_and_relative_ones_work(
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
+) -> None:
     server.put("/end.mp4", GOOD)
     start = server.put("/start.mp4", Answer(status=307, headers={"Location": "end.mp4"}))
     loop = server.put("/loop.mp4", Answer(status=302, headers={"Location": "/loop.mp4"}))
@@ -44,7 +46,7 @@ def test_redirects_are_bounded_and_relative_ones_work(server: MediaServer, kit: 
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
 ) -> None:
     """A name that resolves differently the second time is never resolved a second time."""
     port = server.base_url.rsplit(":", maxsplit=1)[1]
@@ -56,7 +58,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
 
 
 def test_a_pinned_address_still_has_to_prove_its_name(
-    kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kit: fetch.FetchTools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate = Path(__file__).parents[2] / "data" / "delivery" / "media.invalid.pem"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -75,7 +77,7 @@ def test_a_pinned_address_still_has_to_prove_its_name(
 
 
 def test_the_next_address_is_tried_where_one_does_not_answer(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
 ) -> None:
     port = server.base_url.rsplit(":", maxsplit=1)[1]
     server.put("/v.mp4", GOOD)
@@ -85,7 +87,7 @@ def test_the_next_address_is_tried_where_one_does_not_answer(
 
 
 def test_a_proxy_of_the_environment_is_used(
-    server: MediaServer, kit: fetch.Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", server.base_url)
     monkeypatch.delenv("no_proxy", raising=False)

@@ -208,7 +208,7 @@ def test_an_asset_that_redirects_inside_is_refused(
     assert trap.met == []
 
 
-def through(opened: browser_proxy.Gate, message: bytes) -> bytes:
+def through(opened: browser_proxy.BrowserProxy, message: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", opened.port), 5) as client:
         client.sendall(message)
         client.shutdown(socket.SHUT_WR)
@@ -230,7 +230,7 @@ def test_the_gate_answers_any_message(
     message: bytes, status: bytes, site: media_server.MediaServer, internet: Internet
 ) -> None:
     site.put("/ok", media_server.Answer(b"fine"))
-    with browser_proxy.Gate(allow_private=False, network=internet.network()) as opened:
+    with browser_proxy.BrowserProxy(allow_private=False, network=internet.network()) as opened:
         assert through(opened, message)[9:12] == status
     assert set(internet.dialled) <= {PUBLIC}
 
@@ -238,7 +238,7 @@ def test_the_gate_answers_any_message(
 def test_each_request_gets_a_connection_of_its_own(site: media_server.MediaServer, internet: Internet) -> None:
     """A kept connection would take the next request to a host that was not checked for it."""
     site.put("/ok", media_server.Answer(b"fine", headers={"Connection": "keep-alive"}))
-    with browser_proxy.Gate(allow_private=False, network=internet.network()) as opened:
+    with browser_proxy.BrowserProxy(allow_private=False, network=internet.network()) as opened:
         client = http.client.HTTPConnection("127.0.0.1", opened.port, timeout=5)
         client.request("GET", "http://page.example/ok", headers={"Connection": "keep-alive"})
         answer = client.getresponse()
@@ -250,7 +250,7 @@ def test_each_request_gets_a_connection_of_its_own(site: media_server.MediaServe
 def test_the_end_of_the_gate_ends_what_is_open(site: media_server.MediaServer, internet: Internet) -> None:
     site.put("/slow", media_server.Answer(b"x" * 10, headers={"Content-Length": "1000"}, stalls=True))
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(browser_proxy.Gate(allow_private=False, network=internet.network()))
+        opened = stack.enter_context(browser_proxy.BrowserProxy(allow_private=False, network=internet.network()))
         with socket.create_connection(("127.0.0.1", opened.port), 5) as client:
             client.sendall(b"CONNECT page.example:80 HTTP/1.1\r\n\r\n")
             assert b"200" in client.recv(100)

@@ -67,7 +67,7 @@ def main(cases: int, seeds: Path) -> None:
             path = Path(folder) / f"case{suffix}"
             path.write_bytes(mutate_inside(data, chance) if inside else mutate(data, chance))
             try:
-                opened = checked_table.open_intake(path, checked_table.IntakeOptions(read=reader.ReadOptions()))
+                opened = checked_table.open_table(path, checked_table.TableOptions(read=reader.ReadOptions()))
                 read += sum(1 for _ in opened.rows()) >= 0
             except InputError as error:
                 refused += 1

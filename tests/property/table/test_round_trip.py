@@ -95,7 +95,7 @@ def assert_results_keep(table: tuple[list[str], list[list[str]]], ending: str) -
         ]
         style = results_file.OutputStyle(kind=ending, delimiter="\t" if ending == "tsv" else ",")
         results_file.write_results(path, header, results, style)
-        again = checked_table.open_intake(path, checked_table.IntakeOptions(allow_empty=True)) if rows else None
+        again = checked_table.open_table(path, checked_table.TableOptions(allow_empty=True)) if rows else None
         if again is None:
             return
         assert again.is_earlier_results

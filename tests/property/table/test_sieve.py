@@ -56,13 +56,13 @@ def block(rows: list[tuple[str, str, str]]) -> list[csv_records.Record]:
 @given(ROWS)
 @example([("Ann", "Acme", "https://x.io")])
 def test_who_passes_the_sieve_has_no_finding(rows: list[tuple[str, str, str]]) -> None:
-    names = rules.names(HEADER, HEADER)
-    passed = sieve.Sieve((0, 1, 2), names, 3).clean(block(rows))
+    names = rules.column_rules(HEADER, HEADER)
+    passed = sieve.FastCheck((0, 1, 2), names, 3).clean(block(rows))
     if passed is None:
         return
     for values, cells in zip(passed, rows, strict=True):
         assert values == tuple(cell.strip(rules.EDGES) for cell in cells)
-        assert rules.judge(names, cells, values, csv_records.NO_FLAWS) == []
+        assert rules.check_values(names, cells, values, csv_records.NO_FLAWS) == []
 
 
 def test_the_sieve_lets_ordinary_rows_of_many_scripts_pass() -> None:
@@ -71,14 +71,14 @@ def test_the_sieve_lets_ordinary_rows_of_many_scripts_pass() -> None:
         ("李雷", "北京烤鸭", "https://y.io"),
         ("Ann", "A/B", "https://z.io"),
     ]
-    assert sieve.Sieve((0, 1, 2), rules.names(HEADER, HEADER), 3).clean(block(rows)) == rows
+    assert sieve.FastCheck((0, 1, 2), rules.column_rules(HEADER, HEADER), 3).clean(block(rows)) == rows
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS)
 def test_blocks_change_nothing(rows: list[tuple[str, str, str]]) -> None:
-    plan = mapping.plan(HEADER, mapping.Wishes(exclude=["company"]))
-    names = rules.names(plan.variables, HEADER)
+    plan = mapping.plan(HEADER, mapping.MappingOptions(exclude=["company"]))
+    names = rules.column_rules(plan.variables, HEADER)
 
     def run(blocks: list[list[csv_records.Record]]) -> tuple[list[object], list[object]]:
         told: list[object] = []
@@ -88,7 +88,7 @@ def test_blocks_change_nothing(rows: list[tuple[str, str, str]]) -> None:
             return finding[3] == "error"
 
         chosen = selection.Selection()
-        one = row_checker.Pass(HEADER, plan, names, chosen, report, has_backgrounds=False)
+        one = row_checker.RowChecker(HEADER, plan, names, chosen, report, has_backgrounds=False)
         return list(one.run(iter(blocks))), told
 
     whole = block(rows)
@@ -109,22 +109,22 @@ URLS = st.one_of(
 def test_an_ordinary_address_is_what_the_careful_reading_says(cell: str) -> None:
     quick = rules.plain_asset_url(cell)
     if quick is not None:
-        assert rules.judge_assets(["logo"], [cell]) == ([], (quick,))
+        assert rules.check_assets(["logo"], [cell]) == ([], (quick,))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(CELLS, URLS), min_size=1, max_size=6))
 def test_blocks_change_nothing_about_assets(rows: list[tuple[str, str]]) -> None:
     header = ("company", "logo")
-    plan = mapping.plan(header, mapping.Wishes(assets=["logo"], sets=["plan=Gold"]))
-    names = rules.names(plan.variables[:1], header)
+    plan = mapping.plan(header, mapping.MappingOptions(assets=["logo"], sets=["plan=Gold"]))
+    names = rules.column_rules(plan.variables[:1], header)
     whole: list[csv_records.Record] = [
         (number, number + 2, cells, csv_records.NO_FLAWS) for number, cells in enumerate(rows)
     ]
 
     def run(blocks: list[list[csv_records.Record]]) -> list[object]:
         chosen = selection.Selection()
-        one = row_checker.Pass(
+        one = row_checker.RowChecker(
             header, plan, names, chosen, lambda *finding: finding[2][3] == "error", has_backgrounds=True
         )
         return list(one.run(iter(blocks)))

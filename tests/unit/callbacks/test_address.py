@@ -17,7 +17,7 @@ def kept(folder: Path, base_url: str) -> address.Address:
 
 def test_the_address_is_known_only_while_somebody_listens(tmp_path: Path) -> None:
     assert address.load(tmp_path) is None
-    with address.held(tmp_path):
+    with address.stored_address(tmp_path):
         saved = kept(tmp_path, "https://hooks.example.com/x")
         assert address.load(tmp_path) == saved
         assert saved.callback_url("tok") == f"https://hooks.example.com/x/cb/{saved.secret}/tok"
@@ -43,7 +43,7 @@ def test_a_broken_file_is_replaced(tmp_path: Path, found: str) -> None:
 
 
 def test_two_receivers_do_not_share_a_folder(tmp_path: Path) -> None:
-    with address.held(tmp_path), pytest.raises(errors.Refusal), address.held(tmp_path, wait_s=0):
+    with address.stored_address(tmp_path), pytest.raises(errors.Refusal), address.stored_address(tmp_path, wait_s=0):
         pass
 
 
@@ -70,6 +70,6 @@ def test_a_folder_that_can_not_be_used_is_a_plain_message(tmp_path: Path) -> Non
     taken.write_text("")
     with pytest.raises(errors.JournalError, match="can't be written"):
         address.save(taken / "state", address.Address(base_url="https://a.example", secret="s" * 32))
-    with pytest.raises(errors.JournalError, match="can't be written"), address.held(taken / "state"):
+    with pytest.raises(errors.JournalError, match="can't be written"), address.stored_address(taken / "state"):
         pass
     assert address.load(taken / "state") is None

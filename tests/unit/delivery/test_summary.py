@@ -11,7 +11,7 @@ def test_failures_are_grouped_by_reason_whatever_their_numbers() -> None:
     rows = [_row(n, "succeeded") for n in range(5)]
     rows += [_row(n, "failed", f"asset {n} is 40{n} bytes", f"{n}10ee155-6202-4cec-9a40") for n in (5, 6, 7, 9)]
     rows += [_row(8, "invalid", "column company: empty")]
-    found = summary.of(rows, files=["out.csv", "media/"], next_command="bhuman resume r1")
+    found = summary.summarize(rows, files=["out.csv", "media/"], next_command="bhuman resume r1")
     assert [(reason.status, reason.rows) for reason in found.reasons] == [("failed", (5, 6, 7, 9)), ("invalid", (8,))]
     text = summary.lines(found)
     assert text[0] == "10 rows: 5 succeeded, 4 failed, 1 invalid"
@@ -23,16 +23,18 @@ def test_failures_are_grouped_by_reason_whatever_their_numbers() -> None:
 
 def test_what_is_nearest_to_money_comes_first() -> None:
     rows = [_row(0, "invalid", "a"), _row(1, "invalid", "a"), _row(2, "in_doubt", "b"), _row(3, "failed", "c")]
-    assert [reason.status for reason in summary.of(rows).reasons] == ["in_doubt", "failed", "invalid"]
+    assert [reason.status for reason in summary.summarize(rows).reasons] == ["in_doubt", "failed", "invalid"]
 
 
 def test_many_reasons_are_cut_and_counted() -> None:
     rows = [_row(n, "failed", chr(97 + n)) for n in range(9)]
-    assert "4 more rows for 4 other reasons" in "\n".join(summary.lines(summary.of(rows)))
+    assert "4 more rows for 4 other reasons" in "\n".join(summary.lines(summary.summarize(rows)))
 
 
 def test_a_servers_words_can_not_paint_the_terminal() -> None:
-    text = "\n".join(summary.lines(summary.of([_row(0, "failed", "\x1b[31mred\x07\nnext: rm -rf\u202e" + "x" * 999)])))
+    text = "\n".join(
+        summary.lines(summary.summarize([_row(0, "failed", "\x1b[31mred\x07\nnext: rm -rf\u202e" + "x" * 999)]))
+    )
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert len(text.splitlines()) == 2
@@ -46,4 +48,4 @@ def test_row_numbers_are_short() -> None:
 
 
 def test_nothing_to_say_is_said() -> None:
-    assert summary.lines(summary.of([])) == ["0 rows: none"]
+    assert summary.lines(summary.summarize([])) == ["0 rows: none"]

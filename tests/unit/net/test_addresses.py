@@ -24,7 +24,7 @@ PRIVATE = [
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_are_refused_however_they_are_written(address: str) -> None:
     policy = addresses.Policy(base_url="https://studio.example", resolve=_names(h=address, studio_example="8.8.8.8"))
-    with pytest.raises(addresses.Refused, match="private"):
+    with pytest.raises(addresses.RefusedAddress, match="private"):
         policy.checked("https://h/video.mp4")
 
 
@@ -36,14 +36,14 @@ def test_the_user_may_allow_them(address: str) -> None:
 
 def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
     policy = addresses.Policy(resolve=_names(h="8.8.8.8,10.0.0.1"))
-    with pytest.raises(addresses.Refused):
+    with pytest.raises(addresses.RefusedAddress):
         policy.checked("https://h/video.mp4")
 
 
 def test_a_base_url_on_loopback_opens_loopback_and_nothing_else() -> None:
     policy = addresses.Policy(base_url="http://localhost:8787", resolve=_names(localhost="127.0.0.1,::1"))
     assert policy.checked("http://127.0.0.1:9000/v.mp4") == ["127.0.0.1"]
-    with pytest.raises(addresses.Refused):
+    with pytest.raises(addresses.RefusedAddress):
         policy.checked("http://192.168.0.5/v.mp4")
 
 
@@ -51,7 +51,7 @@ def test_a_base_url_at_a_private_address_opens_that_one_only() -> None:
     policy = addresses.Policy(base_url="http://10.1.1.1", resolve=_names())
     assert policy.checked("http://10.1.1.1:8080/v.mp4") == ["10.1.1.1"]
     for other in ["10.1.1.2", "127.0.0.1"]:
-        with pytest.raises(addresses.Refused):
+        with pytest.raises(addresses.RefusedAddress):
             policy.checked(f"http://{other}/v.mp4")
 
 
@@ -61,7 +61,7 @@ def test_a_base_url_at_a_private_address_opens_that_one_only() -> None:
      "http://h:99999/x", "http://[::1/x"],
 )  # fmt: skip
 def test_only_plain_http_links_are_followed(url: str) -> None:
-    with pytest.raises(addresses.Refused):
+    with pytest.raises(addresses.RefusedAddress):
         addresses.Policy(resolve=_names(h="8.8.8.8")).checked(url)
 
 
@@ -77,7 +77,7 @@ def test_a_name_without_address_is_left_to_the_proxy_if_there_is_one() -> None:
 
 def test_a_proxy_does_not_open_the_private_network() -> None:
     policy = addresses.Policy(resolve=_names(h="10.0.0.1"))
-    with pytest.raises(addresses.Refused):
+    with pytest.raises(addresses.RefusedAddress):
         policy.checked("https://h/v.mp4", by_proxy=True)
 
 

@@ -24,7 +24,7 @@ def test_assets_of_other_days_go(tmp_path: Path) -> None:
     old = made(tmp_path / "assets" / "old", age_s=90_000)
     shot = made(tmp_path / "shots" / "old.png", age_s=90_000)
     new = made(tmp_path / "assets" / "new")
-    cache.tidy(tmp_path)
+    cache.trim(tmp_path)
     assert (old.exists(), shot.exists(), new.exists()) == (False, False, True)
 
 
@@ -36,14 +36,14 @@ def test_bases_used_longest_ago_go_first_and_the_last_one_stays(
              (("a", 300), ("b", 200), ("c", 100))]  # fmt: skip
     presenter = made(tmp_path / "presenter" / "presenter-room-v1.mp4", age_s=10**7, size=10_000)
     cache.touch(bases[0])
-    cache.tidy(tmp_path)
+    cache.trim(tmp_path)
     assert [base.exists() for base in bases] == [True, False, True]
     monkeypatch.setattr(cache, "BASES_KEPT_BYTES", 0)
-    cache.tidy(tmp_path)
+    cache.trim(tmp_path)
     assert [base.exists() for base in bases] == [True, False, False]
     assert presenter.exists()
 
 
 def test_an_empty_cache_is_fine(tmp_path: Path) -> None:
-    cache.tidy(tmp_path / "nothing")
+    cache.trim(tmp_path / "nothing")
     assert list(tmp_path.iterdir()) == [], "tidying makes nothing"

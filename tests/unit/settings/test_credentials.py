@@ -165,7 +165,7 @@ SECRET = {"basic": encoded("id:canary-kept"), "bearer": None}
 
 
 def test_kept_in_a_private_file_and_found_again(home: settings.Home) -> None:
-    assert credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=None) == "file"
+    assert credential_store.store(home, "default", SECRET, service=SERVICE, keyring=None) == "file"
     path = home.config / credential_store.FILE_NAME
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.config.stat().st_mode) == 0o700
@@ -175,13 +175,13 @@ def test_kept_in_a_private_file_and_found_again(home: settings.Home) -> None:
 
 
 def test_kept_credentials_are_given_to_their_own_service_only(home: settings.Home) -> None:
-    credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=None)
+    credential_store.store(home, "default", SECRET, service=SERVICE, keyring=None)
     with pytest.raises(CredentialsError, match="but none for https://other"):
         credentials.find({}, home, service="https://other.example")
 
 
 def test_the_environment_wins_over_what_is_kept(home: settings.Home) -> None:
-    credential_store.keep(home, "default", {**SECRET, "bearer": "kept"}, service=SERVICE, keyring=None)
+    credential_store.store(home, "default", {**SECRET, "bearer": "kept"}, service=SERVICE, keyring=None)
     found = credentials.find(ALL, home)
     assert (found.basic, found.bearer) == (encoded("a-id:a-secret"), None), "a kept token is another account's"
     both = credentials.find({"BHUMAN_TOKEN": "env"}, home)
@@ -190,7 +190,7 @@ def test_the_environment_wins_over_what_is_kept(home: settings.Home) -> None:
 
 def test_in_the_keyring_nothing_secret_is_in_the_file(home: settings.Home, monkeypatch: pytest.MonkeyPatch) -> None:
     ring = FakeKeyring()
-    assert credential_store.keep(home, "work", SECRET, service=SERVICE, keyring=ring) == "keyring"
+    assert credential_store.store(home, "work", SECRET, service=SERVICE, keyring=ring) == "keyring"
     assert str(SECRET["basic"]) not in (home.config / credential_store.FILE_NAME).read_text()
     monkeypatch.setattr(credential_store, "os_keyring", lambda: ring)
     found = credentials.find({}, home, "work")
@@ -203,14 +203,14 @@ def test_in_the_keyring_nothing_secret_is_in_the_file(home: settings.Home, monke
 
 
 def test_a_keyring_that_fails_is_not_the_end(home: settings.Home) -> None:
-    assert credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=BrokenKeyring()) == "file"
+    assert credential_store.store(home, "default", SECRET, service=SERVICE, keyring=BrokenKeyring()) == "file"
     assert credentials.find({}, home).basic == SECRET["basic"]
 
 
 def test_a_keyring_that_is_locked_later_says_so(home: settings.Home) -> None:
-    credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=FakeKeyring())
+    credential_store.store(home, "default", SECRET, service=SERVICE, keyring=FakeKeyring())
     with pytest.raises(CredentialsError, match="keyring that holds the key does not answer"):
-        credential_store.stored(home, "default", service=SERVICE, keyring=BrokenKeyring())
+        credential_store.load(home, "default", service=SERVICE, keyring=BrokenKeyring())
     with pytest.raises(CredentialsError, match="does not let go"):
         credential_store.forget(home, "default", service=SERVICE, keyring=BrokenKeyring())
     assert credential_store.profiles(home), "what could not be forgotten is still listed"
@@ -237,21 +237,21 @@ def test_a_damaged_file_is_said(home: settings.Home, raw: str) -> None:
 
 def test_a_damaged_keyring_entry_is_said(home: settings.Home) -> None:
     ring = FakeKeyring()
-    credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=ring)
+    credential_store.store(home, "default", SECRET, service=SERVICE, keyring=ring)
     ring.held = dict.fromkeys(ring.held, "{not json")
     with pytest.raises(CredentialsError, match="damaged"):
-        credential_store.stored(home, "default", service=SERVICE, keyring=ring)
+        credential_store.load(home, "default", service=SERVICE, keyring=ring)
 
 
 def test_a_crash_while_writing_leaves_the_old_file(home: settings.Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    credential_store.keep(home, "default", SECRET, service=SERVICE, keyring=None)
+    credential_store.store(home, "default", SECRET, service=SERVICE, keyring=None)
 
     def crash(_: int) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr("bhuman_cli.config.credential_store.os.fsync", crash)
     with pytest.raises(OSError, match="disk full"):
-        credential_store.keep(home, "other", SECRET, service=SERVICE, keyring=None)
+        credential_store.store(home, "other", SECRET, service=SERVICE, keyring=None)
     monkeypatch.undo()
     assert [child.name for child in home.config.iterdir()] == [credential_store.FILE_NAME]
     assert credentials.find({}, home).basic == SECRET["basic"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.studio.config import StudioConfig
-from bhuman_cli.studio.server.auth import Door, may_enter
+from bhuman_cli.studio.server.auth import Access, may_enter
 
 
 def basic(pair: str) -> str:
@@ -18,10 +18,10 @@ def basic(pair: str) -> str:
 @pytest.mark.parametrize(
     ("access", "authorization", "doors"),
     [
-        ("strict", basic("local:local"), {Door.BASIC, Door.EITHER}),
-        ("open", basic("local:local"), {Door.BASIC, Door.EITHER, Door.LIST}),
-        ("strict", "Bearer local", {Door.LIST, Door.EITHER}),
-        ("open", "bearer  local ", {Door.LIST, Door.EITHER}),
+        ("strict", basic("local:local"), {Access.BASIC, Access.EITHER}),
+        ("open", basic("local:local"), {Access.BASIC, Access.EITHER, Access.LIST}),
+        ("strict", "Bearer local", {Access.LIST, Access.EITHER}),
+        ("open", "bearer  local ", {Access.LIST, Access.EITHER}),
         ("open", basic("local:other"), set()),
         ("open", basic("local"), set()),
         ("open", "Bearer other", set()),
@@ -34,12 +34,12 @@ def basic(pair: str) -> str:
         ("open", None, set()),
     ],
 )
-def test_doors(tmp_path: Path, access: str, authorization: str | None, doors: set[Door]) -> None:
+def test_doors(tmp_path: Path, access: str, authorization: str | None, doors: set[Access]) -> None:
     config = StudioConfig(home=tmp_path, access="open" if access == "open" else "strict")
-    assert {door for door in Door if may_enter(config, door, authorization)} == doors
+    assert {door for door in Access if may_enter(config, door, authorization)} == doors
 
 
 def test_secrets_may_hold_colons(tmp_path: Path) -> None:
     config = StudioConfig(home=tmp_path, keys=(("id", "a:b:c"),))
-    assert may_enter(config, Door.BASIC, basic("id:a:b:c"))
-    assert not may_enter(config, Door.BASIC, basic("id:a:b"))
+    assert may_enter(config, Access.BASIC, basic("id:a:b:c"))
+    assert not may_enter(config, Access.BASIC, basic("id:a:b"))

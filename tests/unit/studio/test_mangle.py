@@ -40,9 +40,9 @@ ANSWERS = {
     "things": http_answer.success([{"id": "x"}]),
     "refused": http_answer.refusal(400, "no"),
     "unknown": http_answer.refusal(404, "not found"),
-    "misshapen": http_answer.Answer(status=422, body=b'{"detail":[{"msg":"no"}]}'),
+    "misshapen": http_answer.HttpAnswer(status=422, body=b'{"detail":[{"msg":"no"}]}'),
     "quota": http_answer.quota(),
-    "not JSON": http_answer.Answer(status=200, body=b"<html>", content_type="text/html"),
+    "not JSON": http_answer.HttpAnswer(status=200, body=b"<html>", content_type="text/html"),
 }
 
 

@@ -37,7 +37,7 @@ def segment(start: float, end: float, kind: str = "link", mode: str = "basic") -
     ],
 )
 def test_unusable(check: Callable[[], None]) -> None:
-    with pytest.raises(validation.Unusable):
+    with pytest.raises(validation.InvalidOrder):
         check()
 
 
@@ -69,7 +69,7 @@ def test_assets_are_completed(given: str | None, completed: str) -> None:
     "given", ["ftp://example.com/a", "file:///etc/passwd", "javascript:alert(1)", "https://", "data:text/html,x"]
 )
 def test_other_schemes_are_refused(given: str) -> None:
-    with pytest.raises(validation.Unusable, match="only http"):
+    with pytest.raises(validation.InvalidOrder, match="only http"):
         validation.complete_assets([[given]], rows=1, backgrounds=1)
 
 
@@ -80,5 +80,5 @@ def test_without_backgrounds_there_are_no_assets() -> None:
 
 @pytest.mark.parametrize(("assets", "backgrounds"), [(None, 1), ([["a"]], 1), ([["a"], []], 1), ([["a"], ["b"]], 0)])
 def test_sizes_that_do_not_line_up(assets: Any, backgrounds: int) -> None:
-    with pytest.raises(validation.Unusable, match="assets"):
+    with pytest.raises(validation.InvalidOrder, match="assets"):
         validation.complete_assets(assets, rows=2, backgrounds=backgrounds)

@@ -12,7 +12,7 @@ from bhuman_cli.table.formats import encodings
 def detect(tmp_path: Path, data: bytes, wanted: str | None = None) -> encodings.TextCoding:
     path = tmp_path / "people.csv"
     path.write_bytes(data)
-    return encodings.detect(input_file.hold(path), wanted)
+    return encodings.detect(input_file.spool(path), wanted)
 
 
 @pytest.mark.parametrize(

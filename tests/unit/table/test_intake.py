@@ -10,7 +10,7 @@ import pytest
 from bhuman_cli.domain import RESULT_COLUMNS, Background, Row, RowState
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import checked_table, reader
-from bhuman_cli.table.checked_table import IntakeOptions
+from bhuman_cli.table.checked_table import TableOptions
 from bhuman_cli.table.checks import row_checker, rules
 from bhuman_cli.table.output import results_file
 from tests.support.intakes import said, take
@@ -234,7 +234,7 @@ def test_rows_can_be_read_again_and_problems_are_not_doubled(tmp_path: Path) -> 
 
 def test_stdin_is_read_twice_and_its_copy_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("name;company\nZoë;Acme\n".encode())))
-    opened = checked_table.open_intake(None, IntakeOptions())
+    opened = checked_table.open_table(None, TableOptions())
     assert [row.values for row in opened.rows()] == [row.values for row in opened.rows()] == [("Zoë", "Acme")]
     assert opened.table.name == "stdin"
 
@@ -242,7 +242,7 @@ def test_stdin_is_read_twice_and_its_copy_goes_away(monkeypatch: pytest.MonkeyPa
 def test_a_file_that_is_saved_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("name\nAnn\n")
-    opened = checked_table.open_intake(path, IntakeOptions())
+    opened = checked_table.open_table(path, TableOptions())
     path.write_text("name\nAnn\nBob\n")
     with pytest.raises(InputError, match="was changed while it was being read"):
         list(opened.rows())
@@ -262,19 +262,19 @@ def test_formats_that_are_not_applied_are_one_warning_per_column(tmp_path: Path)
         for column in "BC":
             sheet[f"{column}{number + 2}"].number_format = "0.0%"
     book.save(tmp_path / "people.xlsx")
-    opened = checked_table.open_intake(tmp_path / "people.xlsx", IntakeOptions(exclude=["email"]))
+    opened = checked_table.open_table(tmp_path / "people.xlsx", TableOptions(exclude=["email"]))
     assert [row.values[1] for row in opened.rows()] == ["0", "0.125", "0.25", "0.375", "0.5"]
     assert said(opened) == [(None, 1, "share", "the number format 0.0% is not applied", "warning")]
 
 
 def test_error_cells_stop_their_row_even_with_a_default_unless_the_column_is_not_sent(tmp_path: Path) -> None:
     source = Path(__file__).parents[2] / "data/tables/errors.xlsx"
-    opened = checked_table.open_intake(source, IntakeOptions(defaults=["company=x", "name=y"]))
+    opened = checked_table.open_table(source, TableOptions(defaults=["company=x", "name=y"]))
     assert [(row.state, row.message) for row in opened.rows()] == [
         (RowState.INVALID, "company: holds the error #N/A"),
         (RowState.INVALID, "name: holds a formula whose result was never stored"),
     ]
-    opened = checked_table.open_intake(source, IntakeOptions(only=["name"], rows="0"))
+    opened = checked_table.open_table(source, TableOptions(only=["name"], rows="0"))
     assert next(opened.rows()).values == ("Ann",)
 
 
@@ -314,7 +314,7 @@ def test_fifty_planted_problems_are_all_found_in_one_pass_and_no_value_is_told(t
 
 
 def test_the_sieve_knows_every_name_that_rules_judge_by() -> None:
-    names = rules.names(("cta_url", "first_name", "company"), ())
+    names = rules.column_rules(("cta_url", "first_name", "company"), ())
     assert (names.urls, names.people) == ((0,), (1,))
 
 

@@ -22,7 +22,7 @@ ROWS = [row("B", "failed"), row("A", "succeeded"), row("B ", "succeeded"), row("
 
 
 def test_values_are_counted_by_status_the_most_frequent_first() -> None:
-    header, lines = counts.lines(counts.counts_by(("name", "company"), ROWS, "company"))
+    header, lines = counts.status_counts(counts.counts_by(("name", "company"), ROWS, "company"))
     assert header == ["company", "succeeded", "failed", "skipped", "total"]
     assert lines == [
         ["B", "2", "1", "0", "3"],
@@ -33,7 +33,10 @@ def test_values_are_counted_by_status_the_most_frequent_first() -> None:
 
 
 def test_no_rows_are_no_counts() -> None:
-    assert counts.lines(counts.counts_by(("company",), [], "company")) == (["company", "total"], [["total", "0"]])
+    assert counts.status_counts(counts.counts_by(("company",), [], "company")) == (
+        ["company", "total"],
+        [["total", "0"]],
+    )
 
 
 def test_cells_that_look_like_numbers_stay_texts() -> None:

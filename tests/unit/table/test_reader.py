@@ -64,14 +64,14 @@ def test_a_pipe_is_read_once_and_its_rows_twice(tmp_path: Path) -> None:
 
 def test_the_copy_of_a_stream_goes_away_with_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"name\nAnn\n")))
-    held = input_file.hold(None)
+    held = input_file.spool(None)
     copy = held.path
     assert copy.stat().st_mode & 0o077 == 0
     del held
     assert not copy.exists()
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="stdin: is closed"):
-        input_file.hold(None)
+        input_file.spool(None)
 
 
 def test_a_stream_that_breaks_is_one_sentence_and_leaves_no_copy(
@@ -84,7 +84,7 @@ def test_a_stream_that_breaks_is_one_sentence_and_leaves_no_copy(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Broken()))
     with pytest.raises(InputError, match=r"stdin: can't be read \(input/output error\)"):
-        input_file.hold(None)
+        input_file.spool(None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -183,7 +183,7 @@ def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_marks_are_sorted_and_odd_spreads_refused() -> None:
-    found = cell_flags.Marks()
+    found = cell_flags.CellFlags()
     for row, column in ((5, 1), (2, 3), (2, 1)):
         found.add(row, column, cell_flags.UNCALCULATED)
     found.settle("p.xlsx", "Leads")

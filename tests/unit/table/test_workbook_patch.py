@@ -60,9 +60,9 @@ def parts(path: Path) -> dict[str, bytes]:
 
 def write(
     source: Path, output: Path, status: str = "queued", url: str = "https://v.io/x?a=1&b=2"
-) -> checked_table.Intake:
-    options = checked_table.IntakeOptions(read=reader.ReadOptions(header_row=HEADER_ROW))
-    opened = checked_table.open_intake(source, options)
+) -> checked_table.CheckedTable:
+    options = checked_table.TableOptions(read=reader.ReadOptions(header_row=HEADER_ROW))
+    opened = checked_table.open_table(source, options)
     rows = [
         ResultRow(
             cells=row.cells,
@@ -109,7 +109,7 @@ def test_our_columns_stand_beside_each_row_and_the_rest_stays(tmp_path: Path) ->
         ("",),
         ("P3 & <Co>",),
     ]
-    assert results_file.recognise(output) is results_file.Recognised.OURS
+    assert results_file.recognise(output) is results_file.RecognisedColumns.OURS
 
 
 def test_an_earlier_results_workbook_is_updated_in_place_and_does_not_grow(tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_an_earlier_results_workbook_is_updated_in_place_and_does_not_grow(tmp_p
 
 def test_no_link_lands_beside_another_person_when_the_input_was_changed(tmp_path: Path) -> None:
     source, output = make(tmp_path / "leads.xlsx"), tmp_path / "out.xlsx"
-    options = checked_table.IntakeOptions(read=reader.ReadOptions(header_row=HEADER_ROW))
-    opened = checked_table.open_intake(source, options)
+    options = checked_table.TableOptions(read=reader.ReadOptions(header_row=HEADER_ROW))
+    opened = checked_table.open_table(source, options)
     style = results_file.output_style(output, opened.table, source)
     rows = [ResultRow(cells=row.cells, fields={"row_index": str(row.row_index), "id": "x"}) for row in opened.rows()]
 

@@ -15,7 +15,7 @@ from bhuman_cli.domain import RESULT_COLUMNS, ResultRow
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import checked_table, reader
 from bhuman_cli.table.output import results_file, xlsx_new
-from bhuman_cli.table.output.results_file import OutputStyle, Recognised
+from bhuman_cli.table.output.results_file import OutputStyle, RecognisedColumns
 
 CSV = OutputStyle(kind="csv")
 UUID = "0a1b2c3d-0000-4000-8000-00000000000"
@@ -116,7 +116,7 @@ def test_no_rows_are_a_valid_file(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"r.{kind}"
     results_file.write_results(path, ["name"], [], OutputStyle(kind=kind))
     if kind in {"csv", "tsv", "xlsx"}:
-        assert results_file.recognise(path) is Recognised.OURS
+        assert results_file.recognise(path) is RecognisedColumns.OURS
     elif kind == "json":
         assert json.loads(path.read_text()) == []
     else:
@@ -144,12 +144,12 @@ def test_whose_file_it_is(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").touch()
     (tmp_path / "theirs.csv").write_text("name,status\nAnn,x\n")
     (tmp_path / "broken.xlsx").write_bytes(b"PK\x03\x04oops")
-    assert results_file.recognise(ours) is Recognised.OURS
-    assert results_file.recognise(tmp_path / "none.csv") is Recognised.ABSENT
-    assert results_file.recognise(tmp_path / "empty.csv") is Recognised.ABSENT
-    assert results_file.recognise(tmp_path / "theirs.csv") is Recognised.FOREIGN
-    assert results_file.recognise(tmp_path / "broken.xlsx") is Recognised.FOREIGN
-    assert results_file.recognise(tmp_path) is Recognised.FOREIGN
+    assert results_file.recognise(ours) is RecognisedColumns.OURS
+    assert results_file.recognise(tmp_path / "none.csv") is RecognisedColumns.ABSENT
+    assert results_file.recognise(tmp_path / "empty.csv") is RecognisedColumns.ABSENT
+    assert results_file.recognise(tmp_path / "theirs.csv") is RecognisedColumns.FOREIGN
+    assert results_file.recognise(tmp_path / "broken.xlsx") is RecognisedColumns.FOREIGN
+    assert results_file.recognise(tmp_path) is RecognisedColumns.FOREIGN
     assert list(results_file.read_ids(tmp_path / "theirs.csv")) == []
     with pytest.raises(InputError):
         list(results_file.read_ids(tmp_path / "broken.xlsx"))
@@ -215,7 +215,7 @@ def test_a_link_is_followed_and_the_mode_is_kept(tmp_path: Path) -> None:
     results_file.write_results(link, ["name"], results([["Ann"]]), CSV)
     assert link.is_symlink()
     assert real.stat().st_mode & 0o777 == 0o640
-    assert results_file.recognise(real) is Recognised.OURS
+    assert results_file.recognise(real) is RecognisedColumns.OURS
 
 
 def test_a_new_file_that_opens_videos_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_what_a_sheet_cannot_hold_is_refused(tmp_path: Path, monkeypatch: pytest
 def test_results_are_read_as_input_again(tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     results_file.write_results(path, [" name "], results([[" Ann "], [""], ["Bob"]]), CSV)
-    opened = checked_table.open_intake(path, checked_table.IntakeOptions())
+    opened = checked_table.open_table(path, checked_table.TableOptions())
     rows = list(opened.rows())
     assert (opened.columns, [row.cells for row in rows]) == ((" name ",), [(" Ann ",), ("",), ("Bob",)])
     assert [str(row.state) for row in rows] == ["pending", "skipped", "pending"]
@@ -314,5 +314,5 @@ def test_a_results_file_with_a_delimiter_nobody_guesses_is_recognised(tmp_path: 
     path = tmp_path / "r.csv"
     rows = results([["a,b;c", "d,e;f"]] * 3)
     results_file.write_results(path, ["id", "x"], rows, OutputStyle(kind="csv", delimiter=delimiter))
-    assert results_file.recognise(path) is Recognised.OURS
+    assert results_file.recognise(path) is RecognisedColumns.OURS
     assert [each.cells for each in results_file.read_ids(path)] == [("a,b;c", "d,e;f")] * 3

@@ -26,7 +26,7 @@ _CHUNK: Final = 64 * 1024
 _OF_ONE_HOP: Final = {"connection", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade", "te", "trailer"}
 
 
-class Gate:
+class BrowserProxy:
     """A proxy while the `with` lasts: `with Gate(allow_private=False) as gate: gate.port`."""
 
     def __init__(self, *, allow_private: bool, network: reach.Network = reach.SYSTEM) -> None:

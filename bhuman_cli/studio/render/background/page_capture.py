@@ -48,11 +48,11 @@ def capture(
     with FileLock(f"{path}.lock"):
         if download.is_fresh(path):
             return path
-        with browser_proxy.Gate(allow_private=allow_private, network=network) as way_out:
+        with browser_proxy.BrowserProxy(allow_private=allow_private, network=network) as way_out:
             return path if _take(browser, place, path, way_out) else None
 
 
-def _take(browser: str, place: reach.Place, path: Path, way_out: browser_proxy.Gate) -> bool:
+def _take(browser: str, place: reach.Place, path: Path, way_out: browser_proxy.BrowserProxy) -> bool:
     with tempfile.TemporaryDirectory(prefix="bhuman-shot-", ignore_cleanup_errors=True) as work:
         made = Path(work) / "shot.png"
         take = _by_playwright if _has_playwright() else _by_command
@@ -89,7 +89,7 @@ def usual_places(platform: str, environ: Mapping[str, str]) -> list[PurePath]:
     return []
 
 
-def flags(way_out: browser_proxy.Gate) -> list[str]:
+def flags(way_out: browser_proxy.BrowserProxy) -> list[str]:
     """Return the browser's options: quiet, no updates, and the gate as the only way out."""
     return [
         "--headless", *_unboxed(), "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -108,7 +108,7 @@ def _unboxed() -> list[str]:
     return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
-def _by_command(browser: str, place: reach.Place, made: Path, way_out: browser_proxy.Gate) -> bool:
+def _by_command(browser: str, place: reach.Place, made: Path, way_out: browser_proxy.BrowserProxy) -> bool:
     command = [
         browser,
         *flags(way_out),
@@ -149,7 +149,7 @@ def _has_playwright() -> bool:
     return True
 
 
-def _by_playwright(browser: str, place: reach.Place, made: Path, way_out: browser_proxy.Gate) -> bool:
+def _by_playwright(browser: str, place: reach.Place, made: Path, way_out: browser_proxy.BrowserProxy) -> bool:
     from playwright.sync_api import Error, sync_playwright
 
     try:

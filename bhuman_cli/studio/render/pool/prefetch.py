@@ -16,7 +16,7 @@ AT_ONCE: Final = 3
 """Waiting on the network costs no processor, but every page shot is a browser."""
 
 
-class Ahead:
+class Prefetcher:
     """Fetches in the background; what fails here is said by the row itself later."""
 
     def __init__(self, cache_dir: Path) -> None:

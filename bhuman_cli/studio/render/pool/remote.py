@@ -21,7 +21,7 @@ Run = Callable[[RenderJob, str], RenderedMedia]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class JobBundle:
     """A row's files that were made where ours can't be seen; the last one says that the others are there."""
 
     media: RenderedMedia
@@ -29,7 +29,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class MissingFiles:
     """The worker sees neither our folder nor the template, and made nothing."""
 
 
@@ -45,14 +45,16 @@ class TemplatePlugin(WorkerPlugin):  # type: ignore[misc]  # Dask's has no types
         bundle.unpack(self._carried, _templates(worker) / self._carried.digest)
 
 
-def render(run: Run, job: RenderJob, cache_dir: str, mark: str, digest: str) -> RenderedMedia | Parcel | Lacking:
+def render(
+    run: Run, job: RenderJob, cache_dir: str, mark: str, digest: str
+) -> RenderedMedia | JobBundle | MissingFiles:
     """Render on this worker. mark: a file that only those who share our folder see. digest: the template's, or ""."""
     if all(Path(path).exists() for path in (mark, cache_dir, job.template or mark)):
         return run(job, cache_dir)
     worker = get_worker()
     used = _templates(worker) / digest / bundle.NAME if job.template else None
     if used and not used.is_file():
-        return Lacking()
+        return MissingFiles()
     own = Path(worker.local_directory) / "bhuman"
     (own / "cache").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=own, prefix="row-") as out:
@@ -64,10 +66,10 @@ def _templates(worker: Worker) -> Path:
     return Path(worker.local_directory) / "bhuman" / "templates"
 
 
-def _packed(made: RenderedMedia, folder: Path) -> Parcel:
+def _packed(made: RenderedMedia, folder: Path) -> JobBundle:
     paths = {kind: Path(getattr(made, kind)) for kind in ("video", "thumbnail", "gif", "page")}
     if sum(path.stat().st_size for path in paths.values()) > MOST_BYTES:
         raise RenderFailure(f"the video is larger than {MOST_BYTES // 2**20} MiB: share the studio's folder")
     there: dict[str, Any] = {kind: str(folder / path.name) for kind, path in paths.items()}
     files = tuple((path.name, path.read_bytes()) for path in paths.values())
-    return Parcel(media=dataclasses.replace(made, **there), files=files)
+    return JobBundle(media=dataclasses.replace(made, **there), files=files)

@@ -49,8 +49,8 @@ class RenderPool:
         self._idle: list[_Process] = []
         self._busy: set[_Process] = set()
         self._closed = False
-        self._ahead = prefetch.Ahead(cache_dir)
-        cache.tidy(cache_dir)
+        self._ahead = prefetch.Prefetcher(cache_dir)
+        cache.trim(cache_dir)
 
     @property
     def pids(self) -> set[int]:
