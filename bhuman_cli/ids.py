@@ -14,6 +14,7 @@ INSTANCE: Final = "instance"
 GENERATION: Final = "generation"
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}")
+_UUID_IN_TEXT = re.compile(rf"(?<![0-9A-Za-z]){_UUID.pattern}(?![0-9A-Za-z])")
 _FOLDERS: Final = {
     "generatedvideos": CAMPAIGN,
     "campaign": CAMPAIGN,
@@ -67,15 +68,25 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
+def normal(text: str) -> str:
+    """Return a UUID in the one form that ids are compared in (lower case, hyphens); other text as it is."""
+    if not is_uuid(text):
+        return text
+    digits = text.replace("-", "").lower()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def within(text: str) -> list[re.Match[str]]:
+    """Return where UUIDs stand in a text, however they are written; no part of a longer word is one."""
+    return list(_UUID_IN_TEXT.finditer(text))
+
+
 _HINT: Final = "bhuman campaigns list"
 _NAMES: Final = {CAMPAIGN: "a campaign", INSTANCE: "a video instance", GENERATION: "a video"}
 
 
 def _bare(text: str, kind: str | None) -> ParsedId | None:
-    if not is_uuid(text):
-        return None
-    digits = text.replace("-", "").lower()
-    return ParsedId(kind=kind, uuid=f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
+    return ParsedId(kind=kind, uuid=normal(text)) if is_uuid(text) else None
 
 
 def _from_url(text: str) -> ParsedId | None:

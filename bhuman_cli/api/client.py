@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from bhuman_cli import ids
 from bhuman_cli.api import transport, wire
 from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.api.requester import BASIC, BEARER, EITHER, LISTS, OPEN, PREFIX, Call, Requester
@@ -31,6 +32,10 @@ HARMLESS: Final[Mapping[str, Sequence[tuple[str, tuple[tuple[str, str], ...], bo
 }
 
 
+# How a service may write its ids: as everybody does, without hyphens, in capitals.
+_SPELLINGS: Final[Sequence[Callable[[str], str]]] = (ids.normal, lambda text: text.replace("-", ""), str.upper)
+
+
 class Client:
     """The service, as seen with one set of credentials; safe to share among threads."""
 
@@ -53,6 +58,7 @@ class Client:
             patience_s=patience_s,
         )
         self._allow_file = settings.is_loopback(base_url)
+        self._spellings = _SPELLINGS
 
     @property
     def base_url(self) -> str:
@@ -94,14 +100,24 @@ class Client:
 
         Asked without credentials (the id is the access), with Basic only where the service wants it.
 
+        Ids are kept in one form; a service that knows none of them so far is also asked in its own spelling.
+
         Raises:
             ApiError: refused. ServiceDown: no good answer.
         Source: API contract, 2.11.
         """
+        for spelled in self._spellings:
+            found = self._generation(generation_id, spelled(generation_id))
+            if found is not None:
+                self._spellings = (spelled,)
+                return found
+        return None
+
+    def _generation(self, generation_id: str, spelled_id: str) -> Generation | None:
         call = Call(
             method="GET",
             path=f"{PREFIX}/generated_video_by_id",
-            query=(("id", generation_id),),
+            query=(("id", spelled_id),),
             auth=OPEN,
         )
 
@@ -111,10 +127,10 @@ class Client:
         try:
             found = self._caller.read(call, read)
         except ApiError as error:
-            if error.status in {400, 404, 410}:
-                return None
+            if error.status in {400, 404, 410} or (error.status == 422 and spelled_id != generation_id):
+                return None  # 422: this spelling is no id here
             raise
-        if found is not None and found.id.lower() != generation_id.lower():
+        if found is not None and ids.normal(found.id) != ids.normal(generation_id):
             raise wire.WireError("the service answered for another video than the one asked for")
         return found
 

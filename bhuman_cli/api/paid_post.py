@@ -21,7 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from bhuman_cli import net
-from bhuman_cli.api import transport
+from bhuman_cli.api import interim, transport
 from bhuman_cli.api.post_result import NotSent, PostResponse
 
 FIRST_BYTE_S: Final = 300.0
@@ -128,7 +128,7 @@ def _read(response: requests.Response, attempt: _Attempt) -> PostResponse:
     size = 0
     error = ""
     try:
-        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+        while piece := response.raw.read1(_PIECE_BYTES, decode_content=False):
             pieces.append(piece)
             size += len(piece)
             if size > LIMIT_BYTES:
@@ -137,7 +137,7 @@ def _read(response: requests.Response, attempt: _Attempt) -> PostResponse:
         if not error and response.raw.length_remaining:
             error = "the answer is shorter than it said"
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
-        error = "the answer broke off or could not be decoded"
+        error = "the answer broke off"
     if attempt.is_cut:
         error = "no complete answer in time"
     return PostResponse(status=response.status_code, headers=headers, body=b"".join(pieces), error=error)
@@ -159,7 +159,7 @@ class _WholeHeaders:
         return getattr(self._file, name)
 
 
-class _WholeResponse(http.client.HTTPResponse):
+class _WholeResponse(interim.FinalResponse):
     """`http.client` returns a clean answer with an empty body when the header block is cut; this one says so."""
 
     def begin(self) -> None:

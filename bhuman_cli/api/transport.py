@@ -18,6 +18,7 @@ import urllib3.exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from bhuman_cli import net
+from bhuman_cli.api import interim
 from bhuman_cli.api.retry import Failure
 from bhuman_cli.clock import Clock
 
@@ -148,6 +149,8 @@ class _BoundedAdapter(requests.adapters.HTTPAdapter):
 
 def _bounded(kind: type[HTTPConnection], total_s: float) -> type[Any]:
     class Bounded(kind):  # type: ignore[valid-type, misc]
+        response_class = interim.FinalResponse
+
         def getresponse(self) -> Any:
             is_cut = threading.Event()
             timer = threading.Timer(total_s, _cut, (self.sock, is_cut))

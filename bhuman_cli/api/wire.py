@@ -116,7 +116,7 @@ def read_generation(record: Any, *, allow_file: bool = False) -> Generation:
     pages = (_url(record.get(name), allow_file) for name in ("share_url", "video_url", "vimeo_url"))
     media = {name: _url(record.get(name), allow_file) for name in ("url", "thumbnail", "gif", "whatsapp_video_url")}
     return Generation(
-        id=GenerationId(identifier.lower() if ids.is_uuid(identifier) else identifier),
+        id=GenerationId(ids.normal(identifier)),
         status=_status(record.get("status")),
         share_url=next((page for page in pages if page), ""),
         message=error_text.harmless(_text(record.get("message"))),

@@ -279,7 +279,7 @@ def mark_in_doubt(journal: Journal, chunk: Chunk, reason: str) -> None:
 def release(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that the chunk was certainly not accepted and its rows may be sent again; they wait to be planned anew."""
     with journal.transaction():
-        transition(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
+        transition(journal, chunk, ("sending", "mapping"), ChunkState.RELEASED, reason)
         claims.return_rows(journal, chunk.chunk_id)
 
 
@@ -289,7 +289,7 @@ def reissue(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: st
     Not the same chunk again: a stored answer to the first attempt would be taken for one to the second after a crash.
     """
     with journal.transaction():
-        transition(journal, chunk, ("sending",), ChunkState.RELEASED, reason)
+        transition(journal, chunk, ("sending", "mapping"), ChunkState.RELEASED, reason)
         rows = claims.reclaim_rows(journal, run, chunk.chunk_id)
         _insert(journal, run, rows, _epoch(journal, chunk), chunk.chunk_id, freeze)
 
@@ -297,7 +297,7 @@ def reissue(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: st
 def reject(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that the chunk was certainly not accepted: its rows cost nothing and are offered again by a later run."""
     with journal.transaction():
-        transition(journal, chunk, ("sending", "planned"), ChunkState.REJECTED, reason)
+        transition(journal, chunk, ("sending", "mapping", "planned"), ChunkState.REJECTED, reason)
         claims.return_rows(journal, chunk.chunk_id, row_state="rejected", plan=None, message=reason)
         journal.execute("UPDATE chunk SET body = NULL WHERE chunk_id = ?", (chunk.chunk_id,))
 
@@ -305,7 +305,7 @@ def reject(journal: Journal, chunk: Chunk, reason: str) -> None:
 def split(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str) -> None:
     """Replace a refused chunk by its two halves, `planned`; their claims take over the rows in the same commit."""
     with journal.transaction():
-        transition(journal, chunk, ("sending",), ChunkState.SPLIT, reason)
+        transition(journal, chunk, ("sending", "mapping"), ChunkState.SPLIT, reason)
         rows = claims.reclaim_rows(journal, run, chunk.chunk_id)
         middle = (len(rows) + 1) // 2
         for half in (rows[:middle], rows[middle:]):

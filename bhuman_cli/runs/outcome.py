@@ -18,6 +18,7 @@ _ENDING_CODES: Final = {
     Ending.SLOW: ExitCode.NOT_FINISHED,
     Ending.REFUSED: ExitCode.NOT_FINISHED,
     Ending.BUSINESS: ExitCode.NOT_FINISHED,
+    Ending.NO_MONEY: ExitCode.NOT_FINISHED,
     Ending.DOUBT: ExitCode.NOT_FINISHED,  # what is still in doubt at the end is counted, not remembered
     Ending.SUPERSEDED: ExitCode.REFUSED,
 }

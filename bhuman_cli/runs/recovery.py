@@ -16,7 +16,7 @@ from bhuman_cli.domain import ChunkState
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.runs import verdict
+from bhuman_cli.runs import judging, verdict
 
 KILLED: Final = "the program ended while the request was on its way"
 _PREFIX: Final = "bhuman-answer-"
@@ -43,17 +43,16 @@ def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
     if answer is None:
         chunks.mark_in_doubt(journal, chunk, KILLED)
         return
-    known = frozenset(chunks.bound_ids(journal, verdict.extract_ids(answer.body)))
-    match verdict.judge(answer, rows=chunk.rows, bound_ids=known):
+    match judging.judge(journal, chunk, answer):
         case verdict.Accepted(ids=ids):
             chunks.accept(journal, chunk, ids)
         case verdict.NeedsMapping(reason=reason):
             chunks.to_mapping(journal, chunk, reason)
         case verdict.InDoubt(reason=reason):
             chunks.mark_in_doubt(journal, chunk, reason)
-        case (
-            verdict.Rejected(reason=reason) | verdict.Resendable(reason=reason)
-        ):  # pragma: no branch - there is no other
+        case (  # pragma: no branch - there is no other
+            verdict.Rejected(reason=reason) | verdict.NoMoney(reason=reason) | verdict.Resendable(reason=reason)
+        ):
             chunks.release(journal, chunk, reason)  # certainly not taken: planned anew, and refused anew if it must be
 
 

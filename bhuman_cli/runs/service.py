@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bhuman_cli import errors
+from bhuman_cli import errors, ids
 from bhuman_cli.api import paid_post
 from bhuman_cli.api.client import Client
 from bhuman_cli.api.paid_post import PaidRequest
@@ -39,10 +40,18 @@ class ApiService:
         return response if isinstance(response, NotSent) else self._without_secrets(response)
 
     def _without_secrets(self, response: PostResponse) -> PostResponse:
-        """A service may repeat the key it was sent: not into the journal."""
-        secrets = self.client.secrets
+        """A service may repeat the key it was sent: not into the journal, nor its id among those of videos."""
+        secrets = [*self.client.secrets, *self._key_id()]
         headers = {name: credentials.mask(value, secrets) for name, value in response.headers.items()}
         return replace(response, headers=headers, body=credentials.mask_bytes(response.body, secrets))
+
+    def _key_id(self) -> list[str]:
+        kind, _, pair = self.authorization.partition(" ")
+        try:
+            key_id = base64.b64decode(pair).decode().partition(":")[0] if kind == "Basic" else ""
+        except ValueError:
+            return []
+        return [key_id, key_id.upper(), key_id.replace("-", "")] if ids.is_uuid(key_id) else []
 
     def generation(self, generation_id: str) -> Generation | None:
         """Return one record; None if the service knows none."""

@@ -16,7 +16,7 @@ from bhuman_cli.journal import chunks, history
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.runs import request
+from bhuman_cli.runs import judging, request
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts
 from bhuman_cli.runs.context import RunContext
@@ -30,6 +30,8 @@ LONGEST_PAUSE_S: Final = 15 * 60.0
 SAME_REFUSALS: Final = 7  # while nothing was accepted: a wrong campaign costs a handful of requests
 EXTRA_REQUESTS: Final = 200  # by splitting, a run
 DOUBTS: Final = 2  # unresolved ones on a target, from any run
+TOP_UP: Final = "top up in the app under Settings > Plan & usage, then resume"
+NO_ACCESS: Final = "either the key is another account's (`bhuman login`), or the account has no access to this target"
 _STORE_AGAIN_S: Final = 5.0
 
 
@@ -42,6 +44,7 @@ class Ending(StrEnum):
     SLOW = "the service asked for a long pause"
     REFUSED = "the service refuses every request"
     BUSINESS = "the service declined"
+    NO_MONEY = "the account has nothing left to spend"
     DOUBT = "requests are in doubt"
     STOPPED = "stopped"
     SUPERSEDED = "another run took over"
@@ -112,9 +115,7 @@ class Submitter:
         answer = Answer(status=outcome.status, headers=dict(outcome.headers), body=outcome.body, error=outcome.error)
         store_answer(context, chunk, outcome, answer)
         context.stop.in_flight = False
-        known = frozenset(chunks.bound_ids(context.journal, verdicts.extract_ids(answer.body)))
-        verdict = verdicts.judge(answer, rows=chunk.rows, bound_ids=known)
-        return self._apply(chunk, verdict)
+        return self._apply(chunk, judging.judge(context.journal, chunk, answer))
 
     def _not_sent(self, outcome: NotSent) -> float:
         """The chunk is still `planned`: nothing to write, and it may be tried again."""
@@ -136,18 +137,27 @@ class Submitter:
                 self._took(chunk.rows)
                 return 0.0
             case verdicts.NeedsMapping():
-                chunks.to_mapping(journal, chunk, verdict.reason)
-                self._took(doubts.map_chunk(self.context, self.run, chunk, verdict.ids, verdict.reason))
-                return 0.0
+                return self._map(chunk, verdict)
             case verdicts.InDoubt():
                 chunks.mark_in_doubt(journal, chunk, verdict.reason)
                 self.context.reporter.notice(f"a request for {chunk.rows} rows is in doubt: {verdict.reason}")
                 return 0.0
             case verdicts.Rejected():
                 return self._rejected(chunk, verdict)
+            case verdicts.NoMoney():
+                chunks.release(journal, chunk, verdict.reason)
+                return self._end(Ending.NO_MONEY, f"{verdict.reason}; {TOP_UP}")
             case verdicts.Resendable():  # pragma: no branch - there is no other verdict
                 chunks.reissue(journal, self.run, chunk, self._freeze, verdict.reason)
                 return self._paused(verdict)
+
+    def _map(self, chunk: Chunk, verdict: verdicts.NeedsMapping) -> float:
+        """Bind ids by their records; a refusal whose ids nobody knows is a refusal after all."""
+        chunks.to_mapping(self.context.journal, chunk, verdict.reason)
+        if verdict.otherwise is not None and doubts.are_unknown(self.context, verdict.ids):
+            return self._apply(chunk, verdict.otherwise)
+        self._took(doubts.map_chunk(self.context, self.run, chunk, verdict.ids, verdict.reason))
+        return 0.0
 
     def _took(self, rows: int) -> None:
         self.accepted += rows
@@ -155,7 +165,8 @@ class Submitter:
 
     def _paused(self, verdict: verdicts.Resendable) -> float:
         if verdict.needs_credentials:
-            return self._end(Ending.CREDENTIALS, verdict.reason)
+            cures = f"; {NO_ACCESS}" if verdict.reason.startswith("HTTP 403") else ""
+            return self._end(Ending.CREDENTIALS, verdict.reason + cures)
         self._slow_downs += 1
         asked = verdict.retry_after_s
         if self._slow_downs > SLOW_DOWNS:
@@ -212,5 +223,5 @@ def store_answer(context: RunContext, chunk: Chunk, response: PostResponse, answ
 
 
 def _storage_notice(error: errors.JournalError, place: str, answer: Answer) -> str:
-    kept = f"it is kept in {place}" if place else f"ids: {' '.join(verdicts.extract_ids(answer.body)) or 'none'}"
+    kept = f"it is kept in {place}" if place else f"ids: {' '.join(verdicts.named_ids(answer)) or 'none'}"
     return f"{error.message}; an answer that may have cost money could not be stored, {kept}; trying again"

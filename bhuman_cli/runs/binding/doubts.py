@@ -18,7 +18,7 @@ from bhuman_cli.journal import chunks, decisions, generations
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.generations import ClaimFacts
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.runs import verdict
+from bhuman_cli.runs import judging, verdict
 from bhuman_cli.runs.binding import match
 from bhuman_cli.runs.context import RunContext
 
@@ -29,6 +29,8 @@ PAGE_SIZE: Final = 100
 _MOST_PAGES: Final = 500
 _NO_SUCH_PAGE: Final = frozenset({400, 404, 416})  # what there is may be adopted, what there is not frees nothing
 AT_ONCE: Final = 4
+UNKNOWN_ASKS: Final = 3
+UNKNOWN_APART_S: Final = 5.0  # three times over 10 s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,19 @@ def map_chunk(context: RunContext, run: Run, chunk: Chunk, ids: Sequence[Generat
     if found_now or chunks.get(journal, chunk.chunk_id).state is ChunkState.MAPPING:
         _bind(context, chunk, bound | found_now, records, reason)
     return len(found_now)
+
+
+def are_unknown(context: RunContext, ids: Sequence[GenerationId]) -> bool:
+    """Say whether the service knows none of these ids, asked so often and so long apart that it would by now.
+
+    Only beside a refusal: its words may hold ids of anything. False at the first good answer, or where there is none.
+    """
+    for asking in range(UNKNOWN_ASKS):
+        if asking:
+            context.stop.wait(context.clock, UNKNOWN_APART_S)
+        if any(record is not None or is_unread for record, is_unread in (try_record(context, item) for item in ids)):
+            return False
+    return not context.stop.is_pressed
 
 
 def try_record(context: RunContext, generation_id: str) -> tuple[Generation | None, bool]:
@@ -210,16 +225,21 @@ def _settle_by_answer(context: RunContext, run: Run, chunk: Chunk) -> None:
     answer = chunks.last_answer(context.journal, chunk)
     if answer is None:
         return
-    match verdict.judge(answer, rows=chunk.rows):
-        case verdict.Accepted() | verdict.NeedsMapping():
-            ids = verdict.extract_ids(answer.body)
-            known = chunks.bound_ids(context.journal, ids)
-            fresh = [item for item in ids if item not in known]
-            if fresh:
-                map_chunk(context, run, chunk, fresh, chunk.reason or "mapped from the stored answer")
-        case verdict.Rejected() | verdict.Resendable() if chunk.state is ChunkState.IN_DOUBT:
+    match judging.judge(context.journal, chunk, answer):
+        case verdict.NeedsMapping(ids=ids, otherwise=otherwise) if otherwise is not None and are_unknown(context, ids):
+            _release_refused(context, run, chunk)
+        case verdict.Accepted(ids=ids) | verdict.NeedsMapping(ids=ids):
+            map_chunk(context, run, chunk, ids, chunk.reason or "mapped from the stored answer")
+        case verdict.Rejected() | verdict.NoMoney() | verdict.Resendable():
             # Another copy called it in doubt while its sender still waited for this answer.
-            decisions.release_rows(context.journal, chunk, why="not accepted", run_id=run.run_id)
+            _release_refused(context, run, chunk)
+
+
+def _release_refused(context: RunContext, run: Run, chunk: Chunk) -> None:
+    if chunk.state is ChunkState.IN_DOUBT:
+        decisions.release_rows(context.journal, chunk, why="not accepted", run_id=run.run_id)
+    else:
+        chunks.release(context.journal, chunk, "not accepted")
 
 
 def _settle_by_callbacks(context: RunContext, run: Run, chunk: Chunk) -> None:

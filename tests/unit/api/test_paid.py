@@ -107,7 +107,6 @@ def test_half_a_header_block_is_no_answer(listening: Listening, answer: bytes) -
         (b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"result":[', b'{"result":['),
         (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n{"result":[\r\n', b'{"result":['),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b""),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!", b""),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b""),
     ],
 )
@@ -126,18 +125,36 @@ def test_an_answer_without_a_length_ends_with_the_connection(listening: Listenin
     assert response == PostResponse(status=200, headers={}, body=b'{"result":[]}', error="")
 
 
-def test_compressed_and_chunked_answers_are_read(listening: Listening) -> None:
-    packed = gzip.compress(b'{"result":[]}')
-    zipped = listening(
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
-    )
-    chunked = listening(
+def test_an_answer_is_kept_as_it_came_before_its_encoding_is_undone(listening: Listening) -> None:
+    for body in (gzip.compress(b'{"result":[]}'), b"not gzip!"):
+        came = listening(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        ).send()
+        assert isinstance(came, PostResponse)
+        assert (came.status, came.body, came.error) == (200, body, "")
+
+
+def test_chunked_answers_are_read(listening: Listening) -> None:
+    came = listening(
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"res\r\n8\r\nult":[]}\r\n0\r\n\r\n'
-    )
-    for listener in (zipped, chunked):
-        response = listener.send()
-        assert isinstance(response, PostResponse)
-        assert (response.status, response.body, response.error) == (200, b'{"result":[]}', "")
+    ).send()
+    assert isinstance(came, PostResponse)
+    assert (came.status, came.body, came.error) == (200, b'{"result":[]}', "")
+
+
+@pytest.mark.parametrize("interim", [100, 102, 103, 199])
+def test_interim_answers_are_skipped(listening: Listening, interim: int) -> None:
+    came = listening(
+        b"HTTP/1.1 %d Wait\r\nLink: </a>\r\n\r\n" % interim * 2 + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    ).send()
+    assert isinstance(came, PostResponse)
+    assert (came.status, came.body, came.error) == (200, b"{}", "")
+
+
+def test_an_interim_answer_alone_is_no_answer(listening: Listening) -> None:
+    came = listening(b"HTTP/1.1 103 Early Hints\r\n\r\n").send()
+    assert isinstance(came, PostResponse)
+    assert came.status is None
 
 
 def test_cookies_are_neither_kept_nor_stored(listening: Listening) -> None:

@@ -11,6 +11,7 @@ from bhuman_cli.domain import Target
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer
 from bhuman_cli.runs import verdict
+from bhuman_cli.runs.binding import doubts
 from bhuman_cli.runs.submit import Ending
 from tests.support import ledger
 from tests.support.ledger import LOST, REFUSED, Bench, answered
@@ -39,11 +40,11 @@ def test_intent_is_durable_before_the_first_byte_and_the_answer_before_it_is_rea
     stored: list[bytes] = []
     judged = verdict.judge
 
-    def judging(answer: Answer, **kwargs: Any) -> Any:
+    def judging(answer: Answer, asked: verdict.Asked) -> Any:
         kept = bench.journal.query_one("SELECT body FROM answer")
         assert kept is not None
         stored.append(kept["body"])
-        return judged(answer, **kwargs)
+        return judged(answer, asked)
 
     monkeypatch.setattr(verdict, "judge", judging)
     sender.step()
@@ -114,13 +115,47 @@ def test_refused_credentials_stop_at_once_and_nothing_is_lost(bench: Bench) -> N
     assert [item["text"] for item in bench.service.accepted] == [[f"person {at}"] for at in range(4)]
 
 
-def test_quota_stops_the_sending_and_the_rest_stays_pending(bench: Bench) -> None:
-    run, sender = started(bench, 4, chunk_size=2)
-    bench.service.posts = [refusing("nobody"), answered(200, {"code": 9, "error": "no credits left"})]
-    to_the_end(bench, sender)
-    assert (sender.ending, sender.reason, sender.accepted) == (Ending.BUSINESS, "no credits left", 2)
+def test_quota_stops_the_sending_at_once_and_every_row_stays_pending(bench: Bench) -> None:
     run, sender = started(bench, 5, chunk_size=2)
+    bench.service.posts = [refusing("nobody"), answered(400, {"code": 9, "error": "no credits left"})]
+    to_the_end(bench, sender)
+    assert sender.ending is Ending.NO_MONEY
+    assert sender.reason.startswith("HTTP 400: no credits left; top up in the app under Settings > Plan & usage")
+    assert (sender.accepted, len(bench.service.bodies)) == (2, 2), "never split, nothing after it"
     assert statuses(bench, run) == ["queued", "queued", "pending", "pending", "pending"]
+    later = sending(bench, run, chunk_size=2)
+    to_the_end(bench, later)
+    assert (later.ending, later.accepted) == (Ending.SENT, 3)
+
+
+def test_ids_in_a_refusal_are_asked_three_times_before_it_counts_as_one(bench: Bench) -> None:
+    run, sender = started(bench, 2)
+    stray = ledger.new_ids(1)[0]
+    bench.service.posts = [answered(422, {"error": f"see {stray}"})]
+    before = bench.clock.monotonic_s()
+    to_the_end(bench, sender)
+    assert bench.service.asked == [stray] * 3
+    assert bench.clock.monotonic_s() - before >= 10
+    assert statuses(bench, run) == ["rejected"] * 2
+
+
+def test_ids_in_a_refusal_that_the_service_knows_are_bound_and_never_sent_again(bench: Bench) -> None:
+    run, sender = started(bench, 2)
+    bench.service.posts = [lambda service, body: answered(400, {"error": "partly", "ok": service.take(body, (1,))})]
+    to_the_end(bench, sender)
+    assert statuses(bench, run) == ["in_doubt", "succeeded"]
+    assert len(bench.service.bodies) == 1
+
+
+def test_ids_in_a_refusal_that_nobody_can_ask_about_now_leave_it_open(bench: Bench) -> None:
+    run, sender = started(bench, 2)
+    bench.service.posts = [answered(422, {"error": f"see {ledger.new_ids(1)[0]}"})]
+    bench.service.down = True
+    to_the_end(bench, sender)
+    assert statuses(bench, run) == ["in_doubt"] * 2
+    bench.service.down = False
+    doubts.check(bench.context, run)
+    assert statuses(bench, run) == ["pending"] * 2
 
 
 def test_a_lost_answer_is_in_doubt_once_and_two_of_them_stop_the_target(bench: Bench) -> None:
