@@ -245,7 +245,7 @@ def test_quota_stops_the_sending_and_what_is_unsent_stays_pending(desk: Desk, se
     desk.people(6)
     ended = desk.render("people.csv", "--chunk-size", "2", "--json")
     assert ended.rows["succeeded"] == 2
-    assert (ended.rows["rejected"], ended.rows["pending"]) == (2, 2)
+    assert (ended.rows["rejected"], ended.rows["pending"]) == (0, 4)
     assert (ended.code, len(service.bodies)) == (6, 2)
     assert "quota exceeded" in ended.err
     later = desk.render("people.csv", "--json")
