@@ -205,6 +205,13 @@ AcceptChanges = Annotated[
         "--accept-changes", help="Go on with other variables, or with many changed rows.", rich_help_panel=_SPEND
     ),
 ]
+AcceptJournal = Annotated[
+    bool | None,
+    typer.Option(
+        "--accept-journal", help="Go on although this journal is an older one than was last used.",
+        rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
 Adopt = Annotated[
     bool | None,
     typer.Option(

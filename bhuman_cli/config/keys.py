@@ -275,6 +275,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "retry_failed": Key(read=_flag, text=_switch_text, default=False),
     "adopt": Key(read=_flag, text=_switch_text, default=False),
     "accept_changes": Key(read=_flag, text=_switch_text, default=False),
+    "accept_journal": Key(read=_flag, text=_switch_text, default=False),
     "force": Key(read=_flag, text=_switch_text, default=False),
     "insecure_source": Key(read=_flag, text=_switch_text, default=False),
 }
@@ -328,7 +329,9 @@ USER_KEYS: Final[Mapping[str, Key]] = {
 USER_ONLY: Final = frozenset({"base_url", "log_file", "notify", "budget", "timezone", "journal", *USER_KEYS})
 """What a project file may not hold, because it came with somebody's folder."""
 
-FLAGS_ONLY: Final = frozenset({"yes", "again", "retry_failed", "adopt", "accept_changes", "force", "insecure_source"})
+FLAGS_ONLY: Final = frozenset(
+    {"yes", "again", "retry_failed", "adopt", "accept_changes", "accept_journal", "force", "insecure_source"}
+)
 """What spends, replaces or gives up: only ever a flag, typed for one command."""
 
 _COMMA_FLAGS: Final = frozenset({"only", "exclude"})

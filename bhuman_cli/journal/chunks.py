@@ -128,8 +128,8 @@ def unsettled(journal: Journal, target_id: int) -> list[Chunk]:
     ]
 
 
-def begin_sending(journal: Journal, chunk: Chunk) -> None:
-    """Say on disk that bytes are about to leave. Committed and synced before this returns.
+def begin_sending(journal: Journal, chunk: Chunk) -> int:
+    """Say on disk that bytes are about to leave; return the target's new epoch. Committed and synced.
 
     Raises:
         StaleChunk: the chunk is not `planned` any more, its run was superseded, or somebody else sent something
@@ -149,6 +149,7 @@ def begin_sending(journal: Journal, chunk: Chunk) -> None:
         if (moved, marked) != (1, 1):
             raise StaleChunk("another process is working on this target; nothing was sent", hint="bhuman runs")
         _follow_epoch(journal, chunk)
+        return _epoch(journal, chunk)
 
 
 def _follow_epoch(journal: Journal, chunk: Chunk) -> None:
@@ -182,6 +183,20 @@ def last_answer(journal: Journal, chunk: Chunk) -> Answer | None:
     return Answer(
         status=found["status"], headers=json.loads(found["headers"]), body=found["body"], error=found["error"]
     )
+
+
+def has_answer(journal: Journal, token: str) -> bool:
+    """Say whether an answer to the attempt with this token is in the journal."""
+    asked = (
+        "SELECT 1 FROM chunk JOIN answer USING (chunk_id) WHERE token = ? AND answer.status IS NOT NULL"
+        " UNION ALL SELECT 1 FROM chunk WHERE token = ? AND state = 'accepted'"
+    )
+    return journal.query_one(asked, (token, token)) is not None
+
+
+def tokens(journal: Journal) -> set[str]:
+    """Return the token of every attempt that this journal ever planned."""
+    return {found[0] for found in journal.query("SELECT token FROM chunk")}
 
 
 def bound_ids(journal: Journal, ids: Sequence[GenerationId]) -> set[str]:

@@ -60,6 +60,12 @@ def settle_conflicts(journal: Journal, run: Run, *, accept_position: bool) -> in
     return settled
 
 
+def record(journal: Journal, run: Run, what: str, detail: str) -> None:
+    """Keep a person's word that moves no request. One commit."""
+    with journal.transaction():
+        _record(journal, run.run_id, None, what, detail)
+
+
 def _record(journal: Journal, run_id: str, chunk_id: int | None, what: str, detail: str) -> None:
     journal.insert(
         "INSERT INTO decision (at, run_id, chunk_id, what, detail) VALUES (?, ?, ?, ?, ?)",

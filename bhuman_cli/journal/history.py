@@ -59,7 +59,7 @@ class PreviousRun:
     """What earlier runs of the same file on the same target leave behind, for the spend guard.
 
     variables: of the last run with an accepted request, None if there is none. paid: generations paid for this file.
-    kept: how many of those the new plan still shows.
+    shown: how many of those the new plan still shows.
     """
 
     variables: tuple[str, ...] | None
@@ -413,3 +413,25 @@ def bound_ids(journal: Journal, ids: Iterable[str]) -> set[str]:
     from bhuman_cli.journal import chunks
 
     return chunks.bound_ids(journal, [GenerationId(item) for item in ids])
+
+
+def unknown(journal: Journal, ids: Iterable[str]) -> list[str]:
+    """Return those of ids that this journal has not bound, each once, in their order."""
+    asked = list(dict.fromkeys(ids))
+    bound = bound_ids(journal, asked)
+    return [item for item in asked if item not in bound]
+
+
+def to_send(journal: Journal, run: Run) -> list[str]:
+    """Return the payloads (JSON, [values, assets]) of the rows that a run still sends."""
+    found = journal.query(
+        "SELECT payload FROM row WHERE run_no = ? AND plan IN ('new', 'retried', 'later') AND payload IS NOT NULL",
+        (run.run_no,),
+    )
+    return [row[0] for row in found]
+
+
+def wrote(journal: Journal, output_path: str, sha256: str) -> bool:
+    """Say whether a results file is as one of our runs left it."""
+    found = last_output(journal, output_path)
+    return found is not None and found.sha256 == sha256

@@ -211,6 +211,12 @@ def match(journal: Journal, run: Run) -> None:
             )
 
 
+def share(journal: Journal, run: Run) -> None:
+    """Give a run's unsent rows what was paid meanwhile. One commit."""
+    with journal.transaction():
+        share_pool(journal, run)
+
+
 def share_pool(journal: Journal, run: Run) -> None:
     """Give unclaimed pending rows what is paid already; inside a transaction. Remembers the target's epoch."""
     which = "AND selected = 0" if run.again else ""

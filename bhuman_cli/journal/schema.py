@@ -77,7 +77,8 @@ CREATE TABLE chunk (
   planned_at  TEXT NOT NULL,
   sending_at  TEXT,
   judged_at   TEXT,
-  reason      TEXT NOT NULL DEFAULT ''
+  reason      TEXT NOT NULL DEFAULT '',
+  sender      TEXT NOT NULL DEFAULT ''  -- host, user and process that sent it: whose folders may hold its answer
 ) STRICT;
 CREATE INDEX chunk_open ON chunk (target_id, state) WHERE state IN ('planned','sending','mapping','in_doubt');
 CREATE INDEX chunk_run ON chunk (run_no);
@@ -154,6 +155,12 @@ CREATE TABLE forgotten (
   identity BLOB PRIMARY KEY,
   at       TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What is known of the journal itself: journal_id (random, kept by a copy), moved_to, reading_rules.
+CREATE TABLE meta (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
@@ -164,6 +171,8 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         " run_no INTEGER, claim_id INTEGER, detail TEXT NOT NULL DEFAULT '') STRICT",
         "CREATE INDEX event_claim ON event (claim_id)",
         "CREATE TABLE forgotten (identity BLOB PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        "ALTER TABLE chunk ADD COLUMN sender TEXT NOT NULL DEFAULT ''",
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     ),
 }
 """From version N to N + 1, statement by statement. Columns are added at the end, as in TABLES."""

@@ -95,6 +95,10 @@ def _no_rescue(chunk: Chunk, response: PostResponse) -> str:
     return ""
 
 
+def _keep_nothing(epoch: int) -> None:
+    del epoch
+
+
 @dataclass(slots=True, kw_only=True)
 class RunContext:
     """Everything a run needs from outside.
@@ -102,7 +106,7 @@ class RunContext:
     pool: asks the service about several generations at once; None: one after the other.
     hints: generations that a callback says have news, each once. callbacks: those that came for an attempt's token.
     announced: those of whose late links a callback told, the newest first.
-    rescue: keeps an answer outside the journal.
+    rescue: keeps an answer outside the journal. keep_epoch: keeps the number of a request outside the journal.
     """
 
     journal: Journal
@@ -117,3 +121,4 @@ class RunContext:
     callbacks: Callable[[str], list[GenerationId]] = _no_callbacks
     announced: Callable[[], list[GenerationId]] = _no_hints
     save_answer_aside: Callable[[Chunk, PostResponse], str] = _no_rescue
+    keep_epoch: Callable[[int], None] = _keep_nothing

@@ -39,7 +39,7 @@ def target_lock(
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise errors.JournalError(f"no lock can be made in {place}: {error.strerror}", hint="bhuman doctor") from None
-    name = hashlib.blake2b(f"{target.service} {target.kind} {target.api_id}".encode(), digest_size=10).hexdigest()
+    name = name_of(target)
     lock = filelock.FileLock(place / f"{name}.lock", mode=0o600)
     owner = place / f"{name}.owner"
     _acquire(lock, owner, clock, wait_s, on_wait)
@@ -50,6 +50,11 @@ def target_lock(
         with contextlib.suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+def name_of(target: Target) -> str:
+    """Return what the files of a target are called in the folder of the locks."""
+    return hashlib.blake2b(f"{target.service} {target.kind} {target.api_id}".encode(), digest_size=10).hexdigest()
 
 
 def _acquire(

@@ -6,13 +6,16 @@ Call it under the target's lock: a `sending` chunk then has no living sender.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bhuman_cli.api.post_result import PostResponse
-from bhuman_cli.domain import ChunkState
+from bhuman_cli.domain import ChunkState, GenerationId, Target
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.database import Journal
@@ -25,21 +28,28 @@ _PREFIX: Final = "bhuman-answer-"
 def reopen(journal: Journal, target_id: int, places: Sequence[Path]) -> None:
     """Judge what was being sent when an earlier process ended, and give back what was only planned.
 
-    places: folders in which an answer may have been kept outside the journal.
+    places: folders in which an answer may have been kept outside the journal; a file is removed once its answer is
+        in the journal.
     A chunk with a stored answer is judged from it; one without is in doubt, never sent again by itself.
     """
+    kept = _kept(places)
     for chunk in chunks.unsettled(journal, target_id):
-        if chunk.state is ChunkState.SENDING:
-            _judge(journal, chunk, places)
+        files = kept.get(chunk.token, [])
+        if chunk.state is ChunkState.SENDING or (chunk.state is ChunkState.IN_DOUBT and files):
+            _judge(journal, chunk, files)
+    for token in kept:
+        if chunks.has_answer(journal, token):
+            for file in kept[token]:
+                with contextlib.suppress(OSError):
+                    file.path.unlink()
     chunks.release_planned(journal, target_id)
 
 
-def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
+def _judge(journal: Journal, chunk: Chunk, files: Sequence[_Kept]) -> None:
     answer = chunks.last_answer(journal, chunk)
-    if answer is None:
-        answer = _answer_aside(chunk, places)
-        if answer is not None:
-            chunks.record_answer(journal, chunk, answer)
+    if files and (answer is None or answer.status is None):
+        answer = files[0].answer
+        chunks.record_answer(journal, chunk, answer)
     if answer is None:
         chunks.mark_in_doubt(journal, chunk, KILLED)
         return
@@ -48,6 +58,8 @@ def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
             chunks.accept(journal, chunk, ids)
         case verdict.NeedsMapping(reason=reason):
             chunks.to_mapping(journal, chunk, reason)
+        case _ if chunk.state is ChunkState.IN_DOUBT:
+            pass  # an answer without ids settles no doubt: people have been told of it
         case verdict.InDoubt(reason=reason):
             chunks.mark_in_doubt(journal, chunk, reason)
         case (  # pragma: no branch - there is no other
@@ -56,11 +68,38 @@ def _judge(journal: Journal, chunk: Chunk, places: Sequence[Path]) -> None:
             chunks.release(journal, chunk, reason)  # certainly not taken: planned anew, and refused anew if it must be
 
 
-def save_answer_aside(chunk: Chunk, response: PostResponse, places: Sequence[Path]) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """An answer outside the journal. target: (service, kind, id), None in a file of 0.1.0."""
+
+    path: Path
+    answer: Answer
+    target: list[str] | None
+
+
+def unknown_answers(journal: Journal, target: Target, places: Sequence[Path]) -> list[tuple[Path, list[GenerationId]]]:
+    """Return the answers kept for requests that this journal does not know, and the ids in them.
+
+    They were sent by a journal that is gone: lost, or replaced by an older one. Those of another target are left out.
+    """
+    kept = _kept(places)
+    known = chunks.tokens(journal) if kept else set()
+    own = [target.service, str(target.kind), target.api_id]
+    return [
+        (file.path, [found for found in verdict.named_ids(file.answer) if found != target.api_id])
+        for token, files in kept.items()
+        if token not in known
+        for file in files[:1]
+        if file.target in (None, own)
+    ]
+
+
+def save_answer_aside(chunk: Chunk, response: PostResponse, places: Sequence[Path], target: Target) -> str:
     """Keep an answer outside the journal, in the first place that takes it; return the file, "" if none does."""
     text = json.dumps(
         {
             "token": chunk.token,
+            "target": [target.service, str(target.kind), target.api_id],
             "status": response.status,
             "headers": dict(response.headers),
             "body": base64.b64encode(response.body).decode(),
@@ -78,13 +117,22 @@ def save_answer_aside(chunk: Chunk, response: PostResponse, places: Sequence[Pat
     return ""
 
 
-def _answer_aside(chunk: Chunk, places: Sequence[Path]) -> Answer | None:
-    for place in places:
-        try:
-            kept = json.loads((place / f"{_PREFIX}{chunk.token}.json").read_text(encoding="utf-8"))
-            return Answer(
-                status=kept["status"], headers=kept["headers"], body=base64.b64decode(kept["body"]), error=kept["error"]
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return None
+def _kept(places: Sequence[Path]) -> dict[str, list[_Kept]]:
+    """Return the answers in these folders by their request's token; what can't be read as one is left out."""
+    found: dict[str, list[_Kept]] = {}
+    for place in dict.fromkeys(places):
+        for path in sorted(place.glob(f"{_PREFIX}*.json")):
+            try:
+                if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+                    continue  # in a folder for everybody another user's file is nobody's word
+                kept = json.loads(path.read_text(encoding="utf-8"))
+                answer = Answer(
+                    status=kept["status"], headers=kept["headers"], body=base64.b64decode(kept["body"]),
+                    error=kept["error"],
+                )  # fmt: skip
+                found.setdefault(str(kept["token"]), []).append(
+                    _Kept(path=path, answer=answer, target=kept.get("target"))
+                )
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,31 +28,22 @@ class Limits:
 
 
 def refusals(
-    counts: PlanCounts, before: PreviousRun, variables: tuple[str, ...], limits: Limits, unknown_ids: int
+    counts: PlanCounts, before: PreviousRun, variables: tuple[str, ...], limits: Limits, looked: Sequence[Refusal]
 ) -> list[Refusal]:
     """Return why the plan may not be carried out without a person's word, in the order to ask.
 
-    unknown_ids: ids in the results file that this journal does not know.
+    looked: what a look outside this journal says against it; told first.
     """
-    found: list[Refusal] = []
     cost = counts.new + counts.retried
     if cost == 0:
-        return found
+        return []
+    found = list(looked)
     if limits.max_rows is not None and cost > limits.max_rows:
         found.append(
             Refusal(
                 f"{cost:,} rows would be submitted, but at most {limits.max_rows:,} are allowed",
                 hint=f"--max-rows {cost}",
                 code="over_max_rows",
-            )
-        )
-    if unknown_ids and not limits.again:
-        found.append(
-            Refusal(
-                f"the results file holds {unknown_ids:,} ids that this journal does not know: they may be paid already;"
-                " --adopt takes them over, --again pays for them again",
-                hint="--adopt",
-                code="unknown_results",
             )
         )
     changed = _changes(counts, before, variables)

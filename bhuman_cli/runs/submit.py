@@ -104,7 +104,7 @@ class Submitter:
         context = self.context
 
         def begin() -> None:
-            chunks.begin_sending(context.journal, chunk)
+            context.keep_epoch(chunks.begin_sending(context.journal, chunk))
             context.stop.in_flight = True
 
         outcome = context.service.post(self.shape.route, chunk.body, begin)

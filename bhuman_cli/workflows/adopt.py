@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bhuman_cli import errors
 from bhuman_cli.journal import history
@@ -16,26 +16,6 @@ from bhuman_cli.terminal.console import Console
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
-
-_UUID: Final = re.compile(rb"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
-
-
-def unknown_ids(journal: Journal, output: Path) -> list[str]:
-    """Return the ids in the results file that this journal does not know, in its order.
-
-    A file that an edit made unreadable is searched as text: it stops nobody, and hides nothing that was paid.
-    """
-    from bhuman_cli.table.output import results_file
-
-    if results_file.recognise(output) is not results_file.RecognisedColumns.OURS:
-        return []
-    try:
-        ids = [row.generation_id.strip().lower() for row in results_file.read_ids(output)]
-    except errors.InputError:
-        ids = [match.decode().lower() for match in _UUID.findall(output.read_bytes())]
-    found = list(dict.fromkeys(ids))
-    known = history.bound_ids(journal, found)
-    return [item for item in found if item not in known]
 
 
 def keep(journal: Journal, output: Path, console: Console) -> None:
@@ -54,8 +34,8 @@ def keep(journal: Journal, output: Path, console: Console) -> None:
         )
 
 
-def adopt(journal: Journal, run: Run, unknown: list[str], client: Client, console: Console) -> int:
-    """Take over the ids whose record names a row of this file; return how many could not be taken over.
+def adopt(journal: Journal, run: Run, unknown: Sequence[str], client: Client, console: Console) -> list[str]:
+    """Take over the ids whose record names a row of this file; return those that could not be taken over.
 
     Only the record's own `text` is believed, never the place in the results file.
     """
@@ -78,4 +58,5 @@ def adopt(journal: Journal, run: Run, unknown: list[str], client: Client, consol
             items.append(AdoptedGeneration(identity=rows[0]["identity"], text_key=key, generation=record))
     adopted = history.adopt(journal, run, items)
     console.say(f"{adopted:,} of {len(unknown):,} unknown ids were taken over")
-    return len(unknown) - len(items)
+    taken = {item.generation.id for item in items}
+    return [item for item in unknown if item not in taken]

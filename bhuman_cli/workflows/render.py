@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
 from bhuman_cli.journal import generations, history, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import NewRun
-from bhuman_cli.runs import runner, spend_limits
+from bhuman_cli.runs import epoch_file, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
@@ -30,9 +30,11 @@ from bhuman_cli.workflows import (
     problem_report,
     project_trust,
     run_context,
+    unknown_payments,
 )
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input_source import InputSource
+from bhuman_cli.workflows.unknown_payments import Unknown
 
 if TYPE_CHECKING:
     from bhuman_cli.table.checked_table import CheckedTable
@@ -192,7 +194,7 @@ def _dry(job: RenderJob) -> int:
         if _is_stopped_by_problems(job):
             problem = problem_report.refusal(job.intake, written)
         else:
-            refusals = _refusals(job, journal, prepared, 0)
+            refusals = _refusals(job, journal, prepared, [])
             problem = next((found for found in refusals if found.code == "over_max_rows"), None)
         return execute.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
 
@@ -218,8 +220,13 @@ def _real(job: RenderJob) -> int:
         prepared, unknown = _adopted(job, journal, prepared, link)
         plan = replace(_plan(job, prepared, journal), account=link.account)
         plans.show(plan, job.console)
-        plans.settle(_refusals(job, journal, prepared, unknown), plan, job.console, asks=job.asks)
-        if unknown:
+        looked = unknown_payments.refusals(
+            journal, prepared.run, job.home, unknown,
+            again=bool(job.get("again")), accept_journal=bool(job.get("accept_journal")),
+        )  # fmt: skip
+        plans.settle(_refusals(job, journal, prepared, looked), plan, job.console, asks=job.asks)
+        epoch_file.accept(journal, prepared.run, job.home.state)
+        if job.output in unknown.places:
             adopt.keep(journal, job.output, job.console)
         if job.get("sample"):
             planning.keep_sample(journal, prepared.run, int(job.get("sample")))
@@ -269,14 +276,14 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
 
 def _adopted(
     job: RenderJob, journal: Journal, prepared: PreparedRun, link: run_context.Connection
-) -> tuple[PreparedRun, int]:
-    """Look for ids in the results file that this journal does not know; take them over if asked to."""
-    unknown = adopt.unknown_ids(journal, job.output)
+) -> tuple[PreparedRun, Unknown]:
+    """Look for paid videos that this journal does not know; take them over if asked to. Returns what is left."""
+    unknown = unknown_payments.search(journal, prepared.run, job.home)
     if not unknown or not job.get("adopt"):
-        return prepared, len(unknown)
-    left = adopt.adopt(journal, prepared.run, unknown, link.client, job.console)
+        return prepared, unknown
+    left = adopt.adopt(journal, prepared.run, unknown.ids, link.client, job.console)
     planning.match(journal, prepared.run)
-    return replace(prepared, counts=planning.counts(journal, prepared.run)), left
+    return replace(prepared, counts=planning.counts(journal, prepared.run)), replace(unknown, ids=tuple(left))
 
 
 def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan:
@@ -294,7 +301,9 @@ def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan
     )
 
 
-def _refusals(job: RenderJob, journal: Journal, prepared: PreparedRun, unknown: int) -> list[errors.Refusal]:
+def _refusals(
+    job: RenderJob, journal: Journal, prepared: PreparedRun, looked: Sequence[errors.Refusal]
+) -> list[errors.Refusal]:
     given = job.get("max_rows")
     cap = given if given is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
     limits = spend_limits.Limits(
@@ -306,7 +315,7 @@ def _refusals(job: RenderJob, journal: Journal, prepared: PreparedRun, unknown: 
     rows = sum(generations.tally(journal, prepared.run).values()) if before else 0
     return [
         *spend_limits.shrunk(rows, before, limits),
-        *spend_limits.refusals(prepared.counts, prepared.previous, job.intake.variables, limits, unknown),
+        *spend_limits.refusals(prepared.counts, prepared.previous, job.intake.variables, limits, looked),
     ]
 
 

@@ -182,7 +182,7 @@ def context(
     from concurrent.futures import ThreadPoolExecutor
 
     from bhuman_cli.api import limiter
-    from bhuman_cli.runs import recovery
+    from bhuman_cli.runs import epoch_file, recovery
     from bhuman_cli.runs.context import RunContext, Stop
     from bhuman_cli.runs.service import ApiService
     from bhuman_cli.terminal import progress
@@ -214,7 +214,8 @@ def context(
             hints=heard or list,
             callbacks=heard.for_token if heard else lambda _: [],
             announced=heard.announced if heard else list,
-            save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, places),
+            keep_epoch=epoch_file.keeper(home.state, run.target),
+            save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, places, run.target),
         )
 
 

@@ -21,12 +21,12 @@ from bhuman_cli.journal import generations
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import NewRun, Run
-from bhuman_cli.runs import request, runner, spend_limits
+from bhuman_cli.runs import epoch_file, request, runner, spend_limits
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import doubts, execute, locking, payloads, run_context, session
+from bhuman_cli.workflows import doubts, execute, locking, payloads, run_context, session, unknown_payments
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.payloads import Integration, Payload
 
@@ -34,7 +34,8 @@ SCHEMA: Final = "bhuman.trigger/1"
 _COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")
 _FOLDER: Final = "triggers"
 _SHARED: Final = ("campaign", "instance", "callback_url", "generation_mode", "timeout", "poll_interval", "yes",
-                  "no_input", "retry_failed", "again", "lock_wait", "json", "dry_run", "log_file")  # fmt: skip
+                  "no_input", "retry_failed", "again", "accept_journal", "lock_wait", "json", "dry_run",
+                  "log_file")  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,14 +156,22 @@ def _carry_out(job: TriggerJob) -> int:
         limits = spend_limits.Limits(
             max_rows=job.values.get("max_rows"), accepts_changes=True, again=bool(job.values.get("again"))
         )
-        refusals = spend_limits.refusals(prepared.counts, prepared.previous, job.order.variables, limits, 0)
+        looked = _looked(job, journal, prepared, again=limits.again)
+        refusals = spend_limits.refusals(prepared.counts, prepared.previous, job.order.variables, limits, looked)
         for refusal in refusals:
-            if refusal.code == "over_max_rows":
-                refusal.hint = ""  # it stands in a settings file: there is no such option here
+            if refusal.code in {"over_max_rows", "unknown_results"}:
+                refusal.hint = ""  # there is no such option here
         plans.settle(refusals, plan, job.console, asks=job.asks)
+        epoch_file.accept(journal, prepared.run, job.home.state)
         settings.private_folder(job.output.parent)
         confirmed = runner.confirm(journal, prepared)
         return _end(job, journal, confirmed, _driven(job, journal, confirmed, link))
+
+
+def _looked(job: TriggerJob, journal: Journal, prepared: PreparedRun, *, again: bool) -> list[errors.Refusal]:
+    unknown = unknown_payments.search(journal, prepared.run, job.home)
+    accepts = bool(job.values.get("accept_journal"))
+    return unknown_payments.refusals(journal, prepared.run, job.home, unknown, again=again, accept_journal=accepts)
 
 
 def _new_run(job: TriggerJob, target: Target) -> NewRun:

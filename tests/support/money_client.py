@@ -158,7 +158,7 @@ class Client:
         context = RunContext(
             journal=journal, service=self.oracle, clock=self.world.clock, stop=self.stop, reporter=Quiet(),
             rng=random.Random(7),
-            save_answer_aside=lambda chunk, response: recovery.save_answer_aside(chunk, response, self.places),
+            save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, self.places, TARGET),
             callbacks=lambda token: [GenerationId(i) for i in self.oracle.called_back(token)],
         )  # fmt: skip
         drive = RunOptions(

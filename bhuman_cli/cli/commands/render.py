@@ -45,6 +45,7 @@ class RenderOptions(TypedDict, total=False):
     retry_failed: opt.RetryFailed
     again: opt.Again
     accept_changes: opt.AcceptChanges
+    accept_journal: opt.AcceptJournal
     adopt: opt.Adopt
     wait: opt.Wait
     timeout: opt.Timeout

@@ -22,7 +22,7 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import lock, recovery
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import doubts, execute, run_context
+from bhuman_cli.workflows import adopt, doubts, execute, run_context, unknown_payments
 
 _WORDS = ("ask", "resend", "abandon")
 
@@ -74,6 +74,8 @@ class GivenOptions(TypedDict, total=False):
     poll_interval: opt.PollInterval
     rate: opt.Rate
     lock_wait: opt.LockWait
+    adopt: opt.Adopt
+    accept_journal: opt.AcceptJournal
     profile: opt.Profile
     json: opt.Json
     progress: opt.Progress
@@ -149,9 +151,9 @@ def _all(wish: ResumeOptions, journal: Journal) -> int:
         try:
             codes.append(ExitCode(_continue(wish, journal, run)))
         except errors.Refusal as refusal:
-            if refusal.code != "locked":
-                raise
             wish.console.say(f"run {run.run_id} is skipped: {refusal.message}")
+            if refusal.code != "locked" and _is_new(journal, run, refusal):
+                codes.append(refusal.exit_code)
         except errors.BhumanError as error:
             wish.console.error(error)
             codes.append(error.exit_code)
@@ -163,6 +165,15 @@ def _all(wish: ResumeOptions, journal: Journal) -> int:
     if wish.values.get("json") and not codes:
         wish.console.out_json({"schema": execute.SCHEMA, "run_id": None, "exit_code": code, "next": None})
     return code
+
+
+def _is_new(journal: Journal, run: Run, refusal: errors.Refusal) -> bool:
+    """Say whether a refusal is told for the first time: a run that waits for a person's word counts once."""
+    reason = f"refused: {refusal.code}"
+    if run.stopped == reason:
+        return False
+    history.record_stop(journal, run, reason)
+    return True
 
 
 def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
@@ -187,11 +198,31 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
         recovery.reopen(journal, run.target_id, run_context.rescue_places(wish.home, Path(run.output_path)))
         _decide(wish, journal, run)
         run = planning.find(journal, run.run_id)
+        _look(wish, journal, run, link)
         if run.state == "superseded":
             wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")
         elif not wish.is_all:
             planning.release_sample(journal, run)
         return execute.carry_out(_manner(wish, run, is_local=is_local), journal, run, link)
+
+
+def _look(wish: ResumeOptions, journal: Journal, run: Run, link: run_context.Connection) -> None:
+    """Look for what another memory paid of the rows that are left to send, before anything is sent.
+
+    Raises:
+        Refusal: something was found, and nobody said what it is.
+    """
+    if run.state != "confirmed" or not history.to_send(journal, run):
+        return
+    unknown = unknown_payments.search(journal, run, wish.home)
+    if unknown and wish.values.get("adopt"):
+        left = adopt.adopt(journal, run, unknown.ids, link.client, wish.console)
+        planning.share(journal, run)
+        unknown = replace(unknown, ids=tuple(left))
+        if not history.to_send(journal, run):
+            return
+    accepts = bool(wish.values.get("accept_journal"))
+    unknown_payments.require_none(journal, run, wish.home, unknown, accept_journal=accepts)
 
 
 def _service(wish: ResumeOptions, run: Run) -> str:

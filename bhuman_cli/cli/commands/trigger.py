@@ -53,6 +53,7 @@ class TriggerOptions(TypedDict, total=False):
     no_input: opt.NoInput
     retry_failed: opt.RetryFailed
     again: opt.Again
+    accept_journal: opt.AcceptJournal
     lock_wait: opt.LockWait
     json: opt.Json
     log_file: opt.LogFile

@@ -15,10 +15,11 @@ VARIABLES = ("first_name", "company")
 
 
 def asked(*, new: int = 0, retried: int = 0, reused: int = 0, unknown: int = 0, **more: Any) -> list[Refusal]:
+    looked = [Refusal("", code="unknown_results")] * bool(unknown)
     counts = PlanCounts(new=new, retried=retried, reused=reused, rows=new + retried + reused, invalid=0)
-    before = {"variables": None, "paid": 0, "kept": 0, "unfinished_again": "", **more.get("before", {})}
+    before = {"variables": None, "paid": 0, "shown": 0, "unfinished_again": "", **more.get("before", {})}
     limits = {"max_rows": None, "accepts_changes": False, "again": False, **more.get("limits", {})}
-    return spend_limits.refusals(counts, PreviousRun(**before), VARIABLES, spend_limits.Limits(**limits), unknown)
+    return spend_limits.refusals(counts, PreviousRun(**before), VARIABLES, spend_limits.Limits(**limits), looked)
 
 
 def codes(found: list[Refusal]) -> list[str]:
@@ -27,7 +28,7 @@ def codes(found: list[Refusal]) -> list[str]:
 
 def test_what_costs_nothing_is_never_refused() -> None:
     everything: dict[str, Any] = {
-        "before": {"variables": ("other",), "paid": 500, "kept": 0},
+        "before": {"variables": ("other",), "paid": 500, "shown": 0},
         "limits": {"max_rows": 0},
     }
     assert asked(new=0, reused=900, unknown=7, **everything) == []
@@ -42,9 +43,8 @@ def test_new_and_retried_rows_count_against_the_cap() -> None:
     assert (refusal.hint, refusal.exit_code) == ("--max-rows 2001", 7)
 
 
-def test_ids_the_journal_does_not_know_stop_it_unless_paying_again_is_meant() -> None:
+def test_what_another_memory_paid_stops_it() -> None:
     assert codes(asked(new=3, unknown=1)) == ["unknown_results"]
-    assert asked(new=3, unknown=1, limits={"again": True}) == []
     assert codes(asked(new=3, unknown=1, limits={"accepts_changes": True})) == ["unknown_results"]
 
 
@@ -80,10 +80,10 @@ def test_another_set_of_variables_is_named(last: tuple[str, ...] | None, words: 
     ],
 )
 def test_many_rows_rendered_anew_are_asked_about(new: int, paid: int, kept: int, is_refused: bool) -> None:
-    found = asked(new=new, before={"variables": VARIABLES, "paid": paid, "kept": kept})
+    found = asked(new=new, before={"variables": VARIABLES, "paid": paid, "shown": kept})
     assert codes(found) == (["variables_changed"] if is_refused else [])
 
 
 def test_refusals_come_in_the_order_to_ask() -> None:
     found = asked(new=50, unknown=2, before={"variables": ("x",)}, limits={"max_rows": 1})
-    assert codes(found) == ["over_max_rows", "unknown_results", "variables_changed"]
+    assert codes(found) == ["unknown_results", "over_max_rows", "variables_changed"]

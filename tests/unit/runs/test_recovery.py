@@ -93,7 +93,7 @@ def test_ids_that_are_bound_already_are_no_answer(bench: Bench) -> None:
 def test_an_answer_kept_outside_the_journal_is_found_stored_and_judged(bench: Bench, tmp_path: Path) -> None:
     run, chunk = interrupted(bench)
     places = [tmp_path / "missing", tmp_path]
-    kept = recovery.save_answer_aside(chunk, GOOD, places)
+    kept = recovery.save_answer_aside(chunk, GOOD, places, ledger.TARGET)
     assert Path(kept).parent == tmp_path
     assert Path(kept).stat().st_mode & 0o777 == 0o600
     recovery.reopen(bench.journal, run.target_id, places)
@@ -105,14 +105,14 @@ def test_an_answer_kept_outside_the_journal_is_found_stored_and_judged(bench: Be
 
 def test_nowhere_to_keep_an_answer(bench: Bench, tmp_path: Path) -> None:
     _, chunk = interrupted(bench)
-    assert recovery.save_answer_aside(chunk, GOOD, [tmp_path / "missing"]) == ""
-    assert recovery.save_answer_aside(chunk, GOOD, []) == ""
+    assert recovery.save_answer_aside(chunk, GOOD, [tmp_path / "missing"], ledger.TARGET) == ""
+    assert recovery.save_answer_aside(chunk, GOOD, [], ledger.TARGET) == ""
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"status": 200, "headers": {}, "body": "%%", "error": 5}'])
 def test_a_kept_answer_that_can_not_be_read_is_no_answer(bench: Bench, tmp_path: Path, content: Any) -> None:
     run, chunk = interrupted(bench)
-    kept = Path(recovery.save_answer_aside(chunk, GOOD, [tmp_path]))
+    kept = Path(recovery.save_answer_aside(chunk, GOOD, [tmp_path], ledger.TARGET))
     kept.write_text(content)
     recovery.reopen(bench.journal, run.target_id, [tmp_path])
     assert chunks.get(bench.journal, chunk.chunk_id).state == "in_doubt"
