@@ -6,7 +6,6 @@ do in short, and a test holds the two together.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -25,46 +24,50 @@ class Entry:
     """One command: where it lives and how `bhuman --help` lists it.
 
     attribute: a plain function, or `app` for a group of commands (a typer.Typer).
+    together: what stands in the list of all commands instead, on one line for all that have the same text.
     """
 
     module: str
     attribute: str
     panel: str
     summary: str
+    together: str = ""
 
 
 _RENDER, _AFTER, _STUDIO, _ACCOUNT, _LOCAL = (
     "Turn a spreadsheet into videos",
     "After the render",
-    "AI Studio's things",
+    "Campaigns and integrations",
     "Account and health",
     "Local studio",
 )
 
+_THINGS, _KEYS = "List, show, create and update them.", "Save, remove or check API credentials."
+
 COMMANDS: dict[str, Entry] = {
-    "render": Entry("render", "render", _RENDER, "Render every row of a spreadsheet; run it again and it continues."),
+    "render": Entry("render", "render", _RENDER, "Render every row of a spreadsheet."),
     "resume": Entry("resume", "resume", _RENDER, "Continue a run without its file."),
-    "status": Entry("status", "status", _RENDER, "Show one generation, campaign, instance or run."),
+    "status": Entry("status", "status", _RENDER, "Show a run, a campaign, an instance or one video."),
     "runs": Entry("runs", "app", _RENDER, "List the local history of runs, or delete one."),
     "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent."),
     "download": Entry("download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run."),
     "gallery": Entry("gallery", "gallery", _AFTER, "Write one HTML page that shows a whole run."),
-    "export": Entry("export", "export", _AFTER, "Write a run's results in another shape, for mails, or for support."),
+    "export": Entry("export", "export", _AFTER, "Write results for mail merges, in other shapes, for support."),
     "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),
     "import-speakeasy": Entry(
-        "import_speakeasy", "import_speakeasy", _STUDIO, "Import a generated presenter, or list what can be imported."
+        "import_speakeasy", "import_speakeasy", _STUDIO, "Import a generated presenter, or list those there are."
     ),
-    "campaigns": Entry("campaigns", "app", _STUDIO, "List, show, create and update campaigns."),
-    "instances": Entry("instances", "app", _STUDIO, "List, show, create and update video instances."),
-    "webhooks": Entry("webhooks", "app", _STUDIO, "List and create saved webhooks."),
-    "trigger": Entry("trigger", "app", _STUDIO, "Send one request in an integration's payload shape."),
+    "campaigns": Entry("campaigns", "app", _STUDIO, "List, show, create and update campaigns.", _THINGS),
+    "instances": Entry("instances", "app", _STUDIO, "List, show, create and update video instances.", _THINGS),
+    "webhooks": Entry("webhooks", "app", _STUDIO, "List and create saved webhooks.", _THINGS),
+    "trigger": Entry("trigger", "app", _STUDIO, "Send one request as an integration would."),
     "api": Entry("api", "api", _STUDIO, "Call any other endpoint, authenticated."),
-    "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials."),
-    "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login."),
-    "whoami": Entry("auth", "whoami", _ACCOUNT, "Say which credentials are used, and whether they work."),
+    "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials.", _KEYS),
+    "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login.", _KEYS),
+    "whoami": Entry("auth", "whoami", _ACCOUNT, "Show which credentials are used, and whether they work.", _KEYS),
     "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends more or sends elsewhere."),
     "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),
-    "studio": Entry("studio", "app", _LOCAL, "Run AI Studio's API on this machine, really rendering."),
+    "studio": Entry("studio", "app", _LOCAL, "Run AI Studio's API on this machine, rendering for real."),
 }
 
 
@@ -84,11 +87,31 @@ def load(name: str) -> Any:
     from bhuman_cli.cli import environment
 
     environment.declare(command, name)
+    _as_manual(command)
     return command
+
+
+def _as_manual(command: Any) -> None:
+    """Give a command, and those of a group, the help page of `help_page`."""
+
+    def format_help(context: Any, formatter: Any) -> None:
+        from bhuman_cli.cli import help_page
+
+        formatter.write(help_page.page(command, context))
+
+    command.format_help = format_help
+    for each in getattr(command, "commands", {}).values():
+        _as_manual(each)
 
 
 class LazyGroup(TyperGroup):
     """The root group: lists commands from COMMANDS, imports one only when it is run or completed."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the page that lists all commands."""
+        from bhuman_cli.cli import help_page
+
+        formatter.write(help_page.page(self, ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands in the order of the help."""
@@ -102,7 +125,7 @@ class LazyGroup(TyperGroup):
         if cmd_name in ctx.args or cmd_name in getattr(ctx, "_protected_args", ()) or ctx.resilient_parsing:
             return load(cmd_name)
         entry = COMMANDS[cmd_name]
-        return TyperCommand(cmd_name, help=entry.summary, rich_help_panel=entry.panel)
+        return TyperCommand(cmd_name, help=entry.summary, short_help=entry.together, rich_help_panel=entry.panel)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command to run, or say which one was probably meant."""
@@ -111,12 +134,9 @@ class LazyGroup(TyperGroup):
             return name, load(name), args[1:]
         if name.startswith("-"):
             return super().resolve_command(ctx, args)
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        meant = f"; did you mean `{near[0]}`?" if near else ""
-        raise errors.UsageError(
-            f"there is no command `{console_text(name)}`{meant}",
-            hint=f"bhuman {near[0]} --help" if near else "bhuman --help",
-        )
+        from bhuman_cli.cli import usage_errors
+
+        raise usage_errors.unknown_command(name, list(COMMANDS))
 
 
 app = typer.Typer(
@@ -126,13 +146,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Try it now, no account needed: `bhuman render sample_data/campaign.csv --local`",
+    epilog="Try it, no account needed: bhuman render sample_data/campaign.csv --local",
 )
-
-
-def console_text(name: str) -> str:
-    """Return a mistyped name short and printable."""
-    return "".join(char for char in name[:40] if char.isprintable())
 
 
 def _version(value: bool) -> None:
@@ -144,7 +159,7 @@ def _version(value: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Turn every row of a spreadsheet into a personalised video, and never pay for one twice."""
@@ -204,11 +219,11 @@ def _report(error: errors.BhumanError, argv: Sequence[str]) -> None:
 
 
 def _usage(error: typer.TyperException, argv: Sequence[str]) -> int:
-    context = getattr(error, "ctx", None)
+    from bhuman_cli.cli import usage_errors
+
     if type(error).__name__ == "NoArgsIsHelpError":
         return int(ExitCode.OK)  # Typer has printed the help while the error was made
-    path = context.command_path if context is not None else "bhuman"
-    _report(errors.UsageError(error.format_message(), hint=f"{path} --help"), argv)
+    _report(usage_errors.explain(error), argv)
     return int(ExitCode.USAGE)
 
 

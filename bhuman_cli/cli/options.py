@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-_TARGET, _READ, _MAP, _SELECT, _SPEND, _WAIT, _OUT = (
+_COMMON, _TARGET, _READ, _MAP, _SELECT, _SPEND, _WAIT, _OUT = (
+    "Common options",
     "Target",
     "Reading the file",
     "Columns and variables",
@@ -21,7 +22,7 @@ Campaign = Annotated[
     str | None,
     typer.Option(
         "--campaign", "-c", metavar="ID", help="Campaign UUID or its app URL. [env: BHUMAN_CAMPAIGN_ID]",
-        rich_help_panel=_TARGET,
+        rich_help_panel=_COMMON,
     ),
 ]  # fmt: skip
 Instance = Annotated[
@@ -35,7 +36,7 @@ Local = Annotated[
     bool | None,
     typer.Option(
         "--local", help="Render with the embedded local studio: no account, no network, nothing spent.",
-        rich_help_panel=_TARGET,
+        rich_help_panel=_COMMON,
     ),
 ]  # fmt: skip
 GenerationMode = Annotated[
@@ -104,7 +105,7 @@ Map = Annotated[
 Only = Annotated[
     list[str] | None,
     typer.Option(
-        "--only", metavar="COL,…", help="Send these columns and no others.", show_default="all", rich_help_panel=_MAP
+        "--only", metavar="COL,…", help="Send these columns and no others.", show_default="all", rich_help_panel=_COMMON
     ),
 ]
 Exclude = Annotated[
@@ -146,14 +147,14 @@ Limit = Annotated[
         metavar="N",
         help="Only the first N rows that are not blank.",
         show_default="all",
-        rich_help_panel=_SELECT,
+        rich_help_panel=_COMMON,
     ),
 ]
 Sample = Annotated[
     int | None,
     typer.Option(
         "--sample", metavar="N", help="Render the first N valid rows, show them, then ask before the rest.",
-        rich_help_panel=_SELECT,
+        rich_help_panel=_COMMON,
     ),
 ]  # fmt: skip
 OnInvalid = Annotated[
@@ -175,10 +176,10 @@ AllowEmpty = Annotated[
 DryRun = Annotated[
     bool | None,
     typer.Option(
-        "--dry-run", "-n", help="Everything but spending: no credentials, network or lock.", rich_help_panel=_SPEND
+        "--dry-run", "-n", help="Everything but spending: no credentials, network or lock.", rich_help_panel=_COMMON
     ),
 ]
-Yes = Annotated[bool | None, typer.Option("--yes", "-y", help="Don't ask.", rich_help_panel=_SPEND)]
+Yes = Annotated[bool | None, typer.Option("--yes", "-y", help="Don't ask.", rich_help_panel=_COMMON)]
 NoInput = Annotated[
     bool | None, typer.Option("--no-input", help="Behave as without a terminal.", rich_help_panel=_SPEND)
 ]
@@ -186,13 +187,13 @@ MaxRows = Annotated[
     int | None,
     typer.Option(
         "--max-rows", metavar="N", help="Refuse to submit more new rows than this.",
-        show_default="2000 whenever nobody is asked", rich_help_panel=_SPEND,
+        show_default="2000 whenever nobody is asked", rich_help_panel=_COMMON,
     ),
 ]  # fmt: skip
 RetryFailed = Annotated[
     bool | None,
     typer.Option(
-        "--retry-failed", help="Submit failed rows again; a row at most 3 times in all.", rich_help_panel=_SPEND
+        "--retry-failed", help="Submit failed rows again; a row at most 3 times in all.", rich_help_panel=_COMMON
     ),
 ]
 Again = Annotated[
@@ -255,14 +256,14 @@ LockWait = Annotated[
 ]  # fmt: skip
 Download = Annotated[
     Path | None,
-    typer.Option("--download", metavar="DIR", help="Fetch media when the videos are there.", rich_help_panel=_WAIT),
+    typer.Option("--download", metavar="DIR", help="Fetch media when the videos are there.", rich_help_panel=_COMMON),
 ]
 
 Output = Annotated[
     Path | None,
     typer.Option(
         "--output", "-o", metavar="PATH", help="Results file; the ending picks the format.",
-        show_default="beside the input", rich_help_panel=_OUT,
+        show_default="beside the input", rich_help_panel=_COMMON,
     ),
 ]  # fmt: skip
 Force = Annotated[
@@ -273,7 +274,7 @@ Bom = Annotated[
     bool | None, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.", rich_help_panel=_OUT)
 ]
 Json = Annotated[
-    bool | None, typer.Option("--json", help="One JSON document on stdout at the end.", rich_help_panel=_OUT)
+    bool | None, typer.Option("--json", help="One JSON document on stdout at the end.", rich_help_panel=_COMMON)
 ]
 Progress = Annotated[
     str | None,

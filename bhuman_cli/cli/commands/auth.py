@@ -104,7 +104,7 @@ def logout(
 
 
 def whoami(*, profile: ProfileOption = None, json_output: JsonOption = False) -> int:
-    """Say which credentials are used, where they come from, and whether the service takes them.
+    """Show which credentials are used, where they come from, and whether the service takes them.
 
     **Examples**
 

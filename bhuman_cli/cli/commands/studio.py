@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help=(
-        "Run AI Studio's API on this machine, really rendering.\n\n**Examples**\n\n`bhuman studio serve`\n\n"
+        "Run AI Studio's API on this machine, rendering for real.\n\n**Examples**\n\n`bhuman studio serve`\n\n"
         "`bhuman studio template new --for campaign.csv`\n\n`bhuman studio faults`   bad days to rehearse"
     ),
     context_settings={"help_option_names": ["-h", "--help"]},

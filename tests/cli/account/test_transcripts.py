@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def transcript(desk: Desk, columns: int, **env: str) -> dict[str, list[str]]:
     with terminal(argv, folder=desk.folder, env=desk.environment(env), columns=columns) as screen:
         assert screen.end() == 0
     shown: dict[str, list[str]] = {}
-    for block in screen.raw.replace("\r\n", "\n").split("$ bhuman ")[1:]:
+    for block in re.split(r"(?m)^\$ bhuman ", screen.raw.replace("\r\n", "\n"))[1:]:
         lines = block.splitlines()
         shown[lines[0]] = [line for line in lines[1:] if not line.startswith("waiting for http")]  # a busy machine
     return shown
