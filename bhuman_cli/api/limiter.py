@@ -1,4 +1,4 @@
-"""Owns the pace of GETs: how many at once, how many a second, and slowing down when the service asks. No HTTP."""
+"""Pace of GETs: how many at once, how many a second, slower when the service asks; waits that a stop ends. No HTTP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from bhuman_cli.clock import Clock
+from bhuman_cli.clock import Clock, SystemClock
+from bhuman_cli.errors import ServiceDown
 
 IN_FLIGHT: Final = 4
 RATE_PER_S: Final = 10.0
@@ -108,3 +109,37 @@ def for_service(
     if is_loopback:
         return Limiter(clock, rate_per_s=None, in_flight=LOOPBACK_IN_FLIGHT, on_slow=on_slow)
     return Limiter(clock, rate_per_s=rate_per_s, on_slow=on_slow)
+
+
+class Stopped(ServiceDown):
+    """The program was told to stop while it waited for its turn to ask."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped while waiting for the service")
+
+
+class Pause:
+    """The waits of one client; `stop` ends them all, those to come included."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End every wait. Safe in a signal handler."""
+        self._stopped.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long; not at all for zero or less, even after a stop.
+
+        Raises:
+            Stopped: the wait was ended.
+        """
+        if seconds <= 0:
+            return
+        if isinstance(self._clock, SystemClock):
+            self._stopped.wait(seconds)
+        else:
+            self._clock.sleep(seconds)
+        if self._stopped.is_set():
+            raise Stopped

@@ -12,8 +12,7 @@ from typing import Any, Final, TypeVar
 
 from bhuman_cli import durations
 from bhuman_cli.api import post_result, retry, transport, wire
-from bhuman_cli.api.limiter import Limiter
-from bhuman_cli.api.pause import Pause
+from bhuman_cli.api.limiter import Limiter, Pause
 from bhuman_cli.api.transport import NoAnswer, Request, Response
 from bhuman_cli.api.wire import WireError
 from bhuman_cli.config import credentials as secrets

@@ -57,9 +57,9 @@ COMMANDS: dict[str, Entry] = {
     "import-speakeasy": Entry(
         "import_speakeasy", "import_speakeasy", _STUDIO, "Import a generated presenter, or list those there are."
     ),
-    "campaigns": Entry("campaigns", "app", _STUDIO, "List, show, create and update campaigns.", _THINGS),
-    "instances": Entry("instances", "app", _STUDIO, "List, show, create and update video instances.", _THINGS),
-    "webhooks": Entry("webhooks", "app", _STUDIO, "List and create saved webhooks.", _THINGS),
+    "campaigns": Entry("resources", "campaigns", _STUDIO, "List, show, create and update campaigns.", _THINGS),
+    "instances": Entry("resources", "instances", _STUDIO, "List, show, create and update video instances.", _THINGS),
+    "webhooks": Entry("resources", "webhooks", _STUDIO, "List and create saved webhooks.", _THINGS),
     "trigger": Entry("trigger", "app", _STUDIO, "Send one request as an integration would."),
     "api": Entry("api", "api", _STUDIO, "Call any other endpoint, authenticated."),
     "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials.", _KEYS),

@@ -1,9 +1,14 @@
-"""Owns the options that render, resume and trigger share: names, help, panels. Defaults live in the settings."""
+"""Options that several commands share: names, help, panels, completion. Defaults live in the settings."""
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import os
+from collections.abc import Callable
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args, get_type_hints
 
 import typer
 
@@ -289,4 +294,69 @@ LogFile = Annotated[
 Init = Annotated[
     bool | None,
     typer.Option("--init", help="Write a commented project file from the header, and stop.", rich_help_panel=_OUT),
+]
+
+
+_MOST = 50
+
+
+def run_ids(incomplete: str) -> list[tuple[str, str]]:
+    """Return the run ids that begin so, newest first, with their files."""
+    from bhuman_cli.clock import SystemClock
+    from bhuman_cli.config import settings
+    from bhuman_cli.journal import database, history
+
+    with contextlib.suppress(Exception):
+        folder = settings.home(os.environ).state
+        if (folder / database.FILE_NAME).is_file():
+            with contextlib.closing(database.open_journal(folder, SystemClock())) as journal:
+                runs = [item.run for item in history.list_runs(journal, limit=_MOST)]
+            return [(run.run_id, run.input_name) for run in runs if run.run_id.startswith(incomplete)]
+    return []
+
+
+def typed_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Declare a command that takes `**given: Unpack[Options]`: an option for every key, None where it is not given.
+
+    A command with forty options is then one short function and one table, in the order in which its help shows them.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.kind is not Parameter.VAR_KEYWORD:
+            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+            continue
+        (options,) = get_args(hints[parameter.name])
+        parameters += [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in get_type_hints(options, include_extras=True).items()
+        ]
+    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+RunArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN", autocompletion=run_ids, show_default="the latest run with videos",
+        help="Run id (its start is enough), or the run's input or results file.",
+    ),
+]  # fmt: skip
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for programs.")]
+
+
+ProfileOption = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Which kept credentials to use, if not `default`."),
+]
+
+
+LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
+
+
+DataOption = Annotated[
+    str | None, typer.Option("--data", metavar="FILE", help="The request body as a JSON file; `-` reads stdin.")
 ]

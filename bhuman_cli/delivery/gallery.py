@@ -16,7 +16,7 @@ import jinja2
 import markupsafe
 
 from bhuman_cli import domain
-from bhuman_cli.delivery import links, mailmerge, media
+from bhuman_cli.delivery import mailmerge, media
 
 MARK: Final = '<meta name="generator" content="bhuman gallery">'
 """Says near the page's beginning that it is ours, and may be replaced by a newer one."""
@@ -88,11 +88,11 @@ def _card(row: domain.ResultRow, places: Sequence[int], files: Mapping[tuple[str
         "s": fields.get("status", ""),
         "l": [row.cells[place] if place < len(row.cells) else "" for place in places],
         "m": fields.get("message", ""),
-        "p": links.openable(fields.get("share_url", "")),
-        "v": here[media.What.VIDEO] or links.openable(fields.get("url", "")),
-        "g": here[media.What.GIF] or links.openable(fields.get("gif", "")),
-        "t": here[media.What.THUMBNAIL] or links.openable(fields.get("thumbnail", "")),
-        "w": links.openable(fields.get("whatsapp_video_url", "")),
+        "p": media.openable(fields.get("share_url", "")),
+        "v": here[media.What.VIDEO] or media.openable(fields.get("url", "")),
+        "g": here[media.What.GIF] or media.openable(fields.get("gif", "")),
+        "t": here[media.What.THUMBNAIL] or media.openable(fields.get("thumbnail", "")),
+        "w": media.openable(fields.get("whatsapp_video_url", "")),
         "c": mailmerge.video_link(fields),
         "e": mailmerge.email_html(mailmerge.mail(fields)),
         "d": fields.get("generated_at", ""),

@@ -23,7 +23,7 @@ from typing import Final
 from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from bhuman_cli import errors
-from bhuman_cli.delivery import links
+from bhuman_cli.delivery import media
 
 
 class For(StrEnum):
@@ -99,7 +99,7 @@ def mail(fields: Mapping[str, str], name: str = "") -> Mail:
 
     fields: the result columns. name: of the recipient, for readers whose pictures are off.
     """
-    picture = links.openable(fields.get("gif", "")) or links.openable(fields.get("thumbnail", ""))
+    picture = media.openable(fields.get("gif", "")) or media.openable(fields.get("thumbnail", ""))
     return Mail(link=video_link(fields), picture=picture, name=name)
 
 
@@ -121,7 +121,7 @@ def email_html(shown: Mail) -> str:
 
 def video_link(fields: Mapping[str, str]) -> str:
     """Return the link for a recipient: the share page, else the file; "" if there is none that a mail may hold."""
-    return links.openable(fields.get("share_url", "")) or links.openable(fields.get("url", ""))
+    return media.openable(fields.get("share_url", "")) or media.openable(fields.get("url", ""))
 
 
 def cells(purpose: For, shown: Mail) -> tuple[str, ...]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from bhuman_cli import errors, shell
-from bhuman_cli.config import keys, settings, trust
-from bhuman_cli.domain import Background, Target
+from bhuman_cli import domain, errors, shell
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import credentials, keys, settings, trust
+from bhuman_cli.domain import Background, Row, RowState, Target, TargetKind
+from bhuman_cli.journal import history
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import known
+from bhuman_cli.workflows import session
 from bhuman_cli.workflows.input_source import InputSource
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ def open_for(source: InputSource, values: settings.Settings, home: settings.Home
     """Open and map the table as the settings say."""
     from bhuman_cli.table import checked_table
 
-    names, said_by = known.target_variables(values, home, target)
+    names, said_by = target_variables(values, home, target)
     return checked_table.open_table(
         source.path,
         checked_table.TableOptions(
@@ -169,3 +173,76 @@ def _seen_from(value: object, folder: Path) -> object:
     if isinstance(value, tuple):
         return tuple(_seen_from(part, folder) for part in value)
     return Path(os.path.relpath(value, folder)) if isinstance(value, Path) and not value.is_absolute() else value
+
+
+_PATIENCE_S: Final = 10.0
+"""The record is a help, no more: a service that is slow to show it must not hold up a render."""
+
+
+def target_variables(
+    values: settings.Settings, home: settings.Home, target: Target
+) -> tuple[tuple[str, ...] | None, str]:
+    """Return a target's variables and who says so, None where nobody knows.
+
+    The campaign's record, else the project file, else the last accepted run.
+    """
+    if recorded := _recorded(values, home, target):
+        return recorded, "the campaign's record"
+    if values.get("variables"):
+        return tuple(values.get("variables")), values.source("variables")
+    if target.service == domain.LOCAL_SERVICE:
+        return None, ""
+    from bhuman_cli.journal import database
+
+    with contextlib.closing(database.scratch(home.state, SystemClock())) as journal:
+        last = history.last_variables(journal, target)
+    return last, "the last accepted run on this target"
+
+
+def _recorded(values: settings.Settings, home: settings.Home, target: Target) -> tuple[str, ...]:
+    """Ask for the campaign's record, which only a user token opens. Source: API contract, 2.8."""
+    is_asked = target.kind is TargetKind.CAMPAIGN and target.api_id != domain.NO_TARGET
+    if not is_asked or target.service == domain.LOCAL_SERVICE or values.get("dry_run"):
+        return ()
+    from bhuman_cli.api import wire
+
+    opened = session.Session(console=Console(quiet=True), values=values, home=home, environ=os.environ)
+    try:
+        held = opened.stored_credentials()
+        if held.bearer is None:
+            return ()
+        bearer = credentials.Credentials(bearer=held.bearer, source=held.source)
+        with opened.client(bearer, patience_s=_PATIENCE_S) as client:
+            return wire.record_variables(client.campaign(target.api_id))
+    except errors.BhumanError:
+        return ()
+
+
+_EXAMPLES = 5
+
+
+def warn_missing_glyphs(rows: Iterable[Row], console: Console) -> Iterator[Row]:
+    """Pass rows on; at their end, warn once about characters that would be missing, with the lines they stand in.
+
+    The characters are named by code point: they can't be shown, and a value is never quoted.
+    """
+    from bhuman_cli.studio.render.text import layout
+
+    missing: dict[str, None] = {}
+    lines: list[int] = []
+    count = 0
+    for row in rows:
+        if row.state is RowState.PENDING and row.selected:
+            found = "".join(layout.uncovered(value) for value in row.values if not value.isascii())
+            if found:
+                count += 1
+                missing.update(dict.fromkeys(found))
+                lines += [row.line] if len(lines) < _EXAMPLES else []
+        yield row
+    if missing:
+        points = ", ".join(f"U+{ord(character):04X}" for character in list(missing)[:_EXAMPLES])
+        more = f" and {len(missing) - _EXAMPLES} more" if len(missing) > _EXAMPLES else ""
+        where = ", ".join(map(str, lines)) + (" …" if count > len(lines) else "")
+        what = f"{count} rows (lines {where})" if count > 1 else f"1 row (line {where})"
+        console.warn(f"no font here draws {points}{more}: {what} will be drawn without")
+        console.say("hint: apt install fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji")

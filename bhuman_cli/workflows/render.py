@@ -26,7 +26,6 @@ from bhuman_cli.workflows import (
     execute,
     input_source,
     input_table,
-    locking,
     problem_report,
     project_trust,
     run_context,
@@ -211,7 +210,7 @@ def _real(job: RenderJob) -> int:
         journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
         asks = job.console.is_interactive() and not job.get("yes")
         wait_s = float(job.get("lock_wait"))
-        stack.enter_context(locking.with_lock(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
+        stack.enter_context(run_context.with_lock(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
         prepared = _prepared(job, journal)
         if job.is_local:
             link = stack.enter_context(run_context.local(job.home, job.own_template, job.console))
@@ -238,9 +237,9 @@ def _rows(job: RenderJob) -> Iterator[Row]:
     if not job.is_local:
         return job.intake.rows()
     run_context.require_studio()
-    from bhuman_cli.workflows import lettering
+    from bhuman_cli.workflows import input_table
 
-    return lettering.warn_missing_glyphs(job.intake.rows(), job.console)
+    return input_table.warn_missing_glyphs(job.intake.rows(), job.console)
 
 
 def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:

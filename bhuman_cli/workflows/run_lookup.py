@@ -6,26 +6,14 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from bhuman_cli import domain, errors
-from bhuman_cli.cli import completion
 from bhuman_cli.domain import Status
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.workflows import input_source, refresh, run_context
 from bhuman_cli.workflows.session import Session
-
-RunArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="RUN", autocompletion=completion.run_ids, show_default="the latest run with videos",
-        help="Run id (its start is enough), or the run's input or results file.",
-    ),
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from bhuman_cli import __version__, errors
 from bhuman_cli.clock import SystemClock
@@ -21,15 +19,6 @@ from bhuman_cli.terminal.console import Console
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for programs.")]
-ProfileOption = Annotated[
-    str | None,
-    typer.Option("--profile", metavar="NAME", help="Which kept credentials to use, if not `default`."),
-]
-LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
-DataOption = Annotated[
-    str | None, typer.Option("--data", metavar="FILE", help="The request body as a JSON file; `-` reads stdin.")
-]
 
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 

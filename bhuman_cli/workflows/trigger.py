@@ -26,7 +26,7 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import doubts, execute, locking, payloads, run_context, session, unknown_payments
+from bhuman_cli.workflows import execute, payloads, run_context, session, unknown_payments
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.payloads import Integration, Payload
 
@@ -140,7 +140,7 @@ def _carry_out(job: TriggerJob) -> int:
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
         wait_s = float(job.values.get("lock_wait"))
-        stack.enter_context(locking.with_lock(job.home, target, job.console, wait_s=wait_s, asks=job.asks))
+        stack.enter_context(run_context.with_lock(job.home, target, job.console, wait_s=wait_s, asks=job.asks))
         prepared = runner.prepare(
             journal,
             _new_run(job, target),
@@ -249,7 +249,7 @@ def _end(job: TriggerJob, journal: Journal, run: Run, outcome: Outcome) -> int:
     if outcome.exit_code is ExitCode.CREDENTIALS:
         job.console.say("hint: bhuman login")
     if outcome.exit_code is ExitCode.IN_DOUBT:
-        doubts.explain_doubts(journal, run, job.console)
+        execute.explain_doubts(journal, run, job.console)
     elif outcome.next_command:
         job.console.say(f"next: {outcome.next_command}")
     return int(outcome.exit_code)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bhuman_cli import errors
+from bhuman_cli.cli import options
+from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.config import credentials
 from bhuman_cli.terminal.console import harmless
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
+from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.paths import Address
@@ -66,7 +68,7 @@ def api(  # noqa: PLR0913 - one parameter is one option
     path: Route,
     field: Field = None,
     typed_field: TypedField = None,
-    data: sessions.DataOption = None,
+    data: options.DataOption = None,
     paginate: Paginate = False,
     include: Include = False,
     auth: Auth = None,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bhuman_cli import errors
+from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.config import credential_store, credentials
 from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
+from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client

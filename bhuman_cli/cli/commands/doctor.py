@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 import typer
 
 from bhuman_cli import errors, shell
+from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings, trust
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import diagnostics, session
 from bhuman_cli.workflows.diagnostics import Finding
-from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
+from bhuman_cli.workflows.session import Session
 
 _MARKS: Final = {diagnostics.OK: "ok  ", diagnostics.WARN: "warn", diagnostics.FAIL: "FAIL"}
 _SECRET_URLS: Final = frozenset({"callback_url"})

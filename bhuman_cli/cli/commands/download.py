@@ -15,6 +15,7 @@ import typer
 
 from bhuman_cli import domain, errors, shell
 from bhuman_cli.cli.commands import export
+from bhuman_cli.cli.options import JsonOption, ProfileOption, RunArgument
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import FIELD, What
@@ -25,8 +26,8 @@ from bhuman_cli.journal.planning import Run
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import refresh, run_context, run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import RunArgument, RunResults
-from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
+from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bhuman_cli import domain, errors, shell
+from bhuman_cli.cli.options import JsonOption, RunArgument
 from bhuman_cli.delivery import mailmerge
 from bhuman_cli.delivery.mailmerge import For
 from bhuman_cli.domain import ResultRow, Status
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.workflows import mail_export, run_context, run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import RunArgument, RunResults
-from bhuman_cli.workflows.session import JsonOption, Session
+from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
     from bhuman_cli.delivery.media import What
@@ -179,7 +180,7 @@ def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
     statuses: set[str] | None,
     media: Path | None,
 ) -> int:
-    from bhuman_cli.delivery import links
+    from bhuman_cli.delivery.media import works_elsewhere
     from bhuman_cli.table.output import results_file
     from bhuman_cli.workflows import summary
 
@@ -204,7 +205,7 @@ def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
     session.console.say(f"{len(rows):,} of {len(found.rows):,} rows written")
     for note in table.notes:
         session.console.warn(note)
-    here = sum(bool(row.fields["share_url"]) and not links.works_elsewhere(row.fields["share_url"]) for row in rows)
+    here = sum(bool(row.fields["share_url"]) and not works_elsewhere(row.fields["share_url"]) for row in rows)
     if here:
         session.console.warn(f"{here:,} links work only on this machine, not in a mail")
     by_reason: dict[str, list[int]] = {}

@@ -12,14 +12,14 @@ from urllib.parse import quote
 import typer
 
 from bhuman_cli import domain, errors, files, shell
+from bhuman_cli.cli.options import JsonOption, RunArgument
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import What
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import RunArgument, RunResults
-from bhuman_cli.workflows.session import JsonOption
+from bhuman_cli.workflows.run_lookup import RunResults
 
 if TYPE_CHECKING:
     from bhuman_cli.delivery import fetch

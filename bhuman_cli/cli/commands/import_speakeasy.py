@@ -9,8 +9,9 @@ import typer
 
 from bhuman_cli import errors
 from bhuman_cli.cli.commands import resources
+from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.session import JsonOption, ProfileOption, Session
+from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bhuman_cli import domain, errors
+from bhuman_cli.cli.options import ProfileOption
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.terminal import console
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.session import ProfileOption, Session
+from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path

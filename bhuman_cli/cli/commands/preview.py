@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bhuman_cli import domain, errors, ids
+from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
 from bhuman_cli.cli.commands import studio
 from bhuman_cli.config import settings
@@ -31,7 +32,7 @@ def preview(  # noqa: PLR0913 - one parameter is one option
     open_: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
     campaign: opt.Campaign = None,
     instance: opt.Instance = None,
-    data: session.DataOption = None,
+    data: options.DataOption = None,
     map_: opt.Map = None,
     only: opt.Only = None,
     exclude: opt.Exclude = None,
@@ -41,8 +42,8 @@ def preview(  # noqa: PLR0913 - one parameter is one option
     backgrounds: opt.Backgrounds = None,
     sheet: opt.Sheet = None,
     yes: Yes = False,
-    profile: session.ProfileOption = None,
-    json_output: session.JsonOption = False,
+    profile: options.ProfileOption = None,
+    json_output: options.JsonOption = False,
 ) -> int:
     """Look at one row before anything is spent.
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypedDict, Unpack
 
 import typer
 
-from bhuman_cli.cli import declaring
+from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
 
 
@@ -72,7 +72,7 @@ File = Annotated[
 ]
 
 
-@declaring.typed_options
+@options.typed_options
 def render(file: File, **given: Unpack[RenderOptions]) -> int:
     """Render every row of a spreadsheet; run it again and it continues.
 

@@ -1,4 +1,4 @@
-"""Owns `campaigns` and `instances`, which differ in a word: list, show, create, update. Parses, calls, prints."""
+"""Commands `campaigns`, `instances` (which differ in a word) and `webhooks`: parse, call, print."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from bhuman_cli import errors, ids
+from bhuman_cli.cli.options import DataOption, JsonOption, LimitOption, ProfileOption
+from bhuman_cli.config import settings
 from bhuman_cli.domain import TargetKind
 from bhuman_cli.terminal.console import Console, harmless
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.session import DataOption, JsonOption, LimitOption, ProfileOption
 
 UNVERIFIED: Final = "BHuman documents neither method nor fields of this request: what is sent here is unverified."
 
@@ -232,3 +233,67 @@ def print_changed(console: Console, result: Any, said: str) -> None:
     """Say that a change was made, and print what the service answered, if anything."""
     console.say(said)
     print_record(console, result)
+
+
+campaigns = build(CAMPAIGN)
+instances = build(INSTANCE)
+
+webhooks = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="List and create saved webhooks, which are told about finished videos."
+    "\n\n**Examples**\n\n`bhuman webhooks list`"
+    "\n\n`bhuman webhooks create --name Production --url https://yourapp.com/bhuman/callback`",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@webhooks.command("list")
+def _list_webhooks(*, json_output: JsonOption = False, profile: ProfileOption = None) -> None:
+    """List the saved webhooks.
+
+    **Examples**
+
+    `bhuman webhooks list`
+    """
+    session = sessions.start(profile=profile, json_mode=json_output)
+    with session.client(session.stored_credentials()) as client:
+        found = client.webhooks()
+    if json_output:
+        session.console.out_json({"schema": "bhuman.webhooks/1", "total": found.total, "webhooks": list(found.items)})
+        return
+    print_items(session.console, ("id", "name", "webhook", "url"), found.items)
+    if not found.items:
+        session.console.say("there are no saved webhooks")
+
+
+@webhooks.command("create")
+def _create_webhook(
+    *,
+    name: Annotated[str, typer.Option("--name", metavar="TEXT", help="How it is listed.")],
+    url: Annotated[str, typer.Option("--url", metavar="URL", help="Where events are posted to; HTTPS.")],
+    json_output: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Save a webhook. Which wins, a saved webhook or a run's own `--callback-url`, is not documented.
+
+    **Examples**
+
+    `bhuman webhooks create --name Production --url https://yourapp.com/bhuman/callback`
+    """
+    session = sessions.start(profile=profile, json_mode=json_output)
+    _check_url(url, session.base_url)
+    if not name.strip():
+        raise errors.UsageError("--name is blank")
+    with session.client(session.stored_credentials()) as client:
+        record = client.create_webhook(name.strip(), url)
+    print_changed(session.console, record, "saved the webhook")
+
+
+def _check_url(url: str, base_url: str) -> None:
+    """Refuse what the service could not call, before it is kept there. Source: API contract, sections 4 and 7."""
+    is_local = settings.is_loopback(base_url) and settings.is_loopback(url) and url.startswith("http://")
+    if not is_local and not url.lower().startswith("https://"):
+        raise errors.UsageError("--url must begin with https://")
+    if not url.isprintable() or " " in url:
+        raise errors.UsageError("--url holds a space or a control character")

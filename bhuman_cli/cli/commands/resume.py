@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypedDict, Unpack
 import typer
 
 from bhuman_cli import domain, errors
-from bhuman_cli.cli import completion, declaring
+from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
@@ -22,7 +22,7 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import lock, recovery
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, doubts, execute, run_context, unknown_payments
+from bhuman_cli.workflows import adopt, execute, run_context, unknown_payments
 
 _WORDS = ("ask", "resend", "abandon")
 
@@ -46,7 +46,7 @@ RunId = Annotated[
         metavar="RUN",
         help="The run to continue.",
         show_default="the latest unfinished one",
-        autocompletion=completion.run_ids,
+        autocompletion=options.run_ids,
     ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")]
@@ -82,7 +82,7 @@ class GivenOptions(TypedDict, total=False):
     log_file: opt.LogFile
 
 
-@declaring.typed_options
+@options.typed_options
 def resume(
     run_id: RunId = None,
     *,
@@ -307,7 +307,7 @@ def _word(wish: ResumeOptions, journal: Journal, run: Run) -> str:
     """Return what the person says to the doubts; "" to leave them, or where nobody can be asked."""
     if not wish.console.is_interactive():
         return ""
-    doubts.explain_doubts(journal, run, wish.console)
+    execute.explain_doubts(journal, run, wish.console)
     words = {"", "resend", "abandon"}
     return wish.console.ask("resend, abandon, or Enter to leave it for now: ", check=lambda word: word in words)
 

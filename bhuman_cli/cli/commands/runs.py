@@ -10,13 +10,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from bhuman_cli import domain, durations, errors
-from bhuman_cli.cli import completion
+from bhuman_cli.cli import options
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.journal import history, planning
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import locking, run_context
+from bhuman_cli.workflows import run_context
 
 app = typer.Typer(
     help=(
@@ -75,7 +75,7 @@ def runs(
     )
 
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.", autocompletion=completion.run_ids)]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.", autocompletion=options.run_ids)]
 ForgetValues = Annotated[
     bool,
     typer.Option("--forget-values", help="Forget values, links and raw answers; done in any case.", show_default=False),
@@ -120,7 +120,7 @@ def delete(
             )
         _require_yes(console, run, confirm=confirm, yes=yes, forget_payments=forget_payments)
         # A person takes their time to answer; the lock, and what is on the wire, are looked at afterwards.
-        with locking.with_lock(home, run.target, console, wait_s=0.0, asks=False):
+        with run_context.with_lock(home, run.target, console, wait_s=0.0, asks=False):
             run = planning.find(journal, run_id)
             ids = history.generation_ids(journal, run)
             if forget_payments:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bhuman_cli import domain, durations, errors, ids
-from bhuman_cli.cli import completion
+from bhuman_cli.cli import options
 from bhuman_cli.cli.commands import runs
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials
@@ -49,7 +49,7 @@ def status(
         typer.Argument(
             metavar="ID",
             help="A run, generation, campaign or instance; app URLs may be pasted.",
-            autocompletion=completion.run_ids,
+            autocompletion=options.run_ids,
         ),
     ],
     *,
@@ -58,8 +58,8 @@ def status(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again until it is finished.")] = False,
     interval: Annotated[str, typer.Option("--interval", metavar="D", help="How often --watch looks.")] = "10s",
-    profile: session.ProfileOption = None,
-    json_output: session.JsonOption = False,
+    profile: options.ProfileOption = None,
+    json_output: options.JsonOption = False,
 ) -> int:
     """Show where something stands; the exit code is that of `bhuman render`.
 

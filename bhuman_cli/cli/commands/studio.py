@@ -152,10 +152,10 @@ def list_faults() -> int:
 
     `bhuman studio faults | less`
     """
-    from bhuman_cli.studio import manual
+    from bhuman_cli.studio.faults import catalogue
     from bhuman_cli.terminal.console import Console
 
-    Console().out(manual.text())
+    Console().out(catalogue.text())
     return 0
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from bhuman_cli import errors
+from bhuman_cli.cli.options import JsonOption
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows.session import JsonOption
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.render.template import Template

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypedDict, Unpack
 
 import typer
 
-from bhuman_cli.cli import declaring
+from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
 
 app = typer.Typer(
@@ -62,7 +62,7 @@ class TriggerOptions(TypedDict, total=False):
 
 def _add(name: str, about: str, *examples: str) -> None:
     @app.command(name, help=_help(about, examples))
-    @declaring.typed_options
+    @options.typed_options
     def send(*, campaign: opt.Campaign = None, shape: Shape = None, **given: Unpack[TriggerOptions]) -> int:
         return _run(name, {"campaign": campaign, "shape": shape, **given})
 
@@ -97,7 +97,7 @@ _add(
 
 
 @app.command("sample")
-@declaring.typed_options
+@options.typed_options
 def sample(*, instance: opt.Instance = None, **given: Unpack[TriggerOptions]) -> int:
     """POST try_sample: a video instance instead of a campaign.
 

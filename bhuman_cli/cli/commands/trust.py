@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bhuman_cli.workflows.session import JsonOption
+from bhuman_cli.cli.options import JsonOption
 
 File = Annotated[
     Path,

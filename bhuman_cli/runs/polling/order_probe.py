@@ -1,10 +1,11 @@
-"""Owns the doubt whether a queue is served in order at all: random asks far ahead of its front. Pure.
+"""Random probes that test whether a queue is served in order, and how often one video overtakes another. Pure.
 
-It must not decide when to ask; `runs.frontier` does.
+It must not decide when to ask; `poll_queue` does.
 """
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections import deque
 from typing import Final
@@ -59,3 +60,35 @@ class OrderProbe:
         self._found.append(hit)
         hits = sum(self._found)
         return hits >= ENOUGH_HITS and not forecast.fits(hits / len(self._found))
+
+
+STRICT: Final = 0.8
+LEARN: Final = 0.05
+
+
+class OvertakingDetector:
+    """Which asked ids are ahead of the furthest finished one, and whether being overtaken means being finished."""
+
+    def __init__(self) -> None:
+        self._ahead: list[tuple[int, int]] = []
+        self._share = 0.5
+
+    @property
+    def strict(self) -> bool:
+        """Say whether an overtaken id is nearly always finished too."""
+        return self._share > STRICT
+
+    def watch(self, place: int, key: int) -> None:
+        """Remember an id that was asked ahead of the front and missed."""
+        heapq.heappush(self._ahead, (place, key))
+
+    def passed(self, front: int) -> list[int]:
+        """Return, once, the watched ids that the front has passed."""
+        keys: list[int] = []
+        while self._ahead and self._ahead[0][0] < front:
+            keys.append(heapq.heappop(self._ahead)[1])
+        return keys
+
+    def learn(self, *, hit: bool) -> None:
+        """Learn from the first ask of an overtaken id after it was overtaken."""
+        self._share += LEARN * (hit - self._share)

@@ -17,7 +17,6 @@ import math
 import random
 from typing import Final
 
-from bhuman_cli.runs import overtaking
 from bhuman_cli.runs.polling import forecast, order_probe, poll_budget
 from bhuman_cli.runs.polling.forecast import Pace
 from bhuman_cli.runs.polling.retry_queue import RetryEntry, RetryQueue
@@ -53,7 +52,7 @@ class PollQueue:
         self._streak = 0
         self._front_missed = False
         self._patience = 1
-        self._order = overtaking.OvertakingDetector()
+        self._order = order_probe.OvertakingDetector()
         self._purse = poll_budget.PollBudget(now=now, ceiling_s=pace.ceiling_s)
         self._flying: dict[int, str] = {}
         self.in_pass = False

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from bhuman_cli.studio import statements
 from bhuman_cli.studio.queue.database import Database, Row
 from bhuman_cli.studio.queue.entries import Batch, End, LogEntry, NewRow, Settled
 
@@ -61,7 +60,7 @@ class StudioStore:
             self._db.executemany("INSERT OR REPLACE INTO requests VALUES (?,?,?,?,?,?,?,?)", rows)
             if rows:
                 self._db.execute("DELETE FROM requests WHERE no <= ?", (rows[-1][0] - LOGGED_REQUESTS,))
-                self._db.execute(statements.FORGET_BODIES, (LOGGED_BODIES,))
+                self._db.execute(FORGET_BODIES, (LOGGED_BODIES,))
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the log: no, method, path, query, status, fault, body (bytes or None), at."""
@@ -141,14 +140,14 @@ class StudioStore:
                 "state": row["state"],
                 "attempts": row["attempts"],
             }
-            for row in self._db.execute(f"{statements.GENERATIONS} ORDER BY g.seq")
+            for row in self._db.execute(f"{GENERATIONS} ORDER BY g.seq")
         ]
 
     # --- reading --------------------------------------------------------------------------------------------------
 
     def generation(self, identifier: str) -> Row | None:
         """Return one generation with what its request said, or None."""
-        row: Row | None = self._db.execute(f"{statements.GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
+        row: Row | None = self._db.execute(f"{GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
         return row
 
     def generations(self, kind: str, target_id: str, *, offset: int, limit: int) -> tuple[int, list[Row]]:
@@ -160,13 +159,13 @@ class StudioStore:
         if offset >= total:
             return total, []
         rows = self._db.execute(
-            f"{statements.GENERATIONS} {where} ORDER BY g.seq LIMIT ? OFFSET ?", (kind, target_id, limit, offset)
+            f"{GENERATIONS} {where} ORDER BY g.seq LIMIT ? OFFSET ?", (kind, target_id, limit, offset)
         ).fetchall()
         return total, rows
 
     def latest(self, limit: int) -> list[Row]:
         """Return the newest generations, newest first."""
-        return self._db.execute(f"{statements.GENERATIONS} ORDER BY g.seq DESC LIMIT ?", (limit,)).fetchall()
+        return self._db.execute(f"{GENERATIONS} ORDER BY g.seq DESC LIMIT ?", (limit,)).fetchall()
 
     def counts(self) -> dict[str, int]:
         """Return how many generations are in each state."""
@@ -180,10 +179,7 @@ class StudioStore:
         living: other owners that are alive; what they accepted is theirs, by their own settings.
         """
         with self._writing():
-            taken = [
-                row[0]
-                for row in self._db.execute(f"{statements.QUEUED} ORDER BY seq LIMIT ?", (_json(list(living)), limit))
-            ]
+            taken = [row[0] for row in self._db.execute(f"{QUEUED} ORDER BY seq LIMIT ?", (_json(list(living)), limit))]
             self._db.executemany(
                 "UPDATE generations SET state = 'preparing', owner = ?, attempts = attempts + 1 WHERE id = ?",
                 [(owner, identifier) for identifier in taken],
@@ -264,7 +260,7 @@ class StudioStore:
         """
         with self._writing():
             rows = self._db.execute(
-                f"SELECT rowid, * FROM callbacks WHERE {statements.OWED} AND due_s <= ? ORDER BY due_s, rowid LIMIT ?",
+                f"SELECT rowid, * FROM callbacks WHERE {OWED} AND due_s <= ? ORDER BY due_s, rowid LIMIT ?",
                 (any_order, _json(list(living)), now_s, limit),
             ).fetchall()
             self._db.executemany(
@@ -274,7 +270,7 @@ class StudioStore:
 
     def next_due_s(self, living: Sequence[str] = ()) -> float | None:
         """Return when the next callback is due that nobody has taken, or None. living: as for claim()."""
-        asked = f"SELECT min(due_s) FROM callbacks WHERE {statements.OWED}"
+        asked = f"SELECT min(due_s) FROM callbacks WHERE {OWED}"
         due: float | None = self._db.execute(asked, (False, _json(list(living)))).fetchone()[0]
         return due
 
@@ -336,3 +332,27 @@ class StudioStore:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+GENERATIONS: Final = (
+    "SELECT g.*, b.request_no, b.route, b.target_kind, b.target_id, b.variables, b.backgrounds, b.options,"
+    " b.callback_url, b.whatsapp, b.template, b.accepted_at FROM generations g JOIN batches b ON b.no = g.batch_no"
+)
+
+_OF_OTHERS: Final = "SELECT no FROM batches WHERE accepted_by IN (SELECT value FROM json_each(?))"
+"""Batches that living neighbours accepted. Parameter: a JSON list of their names."""
+
+QUEUED: Final = f"SELECT id FROM generations WHERE state = 'queued' AND batch_no NOT IN ({_OF_OTHERS})"
+
+OWED: Final = (
+    "outcome = '' AND owner IS NULL AND (event = 'completion' OR ? OR NOT EXISTS (SELECT 1 FROM callbacks earlier"
+    " WHERE earlier.outcome = '' AND earlier.generation_id = callbacks.generation_id AND earlier.event = 'completion'))"
+    " AND NOT EXISTS (SELECT 1 FROM generations g WHERE g.id = callbacks.generation_id"
+    f" AND g.batch_no IN ({_OF_OTHERS}))"
+)
+"""Callbacks that may be taken. Parameters: whether in any order, and a JSON list of living neighbours."""
+
+FORGET_BODIES: Final = (
+    "UPDATE requests SET body = NULL WHERE body IS NOT NULL AND no <="
+    " (SELECT no FROM requests WHERE body IS NOT NULL ORDER BY no DESC LIMIT 1 OFFSET ?)"
+)

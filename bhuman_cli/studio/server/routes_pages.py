@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+import jinja2
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
-from bhuman_cli.studio import page
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID
 from bhuman_cli.studio.queue.backend import Backend
 from bhuman_cli.studio.render.output import share_page as share
@@ -106,7 +107,7 @@ async def swagger_file(name: str) -> Response:
 
 
 def _html(template: str, *, scripts: str = "'unsafe-inline'", **values: Any) -> Response:
-    return _secured(page.render_template(template, **values), scripts=scripts)
+    return _secured(render_template(template, **values), scripts=scripts)
 
 
 def _secured(html: str, *, scripts: str = "'unsafe-inline'") -> Response:
@@ -121,3 +122,15 @@ def _secured(html: str, *, scripts: str = "'unsafe-inline'") -> Response:
         "cache-control": "no-store",
     }
     return HTMLResponse(html, headers=headers)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("bhuman_cli.studio", "pages"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+
+
+def render_template(template: str, **values: Any) -> str:
+    """Return a page of the studio."""
+    return _environment().get_template(template).render(**values)

@@ -6,7 +6,7 @@ import pytest
 
 from bhuman_cli.domain import Row, RowState
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import lettering
+from bhuman_cli.workflows import input_table
 
 
 def row(number: int, value: str, **fields: object) -> Row:
@@ -22,7 +22,7 @@ def test_rows_pass_and_uncovered_characters_are_named_by_code_point(capsys: pyte
         row(3, "\U00012001", selected=False),
         row(4, "\U00012001", state=RowState.INVALID),
     ]
-    assert list(lettering.warn_missing_glyphs(rows, Console())) == rows
+    assert list(input_table.warn_missing_glyphs(rows, Console())) == rows
     said = capsys.readouterr().err
     assert "no font here draws U+12000: 2 rows (lines 3, 4) will be drawn without" in said
     assert "Secret" not in said
@@ -30,5 +30,5 @@ def test_rows_pass_and_uncovered_characters_are_named_by_code_point(capsys: pyte
 
 def test_nothing_is_said_where_every_letter_can_be_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [row(0, "J\u00fcrgen"), row(1, "Nguy\u1ec5n"), row(2, "\u05e9\u05dc\u05d5\u05dd")]
-    assert list(lettering.warn_missing_glyphs(rows, Console())) == rows
+    assert list(input_table.warn_missing_glyphs(rows, Console())) == rows
     assert capsys.readouterr().err == ""

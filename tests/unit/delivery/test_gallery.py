@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bhuman_cli import domain
-from bhuman_cli.delivery import gallery, links
+from bhuman_cli.delivery import gallery, media
 
 
 def row(index: int, cells: tuple[str, ...] = ("Ann",), **fields: str) -> domain.ResultRow:
@@ -74,9 +74,9 @@ def test_only_three_schemes_become_links(url: str) -> None:
 
 
 def test_links_keep_what_they_say_and_lose_what_could_break_out() -> None:
-    assert links.openable(" https://h/a?b=c%20d&e=f#g ") == "https://h/a?b=c%20d&e=f#g"
-    assert links.openable("https://h/\"><script>' \\") == "https://h/%22%3E%3Cscript%3E%27%20%5C"
-    assert links.openable("file:///tmp/x.mp4") == "file:///tmp/x.mp4"
+    assert media.openable(" https://h/a?b=c%20d&e=f#g ") == "https://h/a?b=c%20d&e=f#g"
+    assert media.openable("https://h/\"><script>' \\") == "https://h/%22%3E%3Cscript%3E%27%20%5C"
+    assert media.openable("file:///tmp/x.mp4") == "file:///tmp/x.mp4"
 
 
 def test_only_the_chosen_columns_are_in_the_page() -> None:

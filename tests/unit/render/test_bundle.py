@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.studio.render import bundle, template
+from bhuman_cli.studio.render import template
+from bhuman_cli.studio.render.pool import remote
 from bhuman_cli.studio.render.text import fonts
 from tests.integration.render import footage
 
@@ -54,8 +55,8 @@ def path(tmp_path: Path) -> Path:
 
 def test_it_arrives_as_it_left(path: Path, tmp_path: Path) -> None:
     there = tmp_path / "elsewhere" / "one"
-    bundle.unpack(bundle.pack(path), there)
-    sent, came = template.load(path), template.load(there / bundle.NAME)
+    remote.unpack(remote.pack(path), there)
+    sent, came = template.load(path), template.load(there / remote.NAME)
     fonts_apart = [dataclasses.replace(section, font="") for section in came.sections]
     assert fonts_apart == [dataclasses.replace(section, font="") for section in sent.sections]
     assert (came.name, came.backdrops, came.duration) == (sent.name, sent.backdrops, sent.duration)
@@ -63,17 +64,17 @@ def test_it_arrives_as_it_left(path: Path, tmp_path: Path) -> None:
     assert came.video is not None
     assert came.video.read_bytes() == sent.video.read_bytes()
     assert {Path(section.font).parent for section in came.sections} == {there.resolve(), Path()}
-    bundle.unpack(bundle.pack(path), there)
+    remote.unpack(remote.pack(path), there)
     assert [entry.name for entry in there.parent.iterdir()] == ["one"]
 
 
 def test_another_content_has_another_name(path: Path) -> None:
-    before = bundle.pack(path).digest
+    before = remote.pack(path).digest
     path.write_text(path.read_text("utf-8").replace("1.5", "1.6"), "utf-8")
-    assert bundle.pack(path).digest != before
+    assert remote.pack(path).digest != before
 
 
 def test_what_is_too_large_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(remote, "MOST_BYTES", 1_000)
     with pytest.raises(template.TemplateError, match="share its folder with the cluster"):
-        bundle.pack(path)
+        remote.pack(path)

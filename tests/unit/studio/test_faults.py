@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli.errors import UsageError
-from bhuman_cli.studio import manual
 from bhuman_cli.studio.faults import catalogue, grammar
 
 
@@ -92,11 +91,11 @@ def test_every_example_of_the_manual_is_in_the_grammar() -> None:
     assert len(examples) > 15
     for example in examples:
         grammar.parse(example)
-        assert example in manual.text()
+        assert example in catalogue.text()
 
 
 def test_every_action_is_in_the_manual_and_can_be_written_down() -> None:
-    text = manual.text()
+    text = catalogue.text()
     for action in catalogue.ACTIONS:
         path = action.where if action.where != "request" else "*"
         word = "418" if action.name == "status" else action.name

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.studio import schema
+from bhuman_cli.studio.queue import database
 from bhuman_cli.studio.queue import store as stores
 from bhuman_cli.studio.queue.entries import Batch, End, LogEntry, NewRow, Settled
 
@@ -116,7 +116,7 @@ def test_a_callback_is_sent_by_one_owner_and_given_back_when_it_dies(store: stor
 
 def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
     later = ("the process that is sending it", "the process that took it")
-    first = "\n".join(line for line in schema.DDL.splitlines() if not any(word in line for word in later))
+    first = "\n".join(line for line in database.DDL.splitlines() if not any(word in line for word in later))
     first = first.replace("accepted_at  TEXT NOT NULL,", "accepted_at  TEXT NOT NULL")
     with contextlib.closing(sqlite3.connect(tmp_path / "studio.sqlite")) as old:
         old.executescript(first + "PRAGMA user_version = 1;")
