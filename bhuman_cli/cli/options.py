@@ -127,6 +127,17 @@ Default = Annotated[
         "--default", metavar="VARIABLE=VALUE", help="A stand-in for blank cells. Repeatable.", rich_help_panel=_MAP
     ),
 ]
+Clean = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--clean", metavar="COL=KIND", help="Send names or companies (name, company) as they are spoken. Repeatable.",
+        rich_help_panel=_MAP,
+    ),
+]  # fmt: skip
+Say = Annotated[
+    Path | None,
+    typer.Option("--say", metavar="FILE", help="A table of what is spoken for which value.", rich_help_panel=_MAP),
+]
 Asset = Annotated[
     list[str] | None,
     typer.Option(

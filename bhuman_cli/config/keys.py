@@ -189,6 +189,12 @@ def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def _table(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise Unfit("a table, such as [checks] with min_rows = 50")
+
+
 def _rows(value: Any) -> str:
     if isinstance(value, list | tuple) and value and all(isinstance(part, str | int) for part in value):
         return ",".join(str(part) for part in value)
@@ -241,6 +247,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "set": Key(read=_pairs, text=_pairs_text, default=()),
     "default": Key(read=_pairs, text=_pairs_text, default=()),
     "asset": Key(read=_names, default=()),
+    "clean": Key(read=_pairs, text=_pairs_text, default=()),
+    "say": Key(read=_path),
+    "checks": Key(read=_table),
     "backgrounds": Key(read=_path),
     "generation_mode": Key(read=_choice("keep_original", "full_script"), default="keep_original"),
     "lipsync": Key(read=_flag, text=_switch_text),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bhuman_cli import domain
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import input_errors, mapping, reader, selection
-from bhuman_cli.table.checks import problems, row_checker, rules
+from bhuman_cli.table import cleaning, input_errors, mapping, reader, selection, spoken_forms
+from bhuman_cli.table.checks import own_rules, problems, row_checker, rules
 from bhuman_cli.table.formats import csv_records
 from bhuman_cli.table.output import results_file
 
@@ -23,6 +24,7 @@ class TableOptions:
 
     known_variables: None where nobody knows the target's; known_source: who says so, for notices.
     rows: `0-9,15`. strict: warnings count as errors. allow_empty: a file without data rows is no error.
+    clean: VARIABLE=KIND. say: table of spoken forms. own_rules: `[checks]`, with modified_at of the table and now.
     callback_url, loopback_base: checked with the rest, because all problems are listed at once.
     """
 
@@ -41,6 +43,11 @@ class TableOptions:
     strict: bool = False
     allow_empty: bool = False
     callback_url: str | None = None
+    clean: Sequence[str] = ()
+    say: Path | None = None
+    own_rules: Mapping[str, Any] = field(default_factory=dict)
+    modified_at: datetime | None = None
+    now: datetime | None = None
     loopback_base: bool = False
 
 
@@ -50,6 +57,7 @@ class CheckedTable:
     columns: source columns that go into the results file, as in the file. variables: in the order they are sent.
     missing, unknown: known variables without a column; variables that the target does not know.
     problems: complete once `rows()` was consumed to its end; begins anew with each `rows()`.
+    remarks: what `--clean` and `--say` did, for people; complete as `problems` is.
     has_valid: whether a selected row passed; known once `rows()` was consumed.
     """
 
@@ -71,6 +79,10 @@ class CheckedTable:
         self.problems = problems.ProblemLog()
         self.has_valid = False
         self._warned = _constants_checked(self._plan, self._header)
+        self._own_rules = own_rules.parse(options.own_rules)
+        self._clean_kinds = _clean_kinds(options.clean, self._header, self._plan)
+        self._spoken = spoken_forms.load(options.say, self.variables) if options.say is not None else None
+        self.remarks: list[str] = []
 
     @property
     def notices(self) -> list[str]:
@@ -95,13 +107,16 @@ class CheckedTable:
         self.problems = problems.ProblemLog()
         self._check_file()
         fits = self._options.backgrounds and len(self._options.backgrounds) == len(self._plan.assets)
-        running = row_checker.RowChecker(
-            self._header, self._plan, self._names, self._chosen, self._report, has_backgrounds=bool(fits)
-        )
+        own = self._row_options(has_backgrounds=bool(fits))
+        running = row_checker.RowChecker(self._header, self._plan, self._names, self._chosen, self._report, own)
         with input_errors.as_input_error(self.table.name):
             # Of an earlier results file only the user's cells are kept: in a ragged row nobody knows which these are.
             even_only = self.is_earlier_results
             yield from running.run(csv_records.in_blocks(self.table.records()) if even_only else self.table.blocks())
+            if own.judge is not None and self._options.now is not None:
+                for finding in own.judge.table_findings(self._options.modified_at, self._options.now):
+                    self._report(None, None, finding)
+        self.remarks = [*(own.cleaner.notices() if own.cleaner else ()), *(own.spoken.notices() if own.spoken else ())]
         self.has_valid = running.has_valid
         if not self._chosen.is_all and not running.taken:
             self._report(
@@ -111,6 +126,17 @@ class CheckedTable:
             if position in self._plan.positions:
                 rule = f"the number format {code} is not applied"
                 self._report(None, self.table.header_line, (self._header[position], rule, _MENDED, "warning"))
+
+    def _row_options(self, *, has_backgrounds: bool) -> row_checker.RowOptions:
+        sent = dict(zip(self.variables, self._plan.positions, strict=False))
+        if self._spoken is not None:
+            self._spoken.begin()
+        return row_checker.RowOptions(
+            has_backgrounds=has_backgrounds,
+            cleaner=cleaning.Cleaner(self._clean_kinds, self.variables) if self._clean_kinds else None,
+            spoken=self._spoken,
+            judge=own_rules.Judge(self._own_rules, self._header, sent) if self._own_rules else None,
+        )
 
     def _check_file(self) -> None:
         options = self._options
@@ -151,6 +177,28 @@ def open_table(source: Path | None, options: TableOptions) -> CheckedTable:
         if next(table.blocks(), None) is None and not options.allow_empty:
             raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty")
         return CheckedTable(table, options)
+
+
+def _clean_kinds(wanted: Sequence[str], header: Sequence[str], plan: mapping.ColumnPlan) -> dict[int, str]:
+    """Read `--clean VARIABLE=KIND`: variable number → kind.
+
+    Raises:
+        UsageError: no such variable, or no such kind.
+    """
+    kinds: dict[int, str] = {}
+    sent = plan.variables[: len(plan.positions)]
+    columns = [header[position] for position in plan.positions]
+    for text in wanted:
+        name, _, kind = (part.strip() for part in text.partition("="))
+        if kind not in cleaning.KINDS:
+            raise UsageError(f"--clean {name}={kind}: {kind or 'nothing'!r} is no kind; there are name, company")
+        number = mapping.find(name, sent, columns)
+        if number is None:
+            guess = mapping.closest(name, sent)
+            meant = f"; did you mean {guess!r}?" if guess else f"; there are: {', '.join(sent[:12])}"
+            raise UsageError(f"--clean {name}={kind}: no column of that name is sent{meant}")
+        kinds[number] = kind
+    return kinds
 
 
 def _mapping_options(options: TableOptions) -> mapping.MappingOptions:

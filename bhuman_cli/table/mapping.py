@@ -59,6 +59,13 @@ def closest(wrong: str, names: Sequence[str]) -> str:
     return by_fold[near[0]] if near else ""
 
 
+def find(name: str, *lists: Sequence[str]) -> int | None:
+    """Return the place of a name: as written in one of the lists, else the only one written alike; None without."""
+    exact = next((names.index(name) for names in lists if name in names), None)
+    near = {at for names in lists for at, other in enumerate(names) if normalized(other) == normalized(name)}
+    return exact if exact is not None else near.pop() if len(near) == 1 else None
+
+
 def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
     """Decide what is sent.
 

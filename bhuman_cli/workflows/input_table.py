@@ -45,6 +45,11 @@ def open_for(source: InputSource, values: settings.Settings, home: settings.Home
             strict=bool(values.get("strict")),
             allow_empty=bool(values.get("allow_empty")),
             callback_url=values.get("callback_url"),
+            clean=[f"{name}={kind}" for name, kind in values.get("clean")],
+            say=values.get("say"),
+            own_rules=values.get("checks") or {},
+            modified_at=source.modified_at,
+            now=SystemClock().now(),
             loopback_base=bool(values.get("local")) or settings.is_loopback(str(values.get("base_url"))),
         ),
     )

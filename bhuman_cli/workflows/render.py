@@ -185,6 +185,7 @@ def _dry(job: RenderJob) -> int:
         prepared = runner.prepare(journal, _new_run(job), job.intake.rows())
         plan = _plan(job, prepared, journal)
         problem_report.say(job.intake.problems, job.console)
+        _say_remarks(job)
         written = problem_report.write(job.intake.problems, job.source.beside, job.console)
         plans.show(plan, job.console)
         if written is not None:
@@ -196,6 +197,12 @@ def _dry(job: RenderJob) -> int:
             refusals = _refusals(job, journal, prepared, [])
             problem = next((found for found in refusals if found.code == "over_max_rows"), None)
         return execute.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
+
+
+def _say_remarks(job: RenderJob) -> None:
+    """Say which cells are sent otherwise than they stand there: before anything is paid for them."""
+    for remark in job.intake.remarks:
+        job.console.say(remark)
 
 
 def _is_stopped_by_problems(job: RenderJob) -> bool:
@@ -261,6 +268,7 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
         job.console.say(said)
     log = job.intake.problems
     problem_report.say(log, job.console)
+    _say_remarks(job)
     is_stopped = _is_stopped_by_problems(job)
     written = problem_report.write(log, job.source.beside, job.console) if is_stopped or not len(log) else None
     if is_stopped:

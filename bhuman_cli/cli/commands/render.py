@@ -30,6 +30,8 @@ class RenderOptions(TypedDict, total=False):
     exclude: opt.Exclude
     set: opt.Set
     default: opt.Default
+    clean: opt.Clean
+    say: opt.Say
     asset: opt.Asset
     backgrounds: opt.Backgrounds
     rows: opt.Rows

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from bhuman_cli import domain
-from bhuman_cli.table import mapping, selection, sieve
-from bhuman_cli.table.checks import rules
+from bhuman_cli.table import cleaning, mapping, selection, sieve, spoken_forms
+from bhuman_cli.table.checks import own_rules, rules
 from bhuman_cli.table.formats import csv_records
 
 MAX_DISTINCT: Final = 1_000_000
 """Rows remembered to find equal ones, some 100 bytes each; beyond them only repetitions of these are found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOptions:
+    """What a person wants of the rows beyond the program's own rules.
+
+    has_backgrounds: assets are sent. cleaner, spoken, judge: any of them has every row looked at closely.
+    """
+
+    has_backgrounds: bool = False
+    cleaner: cleaning.Cleaner | None = None
+    spoken: spoken_forms.SpokenForms | None = None
+    judge: own_rules.Judge | None = None
+
+    @property
+    def lets_sieve(self) -> bool:
+        """Say whether a clean row needs no closer look."""
+        return self.cleaner is None and self.spoken is None and self.judge is None
 
 
 class RowChecker:
@@ -25,19 +44,19 @@ class RowChecker:
         names: rules.ColumnRules,
         chosen: selection.Selection,
         report: Callable[[int | None, int | None, rules.Finding], bool],
-        *,
-        has_backgrounds: bool,
+        options: RowOptions,
     ) -> None:
         self._header = header
+        self._own = options
         self._plan = plan
         self._names = names
         self._chosen = chosen
         self._report = report
         self._width = len(header)
         self._pick = _picker(plan.positions)
-        can_sieve = plan.positions and chosen.is_all
+        can_sieve = plan.positions and chosen.is_all and options.lets_sieve
         self._sieve = sieve.FastCheck(plan.positions, names, len(header)) if can_sieve else None
-        self._has_backgrounds = has_backgrounds
+        self._has_backgrounds = options.has_backgrounds
         self._seen: dict[int, int] = {}
         self.taken = 0
         self.has_valid = False
@@ -89,25 +108,41 @@ class RowChecker:
             )
         raw = self._pick(cells)
         values = [text.strip(rules.EDGES) for text in raw]
+        said = [self._own.cleaner.clean(line, values)] if self._own.cleaner else []
+        cleaned = tuple(values)
         used = [number for number, value in plan.defaults.items() if not values[number]]
         for number in used:
             values[number] = plan.defaults[number]
-        message = f"default used for {', '.join(plan.variables[number] for number in used)}" if used else ""
+        said += [f"default used for {', '.join(plan.variables[number] for number in used)}"] if used else []
+        sent = (*values, *plan.constants)
+        if self._own.spoken:
+            sent, spoken = self._own.spoken.spoken(plan.variables, sent)
+            said.append(spoken)
         columns = [self._header[position] for position in plan.assets]
         wrong, assets = rules.check_assets(columns, [cells[position] for position in plan.assets])
         ready = domain.Row(
             row_index=row_index,
             line=line,
             cells=cells,
-            values=(*values, *plan.constants),
+            values=sent,
             assets=assets if self._has_backgrounds else (),
             selected=chosen,
-            message=message,
+            message="; ".join(filter(None, said)),
         )
+        if self._own.judge:
+            self._own.judge.count()
         if not chosen:
             return ready
         self.taken += 1
+        if self._own.judge and not flaws:
+            wrong = wrong + self._own.judge.judge(line, self._as_cleaned(cells, cleaned))
         return self._checked(ready, raw, wrong, flaws)
+
+    def _as_cleaned(self, cells: Sequence[str], cleaned: Sequence[str]) -> list[str]:
+        found = [cell.strip(rules.EDGES) for cell in cells]
+        for position, value in zip(self._plan.positions, cleaned, strict=True):
+            found[position] = value
+        return found
 
     def _checked(
         self, row: domain.Row, raw: Sequence[str], wrong: list[rules.Finding], flaws: Mapping[int, str]

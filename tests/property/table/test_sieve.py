@@ -88,7 +88,7 @@ def test_blocks_change_nothing(rows: list[tuple[str, str, str]]) -> None:
             return finding[3] == "error"
 
         chosen = selection.Selection()
-        one = row_checker.RowChecker(HEADER, plan, names, chosen, report, has_backgrounds=False)
+        one = row_checker.RowChecker(HEADER, plan, names, chosen, report, row_checker.RowOptions())
         return list(one.run(iter(blocks))), told
 
     whole = block(rows)
@@ -125,7 +125,12 @@ def test_blocks_change_nothing_about_assets(rows: list[tuple[str, str]]) -> None
     def run(blocks: list[list[csv_records.Record]]) -> list[object]:
         chosen = selection.Selection()
         one = row_checker.RowChecker(
-            header, plan, names, chosen, lambda *finding: finding[2][3] == "error", has_backgrounds=True
+            header,
+            plan,
+            names,
+            chosen,
+            lambda *finding: finding[2][3] == "error",
+            row_checker.RowOptions(has_backgrounds=True),
         )
         return list(one.run(iter(blocks)))
 
