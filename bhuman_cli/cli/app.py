@@ -51,6 +51,7 @@ COMMANDS: dict[str, Entry] = {
     "runs": Entry("runs", "app", _RENDER, "List the local history of runs, or delete one."),
     "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent."),
     "download": Entry("download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run."),
+    "check": Entry("check", "check", _AFTER, "Check downloaded videos: sound, black, standing or damaged pictures."),
     "gallery": Entry("gallery", "gallery", _AFTER, "Write one HTML page that shows a whole run."),
     "export": Entry("export", "export", _AFTER, "Write results for mail merges, in other shapes, for support."),
     "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),

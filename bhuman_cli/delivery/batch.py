@@ -71,7 +71,7 @@ def run(
     Raises:
         UsageError: the folder can't be used. Refusal: another download fills the folder.
     """
-    with _folder_lock(folder):
+    with folder_lock(folder):
         book = _ManifestWriter(folder)
         done: dict[int, fetch.FetchResult] = {}
         missing: list[int] = []
@@ -165,7 +165,12 @@ def _job(row: domain.ResultRow, what: media.What, url: str, path: Path) -> fetch
 
 
 @contextmanager
-def _folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold the folder: one process at a time fills it, or rewrites its manifest.
+
+    Raises:
+        UsageError: the folder can't be used. Refusal: another process holds it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / _LOCK)

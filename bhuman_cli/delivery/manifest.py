@@ -13,18 +13,20 @@ from typing import Final
 from bhuman_cli import errors, files
 
 NAME: Final = "manifest.csv"
-COLUMNS: Final = ("row_index", "id", "what", "file", "bytes")
+COLUMNS: Final = ("row_index", "id", "what", "file", "bytes", "quality")
+_COLUMNS_0_1_0: Final = COLUMNS[:-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One whole file in the folder."""
+    """One whole file in the folder. quality: what `check` found wrong with it, "" for sound or not checked."""
 
     row_index: str
     id: str
     what: str
     file: str
     bytes: int
+    quality: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -44,7 +46,7 @@ def read(folder: Path) -> dict[tuple[str, str], Entry]:
         return {}
     whole = text[: text.rfind("\n") + 1]
     lines = csv.reader(io.StringIO(whole))
-    if text and tuple(next(lines, ())) != COLUMNS:
+    if text and tuple(next(lines, ())) not in {COLUMNS, _COLUMNS_0_1_0}:
         raise errors.UsageError(
             f"{folder / NAME}: not written by bhuman; choose another folder",
             hint="bhuman download RUN --to OTHER_FOLDER",
@@ -80,9 +82,10 @@ def _line(entry: Entry | None) -> str:
 
 
 def _entry(line: list[str]) -> Entry | None:
-    if len(line) != len(COLUMNS) or not line[4].isdecimal() or Path(line[3]).name != line[3]:
+    if len(line) not in {5, 6} or not line[4].isdecimal() or Path(line[3]).name != line[3]:
         return None
-    return Entry(row_index=line[0], id=line[1], what=line[2], file=line[3], bytes=int(line[4]))
+    quality = line[5] if len(line) == len(COLUMNS) else ""
+    return Entry(row_index=line[0], id=line[1], what=line[2], file=line[3], bytes=int(line[4]), quality=quality)
 
 
 def _number(row_index: str) -> int:

@@ -205,6 +205,18 @@ def wrote_output(journal: Journal, run: Run, sha256: str) -> None:
         journal.execute("UPDATE run SET output_sha256 = ? WHERE run_no = ?", (sha256, run.run_no))
 
 
+def record_media_folder(journal: Journal, run: Run, folder: str) -> None:
+    """Remember where the run's media were downloaded to last."""
+    with journal.transaction():
+        journal.execute("UPDATE run SET media_folder = ? WHERE run_no = ?", (folder, run.run_no))
+
+
+def media_folder(journal: Journal, run: Run) -> str:
+    """Return the folder of the run's last download, "" if there was none."""
+    found = journal.query_one("SELECT media_folder FROM run WHERE run_no = ?", (run.run_no,))
+    return found[0] if found else ""
+
+
 def last_output(journal: Journal, output_path: str) -> OutputRecord | None:
     """Return what any run last wrote to this path, None if none did."""
     found = journal.query_one(

@@ -20,11 +20,11 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import FIELD, What
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import refresh, run_context, run_lookup
+from bhuman_cli.workflows import quality_check, refresh, run_context, run_lookup
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
@@ -47,6 +47,8 @@ class DownloadOptions:
     workers: int = 8
     allow_private: bool = False
     table: Path | None = None
+    checks: bool = False
+    strict: bool = False
 
 
 To = Annotated[
@@ -71,6 +73,8 @@ Results = Annotated[
     typer.Option("--results", metavar="PATH", help="Also write the results there, with the path of each file."),
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, metavar="N", help="Files at once.")]
+Check = Annotated[bool, typer.Option("--check", help="Also decode each video and name what is wrong with it.")]
+Strict = Annotated[bool, typer.Option("--strict", help="With --check: end with 5 if a video is to be looked at.")]
 AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Follow links into private networks as well.")]
 
 
@@ -83,6 +87,8 @@ def download(  # noqa: PLR0913 - one parameter is one option
     results: Results = None,
     workers: Workers = 8,
     allow_private: AllowPrivate = False,
+    check: Check = False,
+    strict: Strict = False,
     json_output: JsonOption = False,
     profile: ProfileOption = None,
 ) -> int:
@@ -102,10 +108,12 @@ def download(  # noqa: PLR0913 - one parameter is one option
     found = run_lookup.find_run(session, run)
     order = DownloadOptions(
         folder=to or found.media_folder, whats=_whats(what), template=name or "", workers=workers,
-        allow_private=allow_private, table=results,
+        allow_private=allow_private, table=results, checks=check or strict, strict=strict,
     )  # fmt: skip
     if results is not None:
         export.style_for(results, found, option="--results")  # refused before anything is fetched
+    with contextlib.closing(run_context.open_journal(session.home)) as journal:
+        history.record_media_folder(journal, found.run, str(order.folder.absolute()))
     with _client(session, found.run) as client:
         return _fetch(found, order, client, session.console)
 
@@ -115,6 +123,7 @@ def after_render(
 ) -> int:
     """Fetch the videos of a run that has just ended into folder; returns the exit code `download` would have."""
     found = RunResults(run=run, rows=list(generations.results(journal, run)))
+    history.record_media_folder(journal, run, str((folder or found.media_folder).absolute()))
     return _fetch(found, DownloadOptions(folder=folder or found.media_folder), link.client, console, prints=False)
 
 
@@ -139,11 +148,17 @@ def _fetch(
     progress = _Progress(console, len(wanted))
     done = batch.run(wanted, order.folder, kit, order.workers, progress.note)
     code = _exit_code(done)
+    has_videos = What.VIDEO in order.whats and any(result.size for result in done)
+    videos = quality_check.check(found, order.folder, console) if order.checks and has_videos else []
+    if order.strict and code is ExitCode.OK and any(video.quality for video in videos):
+        code = ExitCode.ROWS_FAILED
     if order.table is not None:
         export.write_paths(found, order.folder, order.whats, order.table)
     _say(found, order, done, console)
+    if videos:
+        quality_check.say(videos, console)
     if prints:
-        _print(found, order, done, code, console)
+        _print(found, order, done, code, console, videos)
     return int(code)
 
 
@@ -280,7 +295,12 @@ def _again(found: RunResults, order: DownloadOptions) -> str:
 
 
 def _print(
-    found: RunResults, order: DownloadOptions, done: Sequence[fetch.FetchResult], code: ExitCode, console: Console
+    found: RunResults,
+    order: DownloadOptions,
+    done: Sequence[fetch.FetchResult],
+    code: ExitCode,
+    console: Console,
+    videos: Sequence[quality_check.Video],
 ) -> None:
     if not console.json_mode:
         console.out(str(order.folder))
@@ -303,6 +323,7 @@ def _print(
             "total": len(done),
             **{state: counts[state] for state in ("fetched", "kept", "failed", "left")},
             "files": files,
+            **({"videos": [video.as_json() for video in videos]} if order.checks else {}),
             "exit_code": int(code),
         }
     )

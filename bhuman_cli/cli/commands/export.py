@@ -15,7 +15,7 @@ from bhuman_cli.delivery import mailmerge
 from bhuman_cli.delivery.mailmerge import For
 from bhuman_cli.domain import ResultRow, Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.workflows import mail_export, run_context, run_lookup
+from bhuman_cli.workflows import mail_export, quality_check, run_context, run_lookup
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
@@ -232,9 +232,12 @@ def style_for(
 
 def write_paths(found: RunResults, folder: Path, whats: Sequence[What], output: Path) -> None:
     """Write the results with the paths of the files in folder; a column for each kind, whether it has files or not."""
+    from bhuman_cli.delivery.media import What
     from bhuman_cli.table.output import results_file
 
     extras = paths(found, folder, whats)
+    if What.VIDEO in whats:
+        extras.append(("quality", quality_check.qualities(found, folder)))
     header = _renamed(found.header, [name for name, _ in extras])
     results_file.write_results(output, header, _rows(found, extras, None), _style(output, found))
 

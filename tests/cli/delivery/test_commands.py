@@ -279,7 +279,7 @@ def test_a_download_can_end_with_a_table_of_paths_and_leaves_the_results_file_al
     with (tmp_path / "paths.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert [line["first_name"] for line in lines] == NAMES
-    assert list(lines[0]) == ["first_name", "zip, code", "video_file", "gif_file", *domain.RESULT_COLUMNS]
+    assert list(lines[0]) == ["first_name", "zip, code", "video_file", "gif_file", "quality", *domain.RESULT_COLUMNS]
     for line in lines:
         assert Path(line["video_file"]).name.startswith(f"{int(line['row_index']):04d}-")
         assert Path(line["video_file"]).is_file()
