@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 from bhuman_cli import errors
 
+_MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "FAIL": ("✗", "bold red")}
 _KEPT_CONTROLS = {"\n", "\t"}
 # What JSON need not escape, but a terminal may obey: C1 (the other way to write an escape code), direction overrides.
 _UNSEEN = re.compile(
@@ -117,6 +119,31 @@ class Console:
         for row in rows:
             drawn.add_row(*(Text(harmless(cell)) for cell in row))
         _rich(stderr=False).print(drawn)
+
+    def checklist(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
+        """Print what was checked to stdout: (verdict, check, what was seen, hint), each hint below its line.
+
+        verdict: `ok`, `warn` or `FAIL`; on a terminal a mark in its colour.
+        """
+        if not _is_terminal(sys.stdout):
+            for verdict, check, detail, hint in rows:
+                self.out("\t".join(harmless(part).replace("\t", " ") for part in (verdict, check, detail)))
+                if hint:
+                    self.out(f"\t\thint: {harmless(hint)}")
+            return
+        from rich.text import Text
+
+        width = max((len(check) for _, check, _, _ in rows), default=0)
+        drawn = _rich(stderr=False)
+        for verdict, check, detail, hint in rows:
+            mark, style = _MARKS[verdict]
+            indent = " " * (width + 4)
+            lines = wrap(harmless(detail), drawn.width - len(indent))
+            drawn.print(Text.assemble((mark, style), f" {check:<{width}}  ", lines[0]))
+            for line in lines[1:]:
+                drawn.print(Text(indent + line))
+            if hint:
+                drawn.print(Text(f"{indent}{harmless(hint)}", style="cyan"))
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a yes/no question on stderr; only call it when is_interactive()."""
@@ -220,8 +247,28 @@ def _takes_colour() -> bool:
     return not os.environ.get("NO_COLOR") and (_is_terminal(sys.stderr) or bool(os.environ.get("FORCE_COLOR")))
 
 
+def wrap(text: str, width: int) -> list[str]:
+    """Return text in lines that break between words; a path or a link is never cut."""
+    import textwrap
+
+    kept = textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False, drop_whitespace=True)
+    return kept or [""]
+
+
+def _fitted(line: str, columns: int) -> str:
+    """Return a line broken between words, later lines indented. A hint stays whole: it is there to be pasted."""
+    if len(line) <= columns or line.startswith("hint: "):
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    first, *rest = wrap(line.strip(), columns - len(indent) - 2)
+    return "\n".join([indent + first, *(f"{indent}  {each}" for each in rest)])
+
+
 def _print(text: str, style: str = "") -> None:
     safe = harmless(text, limit=20_000)
+    if _is_terminal(sys.stderr):
+        columns = shutil.get_terminal_size().columns
+        safe = "\n".join(_fitted(line, columns) for line in safe.split("\n"))
     if style and _takes_colour():
         _rich(stderr=True).print(safe, style=style)
     else:

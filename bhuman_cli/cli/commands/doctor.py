@@ -21,7 +21,7 @@ from bhuman_cli.workflows import diagnostics, session
 from bhuman_cli.workflows.diagnostics import Finding
 from bhuman_cli.workflows.session import Session
 
-_MARKS: Final = {diagnostics.OK: "ok  ", diagnostics.WARN: "warn", diagnostics.FAIL: "FAIL"}
+_VERDICTS: Final = {diagnostics.OK: "ok", diagnostics.WARN: "warn", diagnostics.FAIL: "FAIL"}
 _SECRET_URLS: Final = frozenset({"callback_url"})
 
 
@@ -169,12 +169,17 @@ def _print(console: Console, opened: Session | None, findings: Sequence[Finding]
     given = [row for row in _shown_settings(opened) if row[2] != "default" or row[0] in {"base-url", "profile"}]
     console.table(["setting", "value", "from"], [[name, _text(value), source] for name, value, source in given])
     console.out("")
-    console.table(
-        ["", "check", "what was found"], [[_MARKS[found.verdict], found.check, found.detail] for found in findings]
+    console.checklist(
+        [
+            (
+                _VERDICTS[found.verdict],
+                found.check,
+                found.detail,
+                "" if found.verdict == diagnostics.OK or found.hint == "bhuman doctor" else found.hint,
+            )
+            for found in findings
+        ]
     )
-    for found in findings:
-        if found.verdict != diagnostics.OK and found.hint not in {"", "bhuman doctor"}:
-            console.say(f"hint: {found.hint}")
 
 
 def _text(value: Any) -> str:
