@@ -5,7 +5,9 @@ Nothing here decides; text from servers and spreadsheets is made harmless before
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
 import sys
@@ -215,15 +217,11 @@ def write_line(stream: Any, text: str) -> None:
 
 def _into_nothing(stream: Any) -> None:
     """Send what is left, at the interpreter's end as well, where it does no harm."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def can_draw() -> bool:
     """Say whether stderr is a terminal that can redraw."""
-    import os
-
     return _is_terminal(sys.stderr) and os.environ.get("TERM", "") not in {"dumb", ""}
 
 
@@ -242,8 +240,6 @@ def _rich(*, stderr: bool) -> Any:
 
 def _takes_colour() -> bool:
     """Say whether talk is coloured: on a terminal or with FORCE_COLOR, never with NO_COLOR; empty ones are unset."""
-    import os
-
     return not os.environ.get("NO_COLOR") and (_is_terminal(sys.stderr) or bool(os.environ.get("FORCE_COLOR")))
 
 
@@ -273,3 +269,9 @@ def _print(text: str, style: str = "") -> None:
         _rich(stderr=True).print(safe, style=style)
     else:
         write_line(sys.stderr, safe)
+
+
+def flush_stdout() -> None:
+    """Write out what is buffered, so that data does not come after talk."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()

@@ -12,7 +12,7 @@ from bhuman_cli import errors
 from bhuman_cli.cli.commands import download
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.workflows import run_context
+from bhuman_cli.workflows import connections, run_context
 from bhuman_cli.workflows.run_lookup import RunResults
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class BackgroundDownload:
     home: settings.Home
     run: Run
     folder: Path
-    link: run_context.Connection
+    link: connections.Connection
     _news: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None

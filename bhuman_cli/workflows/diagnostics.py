@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from bhuman_cli import errors, net, shell
-from bhuman_cli.cli.commands import auth
 from bhuman_cli.clock import Clock
 from bhuman_cli.config import credential_store, credentials, settings
 from bhuman_cli.errors import ExitCode
+from bhuman_cli.workflows import session as sessions
 
 if TYPE_CHECKING:
     from bhuman_cli.api.transport import Response
@@ -91,7 +91,7 @@ def keys(session: Session, *, may_ask: bool) -> Iterator[Finding]:
         return
     shown = f", key id {credentials.shown_id(held)}" if held.basic else ""
     yield Finding(check="credentials", verdict=OK, detail=f"from {held.source}{shown}")
-    for check in auth.checked(session, held) if may_ask else ():
+    for check in sessions.check_credentials(session, held) if may_ask else ():
         name = "API key" if check.kind == "basic" else "user token"
         if check.verdict == "works":
             yield Finding(check=name, verdict=OK, detail=f"{session.service} takes it")

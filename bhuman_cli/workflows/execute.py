@@ -21,7 +21,7 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import RunOptions
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import plan, run_context, summary
+from bhuman_cli.workflows import connections, plan, results_writer, run_context, summary
 
 SCHEMA = "bhuman.render/1"
 
@@ -50,7 +50,7 @@ class ExecutionOptions:
     retry_hint: str = ""
 
 
-def carry_out(manner: ExecutionOptions, journal: Journal, run: Run, link: run_context.Connection) -> int:
+def carry_out(manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection) -> int:
     """Send, wait, write; say how it ended; return the exit code."""
     outcome = _driven(manner, journal, run, link)
     if outcome.held_back and manner.sample and not outcome.stopped:
@@ -61,8 +61,8 @@ def carry_out(manner: ExecutionOptions, journal: Journal, run: Run, link: run_co
     return int(outcome.exit_code)
 
 
-def _driven(manner: ExecutionOptions, journal: Journal, run: Run, link: run_context.Connection) -> Outcome:
-    write = run_context.results_writer(journal, run, run_context.style_of(run), manner.console)
+def _driven(manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection) -> Outcome:
+    write = results_writer.writer(journal, run, results_writer.style_of(run), manner.console)
     with (
         _following(manner, run, link) as poke,
         run_context.context(journal, link, run, manner.console, show=manner.progress, home=manner.home) as context,
@@ -87,7 +87,7 @@ def _driven(manner: ExecutionOptions, journal: Journal, run: Run, link: run_cont
 
 
 @contextlib.contextmanager
-def _following(manner: ExecutionOptions, run: Run, link: run_context.Connection) -> Iterator[Callable[[], None]]:
+def _following(manner: ExecutionOptions, run: Run, link: connections.Connection) -> Iterator[Callable[[], None]]:
     """Fetch media while the run waits, if that was asked for; yields what says that there is news."""
     if manner.download is None:
         yield lambda: None
@@ -110,7 +110,7 @@ def shape_of(run: Run) -> Shape:
 
 
 def _after_sample(
-    manner: ExecutionOptions, journal: Journal, run: Run, link: run_context.Connection, outcome: Outcome
+    manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection, outcome: Outcome
 ) -> Outcome:
     """Show the sample, then go on, ask, or leave the rest for `resume`."""
     _show_sample(manner, journal, run)
@@ -232,7 +232,7 @@ def _known(api_id: str) -> str | None:
 
 
 def _with_media(
-    manner: ExecutionOptions, journal: Journal, run: Run, link: run_context.Connection, outcome: Outcome
+    manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection, outcome: Outcome
 ) -> Outcome:
     """Fetch what is not here yet: who asked for the files is told by the exit code if one is missing."""
     from bhuman_cli.cli.commands import download

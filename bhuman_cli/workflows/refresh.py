@@ -15,7 +15,7 @@ from bhuman_cli.journal import generations
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.context import RunContext
-from bhuman_cli.workflows import run_context, session
+from bhuman_cli.workflows import connections, results_writer, run_context, session
 from bhuman_cli.workflows.session import Session
 
 _LOOK_S = 5.0
@@ -62,7 +62,7 @@ def refresh_run(session: Session, journal: Journal, run: Run, *, stays: bool = F
 
 def _write(session: Session, journal: Journal, run: Run) -> None:
     if run.state == "confirmed":
-        run_context.results_writer(journal, run, run_context.style_of(run), session.console)()
+        results_writer.writer(journal, run, results_writer.style_of(run), session.console)()
 
 
 def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> bool:
@@ -74,14 +74,14 @@ def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> bool:
     with _run_context(session, journal, run) as context:
         clock, stop = context.clock, context.stop
         end_s = float("inf") if is_local and stays else clock.monotonic_s() + _LOOK_S
-        polling = Poller(run=run, context=context, interval_s=run_context.LOCAL_INTERVAL_S if is_local else 10.0)
+        polling = Poller(run=run, context=context, interval_s=connections.LOCAL_INTERVAL_S if is_local else 10.0)
         polling.load_waiting()
         polling.ask_soon()
         while polling.remaining and not polling.refused and not stop.is_pressed and clock.monotonic_s() < end_s:
             if not is_local and not polling.has_callbacks():
                 break
             rest_s = polling.step() - clock.monotonic_s()
-            stop.wait(clock, min(rest_s, run_context.LOCAL_INTERVAL_S) if is_local else 0.0)
+            stop.wait(clock, min(rest_s, connections.LOCAL_INTERVAL_S) if is_local else 0.0)
         polling.drain()
         gained = late_links.fetch_late_links(context, run, announced_only=True)
     if stop.is_pressed:  # nobody else heard of it
@@ -117,11 +117,11 @@ def _run_context(session: Session, journal: Journal, run: Run) -> Iterator[RunCo
 
 
 @contextlib.contextmanager
-def connect(opened: Session, run: Run) -> Iterator[run_context.Connection]:
+def connect(opened: Session, run: Run) -> Iterator[connections.Connection]:
     """Connect to the run's own service; reading a record by its id hardly ever needs credentials."""
     if run.target.service == domain.LOCAL_SERVICE:
         template = run.options.get("template")
-        with run_context.local(opened.home, Path(template) if template else None, opened.console) as found:
+        with connections.local(opened.home, Path(template) if template else None, opened.console) as found:
             yield found
         return
     from bhuman_cli.api import client, limiter
@@ -132,6 +132,6 @@ def connect(opened: Session, run: Run) -> Iterator[run_context.Connection]:
     with client.Client(
         url, held, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
     ) as connected:
-        yield run_context.Connection(
+        yield connections.Connection(
             base_url=url, service=run.target.service, client=connected, authorization="", account=""
         )

@@ -23,11 +23,13 @@ from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import (
     adopt,
+    connections,
     execute,
     input_source,
     input_table,
     problem_report,
     project_trust,
+    results_writer,
     run_context,
     unknown_payments,
 )
@@ -122,7 +124,7 @@ def _job(source: InputSource, values: settings.Settings, console: Console) -> Re
         output=input_table.output_for(source, values, intake),
         target=target,
         asks=console.is_interactive() and not values.get("yes") and not values.get("local"),
-        own_template=run_context.template_beside(source.beside),
+        own_template=connections.template_beside(source.beside),
     )
 
 
@@ -141,8 +143,8 @@ def _target(values: settings.Settings, source: InputSource, *, needs_one: bool) 
             hint="--local",
         )
     api_id = ids.of_kind(str(text), kind.value) if text else domain.NO_TARGET
-    own = run_context.template_beside(source.beside) if values.get("local") else None
-    return Target(service=service, kind=kind, api_id=run_context.id_with_template(api_id, own) if own else api_id)
+    own = connections.template_beside(source.beside) if values.get("local") else None
+    return Target(service=service, kind=kind, api_id=connections.id_with_template(api_id, own) if own else api_id)
 
 
 def _new_run(job: RenderJob) -> NewRun:
@@ -162,7 +164,7 @@ def _new_run(job: RenderJob) -> NewRun:
             lipsync=job.get("lipsync"),
         ),
         options={
-            "style": run_context.stored_style(style),
+            "style": results_writer.stored_style(style),
             "chunk_size": job.chunk_size,
             "callback_url": run_context.callback_url(job.home, str(job.get("callback_url") or "")),
             "poll_interval": job.get("poll_interval") if job.values.is_given("poll_interval") else None,
@@ -220,9 +222,9 @@ def _real(job: RenderJob) -> int:
         stack.enter_context(run_context.with_lock(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
         prepared = _prepared(job, journal)
         if job.is_local:
-            link = stack.enter_context(run_context.local(job.home, job.own_template, job.console))
+            link = stack.enter_context(connections.local(job.home, job.own_template, job.console))
         else:
-            link = stack.enter_context(run_context.remote(job.values, job.console, found))
+            link = stack.enter_context(connections.remote(job.values, job.console, found))
         prepared, unknown = _adopted(job, journal, prepared, link)
         plan = replace(_plan(job, prepared, journal), account=link.account)
         plans.show(plan, job.console)
@@ -243,7 +245,7 @@ def _real(job: RenderJob) -> int:
 def _rows(job: RenderJob) -> Iterator[Row]:
     if not job.is_local:
         return job.intake.rows()
-    run_context.require_studio()
+    connections.require_extra(web=True, rendering=True)
     from bhuman_cli.workflows import input_table
 
     return input_table.warn_missing_glyphs(job.intake.rows(), job.console)
@@ -262,9 +264,9 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
         _new_run(job),
         _rows(job),
         places=run_context.rescue_places(job.home, job.output),
-        is_gone=run_context.is_gone if job.is_local else None,
+        is_gone=results_writer.is_gone if job.is_local else None,
     )
-    if said := results_file.style_notice(run_context.style_of(prepared.run), job.intake.table, prepared.counts.rows):
+    if said := results_file.style_notice(results_writer.style_of(prepared.run), job.intake.table, prepared.counts.rows):
         job.console.say(said)
     log = job.intake.problems
     problem_report.say(log, job.console)
@@ -282,7 +284,7 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
 
 
 def _adopted(
-    job: RenderJob, journal: Journal, prepared: PreparedRun, link: run_context.Connection
+    job: RenderJob, journal: Journal, prepared: PreparedRun, link: connections.Connection
 ) -> tuple[PreparedRun, Unknown]:
     """Look for paid videos that this journal does not know; take them over if asked to. Returns what is left."""
     unknown = unknown_payments.search(journal, prepared.run, job.home)
@@ -329,7 +331,7 @@ def _refusals(
 def _settings_of(job: RenderJob) -> execute.ExecutionOptions:
     interval = job.get("poll_interval")
     if job.is_local and not job.values.is_given("poll_interval"):
-        interval = run_context.LOCAL_INTERVAL_S
+        interval = connections.LOCAL_INTERVAL_S
     return execute.ExecutionOptions(
         console=job.console,
         home=job.home,

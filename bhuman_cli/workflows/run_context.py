@@ -1,4 +1,4 @@
-"""Owns putting a run's surroundings together: journal, service or embedded studio, signals, results file. No decisions.
+"""Surroundings of a run: journal, lock, signals, callbacks. Makes no decisions about rows.
 
 Used by every command that sends or waits: render, resume, trigger.
 """
@@ -6,148 +6,29 @@ Used by every command that sends or waits: render, resume, trigger.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import signal
-import sys
 import tempfile
-import tomllib
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from bhuman_cli import domain, errors
+from bhuman_cli import errors
 from bhuman_cli.clock import SystemClock
-from bhuman_cli.config import credentials, settings
+from bhuman_cli.config import settings
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, history
+from bhuman_cli.journal import generations
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import lock
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import session
+from bhuman_cli.workflows import connections, session
 
 if TYPE_CHECKING:
-    from bhuman_cli.api.client import Client
     from bhuman_cli.callbacks.notifications import Notifications
     from bhuman_cli.runs.context import RunContext, Stop
-    from bhuman_cli.table.output.results_file import OutputStyle
-
-LOCAL_INTERVAL_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """A service that can be talked to. authorization: the paid request's header, never shown."""
-
-    base_url: str
-    service: str
-    client: Client
-    authorization: str
-    account: str
-
-
-@contextlib.contextmanager
-def remote(values: settings.Settings, console: Console, found: credentials.Credentials) -> Iterator[Connection]:
-    """Connect to the configured service."""
-    from bhuman_cli.api import client as clients
-    from bhuman_cli.api import limiter
-
-    url = str(values.get("base_url"))
-    clock = SystemClock()
-    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=values.get("rate"))
-    with clients.Client(url, found, limiter=pace, user_agent=session.user_agent(), on_notice=console.say) as client:
-        yield Connection(
-            base_url=url,
-            service=settings.service_name(url),
-            client=client,
-            authorization=f"Basic {found.basic}" if found.basic else f"Bearer {found.bearer}",
-            account=credentials.shown_id(found) or "bearer token",
-        )
-
-
-@contextlib.contextmanager
-def local(home: settings.Home, template: Path | None, console: Console) -> Iterator[Connection]:
-    """Start the embedded studio; its work goes on no longer than the block.
-
-    Raises:
-        UsageError: the extra `studio` is not installed.
-    """
-    studio = _studio()
-    settings.private_folder(home.studio)
-    config = studio["config"].StudioConfig(
-        home=home.studio, links="file", any_target=True, template=template, access="open"
-    )
-    with studio["embedded"].Embedded(config) as running:
-        from bhuman_cli.api import client as clients
-        from bhuman_cli.api import limiter
-
-        clock = SystemClock()
-        found = credentials.Credentials(
-            basic=credentials.encode(running.key_id, running.secret), bearer=running.bearer, source="local studio"
-        )
-        with clients.Client(
-            running.base_url,
-            found,
-            limiter=limiter.for_service(clock, is_loopback=True),
-            user_agent=session.user_agent(),
-            on_notice=console.say,
-        ) as client:
-            yield Connection(
-                base_url=running.base_url,
-                service=domain.LOCAL_SERVICE,
-                client=client,
-                authorization=f"Basic {found.basic}",
-                account="local studio",
-            )
-
-
-def require_studio() -> None:
-    """Refuse in one sentence where the extra `studio` is not installed."""
-    _studio()
-
-
-def _studio() -> dict[str, Any]:
-    try:
-        import av  # noqa: F401, TID251 - only asked whether it is there
-        import PIL  # noqa: F401
-
-        from bhuman_cli.studio import config
-        from bhuman_cli.studio.server import embedded
-    except ImportError as error:
-        raise errors.UsageError(
-            f"the local studio needs the extra `studio` ({error.name} is not installed)",
-            hint="pip install 'bhuman[studio]'",
-        ) from None
-    return {"config": config, "embedded": embedded}
-
-
-def template_beside(input_path: Path | None) -> Path | None:
-    """Return `bhuman-template.toml` beside the input, None where there is none."""
-    folder = input_path.parent if input_path is not None else Path.cwd()
-    found = folder / "bhuman-template.toml"
-    return found if found.is_file() else None
-
-
-def id_with_template(api_id: str, template: Path) -> str:
-    """Return an id that stands for the target as this template shows it: what an edited one shows was not rendered yet.
-
-    Raises:
-        UsageError: the template can't be read.
-    """
-    try:
-        words = template.read_bytes()
-    except OSError as error:
-        raise errors.UsageError(f"{template}: can't be read: {error.strerror or 'unreadable'}") from None
-    seen = hashlib.sha256(words)
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # what is wrong in it is said by who loads it
-        video = (template.parent / tomllib.loads(words.decode())["video"]).stat()
-        seen.update(f"{video.st_size} {video.st_mtime_ns}".encode())
-    return str(uuid.uuid5(uuid.UUID(api_id), seen.hexdigest()))
 
 
 def open_journal(home: settings.Home) -> Journal:
@@ -178,7 +59,7 @@ def rescue_places(home: settings.Home, output: Path | None) -> list[Path]:
 
 @contextlib.contextmanager
 def context(
-    journal: Journal, link: Connection, run: Run, console: Console, *, show: str, home: settings.Home
+    journal: Journal, link: connections.Connection, run: Run, console: Console, *, show: str, home: settings.Home
 ) -> Iterator[RunContext]:
     """Put together what a run needs from outside; signals press its stop button inside the block."""
     from concurrent.futures import ThreadPoolExecutor
@@ -262,89 +143,6 @@ def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], Non
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
-
-
-def results_writer(journal: Journal, run: Run, style: OutputStyle, console: Console) -> Callable[[], bool]:
-    """Return what writes the run's results file; one that can't be written now is said once and tried again later."""
-    from bhuman_cli.table.output import results_file
-
-    said: list[str] = []
-
-    def write() -> bool:
-        try:
-            _keep_other(journal, run, console)
-            sha256 = results_file.write_results(
-                Path(run.output_path), run.columns, generations.results(journal, run), style
-            )
-        except errors.UsageError as error:
-            if error.message not in said:
-                said.append(error.message)
-                console.warn(f"{error.message}; the run goes on, and `bhuman resume {run.run_id}` writes the file")
-            return False
-        said.clear()
-        history.wrote_output(journal, run, sha256)
-        return True
-
-    return write
-
-
-def _keep_other(journal: Journal, run: Run, console: Console) -> None:
-    """Keep a copy of a results file that somebody changed since we wrote it, or that shows other people's links."""
-    from bhuman_cli.table.output import results_file
-
-    path = Path(run.output_path)
-    last = history.last_output(journal, run.output_path)
-    if last is None or not path.is_file():
-        return
-    with path.open("rb") as stream:
-        is_changed = hashlib.file_digest(stream, "sha256").hexdigest() != last.sha256
-    if is_changed:
-        why, more = "was changed since it was written", ""
-    elif other := _whose(last, run):
-        why, more = f"held {other}'s results", "; -o writes to another file"
-    else:
-        return
-    console.say(f"{path.name} {why}; what it held is kept as {results_file.keep_backup(path)}{more}")
-
-
-def _whose(last: history.OutputRecord, run: Run) -> str:
-    if run.target.service == domain.LOCAL_SERVICE:
-        return ""  # nothing was paid, and an edited template is another target: trying it fills no folder
-    if last.target_id != run.target_id:
-        return f"another {run.target.kind}"
-    # A table that is its own results file goes on being it.
-    return "another table" if run.input_path not in {last.input_path, run.output_path} else ""
-
-
-def style_of(run: Run) -> OutputStyle:
-    """Return how the run's results are written, as it was stored with the run."""
-    from bhuman_cli.table.output import results_file
-
-    stored = dict(run.options.get("style") or {"kind": "csv"})
-    source = stored.pop("source", None)
-    usable = source is not None and Path(source).is_file()
-    return results_file.OutputStyle(**stored, source=Path(source) if usable and source else None)
-
-
-def stored_style(style: OutputStyle) -> dict[str, Any]:
-    """Return a style as it is stored with a run."""
-    stored = asdict(style)
-    stored["source"] = str(style.source) if style.source is not None else None
-    return stored
-
-
-def is_gone(url: str) -> bool:
-    """Say whether a local studio's video is gone from disk."""
-    from urllib.parse import unquote, urlsplit
-
-    parts = urlsplit(url)
-    return parts.scheme == "file" and not Path(unquote(parts.path)).is_file()
-
-
-def flush_stdout() -> None:
-    """Write out what is buffered, so that data does not come after talk."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
 
 
 _AS_LONG_AS_IT_TAKES_S: Final = 366 * 86_400.0  # Ctrl-C ends it

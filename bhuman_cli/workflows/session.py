@@ -8,19 +8,19 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bhuman_cli import __version__, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
+from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.terminal.console import Console
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
 
-
-_MAX_BODY_BYTES = 64 * 1024 * 1024
+if TYPE_CHECKING:
+    from bhuman_cli.api.client import Client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,46 +105,41 @@ def user_agent() -> str:
     return f"bhuman-cli/{__version__} (Python {platform.python_version()}; {sys.platform})"
 
 
-def read_body(source: str) -> bytes:
-    """Return the bytes of `--data`: a file, or stdin for `-`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialCheck:
+    """What the service thinks of one kind of credentials. verdict: works | refused | unknown."""
 
-    Raises:
-        UsageError: it can't be read, or is too large to be a request.
-    """
-    try:
-        if source == "-":
-            body = sys.stdin.buffer.read(_MAX_BODY_BYTES + 1) if sys.stdin is not None else b""
+    kind: str
+    verdict: str
+    detail: str = ""
+
+
+def check_credentials(session: Session, held: Credentials) -> list[CredentialCheck]:
+    """Ask the service, with harmless GETs, what it thinks of each kind of credentials."""
+    kinds = [("basic", held.basic), ("bearer", held.bearer)]
+    with session.client(held) as service:
+        return [_check_one(service, kind) for kind, value in kinds if value]
+
+
+def _check_one(service: Client, kind: str) -> CredentialCheck:
+    """Try the routes a key of this kind is documented to open; one good answer is enough."""
+    from bhuman_cli.api import client
+
+    refused = ""
+    unknown = "no answer"
+    for path, query, is_decisive in client.HARMLESS[kind]:
+        try:
+            status, detail = service.probe(path, kind, query=query)
+        except errors.BhumanError as error:
+            unknown = error.message
+            break
+        if 200 <= status < 300:
+            return CredentialCheck(kind=kind, verdict="works")
+        words = f"{status} {detail}".strip()
+        if status == 401 and is_decisive:
+            return CredentialCheck(kind=kind, verdict="refused", detail=words)
+        if status == 403 and is_decisive:  # perhaps only this route's
+            refused = words
         else:
-            with Path(source).open("rb") as stream:
-                body = stream.read(_MAX_BODY_BYTES + 1)
-    except OSError as error:
-        raise errors.UsageError(f"--data {source}: {error.strerror or 'it can not be read'}") from None
-    if len(body) > _MAX_BODY_BYTES:
-        raise errors.UsageError(f"--data {source} is larger than {_MAX_BODY_BYTES // 2**20} MiB")
-    return body
-
-
-def read_json(source: str) -> Any:
-    """Return the JSON value of `--data`.
-
-    Raises:
-        UsageError: unreadable, or not JSON.
-    """
-    from bhuman_cli.api import wire
-
-    try:
-        return wire.parse(read_body(source))
-    except wire.WireError:
-        raise errors.UsageError(f"--data {source} is not JSON") from None
-
-
-def read_object(source: str) -> dict[str, Any]:
-    """Return the JSON object of `--data`.
-
-    Raises:
-        UsageError: it holds something else.
-    """
-    value = read_json(source)
-    if not isinstance(value, dict):
-        raise errors.UsageError(f"--data {source} must hold a JSON object")
-    return value
+            unknown = words
+    return CredentialCheck(kind=kind, verdict="refused" if refused else "unknown", detail=refused or unknown)

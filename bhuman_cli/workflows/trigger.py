@@ -26,7 +26,15 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import execute, payloads, run_context, session, unknown_payments
+from bhuman_cli.workflows import (
+    connections,
+    execute,
+    payloads,
+    request_body,
+    results_writer,
+    run_context,
+    unknown_payments,
+)
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.payloads import Integration, Payload
 
@@ -81,7 +89,7 @@ def _job(integration: Integration, given: Mapping[str, Any]) -> TriggerJob:
         environ=os.environ,
         profile=given["profile"],
     )
-    payload = session.read_object(given["data"]) if given["data"] else None
+    payload = request_body.read_object(given["data"]) if given["data"] else None
     wishes = payloads.PayloadOptions(
         api_id=_target(integration, values, payload),
         pairs=keys.read_flag("set", given["set"]) if given["set"] else (),
@@ -148,7 +156,7 @@ def _carry_out(job: TriggerJob) -> int:
             places=run_context.rescue_places(job.home, job.output),
         )
         _refuse_twice(job, prepared)
-        link = stack.enter_context(run_context.remote(job.values, job.console, found))
+        link = stack.enter_context(connections.remote(job.values, job.console, found))
         plan = _plan(job, prepared, journal, link)
         plans.show(plan, job.console)
         if plan.cost_rows == 0:
@@ -206,7 +214,7 @@ def _refuse_twice(job: TriggerJob, prepared: PreparedRun) -> None:
         )
 
 
-def _plan(job: TriggerJob, prepared: PreparedRun, journal: Journal, link: run_context.Connection) -> plans.Plan:
+def _plan(job: TriggerJob, prepared: PreparedRun, journal: Journal, link: connections.Connection) -> plans.Plan:
 
     return plans.Plan(
         counts=prepared.counts,
@@ -220,7 +228,7 @@ def _plan(job: TriggerJob, prepared: PreparedRun, journal: Journal, link: run_co
     )
 
 
-def _driven(job: TriggerJob, journal: Journal, run: Run, link: run_context.Connection) -> Outcome:
+def _driven(job: TriggerJob, journal: Journal, run: Run, link: connections.Connection) -> Outcome:
 
     show = str(job.values.get("progress")) if job.waits else "none"
     with run_context.context(journal, link, run, job.console, show=show, home=job.home) as context:
@@ -231,7 +239,7 @@ def _driven(job: TriggerJob, journal: Journal, run: Run, link: run_context.Conne
             interval_s=float(job.values.get("poll_interval")),
             waits=job.waits,
             timeout_s=job.values.get("timeout"),
-            checkpoint=run_context.results_writer(journal, run, run_context.style_of(run), job.console),
+            checkpoint=results_writer.writer(journal, run, results_writer.style_of(run), job.console),
         )
         return runner.execute(drive, context)
 

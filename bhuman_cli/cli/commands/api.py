@@ -15,6 +15,7 @@ from bhuman_cli.cli import options
 from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.config import credentials
 from bhuman_cli.terminal.console import harmless
+from bhuman_cli.workflows import request_body
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.session import Session
 
@@ -130,7 +131,7 @@ def _wish(
     if data is not None and fields:
         raise errors.UsageError("give the body as --data or as fields, not both")
     query = address.query
-    body = sessions.read_body(data) if data is not None else None
+    body = request_body.read_body(data) if data is not None else None
     if body is not None:
         if verb == "GET":
             raise errors.UsageError("a GET has no body: leave --data out, or give fields")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -13,21 +12,12 @@ from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.config import credential_store, credentials
 from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.session import Session
+from bhuman_cli.workflows.session import CredentialCheck, Session
 
 if TYPE_CHECKING:
-    from bhuman_cli.api.client import Client
+    pass
 
 _MAX_STDIN: Final = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """What the service thinks of one kind of credentials. verdict: works | refused | unknown."""
-
-    kind: str
-    verdict: str
-    detail: str = ""
 
 
 def login(
@@ -50,7 +40,7 @@ def login(
 
     On a terminal they are asked for and not shown. Otherwise they are read from stdin: id and secret on two lines,
     or `id:secret`, or the two encoded with base64. They are kept in the system's keyring, else in a private file, and
-    only ever sent to the service they were checked with.
+    only ever sent to the service they were sessions.check_credentials with.
 
     **Examples**
 
@@ -62,7 +52,7 @@ def login(
     """
     session = sessions.start(profile=profile, json_mode=json_output, no_input=no_input)
     entered = _entered_token(session) if token else _entered_key(session)
-    check = checked(session, entered)[0]
+    check = sessions.check_credentials(session, entered)[0]
     if check.verdict == "refused":
         raise errors.CredentialsError(
             f"{session.service} refused these credentials{_after(check)}; nothing was kept",
@@ -115,7 +105,7 @@ def whoami(*, profile: ProfileOption = None, json_output: JsonOption = False) ->
     """
     session = sessions.start(profile=profile, json_mode=json_output)
     held = session.stored_credentials()
-    checks = checked(session, held)
+    checks = sessions.check_credentials(session, held)
     if json_output:
         session.console.out_json(_whoami_document(session, held, checks))
     else:
@@ -123,37 +113,6 @@ def whoami(*, profile: ProfileOption = None, json_output: JsonOption = False) ->
     if any(check.verdict == "refused" for check in checks):
         return int(errors.ExitCode.CREDENTIALS)
     return int(errors.ExitCode.DOWN if all(check.verdict == "unknown" for check in checks) else errors.ExitCode.OK)
-
-
-def checked(session: Session, held: Credentials) -> list[Check]:
-    """Ask the service, with harmless GETs, what it thinks of each kind of credentials."""
-    kinds = [("basic", held.basic), ("bearer", held.bearer)]
-    with session.client(held) as service:
-        return [_check(service, kind) for kind, value in kinds if value]
-
-
-def _check(service: Client, kind: str) -> Check:
-    """Try the routes a key of this kind is documented to open; one good answer is enough."""
-    from bhuman_cli.api import client
-
-    refused = ""
-    unknown = "no answer"
-    for path, query, is_decisive in client.HARMLESS[kind]:
-        try:
-            status, detail = service.probe(path, kind, query=query)
-        except errors.BhumanError as error:
-            unknown = error.message
-            break
-        if 200 <= status < 300:
-            return Check(kind=kind, verdict="works")
-        words = f"{status} {detail}".strip()
-        if status == 401 and is_decisive:
-            return Check(kind=kind, verdict="refused", detail=words)
-        if status == 403 and is_decisive:  # perhaps only this route's
-            refused = words
-        else:
-            unknown = words
-    return Check(kind=kind, verdict="refused" if refused else "unknown", detail=refused or unknown)
 
 
 def _entered_key(session: Session) -> Credentials:
@@ -217,7 +176,7 @@ def _keep(session: Session, entered: Credentials, *, file: bool) -> str:
     return credential_store.store(session.home, session.profile, secret, service=session.service, keyring=keyring)
 
 
-def _say_kept(session: Session, place: str, check: Check) -> None:
+def _say_kept(session: Session, place: str, check: CredentialCheck) -> None:
     where = str(session.home.config / credential_store.FILE_NAME)
     if place == "keyring":
         where = f"the keyring ({credential_store.keyring_name(credential_store.safe_keyring())})"
@@ -226,11 +185,11 @@ def _say_kept(session: Session, place: str, check: Check) -> None:
             {"profile": session.profile, "service": session.service, "kept_in": place, "checked": check.verdict}
         )
         return
-    worked = "they work" if check.verdict == "works" else "not checked"
+    worked = "they work" if check.verdict == "works" else "not sessions.check_credentials"
     session.console.say(f"{worked}; kept for profile {session.profile} and {session.service} in {where}")
 
 
-def _whoami_document(session: Session, held: Credentials, checks: list[Check]) -> dict[str, Any]:
+def _whoami_document(session: Session, held: Credentials, checks: list[CredentialCheck]) -> dict[str, Any]:
     return {
         "service": session.service,
         "profile": session.profile,
@@ -243,7 +202,7 @@ def _whoami_document(session: Session, held: Credentials, checks: list[Check]) -
     }
 
 
-def _print_whoami(session: Session, held: Credentials, checks: list[Check]) -> None:
+def _print_whoami(session: Session, held: Credentials, checks: list[CredentialCheck]) -> None:
     key = f", key id {credentials.shown_id(held)}" if held.basic else ""
     rows = [["service", session.service], ["credentials", f"{held.source}{key}"]]
     names = {"basic": "API key", "bearer": "user token"}
@@ -253,5 +212,5 @@ def _print_whoami(session: Session, held: Credentials, checks: list[Check]) -> N
     session.console.table(["what", "value"], rows)
 
 
-def _after(check: Check) -> str:
+def _after(check: CredentialCheck) -> str:
     return f" ({check.detail})" if check.detail else ""

@@ -24,7 +24,7 @@ from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import quality_check, refresh, run_context, run_lookup
+from bhuman_cli.workflows import connections, quality_check, refresh, run_context, run_lookup
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
@@ -119,7 +119,7 @@ def download(  # noqa: PLR0913 - one parameter is one option
 
 
 def after_render(
-    journal: Journal, run: Run, link: run_context.Connection, folder: Path | None, console: Console
+    journal: Journal, run: Run, link: connections.Connection, folder: Path | None, console: Console
 ) -> int:
     """Fetch the videos of a run that has just ended into folder; returns the exit code `download` would have."""
     found = RunResults(run=run, rows=list(generations.results(journal, run)))

@@ -15,7 +15,7 @@ from bhuman_cli.delivery import mailmerge
 from bhuman_cli.delivery.mailmerge import For
 from bhuman_cli.domain import ResultRow, Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.workflows import mail_export, quality_check, run_context, run_lookup
+from bhuman_cli.workflows import mail_export, quality_check, results_writer, run_lookup
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
@@ -353,7 +353,7 @@ def _style(output: Path, found: RunResults, option: str = "-o", *, bom: bool = F
     """Return how the file is written: its ending picks the kind, the run's input the separator and the mark."""
     from bhuman_cli.table.output import results_file
 
-    stored = run_context.style_of(found.run)
+    stored = results_writer.style_of(found.run)
 
     kind = results_file.KINDS.get(output.suffix.lower())
     if kind is None:

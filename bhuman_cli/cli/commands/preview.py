@@ -12,11 +12,10 @@ import typer
 from bhuman_cli import domain, errors, ids
 from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
-from bhuman_cli.cli.commands import studio
 from bhuman_cli.config import settings
 from bhuman_cli.domain import RowState, Target, TargetKind
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import input_source, input_table, run_context, session
+from bhuman_cli.workflows import connections, input_source, input_table, request_body, session
 from bhuman_cli.workflows.input_source import InputSource
 
 if TYPE_CHECKING:
@@ -106,10 +105,10 @@ def _rendered(
     backgrounds: tuple[domain.Background, ...],
 ) -> RenderedMedia:
     """Render in this process: for one row, starting workers would take longer than the work."""
-    studio.need_extra(web=False, rendering=True)
+    connections.require_extra(web=False, rendering=True)
     from bhuman_cli.studio.render import job as jobs
 
-    template = run_context.template_beside(source.beside)
+    template = connections.template_beside(source.beside)
     name = hashlib.blake2b(f"{source.input_path}:{row.row_index}".encode(), digest_size=8).hexdigest()
     folder = settings.private_folder(home.studio) / "previews" / name
     job = jobs.RenderJob(
@@ -131,7 +130,7 @@ def _rendered(
 
 
 def _body(campaign: str | None, instance: str | None, data: str | None) -> dict[str, Any]:
-    body: dict[str, Any] = session.read_object(data) if data else {}
+    body: dict[str, Any] = request_body.read_object(data) if data else {}
     if campaign:
         body.setdefault("campaign_id", ids.parse(campaign).uuid)
     if instance:

@@ -14,6 +14,7 @@ from bhuman_cli.cli.options import DataOption, JsonOption, LimitOption, ProfileO
 from bhuman_cli.config import settings
 from bhuman_cli.domain import TargetKind
 from bhuman_cli.terminal.console import Console, harmless
+from bhuman_cli.workflows import request_body
 from bhuman_cli.workflows import session as sessions
 
 UNVERIFIED: Final = "BHuman documents neither method nor fields of this request: what is sent here is unverified."
@@ -152,7 +153,7 @@ def _many(noun: Noun) -> str:
 
 
 def _payload(name: str | None, fields: Sequence[str] | None, data: str | None) -> dict[str, Any]:
-    payload = sessions.read_object(data) if data else {}
+    payload = request_body.read_object(data) if data else {}
     for field in fields or ():
         key, equals, value = field.partition("=")
         if not equals or not key.strip():

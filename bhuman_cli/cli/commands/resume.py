@@ -22,7 +22,7 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import lock, recovery
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, execute, run_context, unknown_payments
+from bhuman_cli.workflows import adopt, connections, execute, run_context, unknown_payments
 
 _WORDS = ("ask", "resend", "abandon")
 
@@ -190,11 +190,11 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
         )  # fmt: skip
         if is_local:
             template = run.options.get("template")
-            link = stack.enter_context(run_context.local(wish.home, Path(template) if template else None, wish.console))
+            link = stack.enter_context(connections.local(wish.home, Path(template) if template else None, wish.console))
         else:
             service = _service(wish, run)
             found = credentials.find(os.environ, wish.home, wish.values.get("profile"), service=service)
-            link = stack.enter_context(run_context.remote(_at_home(wish.values, run), wish.console, found))
+            link = stack.enter_context(connections.remote(_at_home(wish.values, run), wish.console, found))
         recovery.reopen(journal, run.target_id, run_context.rescue_places(wish.home, Path(run.output_path)))
         _decide(wish, journal, run)
         run = planning.find(journal, run.run_id)
@@ -206,7 +206,7 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
         return execute.carry_out(_manner(wish, run, is_local=is_local), journal, run, link)
 
 
-def _look(wish: ResumeOptions, journal: Journal, run: Run, link: run_context.Connection) -> None:
+def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> None:
     """Look for what another memory paid of the rows that are left to send, before anything is sent.
 
     Raises:
@@ -257,7 +257,7 @@ def _manner(wish: ResumeOptions, run: Run, *, is_local: bool) -> execute.Executi
 
     interval = float(chosen("poll_interval"))
     if is_local and not values.is_given("poll_interval") and stored.get("poll_interval") is None:
-        interval = run_context.LOCAL_INTERVAL_S
+        interval = connections.LOCAL_INTERVAL_S
     return execute.ExecutionOptions(
         console=wish.console,
         home=wish.home,

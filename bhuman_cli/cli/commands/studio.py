@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bhuman_cli import errors
 from bhuman_cli.cli.commands import studio_template
 from bhuman_cli.config import settings
+from bhuman_cli.workflows import connections
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.config import StudioConfig
@@ -30,9 +30,6 @@ app = typer.Typer(
 
 app.add_typer(studio_template.app, name="template")
 
-INSTALL: Final = "pip install 'bhuman[studio]'"
-_WEB: Final = ("fastapi", "uvicorn")
-_RENDERING: Final = ("av", "numpy", "PIL", "uharfbuzz", "freetype", "bidi")
 
 HomeOption = Annotated[
     Path | None,
@@ -122,7 +119,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
 
     `bhuman studio serve --port 0 --render instant --fault 'POST pipeline/campaign#2: drop-after-acceptance'`
     """
-    need_extra(web=True, rendering=render != "instant")
+    connections.require_extra(web=True, rendering=render != "instant")
     from bhuman_cli.studio.config import StudioConfig
     from bhuman_cli.studio.faults import grammar
 
@@ -186,16 +183,6 @@ def _serve(config: StudioConfig) -> int:
     if not server.started:
         raise errors.ServiceDown("the local studio did not start", hint="bhuman studio serve --home DIR")
     return 0
-
-
-def need_extra(*, web: bool, rendering: bool) -> None:
-    """Refuse in one sentence where what is needed of the extra `studio` is not installed. Imports nothing of it."""
-    needed = (*(_WEB if web else ()), *(_RENDERING if rendering else ()))
-    missing = [name for name in needed if find_spec(name) is None]
-    if missing:
-        raise errors.UsageError(
-            f"the local studio needs the extra `studio` ({', '.join(missing)} missing)", hint=INSTALL
-        )
 
 
 def _home(given: Path | None) -> Path:

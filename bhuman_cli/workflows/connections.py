@@ -1,0 +1,134 @@
+"""Connections to the service and to the embedded studio, and the check that its extra is there. Sends nothing paid."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tomllib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bhuman_cli import domain, errors
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import credentials, settings
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import session
+
+if TYPE_CHECKING:
+    from bhuman_cli.api.client import Client
+
+LOCAL_INTERVAL_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A service that can be talked to. authorization: the paid request's header, never shown."""
+
+    base_url: str
+    service: str
+    client: Client
+    authorization: str
+    account: str
+
+
+@contextlib.contextmanager
+def remote(values: settings.Settings, console: Console, found: credentials.Credentials) -> Iterator[Connection]:
+    """Connect to the configured service."""
+    from bhuman_cli.api import client as clients
+    from bhuman_cli.api import limiter
+
+    url = str(values.get("base_url"))
+    clock = SystemClock()
+    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=values.get("rate"))
+    with clients.Client(url, found, limiter=pace, user_agent=session.user_agent(), on_notice=console.say) as client:
+        yield Connection(
+            base_url=url,
+            service=settings.service_name(url),
+            client=client,
+            authorization=f"Basic {found.basic}" if found.basic else f"Bearer {found.bearer}",
+            account=credentials.shown_id(found) or "bearer token",
+        )
+
+
+@contextlib.contextmanager
+def local(home: settings.Home, template: Path | None, console: Console) -> Iterator[Connection]:
+    """Start the embedded studio; its work goes on no longer than the block.
+
+    Raises:
+        UsageError: the extra `studio` is not installed.
+    """
+    require_extra(web=True, rendering=True)
+    from bhuman_cli.studio import config
+    from bhuman_cli.studio.server import embedded
+
+    settings.private_folder(home.studio)
+    studio = config.StudioConfig(home=home.studio, links="file", any_target=True, template=template, access="open")
+    with embedded.Embedded(studio) as running:
+        from bhuman_cli.api import client as clients
+        from bhuman_cli.api import limiter
+
+        clock = SystemClock()
+        found = credentials.Credentials(
+            basic=credentials.encode(running.key_id, running.secret), bearer=running.bearer, source="local studio"
+        )
+        with clients.Client(
+            running.base_url,
+            found,
+            limiter=limiter.for_service(clock, is_loopback=True),
+            user_agent=session.user_agent(),
+            on_notice=console.say,
+        ) as client:
+            yield Connection(
+                base_url=running.base_url,
+                service=domain.LOCAL_SERVICE,
+                client=client,
+                authorization=f"Basic {found.basic}",
+                account="local studio",
+            )
+
+
+def template_beside(input_path: Path | None) -> Path | None:
+    """Return `bhuman-template.toml` beside the input, None where there is none."""
+    folder = input_path.parent if input_path is not None else Path.cwd()
+    found = folder / "bhuman-template.toml"
+    return found if found.is_file() else None
+
+
+def id_with_template(api_id: str, template: Path) -> str:
+    """Return an id that stands for the target as this template shows it: what an edited one shows was not rendered yet.
+
+    Raises:
+        UsageError: the template can't be read.
+    """
+    try:
+        words = template.read_bytes()
+    except OSError as error:
+        raise errors.UsageError(f"{template}: can't be read: {error.strerror or 'unreadable'}") from None
+    seen = hashlib.sha256(words)
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # what is wrong in it is said by who loads it
+        video = (template.parent / tomllib.loads(words.decode())["video"]).stat()
+        seen.update(f"{video.st_size} {video.st_mtime_ns}".encode())
+    return str(uuid.uuid5(uuid.UUID(api_id), seen.hexdigest()))
+
+
+INSTALL: Final = "pip install 'bhuman[studio]'"
+
+
+_WEB: Final = ("fastapi", "uvicorn")
+
+
+_RENDERING: Final = ("av", "numpy", "PIL", "uharfbuzz", "freetype", "bidi")
+
+
+def require_extra(*, web: bool, rendering: bool) -> None:
+    """Refuse in one sentence where what is needed of the extra `studio` is not installed. Imports nothing of it."""
+    needed = (*(_WEB if web else ()), *(_RENDERING if rendering else ()))
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise errors.UsageError(
+            f"the local studio needs the extra `studio` ({', '.join(missing)} missing)", hint=INSTALL
+        )
