@@ -235,7 +235,7 @@ def _with_media(
     manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection, outcome: Outcome
 ) -> Outcome:
     """Fetch what is not here yet: who asked for the files is told by the exit code if one is missing."""
-    from bhuman_cli.cli.commands import download
+    from bhuman_cli.workflows import download
 
     again = f"bhuman download {run.run_id} --to {shell.quote(str(manner.download))}"
     try:

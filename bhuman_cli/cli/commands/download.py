@@ -1,55 +1,19 @@
-"""Owns `download`, and the fetching that `render --download` does at its end: parse, call, print."""
+"""Command `download`: parse and call; `workflows.download` fetches."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from bhuman_cli import domain, errors, shell
-from bhuman_cli.cli.commands import export
+from bhuman_cli import errors
 from bhuman_cli.cli.options import JsonOption, ProfileOption, RunArgument
-from bhuman_cli.clock import SystemClock
-from bhuman_cli.config import settings
-from bhuman_cli.delivery.media import FIELD, What
-from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, history
-from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
-from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, quality_check, refresh, run_context, run_lookup
+from bhuman_cli.delivery.media import What
+from bhuman_cli.workflows import download as downloads
+from bhuman_cli.workflows import run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import RunResults
-from bhuman_cli.workflows.session import Session
-
-if TYPE_CHECKING:
-    from bhuman_cli.api.client import Client
-    from bhuman_cli.delivery import fetch
-
-SCHEMA = "bhuman.download/1"
-_SAY_EVERY_S = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadOptions:
-    """What to fetch, and to where. template: "" for the usual names. table: where results with paths are written."""
-
-    folder: Path
-    whats: tuple[What, ...] = (What.VIDEO,)
-    template: str = ""
-    workers: int = 8
-    allow_private: bool = False
-    table: Path | None = None
-    checks: bool = False
-    strict: bool = False
-
 
 To = Annotated[
     Path | None,
@@ -106,228 +70,18 @@ def download(  # noqa: PLR0913 - one parameter is one option
     """
     session = sessions.start(profile=profile, json_mode=json_output)
     found = run_lookup.find_run(session, run)
-    order = DownloadOptions(
+    options = downloads.DownloadOptions(
         folder=to or found.media_folder, whats=_whats(what), template=name or "", workers=workers,
         allow_private=allow_private, table=results, checks=check or strict, strict=strict,
     )  # fmt: skip
-    if results is not None:
-        export.style_for(results, found, option="--results")  # refused before anything is fetched
-    with contextlib.closing(run_context.open_journal(session.home)) as journal:
-        history.record_media_folder(journal, found.run, str(order.folder.absolute()))
-    with _client(session, found.run) as client:
-        return _fetch(found, order, client, session.console)
+    return downloads.download(session, found, options)
 
 
-def after_render(
-    journal: Journal, run: Run, link: connections.Connection, folder: Path | None, console: Console
-) -> int:
-    """Fetch the videos of a run that has just ended into folder; returns the exit code `download` would have."""
-    found = RunResults(run=run, rows=list(generations.results(journal, run)))
-    history.record_media_folder(journal, run, str((folder or found.media_folder).absolute()))
-    return _fetch(found, DownloadOptions(folder=folder or found.media_folder), link.client, console, prints=False)
-
-
-def fetch_quietly(found: RunResults, folder: Path, client: Client | None, stop: threading.Event) -> None:
-    """Fetch what a run has finished so far, saying nothing; ends at the next block once stop is set."""
-    from bhuman_cli.delivery import batch
-
-    order = DownloadOptions(folder=folder)
-    choice = batch.Choice(whats=order.whats, template=_usual_name(found), workers=order.workers)
-    wanted = batch.jobs(found.header, found.rows, folder, choice)
-    batch.run(wanted, folder, replace(_kit(found.run, order, client), stop=stop), order.workers, lambda _: None)
-
-
-def _fetch(
-    found: RunResults, order: DownloadOptions, client: Client | None, console: Console, *, prints: bool = True
-) -> int:
-    from bhuman_cli.delivery import batch
-
-    choice = batch.Choice(whats=order.whats, template=order.template or _usual_name(found), workers=order.workers)
-    wanted = batch.jobs(found.header, found.rows, order.folder, choice)
-    kit = _kit(found.run, order, client)
-    progress = _Progress(console, len(wanted))
-    done = batch.run(wanted, order.folder, kit, order.workers, progress.note)
-    code = _exit_code(done)
-    has_videos = What.VIDEO in order.whats and any(result.size for result in done)
-    videos = quality_check.check(found, order.folder, console) if order.checks and has_videos else []
-    if order.strict and code is ExitCode.OK and any(video.quality for video in videos):
-        code = ExitCode.ROWS_FAILED
-    if order.table is not None:
-        export.write_paths(found, order.folder, order.whats, order.table)
-    _say(found, order, done, console)
-    if videos:
-        quality_check.say(videos, console)
-    if prints:
-        _print(found, order, done, code, console, videos)
-    return int(code)
-
-
-def _kit(run: Run, order: DownloadOptions, client: Client | None) -> fetch.FetchTools:
-    from bhuman_cli.delivery import fetch
-    from bhuman_cli.net import addresses
-
-    is_local = run.target.service == domain.LOCAL_SERVICE
-    base_url = "" if is_local else run.target.service
-    return fetch.FetchTools(
-        policy=addresses.Policy(base_url=base_url, allow_private=order.allow_private),
-        clock=SystemClock(),
-        stop=threading.Event(),
-        refresh=_refresher(client),
-        probe=decoder(),
-        file_root=settings.home(os.environ).studio / "media" if is_local else None,
-    )
-
-
-def _refresher(client: Client | None) -> Callable[[fetch.FetchJob], str]:
-    """Return what asks the service for a job's link again."""
-
-    def refresh(job: fetch.FetchJob) -> str:
-        if client is None:
-            return ""
-        try:
-            known = client.generation(job.generation_id)
-        except errors.BhumanError:
-            return ""
-        return str(getattr(known, FIELD[job.what])) if known is not None else ""
-
-    return refresh
-
-
-def decoder() -> Callable[[Path, What], str]:
-    """Return what opens a file with the studio's decoders, where that extra is installed."""
-    try:
-        from bhuman_cli.studio.render.footage import check as footage_check
-        from bhuman_cli.studio.render.footage import reader
-    except ImportError:
-        return lambda _path, _what: ""
-
-    def probe(path: Path, what: What) -> str:
-        check = footage_check.check_video if what is What.VIDEO else footage_check.check_picture
-        try:
-            check(path)
-        except reader.SourceError as problem:
-            return f"the file {problem}"
-        return ""
-
-    return probe
-
-
-@contextlib.contextmanager
-def _client(session: Session, run: Run) -> Iterator[Client | None]:
-    """Connect to the run's own service for fresh links; those of a local run are files, and are made again."""
-    if run.target.service == domain.LOCAL_SERVICE:
-        yield None
-        return
-    with refresh.connect(session, run) as found:
-        yield found.client
-
-
-class _Progress:
-    """Says now and then how far it is."""
-
-    def __init__(self, console: Console, total: int) -> None:
-        self._console, self._total, self._clock = console, total, SystemClock()
-        self._count, self._bytes, self._said_at = 0, 0, self._clock.monotonic_s()
-
-    def note(self, done: fetch.FetchResult) -> None:
-        """Count one file."""
-        self._count += 1
-        self._bytes += done.size
-        now = self._clock.monotonic_s()
-        if now - self._said_at >= _SAY_EVERY_S:
-            self._said_at = now
-            self._console.say(f"{self._count:,} of {self._total:,} files, {_size(self._bytes)}")
-
-
-def _whats(given: Sequence[str] | None) -> tuple[What, ...]:
-    words = [word.strip().lower() for text in given or ["video"] for word in text.split(",") if word.strip()]
+def _whats(texts: Sequence[str] | None) -> tuple[What, ...]:
+    words = [word.strip().lower() for text in texts or ["video"] for word in text.split(",") if word.strip()]
     if "all" in words:
         return tuple(What)
     try:
         return tuple(dict.fromkeys(What(word.removesuffix("s")) for word in words))
     except ValueError:
         raise errors.UsageError("--what: video, gif, thumbnail or all", hint="--what video,gif") from None
-
-
-def _usual_name(found: RunResults) -> str:
-    """Return `{row_index:04d}-{first variable}`, or the row number alone."""
-    named = next(
-        (name for name in found.run.spec.variables if name in found.header and not set(name) & set("{}!:")), ""
-    )
-    return "{row_index:04d}" + (f"-{{{named}}}" if named else "")
-
-
-def _exit_code(done: Sequence[fetch.FetchResult]) -> ExitCode:
-    states = {str(result.state) for result in done}
-    if "left" in states:
-        return ExitCode.NOT_FINISHED
-    return ExitCode.ROWS_FAILED if "failed" in states else ExitCode.OK
-
-
-def _say(found: RunResults, order: DownloadOptions, done: Sequence[fetch.FetchResult], console: Console) -> None:
-    counts = Counter(str(result.state) for result in done)
-    words = {"fetched": "fetched", "kept": "there already", "failed": "failed", "left": "left"}
-    said = ", ".join(f"{counts[state]:,} {word}" for state, word in words.items() if counts[state])
-    console.say(
-        f"{len(done):,} files: {said or 'none'}, {_size(sum(result.size for result in done))} in {order.folder}"
-    )
-    by_reason: dict[str, list[int]] = {}
-    for result in done:
-        if result.reason:
-            by_reason.setdefault(f"{result.state}: {result.reason}", []).append(int(result.job.row_index or 0))
-    if order.table is not None:
-        console.say(f"results with the files' paths: {order.table}")
-    if by_reason:
-        from bhuman_cli.workflows import summary
-
-        for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:5]:
-            console.say(f"  {reason} · {summary.row_numbers(rows)}")
-        console.say(f"hint: {_again(found, order)}")
-    if found.unfinished:
-        console.say(f"{found.unfinished:,} rows are not finished yet: bhuman resume {found.run.run_id}")
-
-
-def _again(found: RunResults, order: DownloadOptions) -> str:
-    """Return the command that helps: a local run renders again what is gone from disk."""
-    if found.run.target.service == domain.LOCAL_SERVICE:
-        return f"bhuman render {shell.quote(found.run.input_path)} --local"
-    return f"bhuman download {found.run.run_id} --to {shell.quote(str(order.folder))}"
-
-
-def _print(
-    found: RunResults,
-    order: DownloadOptions,
-    done: Sequence[fetch.FetchResult],
-    code: ExitCode,
-    console: Console,
-    videos: Sequence[quality_check.Video],
-) -> None:
-    if not console.json_mode:
-        console.out(str(order.folder))
-        return
-    counts = Counter(str(result.state) for result in done)
-    files: list[dict[str, Any]] = [
-        {
-            "row_index": int(result.job.row_index or 0), "what": str(result.job.what), "state": str(result.state),
-            "file": str(result.job.path), "bytes": result.size, "reason": result.reason,
-        }
-        for result in done
-    ]  # fmt: skip
-    console.out_json(
-        {
-            "schema": SCHEMA,
-            "run_id": found.run.run_id,
-            "folder": str(order.folder),
-            "manifest": str(order.folder / "manifest.csv"),
-            "results": str(order.table) if order.table is not None else None,
-            "total": len(done),
-            **{state: counts[state] for state in ("fetched", "kept", "failed", "left")},
-            "files": files,
-            **({"videos": [video.as_json() for video in videos]} if order.checks else {}),
-            "exit_code": int(code),
-        }
-    )
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"

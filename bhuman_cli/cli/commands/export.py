@@ -1,31 +1,17 @@
-"""`export`: parse, choose rows and columns, let the table writer write."""
+"""Command `export`: parse and call; `workflows.export` writes."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from bhuman_cli import domain, errors, shell
 from bhuman_cli.cli.options import JsonOption, RunArgument
-from bhuman_cli.delivery import mailmerge
 from bhuman_cli.delivery.mailmerge import For
-from bhuman_cli.domain import ResultRow, Status
-from bhuman_cli.errors import ExitCode
-from bhuman_cli.workflows import mail_export, quality_check, results_writer, run_lookup
+from bhuman_cli.workflows import export as exports
+from bhuman_cli.workflows import run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import RunResults
-from bhuman_cli.workflows.session import Session
-
-if TYPE_CHECKING:
-    from bhuman_cli.delivery.media import What
-    from bhuman_cli.table.output.results_file import OutputStyle
-
-SCHEMA = "bhuman.export/1"
-
 
 Output = Annotated[
     Path | None,
@@ -56,7 +42,7 @@ Only = Annotated[
 ]
 Media = Annotated[
     Path | None,
-    typer.Option("--media", metavar="DIR", help="Add the paths of the files downloaded to this folder."),
+    typer.Option("--media", metavar="DIR", help="Add the export.paths of the files downloaded to this folder."),
 ]
 Email = Annotated[
     str | None,
@@ -114,279 +100,11 @@ def export(  # noqa: PLR0913 - one parameter is one option
 
     `bhuman export campaign.csv --by company`   how each company's rows ended
     """
-    from bhuman_cli.table.output import results_file
-
-    mails_only = {"--email": email, "--check-links": check_links, "--utm": utm, "--fallback-link": fallback_link,
-                  "--poster": poster}  # fmt: skip
-    if purpose in {None, For.SUPPORT} and (misplaced := [name for name, value in mails_only.items() if value]):
-        raise errors.UsageError(f"{misplaced[0]} belongs to an export for mails", hint="--for mailmerge")
+    options = exports.ExportOptions(
+        output=output, purpose=purpose, statuses=exports.statuses_in(only), media=media, by=by, email=email,
+        check_links=check_links, utm=utm, fallback_link=fallback_link, poster=poster, bom=bom, force=force,
+    )  # fmt: skip
+    exports.require_sense(options)
     session = sessions.start(json_mode=json_output)
     found = run_lookup.find_run(session, run, with_late_links=by is None)
-    if by is not None:
-        if output is not None:
-            _require_counts(output, found, force=force)
-        _count(session, found, by, _statuses(only), output)
-        return 0
-    output = output or _usual_output(found, purpose)
-    if purpose is For.SUPPORT:
-        return _write_support(session, found, output, force=force)
-    style = style_for(output, found, bom=bom, force=force)
-    if purpose is not None:
-        options = mail_export.MailOptions(
-            purpose=purpose, email=email, utm=utm, fallback_link=fallback_link, check_links=check_links,
-            posters=output.with_name(f"{output.stem}.posters") if poster else None,
-        )  # fmt: skip
-        return _write_mails(session, found, options, output, style, _statuses(only), media)
-    extras = _media(found, media)
-    header = _renamed(found.header, [name for name, _ in extras])
-    written = list(_rows(found, extras, _statuses(only)))
-    results_file.write_results(output, header, written, style)
-    session.console.say(f"{len(written):,} of {len(found.rows):,} rows written")
-    _print(session, found, output, len(written), [*header, *results_file.result_header(header)])
-    return 0
-
-
-def _print(session: Session, found: RunResults, output: Path, rows: int, columns: Sequence[str], **more: Any) -> None:
-    if session.console.json_mode:
-        about = {"schema": SCHEMA, "run_id": found.run.run_id, "output": str(output)}
-        session.console.out_json({**about, "rows": rows, "columns": list(columns), **more})
-    else:
-        session.console.out(str(output))
-
-
-def _write_support(session: Session, found: RunResults, output: Path, *, force: bool) -> int:
-    from bhuman_cli.workflows import support_bundle
-
-    if output.suffix.lower() != ".json":
-        raise errors.UsageError(f"-o {output}: a support bundle is a .json file", hint=f"-o {output.stem}.json")
-    run_lookup.require_other(found, output)
-    if output.exists() and not force and support_bundle.SCHEMA not in output.read_text("utf-8", errors="replace"):
-        raise errors.UsageError(f"{output} is not a support bundle; it is left alone", hint="--force")
-    document = support_bundle.write(session, found, output)
-    session.console.say(f"{len(document['rows']):,} rows that ended badly; readable: {output.with_suffix('.txt')}")
-    if session.console.json_mode:
-        session.console.out_json({**document, "output": str(output)})
-    else:
-        session.console.out(str(output))
-    return 0
-
-
-def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
-    session: Session,
-    found: RunResults,
-    options: mail_export.MailOptions,
-    output: Path,
-    style: OutputStyle,
-    statuses: set[str] | None,
-    media: Path | None,
-) -> int:
-    from bhuman_cli.delivery.media import works_elsewhere
-    from bhuman_cli.table.output import results_file
-    from bhuman_cli.workflows import summary
-
-    table = mail_export.build(session, found, options, output)
-    rows = [row for row in table.rows if statuses is None or row.fields["status"] in statuses]
-    header = table.header
-    if table.keeps_results:
-        extras = _media(found, media)
-        header = _renamed(header, [name for name, _ in extras])
-        rows = [
-            ResultRow(cells=(*row.cells, *(cells.get(row.fields["row_index"], "") for _, cells in extras)),
-                      fields=row.fields)
-            for row in rows
-        ]  # fmt: skip
-        results_file.write_results(output, header, rows, style)
-        columns = [*header, *results_file.result_header(header)]
-    else:
-        # What the products read for certain, whatever the input's separator was.
-        plain = style if style.kind != "csv" else dataclasses.replace(style, delimiter=",")
-        results_file.write_table(output, header, [row.cells for row in rows], plain)
-        columns = header
-    session.console.say(f"{len(rows):,} of {len(found.rows):,} rows written")
-    for note in table.notes:
-        session.console.warn(note)
-    here = sum(bool(row.fields["share_url"]) and not works_elsewhere(row.fields["share_url"]) for row in rows)
-    if here:
-        session.console.warn(f"{here:,} links work only on this machine, not in a mail")
-    by_reason: dict[str, list[int]] = {}
-    for row_index, reason in table.dead:
-        by_reason.setdefault(reason, []).append(row_index)
-    for reason, indexes in by_reason.items():
-        session.console.warn(f"dead link ({reason}) · {summary.row_numbers(indexes)}")
-    dead = [{"row_index": row_index, "reason": reason} for row_index, reason in table.dead]
-    _print(session, found, output, len(rows), columns, **({"dead_links": dead} if options.check_links else {}))
-    return int(ExitCode.ROWS_FAILED) if dead else 0
-
-
-def style_for(
-    output: Path, found: RunResults, *, option: str = "-o", bom: bool = False, force: bool = False
-) -> OutputStyle:
-    """Return how the file will be written, as its ending says. option: what the user wrote before its name.
-
-    Raises:
-        UsageError: the ending is none, or what is there is not ours to replace.
-    """
-    _require_writable(output, found, option, force=force)
-    return _style(output, found, option, bom=bom)
-
-
-def write_paths(found: RunResults, folder: Path, whats: Sequence[What], output: Path) -> None:
-    """Write the results with the paths of the files in folder; a column for each kind, whether it has files or not."""
-    from bhuman_cli.delivery.media import What
-    from bhuman_cli.table.output import results_file
-
-    extras = paths(found, folder, whats)
-    if What.VIDEO in whats:
-        extras.append(("quality", quality_check.qualities(found, folder)))
-    header = _renamed(found.header, [name for name, _ in extras])
-    results_file.write_results(output, header, _rows(found, extras, None), _style(output, found))
-
-
-def _count(session: Session, found: RunResults, column: str, statuses: set[str] | None, output: Path | None) -> None:
-    """Show or write how many rows of each value ended how."""
-    import json
-
-    from bhuman_cli.table import mapping
-    from bhuman_cli.table.output import counts
-
-    if column not in found.header:
-        near = mapping.closest(column, found.header)
-        meant = f"; did you mean {near}?" if near else ""
-        raise errors.UsageError(f"--by {column[:60]!r}: there is no such column{meant}", hint="bhuman export --help")
-    counted = counts.counts_by(found.header, _rows(found, (), statuses), column)
-    if output is not None:
-        counts.write(counted, output)
-        session.console.out(str(output))
-    elif session.console.json_mode:
-        rows = json.loads(counted.reset_index().to_json(orient="records"))
-        session.console.out_json({"schema": SCHEMA, "run_id": found.run.run_id, "by": column, "counts": rows})
-    else:
-        header, lines = counts.status_counts(counted)
-        session.console.table(header, lines, right=header[1:])
-
-
-def _usual_output(found: RunResults, purpose: For | None) -> Path:
-    if purpose is None:
-        raise errors.UsageError("-o is missing: the file to write", hint=shell.join(["-o", f"{found.stem}.xlsx"]))
-    if purpose is For.SUPPORT:
-        return found.output.with_name(f"{found.stem}.support.json")
-    ending = ".csv" if purpose in mailmerge.PRODUCTS else _input_ending(found)
-    return found.output.with_name(f"{found.stem}.{purpose}{ending}")
-
-
-def _input_ending(found: RunResults) -> str:
-    """Return the ending of the input's own format, where it can be written: people go on in the program they use."""
-    from bhuman_cli.table.output import results_file
-
-    ending = Path(found.run.input_path).suffix.lower()
-    if ending in {".xlsm", ".xls", ".ods"}:
-        return ".xlsx"
-    return ending if ending in results_file.KINDS else ".csv"
-
-
-Extra = tuple[str, dict[str, str]]
-"""A column and its cell by row_index."""
-
-
-def _media(found: RunResults, media: Path | None) -> list[Extra]:
-    """Return columns of the paths of downloaded files, none without a folder."""
-    if media is None:
-        return []
-    from bhuman_cli.delivery.media import What
-
-    with_files = [(name, cells) for name, cells in paths(found, media, tuple(What)) if cells]
-    if not with_files:
-        raise errors.UsageError(
-            f"{media}: nothing was downloaded there",
-            hint=f"bhuman download {found.run.run_id} --to {shell.quote(str(media))}",
-        )
-    return with_files
-
-
-def paths(found: RunResults, folder: Path, whats: Sequence[What]) -> list[Extra]:
-    """Return a column of paths for each kind of file, with the cells of those that are in folder."""
-    from bhuman_cli.delivery import manifest
-
-    entries = manifest.read(folder)
-    return [
-        (
-            f"{what}_file",
-            {
-                row.fields["row_index"]: str((folder / entry.file).resolve())
-                for row in found.rows
-                if (entry := entries.get((row.fields["id"], str(what)))) and (folder / entry.file).is_file()
-            },
-        )
-        for what in whats
-    ]
-
-
-def _rows(found: RunResults, extras: Sequence[Extra], statuses: set[str] | None) -> Iterator[ResultRow]:
-    for row in found.rows:
-        if statuses is None or row.fields["status"] in statuses:
-            more = tuple(cells.get(row.fields["row_index"], "") for _, cells in extras)
-            yield ResultRow(cells=(*row.cells, *more), fields=row.fields)
-
-
-def _statuses(only: str | None) -> set[str] | None:
-    if only is None:
-        return None
-    words = {word.strip() for word in only.lower().split(",") if word.strip()}
-    unknown = words - set(Status) - {"all"}
-    if unknown or not words:
-        raise errors.UsageError(f"--status {only[:60]!r}: all, or some of {', '.join(Status)}")
-    return None if "all" in words else words
-
-
-def _renamed(header: Sequence[str], extra: Sequence[str]) -> list[str]:
-    """Return the header with our columns behind the user's; a name of theirs keeps it."""
-    names = list(header)
-    for name in extra:
-        ours = name
-        while ours in names or ours in domain.RESULT_COLUMNS:
-            ours = f"bhuman_{ours}"
-        names.append(ours)
-    return names
-
-
-def _style(output: Path, found: RunResults, option: str = "-o", *, bom: bool = False) -> OutputStyle:
-    """Return how the file is written: its ending picks the kind, the run's input the separator and the mark."""
-    from bhuman_cli.table.output import results_file
-
-    stored = results_writer.style_of(found.run)
-
-    kind = results_file.KINDS.get(output.suffix.lower())
-    if kind is None:
-        raise errors.UsageError(
-            f"{option} {output}: the ending picks the format, and this is none",
-            hint=shell.join([option, f"{output.stem}.csv"]),
-        )
-    delimiter = stored.delimiter if stored.delimiter != "\t" or output.suffix.lower() == ".txt" else ","
-    return results_file.OutputStyle(
-        kind=kind, delimiter="\t" if kind == "tsv" else delimiter, bom=(bom or stored.bom) and kind in {"csv", "tsv"}
-    )
-
-
-def _require_writable(output: Path, found: RunResults, option: str, *, force: bool) -> None:
-    from bhuman_cli.table.output import results_file
-
-    run_lookup.require_other(found, output)
-    if not force and results_file.recognise(output) is results_file.RecognisedColumns.FOREIGN:
-        hint = "--force" if option == "-o" else shell.join([option, f"{output.stem}.files{output.suffix}"])
-        raise errors.UsageError(f"{output} is not a results file; it is left alone", hint=hint)
-
-
-def _require_counts(output: Path, found: RunResults, *, force: bool) -> None:
-    """Refuse to write counts over anything but earlier counts, which end with a total."""
-    from bhuman_cli.table import reader
-    from bhuman_cli.table.output import counts
-
-    run_lookup.require_other(found, output)
-    if force or not output.exists():
-        return
-    try:
-        header = reader.open_table(output, reader.ReadOptions()).header
-    except errors.BhumanError:
-        header = ()
-    if header[-1:] != (counts.TOTAL,):
-        raise errors.UsageError(f"{output} holds no counts of rows; it is left alone", hint="--force")
+    return exports.write(session, found, options)

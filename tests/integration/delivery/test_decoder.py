@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bhuman_cli.cli.commands import download
 from bhuman_cli.delivery import media
 from bhuman_cli.delivery.media import What
+from bhuman_cli.workflows import download
 
 
 def film(path: Path, codec: str, **options: str) -> None:
