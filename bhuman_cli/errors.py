@@ -15,7 +15,7 @@ BhumanError                    exit  code in `--json`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 
@@ -136,11 +136,35 @@ class ServiceDown(BhumanError):
     code = "service_down"
 
 
+class JournalFault(StrEnum):
+    """What is wrong with a journal that can't be used."""
+
+    FULL = "full"
+    LOCKED = "locked"
+    READ_ONLY = "read_only"
+    DAMAGED = "damaged"
+    MOVED = "moved"
+    NEWER = "newer"
+    PROMISE = "promise"  # a rule of the schema would be broken
+    GONE = "gone"  # no connection to its server
+    OTHER = ""
+
+
+PASSING_FAULTS = frozenset({JournalFault.FULL, JournalFault.LOCKED, JournalFault.GONE, JournalFault.OTHER})
+"""Faults that may pass while a program waits."""
+
+
 class JournalError(BhumanError):
     """The journal can't be opened, read or written, or a transition met a state it does not start from."""
 
     exit_code = ExitCode.DOWN
     code = "journal"
+
+    def __init__(
+        self, message: str, *, hint: str = "bhuman doctor", code: str = "", fault: JournalFault = JournalFault.OTHER
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.fault = fault
 
 
 class NotFinished(BhumanError):

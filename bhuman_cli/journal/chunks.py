@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from bhuman_cli import errors
 from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import claims, planning
+from bhuman_cli.journal import claims, faults, planning
 from bhuman_cli.journal.claims import Candidate, Freeze
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
@@ -112,7 +112,8 @@ def get(journal: Journal, chunk_id: int) -> Chunk:
 def _read(found: sqlite3.Row) -> Chunk:
     return Chunk(
         chunk_id=found["chunk_id"], run_no=found["run_no"], target_id=found["target_id"],
-        state=ChunkState(found["state"]), token=found["token"], rows=found["rows"], body=found["body"] or b"",
+        state=faults.word(ChunkState, found["state"]), token=found["token"], rows=found["rows"],
+        body=found["body"] or b"",
         sending_at=found["sending_at"] or "", judged_at=found["judged_at"] or "", reason=found["reason"],
     )  # fmt: skip
 
@@ -135,7 +136,12 @@ def begin_sending(journal: Journal, chunk: Chunk) -> int:
         StaleChunk: the chunk is not `planned` any more, its run was superseded, or somebody else sent something
             on this target since it was planned; nothing was sent, and nothing may be.
     """
+    import hashlib
+
     with journal.transaction():
+        frozen = journal.query_one("SELECT body_sha256 FROM chunk WHERE chunk_id = ?", (chunk.chunk_id,))
+        if frozen is not None and hashlib.sha256(chunk.body).hexdigest() != frozen["body_sha256"]:
+            raise faults.damaged(journal.path, "a request is not what was planned")
         moved = journal.execute(
             "UPDATE target SET epoch = epoch + 1 WHERE target_id = ? AND epoch ="
             " (SELECT epoch FROM chunk WHERE chunk_id = ?)",
@@ -181,7 +187,7 @@ def last_answer(journal: Journal, chunk: Chunk) -> Answer | None:
     if found is None:
         return None
     return Answer(
-        status=found["status"], headers=json.loads(found["headers"]), body=found["body"], error=found["error"]
+        status=found["status"], headers=faults.from_json(found["headers"]), body=found["body"], error=found["error"]
     )
 
 

@@ -6,10 +6,10 @@ most one live chunk.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from bhuman_cli.journal import faults
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 
@@ -37,7 +37,7 @@ def rows_to_send(journal: Journal, run: Run) -> Iterable[Candidate]:
         " AND plan IN ('new', 'retried') ORDER BY row_index",
         (run.run_no,),
     ):
-        values, assets = json.loads(found["payload"])
+        values, assets = faults.from_json(found["payload"])
         yield Candidate(
             row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
             values=tuple(values), assets=tuple(assets), retried_claim=found["claim_id"],
@@ -72,7 +72,7 @@ def reclaim_rows(journal: Journal, run: Run, chunk_id: int) -> list[Candidate]:
     return [
         Candidate(
             row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
-            values=tuple(json.loads(found["payload"])[0]), assets=tuple(json.loads(found["payload"])[1]),
+            values=tuple(faults.from_json(found["payload"])[0]), assets=tuple(faults.from_json(found["payload"])[1]),
             retried_claim=found["claim_id"],
         )
         for found in journal.query(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bhuman_cli import clock, errors, files
-from bhuman_cli.journal import schema
+from bhuman_cli.journal import faults, integrity, schema
 
 FILE_NAME = "journal.sqlite3"
 _POOL_TABLES = ("target", "run", "chunk", "claim", "forgotten")
@@ -36,7 +36,7 @@ class Journal:
         Raises:
             JournalError: the disk is full, the file is read-only or damaged, or another process holds it too long.
         """
-        with _as_journal_error(self.path):
+        with faults.told(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self
@@ -48,27 +48,27 @@ class Journal:
 
     def execute(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> int:
         """Run one statement; return the number of rows it changed."""
-        with _as_journal_error(self.path):
+        with faults.told(self.path):
             return self._connection.execute(sql, values).rowcount
 
     def insert(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> int:
         """Run one INSERT; return the new row's key."""
-        with _as_journal_error(self.path):
+        with faults.told(self.path):
             return int(self._connection.execute(sql, values).lastrowid or 0)
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for many rows, streaming them."""
-        with _as_journal_error(self.path):
+        with faults.told(self.path):
             self._connection.executemany(sql, rows)
 
     def query(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> Iterator[sqlite3.Row]:
         """Stream the rows of a SELECT."""
-        with _as_journal_error(self.path):
+        with faults.told(self.path):
             yield from self._connection.execute(sql, values)
 
     def query_one(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Row | None:
         """Return the first row of a SELECT, or None."""
-        with _as_journal_error(self.path):
+        with faults.told(self.path):
             found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
             return found
 
@@ -88,11 +88,12 @@ def open_journal(folder: Path, clock: clock.Clock) -> Journal:
         JournalError: it can't be opened, is damaged, is another program's, or was written by a newer version.
     """
     path = folder / FILE_NAME
-    with _as_journal_error(path):
+    with faults.told(path):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _make_private(path)
         with _closed_on_error(_connect(str(path))) as connection:
             _settle_version(connection, path)
+            integrity.require(connection, path, clock)
     return Journal(connection, path, clock)
 
 
@@ -102,7 +103,7 @@ def scratch(folder: Path, clock: clock.Clock) -> Journal:
     For `--dry-run`: planning runs the same statements as for a real run, yet nothing is written to the real file.
     """
     path = folder / FILE_NAME
-    with _as_journal_error(path), _closed_on_error(_connect("")) as connection:
+    with faults.told(path), _closed_on_error(_connect("")) as connection:
         _create(connection)
         if path.is_file():
             try:
@@ -184,6 +185,8 @@ def _settle_version(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > schema.VERSION:
         raise _version_error(path, version)
+    if version < 1:
+        raise faults.damaged(path, f"journal version {version}")
     if version < schema.VERSION:
         _migrate(connection)
 
@@ -222,36 +225,5 @@ def _version_error(path: Path, version: int) -> errors.JournalError:
     return errors.JournalError(
         f"{path} was written by a newer bhuman (journal version {version}, this one reads up to {schema.VERSION})",
         hint="pip install --upgrade bhuman",
+        fault=errors.JournalFault.NEWER,
     )
-
-
-@contextlib.contextmanager
-def _as_journal_error(path: Path | None) -> Iterator[None]:
-    where = str(path) if path is not None else "the temporary journal"
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise errors.JournalError(
-            f"the journal {where} can't be used: {_reason(error)}", hint="bhuman doctor"
-        ) from error
-    except OSError as error:
-        raise errors.JournalError(
-            f"the journal {where} can't be used: {error.strerror or type(error).__name__}", hint="bhuman doctor"
-        ) from error
-
-
-def _reason(error: sqlite3.DatabaseError) -> str:
-    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-    words = {
-        "SQLITE_FULL": "the disk is full",
-        "SQLITE_READONLY": "it is read-only",
-        "SQLITE_CORRUPT": "the file is damaged; restore a backup, or move it away and use --adopt",
-        "SQLITE_NOTADB": "the file is damaged or not a database; restore a backup, or move it away and use --adopt",
-        "SQLITE_BUSY": "another process holds it",
-        "SQLITE_CANTOPEN": "it can't be opened",
-        "SQLITE_IOERR": "the disk reports an error",
-    }
-    for prefix, said in words.items():
-        if name.startswith(prefix):
-            return f"{said} ({name})"
-    return f"{error} ({name})"

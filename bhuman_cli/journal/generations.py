@@ -5,13 +5,13 @@ STATUS is the one definition of the `status` column; counting and writing both u
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bhuman_cli import domain
 from bhuman_cli.domain import Binding, Generation, GenerationId, ResultRow, Status
+from bhuman_cli.journal import faults
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 
@@ -221,7 +221,7 @@ def tally(journal: Journal, run: Run, *, selected_only: bool = False) -> dict[st
     """Count the run's rows by status; of a run whose rows were dropped, as they were counted then."""
     dropped = journal.query_one("SELECT tally FROM run WHERE run_no = ? AND tally IS NOT NULL", (run.run_no,))
     if dropped is not None:
-        return dict(json.loads(dropped[0]))
+        return dict(faults.from_json(dropped[0]))
     where = " AND row.selected = 1" if selected_only else ""
     return {
         found[0]: found[1]
@@ -276,7 +276,7 @@ def results(journal: Journal, run: Run) -> Iterator[ResultRow]:
         f" chunk.reason FROM {JOINED} WHERE row.run_no = ? ORDER BY row.row_index",
         (run.run_no,),
     ):
-        cells = tuple(json.loads(found["cells"])) if found["cells"] else ("",) * width
+        cells = tuple(faults.from_json(found["cells"])) if found["cells"] else ("",) * width
         yield ResultRow(cells=cells, fields=_fields(found))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from bhuman_cli import domain, errors
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import generations, planning
+from bhuman_cli.journal import faults, generations, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 
@@ -152,7 +152,7 @@ def previous_run(journal: Journal, run: Run) -> PreviousRun:
         and _has_work(item)
     ]  # fmt: skip
     return PreviousRun(
-        variables=tuple(json.loads(last["spec"])["variables"]) if last else None,
+        variables=tuple(faults.from_json(last["spec"])["variables"]) if last else None,
         paid=int(paid[0]) if paid else 0,
         shown=int(paid[1]) if paid else 0,
         unfinished_again=again[0] if again else "",
@@ -167,7 +167,7 @@ def last_variables(journal: Journal, target: domain.Target) -> tuple[str, ...] |
         " ORDER BY run_no DESC LIMIT 1",
         (target.service, target.kind, target.api_id),
     )
-    return tuple(json.loads(found["spec"])["variables"]) if found else None
+    return tuple(faults.from_json(found["spec"])["variables"]) if found else None
 
 
 def run_of_generation(journal: Journal, generation_id: str) -> tuple[Run, int] | None:

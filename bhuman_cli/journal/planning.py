@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from bhuman_cli import domain, errors
+from bhuman_cli.journal import faults
 from bhuman_cli.journal.database import Journal
 
 MAX_ATTEMPTS = 3
@@ -144,25 +145,27 @@ def find(journal: Journal, run_id: str) -> Run:
 
 def read_run(found: Any) -> Run:
     """Build a Run from a row of run JOIN target."""
-    spec = json.loads(found["spec"])
+    spec = faults.from_json(found["spec"])
     return Run(
         run_no=found["run_no"],
         run_id=found["run_id"],
         target_id=found["target_id"],
-        target=domain.Target(service=found["service"], kind=domain.TargetKind(found["kind"]), api_id=found["api_id"]),
+        target=domain.Target(
+            service=found["service"], kind=faults.word(domain.TargetKind, found["kind"]), api_id=found["api_id"]
+        ),
         state=found["state"],
         input_path=found["input_path"],
         input_sha256=found["input_sha256"],
         output_path=found["output_path"],
         output_sha256=found["output_sha256"],
-        columns=tuple(json.loads(found["columns"])),
+        columns=tuple(faults.from_json(found["columns"])),
         spec=domain.RenderSpec(
             variables=tuple(spec["variables"]),
             backgrounds=tuple(domain.Background(**item) for item in spec["backgrounds"]),
             generation_mode=spec["generation_mode"],
             lipsync=spec["lipsync"],
         ),
-        options=json.loads(found["options"]),
+        options=faults.from_json(found["options"]),
         again=bool(found["again"]),
         created_at=found["created_at"],
         stopped=found["stopped"],

@@ -41,6 +41,7 @@ CREATE TABLE run (
   media_folder  TEXT NOT NULL DEFAULT ''  -- of the last download
 ) STRICT;
 CREATE INDEX run_by_input ON run (target_id, input_path);
+CREATE INDEX run_guard ON run (run_no, run_id, output_path, columns, spec, options);  -- stands twice, as claim_guard
 
 -- One data row of the input. `claim_id` is the generation it shows, paid by this run or an earlier one.
 CREATE TABLE row (
@@ -116,6 +117,8 @@ CREATE TABLE claim (
 CREATE UNIQUE INDEX claim_live ON claim (run_no, row_index) WHERE live = 1;  -- a row is in at most one live chunk
 CREATE INDEX claim_pool ON claim (target_id, identity) WHERE live = 1;
 CREATE INDEX claim_text ON claim (chunk_id, text_key);
+-- What is shown beside a person stands twice: a bit that rots in one of the two is noticed (`integrity`).
+CREATE INDEX claim_guard ON claim (claim_id, status, binding, url, share_url, thumbnail, gif, whatsapp_video_url);
 
 -- What came back for a request, as it came, before anybody reads it. Append-only.
 CREATE TABLE answer (
@@ -171,6 +174,9 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         " run_no INTEGER, claim_id INTEGER, detail TEXT NOT NULL DEFAULT '') STRICT",
         "CREATE INDEX event_claim ON event (claim_id)",
         "CREATE TABLE forgotten (identity BLOB PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE INDEX claim_guard ON claim (claim_id, status, binding, url, share_url, thumbnail, gif,"
+        " whatsapp_video_url)",
+        "CREATE INDEX run_guard ON run (run_no, run_id, output_path, columns, spec, options)",
         "ALTER TABLE chunk ADD COLUMN sender TEXT NOT NULL DEFAULT ''",
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     ),

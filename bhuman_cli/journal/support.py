@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import dataclass
 
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import faults, generations
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 
@@ -58,7 +57,7 @@ def troubled(journal: Journal, run: Run) -> list[Troubled]:
             line=found["line"],
             status=found["shown"],
             message="; ".join(filter(None, (found["claim_message"], found["row_message"]))) or found["reason"] or "",
-            cells=tuple(json.loads(found["cells"])) if found["cells"] else (),
+            cells=tuple(faults.from_json(found["cells"])) if found["cells"] else (),
             attempts=tuple(_attempts(journal, run, found["row_index"], found["shown_claim"])),
         )
         for found in rows

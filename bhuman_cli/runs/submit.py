@@ -12,11 +12,11 @@ from typing import Final
 
 from bhuman_cli import errors
 from bhuman_cli.api.post_result import NotSent, PostResponse
-from bhuman_cli.journal import chunks, history
+from bhuman_cli.journal import chunks, faults, history
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.runs import judging, request
+from bhuman_cli.runs import identity, judging, request
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts
 from bhuman_cli.runs.context import RunContext
@@ -98,7 +98,19 @@ class Submitter:
         return 0.0
 
     def _freeze(self, rows: Sequence[Candidate], token: str) -> bytes:
+        self._require_intact(rows)
         return request.freeze(self.shape, rows, token)
+
+    def _require_intact(self, rows: Sequence[Candidate]) -> None:
+        """Refuse to send values that are not those the row was recorded with: a bit rotted on disk.
+
+        Raises:
+            JournalError: damaged.
+        """
+        identify = identity.of_spec(self.run.spec)
+        for row in rows:
+            if identify(row.values, row.assets) != row.identity or identity.text_key(row.values) != row.text_key:
+                raise faults.damaged(self.context.journal.path, "a row's values are not what was planned")
 
     def _send(self, chunk: Chunk) -> float:
         context = self.context
@@ -207,21 +219,25 @@ def store_answer(context: RunContext, chunk: Chunk, response: PostResponse, answ
 
     Ids held only in memory are money held only in memory.
     """
-    said = False
+    place: str | None = None
     while True:
         try:
             chunks.record_answer(context.journal, chunk, answer)
             return
         except errors.JournalError as error:
-            if not said:
-                said = True
+            may_pass = error.fault in errors.PASSING_FAULTS
+            if place is None:
                 place = context.save_answer_aside(chunk, response)
-                context.reporter.notice(_storage_notice(error, place, answer))
+                context.reporter.notice(_storage_notice(error, place, answer, tries_again=may_pass or not place))
+            if place and not may_pass:
+                raise
             if context.stop.is_pressed:
+                error.exit_code = errors.ExitCode.IN_DOUBT  # what was accepted stands outside the journal
                 raise
             context.stop.wait(context.clock, _STORE_AGAIN_S)
 
 
-def _storage_notice(error: errors.JournalError, place: str, answer: Answer) -> str:
+def _storage_notice(error: errors.JournalError, place: str, answer: Answer, *, tries_again: bool) -> str:
     kept = f"it is kept in {place}" if place else f"ids: {' '.join(verdicts.named_ids(answer)) or 'none'}"
-    return f"{error.message}; an answer that may have cost money could not be stored, {kept}; trying again"
+    again = "; trying again" if tries_again else ""
+    return f"{error.message}; an answer that may have cost money could not be stored, {kept}{again}"

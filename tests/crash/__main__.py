@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash import copies, histories, kills, mutants
+from tests.crash import copies, flips, histories, kills, mutants
 from tests.crash.histories import Case, Score, Told
 from tests.support.money_service import OUTCOMES
 
@@ -82,7 +82,10 @@ def main() -> int:
         "--share", default="1/1", metavar="I/N", help="of the histories with --all, every Nth from I on"
     )
     parser.add_argument("--seeds", type=int, default=10_000, metavar="N", help="interleavings of two copies each")
+    parser.add_argument("--flips", type=int, default=0, metavar="N", help="bits flipped in a journal, nothing else")
     asked = parser.parse_args()
+    if asked.flips:
+        return _flipped(asked.flips)
     broken = total = 0
     print(histories.HEAD)
     share = Share(*(int(part) for part in asked.share.split("/")))
@@ -100,6 +103,12 @@ def main() -> int:
         broken += sum(len(one.broken) for one in found)
         print("\n" + kills.line(found, time.monotonic() - started))
     return int(broken > 0)
+
+
+def _flipped(count: int) -> int:
+    outcomes, wrong = flips.flip(count, seed=time.time_ns())
+    print(f"{count:,} flipped bits: {dict(outcomes)}", *wrong, sep="\n")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.journal import database, schema
+from bhuman_cli.journal import database, integrity, schema
 from bhuman_cli.journal.database import FILE_NAME
 from bhuman_cli.runs import runner
 from tests.support import ledger
@@ -141,7 +141,7 @@ def test_a_page_destroyed_inside_is_found_when_it_is_read(tmp_path: Path) -> Non
     content[4096:] = b"\xaa" * (len(content) - 4096)
     path.write_bytes(content)
     with (
-        pytest.raises(errors.JournalError, match="damaged; restore a backup"),
+        pytest.raises(errors.JournalError, match="damaged .*--adopt"),
         contextlib.closing(database.open_journal(tmp_path, HeldClock())) as journal,
     ):
         list(journal.query("SELECT * FROM row"))
@@ -176,8 +176,42 @@ def test_a_journal_held_by_another_process_is_waited_for_then_said(tmp_path: Pat
         journal.execute("PRAGMA busy_timeout=50")
         with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            with pytest.raises(errors.JournalError, match="another process holds it"), journal.transaction():
+            with pytest.raises(errors.JournalError, match="another process holds it") as caught, journal.transaction():
                 pass
+        assert caught.value.fault is errors.JournalFault.LOCKED
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system shows no process's open files")
+def test_the_program_that_holds_a_journal_is_named(tmp_path: Path) -> None:
+    hold = (
+        "import sqlite3, sys; held = sqlite3.connect(sys.argv[1], isolation_level=None); held.execute('BEGIN EXCLUSIVE');"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    with contextlib.closing(ledger.opened(tmp_path)) as journal:
+        journal.execute("PRAGMA busy_timeout=50")
+        holder = subprocess.Popen(
+            [sys.executable, "-c", hold, str(tmp_path / FILE_NAME)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        try:
+            assert holder.stdout is not None
+            holder.stdout.readline()
+            with pytest.raises(errors.JournalError, match=f"process {holder.pid}"), journal.transaction():
+                pass
+        finally:
+            holder.communicate()
+
+
+def test_a_large_journal_is_checked_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integrity, "LARGE_BYTES", 0)
+    checks: list[Path | None] = []
+    monkeypatch.setattr(integrity, "check", lambda _, path: checks.append(path))
+    clock = HeldClock()
+    for _ in range(2):
+        database.open_journal(tmp_path, clock).close()
+    assert len(checks) == 1
+    clock.sleep(86_401.0)
+    database.open_journal(tmp_path, clock).close()
+    assert len(checks) == 2
 
 
 def test_two_processes_may_make_the_journal_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,12 +64,33 @@ def test_with_no_other_place_the_ids_are_printed_as_the_last_resort(
     assert "ids: none" in bench.notices.said[1]
 
 
+def test_a_broken_promise_is_no_full_disk_and_is_not_waited_for(bench: Bench, tmp_path: Path) -> None:
+    """The request's chunk is gone: nothing will ever store its answer."""
+    kept = tmp_path / "kept"
+    bench.context.save_answer_aside = lambda chunk, response: str(kept)
+    run, sender = started(bench, 1)
+
+    def gone() -> None:
+        bench.journal.execute("PRAGMA foreign_keys=OFF")
+        bench.journal.execute("DELETE FROM chunk WHERE run_no = ?", (run.run_no,))
+        bench.journal.execute("PRAGMA foreign_keys=ON")
+
+    bench.service.before_answer = gone
+    with pytest.raises(errors.JournalError, match="a rule of it would be broken") as caught:
+        sender.step()
+    assert (caught.value.exit_code, caught.value.fault) == (8, errors.JournalFault.PROMISE)
+    assert bench.clock.slept == []
+    assert str(kept) in bench.notices.said[0]
+    assert "trying again" not in bench.notices.said[0]
+
+
 def test_asked_to_stop_it_leaves_what_it_could_not_store_as_being_sent(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     FullDisk(monkeypatch, 99)
     run, sender = started(bench, 1)
     bench.service.before_answer = lambda: bench.context.stop.press(143)
-    with pytest.raises(errors.JournalError, match="disk is full"):
+    with pytest.raises(errors.JournalError, match="disk is full") as caught:
         sender.step()
+    assert caught.value.exit_code == 9, "what was accepted stands outside the journal"
     assert [chunk.state for chunk in chunks.unsettled(bench.journal, run.target_id)] == ["sending"]
