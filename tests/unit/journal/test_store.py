@@ -141,7 +141,7 @@ def test_a_page_destroyed_inside_is_found_when_it_is_read(tmp_path: Path) -> Non
     content[4096:] = b"\xaa" * (len(content) - 4096)
     path.write_bytes(content)
     with (
-        pytest.raises(errors.JournalError, match="damaged .*--adopt"),
+        pytest.raises(errors.JournalError, match=r"damaged .*--adopt"),
         contextlib.closing(database.open_journal(tmp_path, HeldClock())) as journal,
     ):
         list(journal.query("SELECT * FROM row"))
@@ -184,7 +184,8 @@ def test_a_journal_held_by_another_process_is_waited_for_then_said(tmp_path: Pat
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system shows no process's open files")
 def test_the_program_that_holds_a_journal_is_named(tmp_path: Path) -> None:
     hold = (
-        "import sqlite3, sys; held = sqlite3.connect(sys.argv[1], isolation_level=None); held.execute('BEGIN EXCLUSIVE');"
+        "import sqlite3, sys; held = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "held.execute('BEGIN EXCLUSIVE');"
         "print('held', flush=True); sys.stdin.read()"
     )
     with contextlib.closing(ledger.opened(tmp_path)) as journal:
