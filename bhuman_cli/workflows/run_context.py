@@ -39,6 +39,13 @@ def open_journal(home: settings.Home) -> Journal:
     return database.open_journal(home.state, SystemClock())
 
 
+def has_journal(home: settings.Home) -> bool:
+    """Say whether there is a journal, without making one."""
+    from bhuman_cli.journal import database
+
+    return (home.state / database.FILE_NAME).exists()
+
+
 def callback_url(home: settings.Home, url: str) -> str:
     """Return the callback URL, with a token per request where our own receiver serves it."""
     from bhuman_cli.callbacks import address

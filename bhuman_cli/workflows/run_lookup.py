@@ -6,11 +6,14 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from bhuman_cli import domain, errors
+from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.workflows import input_source, refresh, run_context
 from bhuman_cli.workflows.session import Session
@@ -130,3 +133,45 @@ def require_other(found: RunResults, path: Path) -> None:
     """
     if path.resolve() in {Path(found.run.input_path).resolve(), found.output.resolve()}:
         raise errors.UsageError(f"{path} is the run's own input or results file; choose another name")
+
+
+STATES: Final = ("unfinished", "finished", "superseded")
+
+
+def state_of(item: RunSummary) -> str:
+    """Return a run's state in a word."""
+    if item.run.state == "superseded":
+        return "superseded"
+    return "finished" if item.is_finished else "unfinished"
+
+
+def as_json(item: RunSummary) -> dict[str, Any]:
+    """Return a run as `--json` shows it."""
+    run = item.run
+    return {
+        "run_id": run.run_id,
+        "file": run.input_path,
+        "output": run.output_path,
+        "service": run.target.service,
+        "target": {f"{run.target.kind}_id": run.target.api_id},
+        "rows": {"total": sum(item.tally.values()), **item.tally},
+        "unsent": item.unsent,
+        "created_at": run.created_at,
+        "state": state_of(item),
+        "stopped": item.stopped,
+        "superseded_by": run.superseded_by or None,
+        "forgotten": item.is_forgotten,
+    }
+
+
+def list_summaries(home: settings.Home, *, state: str | None, file: str | None) -> list[RunSummary]:
+    """Return the runs in a state, and whose input's path or name holds a text, newest first. Makes no journal."""
+    if not run_context.has_journal(home):
+        return []
+    with contextlib.closing(run_context.open_journal(home)) as journal:
+        return [
+            item
+            for item in history.list_runs(journal)
+            if (state is None or state_of(item) == state)
+            and (file is None or (file in item.run.input_path or file in item.run.input_name))
+        ]

@@ -1,35 +1,16 @@
-"""Owns `gallery`: parse, gather what the page shows, write it, open it."""
+"""Command `gallery`: parse, call, open the page."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
+from typing import Annotated
 
 import typer
 
-from bhuman_cli import domain, errors, files, shell
 from bhuman_cli.cli.options import JsonOption, RunArgument
-from bhuman_cli.clock import SystemClock
-from bhuman_cli.config import settings
-from bhuman_cli.delivery.media import What
-from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import gallery as galleries
 from bhuman_cli.workflows import run_lookup
 from bhuman_cli.workflows import session as sessions
-from bhuman_cli.workflows.run_lookup import RunResults
-
-if TYPE_CHECKING:
-    from bhuman_cli.delivery import fetch
-
-SCHEMA = "bhuman.gallery/1"
-_LABELS = 3
-
-Files = dict[tuple[str, str], str]
-"""Links of media by generation id and kind."""
-
 
 Output = Annotated[
     Path | None,
@@ -69,106 +50,8 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
 
     `bhuman gallery campaign.csv --label first_name,company --embed -o batch.html`
     """
-    from bhuman_cli.delivery import gallery as pages
-
     session = sessions.start(json_mode=json_output)
-    found = run_lookup.find_run(session, run)
-    labels = run_lookup.columns(found, label, "--label") or list(found.header[:_LABELS])
-    path = (output or found.output.with_name(f"{found.stem}.gallery.html")).absolute()
-    run_lookup.require_other(found, path)
-    _require_writable(path, force=force)
-    files = _embedded(found, session.console) if embed else _downloaded(found, media or found.media_folder, path)
-    page = pages.Page(
-        title=found.run.input_name, subtitle=_subtitle(found), header=found.header, labels=labels,
-        rows=found.rows, files=files, seconds=found.seconds,
-    )  # fmt: skip
-    _write(path, pages.render(page))
-    if json_output:
-        session.console.out_json(
-            {"schema": SCHEMA, "run_id": found.run.run_id, "output": str(path), "rows": len(found.rows)}
-        )
-    else:
-        session.console.out(str(path))
+    options = galleries.GalleryOptions(output=output, labels=label, media=media, embeds=embed, force=force)
+    path = galleries.write(session, run_lookup.find_run(session, run), options)
     if open_page:
         typer.launch(path.as_uri())
-
-
-def _subtitle(found: RunResults) -> str:
-    run = found.run
-    service = "local studio" if run.target.service == domain.LOCAL_SERVICE else run.target.service
-    return f"run {run.run_id} · {len(found.rows):,} rows · {run.created_at[:10]} · {service}"
-
-
-def _downloaded(found: RunResults, folder: Path, page: Path) -> Files:
-    """Return links, relative to the page, to the run's files in the folder."""
-    from bhuman_cli.delivery import manifest
-
-    try:
-        entries = manifest.read(folder)
-    except errors.UsageError:
-        return {}
-    here: Files = {}
-    for row in found.rows:
-        for what in What:
-            entry = entries.get((row.fields["id"], str(what)))
-            if entry is not None and (folder / entry.file).is_file():
-                here[entry.key] = _relative(folder / entry.file, page.parent)
-    return here
-
-
-def _relative(path: Path, start: Path) -> str:
-    try:
-        return quote(Path(os.path.relpath(path.absolute(), start)).as_posix())
-    except ValueError:  # another drive
-        return path.absolute().as_uri()
-
-
-def _embedded(found: RunResults, console: Console) -> Files:
-    """Return the run's pictures as data: links, thumbnails first, as many as a page can hold."""
-    from bhuman_cli.delivery import batch, fetch
-    from bhuman_cli.delivery import gallery as pages
-
-    here: Files = {}
-    size = 0
-    with tempfile.TemporaryDirectory(prefix="bhuman-gallery-") as folder:
-        for what in (What.THUMBNAIL, What.GIF):
-            wanted = batch.jobs(found.header, found.rows, Path(folder), batch.Choice(whats=(what,)))
-            done = batch.run(wanted, Path(folder), _kit(found), batch.WORKERS, lambda _: None)
-            for result in done:
-                if result.state is fetch.State.FETCHED and size + result.size * 4 // 3 <= pages.EMBED_LIMIT_BYTES:
-                    size += result.size * 4 // 3
-                    content = result.job.path.read_bytes()
-                    here[result.job.generation_id, str(what)] = pages.embedded(result.job.path.name, content)
-            left = len(wanted) - sum(kind == str(what) for _, kind in here)
-            if left:
-                console.say(f"{left:,} {what}s are not in the page: too much for one page, or not to be fetched")
-    return here
-
-
-def _kit(found: RunResults) -> fetch.FetchTools:
-    from bhuman_cli.delivery import fetch
-    from bhuman_cli.net import addresses
-
-    is_local = found.run.target.service == domain.LOCAL_SERVICE
-    return fetch.FetchTools(
-        policy=addresses.Policy(base_url="" if is_local else found.run.target.service),
-        clock=SystemClock(),
-        stop=threading.Event(),
-        file_root=settings.home(os.environ).studio / "media" if is_local else None,
-    )
-
-
-def _require_writable(path: Path, *, force: bool) -> None:
-    from bhuman_cli.delivery import gallery as pages
-
-    if path.is_dir():
-        raise errors.UsageError(f"-o {path}: is a folder", hint=shell.join(["-o", str(path / "gallery.html")]))
-    if path.exists() and not force:
-        with path.open("rb") as file:
-            if pages.MARK.encode() not in file.read(4096):
-                raise errors.UsageError(f"{path} is not a gallery; it is left alone", hint="--force")
-
-
-def _write(path: Path, html: str) -> None:
-    with files.replacing(path) as stream:
-        stream.write(html.encode("utf-8", "replace"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ from bhuman_cli.config import settings
 from bhuman_cli.journal import history, planning
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import run_context
+from bhuman_cli.workflows import run_context, run_lookup
 
 app = typer.Typer(
     help=(
@@ -28,8 +28,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_STATES: Final = ("unfinished", "finished", "superseded")
-
 
 @app.callback(invoke_without_command=True)
 def runs(
@@ -37,7 +35,10 @@ def runs(
     state: Annotated[
         str | None,
         typer.Option(
-            "--state", metavar="STATE", help=f"Only runs in this state: {', '.join(_STATES)}.", show_default="all"
+            "--state",
+            metavar="STATE",
+            help=f"Only runs in this state: {', '.join(run_lookup.STATES)}.",
+            show_default="all",
         ),
     ] = None,
     file: Annotated[str | None, typer.Option("--file", metavar="TEXT", help="Only runs whose file holds this.")] = None,
@@ -47,23 +48,12 @@ def runs(
     """List runs, newest first; the help stands with `app`."""
     if ctx.invoked_subcommand is not None:
         return
-    if state is not None and state not in _STATES:
-        raise errors.UsageError(f"--state takes {', '.join(_STATES)}", hint="bhuman runs --help")
+    if state is not None and state not in run_lookup.STATES:
+        raise errors.UsageError(f"--state takes {', '.join(run_lookup.STATES)}", hint="bhuman runs --help")
     console = Console(json_mode=json)
-    home = settings.home(os.environ)
-    if not (home.state / "journal.sqlite3").exists():
-        listed: list[RunSummary] = []
-    else:
-        with contextlib.closing(run_context.open_journal(home)) as journal:
-            listed = [
-                item
-                for item in history.list_runs(journal)
-                if (state is None or state_of(item) == state)
-                and (file is None or (file in item.run.input_path or file in item.run.input_name))
-            ]
-    listed = listed[: limit or None]
+    listed = run_lookup.list_summaries(settings.home(os.environ), state=state, file=file)[: limit or None]
     if json:
-        console.out_json({"runs": [as_json(item) for item in listed]})
+        console.out_json({"runs": [run_lookup.as_json(item) for item in listed]})
         return
     if not listed:
         console.say("there are no runs" + ("" if state is None and file is None else " like that"))
@@ -163,37 +153,11 @@ def _forget_callbacks(home: settings.Home, ids: list[str]) -> None:
             events.forget(ids)
 
 
-def state_of(item: RunSummary) -> str:
-    """Return a run's state in a word."""
-    if item.run.state == "superseded":
-        return "superseded"
-    return "finished" if item.is_finished else "unfinished"
-
-
-def as_json(item: RunSummary) -> dict[str, Any]:
-    """Return a run as `--json` shows it."""
-    run = item.run
-    return {
-        "run_id": run.run_id,
-        "file": run.input_path,
-        "output": run.output_path,
-        "service": run.target.service,
-        "target": {f"{run.target.kind}_id": run.target.api_id},
-        "rows": {"total": sum(item.tally.values()), **item.tally},
-        "unsent": item.unsent,
-        "created_at": run.created_at,
-        "state": state_of(item),
-        "stopped": item.stopped,
-        "superseded_by": run.superseded_by or None,
-        "forgotten": item.is_forgotten,
-    }
-
-
 def _line(item: RunSummary) -> tuple[str, ...]:
     run = item.run
     began = datetime.fromisoformat(run.created_at)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(item.tally.items()) if count)
-    state = state_of(item) + (" (forgotten)" if item.is_forgotten else "")
+    state = run_lookup.state_of(item) + (" (forgotten)" if item.is_forgotten else "")
     where = "local" if run.target.service == domain.LOCAL_SERVICE else run.target.api_id[:8] + "…"
     return (
         run.run_id,
