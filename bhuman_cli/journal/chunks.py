@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from bhuman_cli import errors
 from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import claims, faults, planning
+from bhuman_cli.journal import claims, faults, matching
 from bhuman_cli.journal.claims import Candidate, Freeze
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
@@ -71,7 +71,7 @@ def plan(
             raise StaleChunk(f"run {run.run_id} was superseded by another one", hint="bhuman runs")
         if state["seen"] != state["epoch"]:
             _release_planned(journal, run.target_id)
-            planning.share_pool(journal, run)
+            matching.share_pool(journal, run)
         waiting = journal.query_one(
             "SELECT * FROM chunk WHERE run_no = ? AND state = 'planned' ORDER BY chunk_id LIMIT 1", (run.run_no,)
         )

@@ -18,7 +18,7 @@ from bhuman_cli import clock, errors, files
 from bhuman_cli.journal import faults, integrity, schema
 
 FILE_NAME = "journal.sqlite3"
-_POOL_TABLES = ("target", "run", "chunk", "claim", "forgotten")
+_POOL_TABLES = ("target", "run", "chunk", "claim", "forgotten", "fact", "applied_plan")
 
 
 class Journal:

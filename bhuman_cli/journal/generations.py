@@ -16,9 +16,9 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 
 STATUS: Final = """CASE
-  WHEN row.claim_id IS NULL AND row.state <> 'pending' THEN row.state
-  WHEN row.claim_id IS NULL AND row.selected = 0 THEN 'skipped'
-  WHEN row.claim_id IS NULL THEN 'pending'
+  WHEN claim.claim_id IS NULL AND row.state <> 'pending' THEN row.state
+  WHEN claim.claim_id IS NULL AND row.selected = 0 THEN 'skipped'
+  WHEN claim.claim_id IS NULL THEN coalesce(owner.state, 'pending')
   WHEN claim.binding = 'conflict' THEN 'in_doubt'
   WHEN claim.status = 'failed' THEN 'failed'
   WHEN claim.generation_id IS NULL AND chunk.state = 'planned' THEN 'pending'
@@ -28,7 +28,12 @@ STATUS: Final = """CASE
   WHEN claim.status = '' THEN 'queued'
   ELSE 'processing' END"""
 
-JOINED: Final = "row LEFT JOIN claim USING (claim_id) LEFT JOIN chunk ON chunk.chunk_id = claim.chunk_id"
+JOINED: Final = (
+    "row LEFT JOIN row AS owner ON owner.run_no = row.run_no AND owner.row_index = row.shares"
+    " LEFT JOIN claim ON claim.claim_id = coalesce(row.claim_id, owner.claim_id)"
+    " LEFT JOIN chunk ON chunk.chunk_id = claim.chunk_id"
+)
+"""A row with the video it shows: its own, or that of the equal row that owns it."""
 
 UNFINISHED: Final = (Status.QUEUED, Status.PREPARING, Status.PROCESSING, Status.PENDING)
 
@@ -273,7 +278,7 @@ def results(journal: Journal, run: Run) -> Iterator[ResultRow]:
     width = len(run.columns)
     for found in journal.query(
         f"SELECT row.row_index, row.cells, row.message AS row_message, row.state, {STATUS} AS shown, claim.*,"
-        f" chunk.reason FROM {JOINED} WHERE row.run_no = ? ORDER BY row.row_index",
+        f" chunk.reason, owner.line AS owner_line FROM {JOINED} WHERE row.run_no = ? ORDER BY row.row_index",
         (run.run_no,),
     ):
         cells = tuple(faults.from_json(found["cells"])) if found["cells"] else ("",) * width
@@ -301,7 +306,7 @@ def _fields(found: Any) -> dict[str, str]:
 
 def _message(found: Any) -> str:
     """Say the most telling thing first: why it is in doubt, what the service says, how it was bound, what stood in."""
-    parts = []
+    parts = [f"shares the video of line {found['owner_line']}"] if found["owner_line"] is not None else []
     if found["shown"] == Status.IN_DOUBT:
         conflict = found["binding"] == Binding.CONFLICT
         parts.append("the service's record belongs to another row" if conflict else found["reason"] or "in doubt")
@@ -319,7 +324,8 @@ def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, 
     return [
         (found["row_index"], found["shown"], _message(found), found["generation_id"] or "")
         for found in journal.query(
-            f"SELECT row.row_index, row.message AS row_message, {STATUS} AS shown, claim.*, chunk.reason"
+            f"SELECT row.row_index, row.message AS row_message, {STATUS} AS shown, claim.*, chunk.reason,"
+            " owner.line AS owner_line"
             f" FROM {JOINED} WHERE row.run_no = ? AND row.selected = 1"
             " AND shown IN ('failed', 'rejected', 'in_doubt', 'invalid') ORDER BY row.row_index LIMIT ?",
             (run.run_no, limit),

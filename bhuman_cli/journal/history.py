@@ -232,9 +232,8 @@ def sample_statuses(journal: Journal, run: Run, size: int) -> list[str]:
     return [
         found[0]
         for found in journal.query(
-            f"SELECT {generations.STATUS} FROM row LEFT JOIN claim USING (claim_id)"
-            " LEFT JOIN chunk ON chunk.chunk_id = claim.chunk_id WHERE row.run_no = ? AND row.selected = 1"
-            " AND row.state IN ('pending', 'rejected') ORDER BY row.row_index LIMIT ?",
+            f"SELECT {generations.STATUS} FROM {generations.JOINED} WHERE row.run_no = ? AND row.selected = 1"
+            " AND row.state IN ('pending', 'rejected') AND row.shares IS NULL ORDER BY row.row_index LIMIT ?",
             (run.run_no, size),
         )
     ]

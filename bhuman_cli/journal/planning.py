@@ -23,14 +23,6 @@ MAX_ATTEMPTS = 3
 # States of a chunk whose rows may have been paid: their claims are what equal rows share.
 PAID_STATES = "('sending', 'mapping', 'accepted', 'in_doubt')"
 
-# Best state first: a finished video, one on its way, one in doubt, a failed one.
-_BEST_FIRST = """CASE
-  WHEN claim.binding = 'conflict' THEN 2
-  WHEN claim.status = 'failed' THEN 3
-  WHEN claim.status = 'succeeded' AND claim.url <> '' THEN 0
-  WHEN claim.generation_id IS NOT NULL THEN 1
-  ELSE 2 END"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
@@ -88,7 +80,11 @@ class DraftRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanCounts:
-    """What confirming a draft would do, in selected rows. in_doubt: nobody knows whether they are paid; not sent."""
+    """What confirming a draft would do with the selected rows; new, retried, reused and in_doubt count videos.
+
+    in_doubt: nobody knows whether they are paid; not sent. shared: rows that show another row's video.
+    later: new ones that are left for another command.
+    """
 
     new: int
     retried: int
@@ -96,6 +92,8 @@ class PlanCounts:
     rows: int
     invalid: int
     in_doubt: int = 0
+    shared: int = 0
+    later: int = 0
 
 
 def start_draft(journal: Journal, new: NewRun) -> Run:
@@ -194,74 +192,6 @@ def _row_values(run_no: int, item: DraftRow) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def match(journal: Journal, run: Run) -> None:
-    """Decide for each row whether it is new, reused or retried; idempotent, one commit.
-
-    Equal rows share one pool of generations per target; selected rows are served first, so that running the same
-    selection twice finds what it paid. With `again` only rows outside the selection look into the pool.
-    """
-    with journal.transaction():
-        share_pool(journal, run)
-        journal.execute(
-            "UPDATE row SET plan = 'new' WHERE run_no = ? AND state = 'pending' AND selected = 1 AND claim_id IS NULL",
-            (run.run_no,),
-        )
-        if run.options.get("retry_failed"):
-            journal.execute(
-                "UPDATE row SET plan = 'retried' WHERE run_no = ? AND selected = 1 AND plan = 'reused' AND claim_id IN"
-                " (SELECT claim_id FROM claim WHERE target_id = ? AND status = 'failed' AND attempt < ?)",
-                (run.run_no, run.target_id, MAX_ATTEMPTS),
-            )
-
-
-def share(journal: Journal, run: Run) -> None:
-    """Give a run's unsent rows what was paid meanwhile. One commit."""
-    with journal.transaction():
-        share_pool(journal, run)
-
-
-def share_pool(journal: Journal, run: Run) -> None:
-    """Give unclaimed pending rows what is paid already; inside a transaction. Remembers the target's epoch."""
-    which = "AND selected = 0" if run.again else ""
-    # A failed render that another run retried meanwhile is not retried once more: what that run paid is in the pool.
-    journal.execute(
-        "UPDATE row SET claim_id = NULL, plan = CASE plan WHEN 'retried' THEN 'new' ELSE plan END WHERE run_no = ?"
-        " AND plan IN ('retried', 'later') AND claim_id IN (SELECT claim_id FROM claim WHERE live = 0)",
-        (run.run_no,),
-    )
-    # Sorting a million rows by identity for nothing takes a seventh of a first plan.
-    if journal.query_one("SELECT 1 FROM claim WHERE target_id = ? AND live = 1 LIMIT 1", (run.target_id,)) is not None:
-        _serve(journal, run, which)
-    journal.execute(
-        "UPDATE run SET epoch = (SELECT epoch FROM target WHERE target_id = run.target_id) WHERE run_no = ?",
-        (run.run_no,),
-    )
-
-
-def _serve(journal: Journal, run: Run, which: str) -> None:
-    """Give each row that wants one the next generation of its identity's pool, best first."""
-    journal.execute(
-        f"""
-        WITH want AS MATERIALIZED (
-          SELECT row_index, identity,
-                 row_number() OVER (PARTITION BY identity ORDER BY selected DESC, row_index) AS turn
-          FROM row WHERE run_no = :run AND state = 'pending' AND claim_id IS NULL {which}),
-        have AS MATERIALIZED (
-          SELECT claim.claim_id, claim.identity,
-                 row_number() OVER (PARTITION BY claim.identity ORDER BY {_BEST_FIRST}, claim.claim_id DESC) AS turn
-          FROM claim LEFT JOIN chunk USING (chunk_id)
-          WHERE claim.target_id = :target AND claim.live = 1
-            AND (claim.chunk_id IS NULL OR chunk.state IN {PAID_STATES})
-            AND NOT EXISTS (SELECT 1 FROM row AS taken WHERE taken.run_no = :run AND taken.claim_id = claim.claim_id))
-        UPDATE row SET claim_id = pair.claim_id, plan = 'reused'
-        FROM (SELECT want.row_index AS at, have.claim_id FROM want JOIN have
-              ON want.identity = have.identity AND want.turn = have.turn) AS pair
-        WHERE row.run_no = :run AND row.row_index = pair.at
-        """,
-        {"run": run.run_no, "target": run.target_id},
-    )
-
-
 def counts(journal: Journal, run: Run) -> PlanCounts:
     """Count what the draft would do."""
     found = journal.query_one(
@@ -269,6 +199,7 @@ def counts(journal: Journal, run: Run) -> PlanCounts:
         " count(*) FILTER (WHERE row.plan = 'retried') AS retried,"
         " count(*) FILTER (WHERE row.plan = 'reused') AS reused, count(*) AS rows,"
         " count(*) FILTER (WHERE row.state = 'invalid') AS invalid,"
+        " count(*) FILTER (WHERE row.shares IS NOT NULL) AS shared,"
         " count(*) FILTER (WHERE row.plan = 'reused' AND claim.generation_id IS NULL AND claim.status <> 'failed')"
         " AS in_doubt FROM row LEFT JOIN claim USING (claim_id) WHERE row.run_no = ? AND row.selected = 1",
         (run.run_no,),
@@ -277,12 +208,12 @@ def counts(journal: Journal, run: Run) -> PlanCounts:
         raise errors.JournalError("the journal lost the rows of a run", hint="bhuman doctor")
     return PlanCounts(
         new=found["new"], retried=found["retried"], reused=found["reused"] - found["in_doubt"], rows=found["rows"],
-        invalid=found["invalid"], in_doubt=found["in_doubt"],
+        invalid=found["invalid"], in_doubt=found["in_doubt"], shared=found["shared"],
     )  # fmt: skip
 
 
 _SAMPLE: Final = (
-    "(SELECT row_index FROM row WHERE run_no = :run AND state = 'pending' AND selected = 1"
+    "(SELECT row_index FROM row WHERE run_no = :run AND state = 'pending' AND selected = 1 AND shares IS NULL"
     " ORDER BY row_index LIMIT :size)"
 )
 

@@ -15,6 +15,8 @@ CREATE TABLE target (
   kind        TEXT NOT NULL,          -- campaign | instance
   api_id      TEXT NOT NULL,
   epoch       INTEGER NOT NULL DEFAULT 0,  -- +1 with every request sent: a plan made before is stale
+  braked_at   TEXT NOT NULL DEFAULT '',    -- too many failures: no further request until a person says so
+  failures_from TEXT NOT NULL DEFAULT '',  -- a person accepted the failures: videos that ended before count no more
   UNIQUE (service, kind, api_id)
 ) STRICT;
 
@@ -38,7 +40,11 @@ CREATE TABLE run (
   stopped       TEXT NOT NULL DEFAULT '',  -- why submitting ended early, '' if it did not
   superseded_by TEXT,
   tally         TEXT,                 -- JSON: rows by status, once the rows themselves were dropped
-  media_folder  TEXT NOT NULL DEFAULT ''  -- of the last download
+  media_folder  TEXT NOT NULL DEFAULT '', -- of the last download
+  profile       TEXT NOT NULL DEFAULT '', -- whose credentials pay for it
+  key_id        TEXT NOT NULL DEFAULT '',
+  continues     TEXT NOT NULL DEFAULT '', -- the input path of the file that this one continues under another name
+  reading_rules INTEGER NOT NULL DEFAULT 0  -- version of the rules by which cells became values
 ) STRICT;
 CREATE INDEX run_by_input ON run (target_id, input_path);
 CREATE INDEX run_guard ON run (run_no, run_id, output_path, columns, spec, options);  -- stands twice, as claim_guard
@@ -50,13 +56,14 @@ CREATE TABLE row (
   line      INTEGER NOT NULL,
   state     TEXT NOT NULL,            -- pending | skipped | invalid | rejected
   selected  INTEGER NOT NULL,
-  plan      TEXT,                     -- new | retried | reused | NULL (nothing to send)
+  plan      TEXT,                     -- new | retried | reused | shared | later | sent | NULL (nothing to send)
   identity  BLOB,
   text_key  BLOB,                     -- what the service's `text` must hash to
   claim_id  INTEGER REFERENCES claim,
   message   TEXT NOT NULL DEFAULT '',
   cells     TEXT,                     -- JSON list, untouched; NULL once forgotten
   payload   TEXT,                     -- JSON [values, assets]; only while it may be sent
+  shares    INTEGER,                  -- the equal row of this run whose video it shows
   PRIMARY KEY (run_no, row_index)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX row_claim ON row (run_no, claim_id) WHERE claim_id IS NOT NULL;  -- one generation, one row
@@ -83,6 +90,7 @@ CREATE TABLE chunk (
 ) STRICT;
 CREATE INDEX chunk_open ON chunk (target_id, state) WHERE state IN ('planned','sending','mapping','in_doubt');
 CREATE INDEX chunk_run ON chunk (run_no);
+CREATE INDEX chunk_sent ON chunk (sending_at) WHERE sending_at IS NOT NULL;  -- budgets count by day
 
 -- A row's place in a request: the unit that may be paid. `live` until it is certain that it was not accepted.
 CREATE TABLE claim (
@@ -153,6 +161,19 @@ CREATE TABLE event (
 ) STRICT;
 CREATE INDEX event_claim ON event (claim_id);
 
+-- What holds for the whole journal: its random id, the time zone in which days are counted.
+CREATE TABLE fact (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+
+-- Plans that were applied: each once.
+CREATE TABLE applied_plan (
+  plan_id TEXT PRIMARY KEY,
+  run_id  TEXT NOT NULL,
+  at      TEXT NOT NULL
+) STRICT;
+
 -- Rows whose person asked to be removed: shown as `skipped`, never paid again. An identity holds no values.
 CREATE TABLE forgotten (
   identity BLOB PRIMARY KEY,
@@ -169,6 +190,16 @@ CREATE TABLE meta (
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     1: (
         "ALTER TABLE run ADD COLUMN media_folder TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE run ADD COLUMN profile TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE run ADD COLUMN key_id TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE run ADD COLUMN continues TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE run ADD COLUMN reading_rules INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE target ADD COLUMN braked_at TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE target ADD COLUMN failures_from TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE row ADD COLUMN shares INTEGER",
+        "CREATE INDEX chunk_sent ON chunk (sending_at) WHERE sending_at IS NOT NULL",
+        "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+        "CREATE TABLE applied_plan (plan_id TEXT PRIMARY KEY, run_id TEXT NOT NULL, at TEXT NOT NULL) STRICT",
         "ALTER TABLE claim ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0",
         "CREATE TABLE event (event_id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL,"
         " run_no INTEGER, claim_id INTEGER, detail TEXT NOT NULL DEFAULT '') STRICT",

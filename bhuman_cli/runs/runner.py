@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bhuman_cli.domain import Row, RowState, Status
-from bhuman_cli.journal import chunks, generations, history, planning
+from bhuman_cli.journal import chunks, generations, history, matching, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import DraftRow, NewRun, PlanCounts, Run
 from bhuman_cli.runs import identity, recovery
@@ -78,7 +78,7 @@ def prepare(
         history.forget_gone(journal, target_id, gone)
     run = planning.start_draft(journal, new)
     planning.add_rows(journal, run, _identified(new, rows))
-    planning.match(journal, run)
+    matching.match(journal, run)
     return PreparedRun(run=run, counts=planning.counts(journal, run), previous=history.previous_run(journal, run))
 
 

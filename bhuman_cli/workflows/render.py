@@ -14,7 +14,7 @@ from bhuman_cli import domain, errors, ids
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
-from bhuman_cli.journal import generations, history, planning
+from bhuman_cli.journal import generations, history, matching, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import NewRun
 from bhuman_cli.runs import epoch_file, runner, spend_limits
@@ -291,7 +291,7 @@ def _adopted(
     if not unknown or not job.get("adopt"):
         return prepared, unknown
     left = adopt.adopt(journal, prepared.run, unknown.ids, link.client, job.console)
-    planning.match(journal, prepared.run)
+    matching.match(journal, prepared.run)
     return replace(prepared, counts=planning.counts(journal, prepared.run)), replace(unknown, ids=tuple(left))
 
 

@@ -24,7 +24,7 @@ from typing import Final
 
 from bhuman_cli import clock, domain
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import chunks, claims, database, planning
+from bhuman_cli.journal import chunks, claims, database, matching, planning
 from tests.benchmarks import report
 
 ROWS: Final = 100_000
@@ -62,7 +62,7 @@ def record_plan(journal: database.Journal, folder: Path, rows: Iterable[planning
     """Record a draft with its rows, match it with what is paid, confirm it."""
     run = planning.start_draft(journal, new_run(folder))
     planning.add_rows(journal, run, rows)
-    planning.match(journal, run)
+    matching.match(journal, run)
     return planning.confirm(journal, run)
 
 

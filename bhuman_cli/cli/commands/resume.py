@@ -17,7 +17,7 @@ from bhuman_cli.cli import options as opt
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, decisions, generations, history, planning
+from bhuman_cli.journal import chunks, decisions, generations, history, matching, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs import lock, recovery
@@ -217,7 +217,7 @@ def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Con
     unknown = unknown_payments.search(journal, run, wish.home)
     if unknown and wish.values.get("adopt"):
         left = adopt.adopt(journal, run, unknown.ids, link.client, wish.console)
-        planning.share(journal, run)
+        matching.share(journal, run)
         unknown = replace(unknown, ids=tuple(left))
         if not history.to_send(journal, run):
             return

@@ -185,7 +185,7 @@ class RowChecker:
             if len(self._seen) < MAX_DISTINCT:
                 self._seen[key] = row.line
             return None
-        hint = f"the same as line {first}; both are rendered and paid for, unless one is removed"
+        hint = f"the same as line {first}: one video is paid for and shown by both; --no-share-equal pays for each"
         return "", "the same values as an earlier row", hint, "warning"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
-from bhuman_cli.journal import chunks, generations, history, planning
+from bhuman_cli.journal import chunks, generations, history, matching, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.journal.planning import Run
@@ -174,7 +174,7 @@ def test_adopted_generations_are_in_the_pool_like_paid_ones(journal: Journal) ->
     items = [adopted("Ada", one), adopted("Bob", two, status="", url="")]
     assert history.adopt(journal, plan.run, items) == 2
     assert history.adopt(journal, plan.run, items) == 0, "twice is once"
-    planning.match(journal, plan.run)
+    matching.match(journal, plan.run)
     counts = planning.counts(journal, plan.run)
     assert (counts.reused, counts.new) == (2, 1)
     rows = [row.fields for row in generations.results(journal, plan.run)]
@@ -190,7 +190,7 @@ def test_adopting_never_takes_a_generation_from_its_row(journal: Journal) -> Non
     known = generations.waiting(journal, run)[0].generation_id
     plan = runner.prepare(journal, ledger.new_run(input_path="/in/other.csv"), ledger.rows_of("Bob"))
     assert history.adopt(journal, plan.run, [adopted("Bob", known)]) == 0
-    planning.match(journal, plan.run)
+    matching.match(journal, plan.run)
     assert planning.counts(journal, plan.run).new == 1
     assert history.run_of_generation(journal, known) is not None
 

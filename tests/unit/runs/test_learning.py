@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli.domain import Binding, Generation, GenerationId
-from bhuman_cli.journal import decisions, generations, history
+from bhuman_cli.journal import decisions, generations, history, matching
 from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.runs import identity
 from bhuman_cli.runs.binding import doubts, record_updates
@@ -205,14 +205,13 @@ def test_what_a_person_accepted_is_not_taken_back_by_a_record(bench: Bench) -> N
 
 def test_an_adopted_generation_was_compared_when_it_was_taken_over(bench: Bench) -> None:
     item = GenerationId(bench.service.take({"names": [["Ada"]]})[0])
-    from bhuman_cli.journal import planning
     from bhuman_cli.runs import runner
 
     plan = runner.prepare(bench.journal, ledger.new_run(), ledger.rows_of("Ada"))
     key = identity.of_spec(ledger.SPEC)(["Ada"], [])
     queued = Generation(id=item, status="queued")
     history.adopt(bench.journal, plan.run, [AdoptedGeneration(identity=key, text_key=b"k" * 16, generation=queued)])
-    planning.match(bench.journal, plan.run)
+    matching.match(bench.journal, plan.run)
     run = runner.confirm(bench.journal, plan)
     wait_out(bench, waiting(bench, run))
     assert statuses(bench, run) == ["succeeded"]
