@@ -173,6 +173,13 @@ Sample = Annotated[
         rich_help_panel=_COMMON,
     ),
 ]  # fmt: skip
+ShareEqual = Annotated[
+    bool | None,
+    typer.Option(
+        "--share-equal/--no-share-equal", help="Rows with equal values are paid once and show one video.",
+        show_default="share-equal", rich_help_panel=_SELECT,
+    ),
+]  # fmt: skip
 OnInvalid = Annotated[
     str | None,
     typer.Option(

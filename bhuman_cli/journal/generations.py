@@ -246,14 +246,34 @@ def paid_rows(journal: Journal, run: Run) -> int:
     return int(found[0]) if found else 0
 
 
+_PLANS: Final = "row LEFT JOIN row AS owner ON owner.run_no = row.run_no AND owner.row_index = row.shares"
+
+
 def unsent(journal: Journal, run: Run) -> int:
-    """Count the rows that were to be sent and are not."""
-    found = journal.query_one(
-        "SELECT count(*) FROM row LEFT JOIN claim USING (claim_id) LEFT JOIN chunk USING (chunk_id)"
-        " WHERE row.run_no = ? AND (row.plan IN ('new', 'retried', 'later')"
-        " OR (row.plan = 'sent' AND chunk.state = 'planned'))",
-        (run.run_no,),
+    """Count the rows that were to be sent, or wait for an equal one that was, and are not."""
+    return _count(
+        journal,
+        f"{_PLANS} LEFT JOIN claim ON claim.claim_id = coalesce(owner.claim_id, row.claim_id)"
+        " LEFT JOIN chunk USING (chunk_id) WHERE row.run_no = ?"
+        " AND (coalesce(owner.plan, row.plan) IN ('new', 'retried', 'later')"
+        " OR (coalesce(owner.plan, row.plan) = 'sent' AND chunk.state = 'planned'))",
+        run,
     )
+
+
+def shared_rows(journal: Journal, run: Run) -> int:
+    """Count the rows that show another row's video."""
+    return _count(journal, "row WHERE run_no = ? AND shares IS NOT NULL", run)
+
+
+def deferred_rows(journal: Journal, run: Run) -> int:
+    """Count the rows that are left for another command: pending, but nothing of this run waits for them."""
+    where = "row.run_no = ? AND coalesce(owner.plan, row.plan) = 'deferred'"
+    return _count(journal, f"{_PLANS} WHERE {where}", run)
+
+
+def _count(journal: Journal, what: str, run: Run) -> int:
+    found = journal.query_one(f"SELECT count(*) FROM {what}", (run.run_no,))
     return int(found[0]) if found else 0
 
 

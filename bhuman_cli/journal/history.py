@@ -22,12 +22,16 @@ UNWRITTEN: Final = "its results were not written to the end"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """A run as `bhuman runs` shows it. unsent: rows that were to be sent and are not."""
+    """A run as `bhuman runs` shows it.
+
+    unsent: rows that were to be sent and are not. later: pending ones that are left for another command.
+    """
 
     run: Run
     tally: dict[str, int]
     unsent: int
     is_forgotten: bool = False
+    later: int = 0
 
     @property
     def is_finished(self) -> bool:
@@ -41,7 +45,7 @@ class RunSummary:
 
     @property
     def _is_over(self) -> bool:
-        open_rows = sum(self.tally.get(status, 0) for status in generations.UNFINISHED)
+        open_rows = sum(self.tally.get(status, 0) for status in generations.UNFINISHED) - self.later
         return not self.unsent and not self.tally.get("in_doubt", 0) and open_rows == 0
 
 
@@ -95,6 +99,7 @@ def _summary(journal: Journal, run: Run) -> RunSummary:
         tally=generations.tally(journal, run),
         unsent=unsent,
         is_forgotten=bool(forgotten and forgotten[0]),
+        later=generations.deferred_rows(journal, run),
     )
 
 

@@ -249,7 +249,11 @@ def release_sample(journal: Journal, run: Run) -> None:
 
 def rows_after_sample(journal: Journal, run: Run) -> int:
     """Count the rows that wait for a word after the sample."""
-    found = journal.query_one("SELECT count(*) FROM row WHERE run_no = ? AND plan = 'later'", (run.run_no,))
+    found = journal.query_one(
+        "SELECT count(*) FROM row LEFT JOIN row AS owner ON owner.run_no = row.run_no AND owner.row_index = row.shares"
+        " WHERE row.run_no = ? AND coalesce(owner.plan, row.plan) = 'later'",
+        (run.run_no,),
+    )
     return int(found[0]) if found else 0
 
 

@@ -35,6 +35,8 @@ class Outcome:
     declined: a person saw the sample and said no. sample_failed: the rest was to follow only a sample that succeeds.
     doubts: requests of this file, from any run, that stay in doubt. unwritten: the results file could not be written.
     successor: the unfinished run that took over this one's unsent rows, "" if there is none.
+    shared: rows that show another row's video. later: rows that are left for another command; they are pending, and
+    neither this run's nor anybody's to wait for.
     fetched: how fetching the media ended, with fetch_command to go on; OK where that was not asked for.
     """
 
@@ -60,13 +62,15 @@ class Outcome:
     sample_failed: bool = False
     unwritten: bool = False
     successor: str = ""
+    shared: int = 0
+    later: int = 0
     fetched: ExitCode = ExitCode.OK
     fetch_command: str = ""
 
     @property
     def open_rows(self) -> int:
         """Return the selected rows that have no end yet."""
-        return sum(self.selected.get(status, 0) for status in _OPEN)
+        return sum(self.selected.get(status, 0) for status in _OPEN) - self.later
 
     @property
     def exit_code(self) -> ExitCode:
@@ -110,15 +114,18 @@ class Outcome:
             JournalError: the counts do not add up to the rows of the file.
         """
         total = sum(self.tally.values())
-        ends = (Status.SUCCEEDED, Status.FAILED, Status.INVALID, Status.REJECTED, Status.IN_DOUBT)
-        rows = {"total": total} | {str(status): self.tally.get(status, 0) for status in ends}
-        rows["pending"] = sum(self.tally.get(status, 0) for status in _OPEN)
-        rows["skipped"] = self.tally.get(Status.SKIPPED, 0)
+        rows = {"total": total} | {str(status): self.tally.get(status, 0) for status in Status}
         if sum(count for name, count in rows.items() if name != "total") != total:
             raise errors.JournalError("the counts of this run do not add up", hint="bhuman doctor")
         return {
             "run_id": self.run_id,
-            "rows": {**rows, "reused": self.reused, "submitted": self.submitted},
+            "rows": {
+                **rows,
+                "reused": self.reused,
+                "submitted": self.submitted,
+                "shared": self.shared,
+                "later": self.later,
+            },
             "requests": {"submit": self.requests, "poll": self.polls},
             "elapsed_s": round(self.elapsed_s, 3),
             "exit_code": int(self.exit_code),

@@ -280,4 +280,6 @@ class _Execution:
             doubts=doubtful,
             unwritten=not self._is_written,
             audit=audit,
+            shared=generations.shared_rows(journal, self.run),
+            later=generations.deferred_rows(journal, self.run),
         )

@@ -23,7 +23,7 @@ from bhuman_cli.runs.runner import RunOptions
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import connections, plan, results_writer, run_context, summary
 
-SCHEMA = "bhuman.render/1"
+SCHEMA = "bhuman.render/2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,11 +203,9 @@ def dry(
             raise problem
         return int(code)
     tally = generations.tally(journal, run)
-    waiting = ("queued", "preparing", "processing", "pending")
-    rows = {"total": sum(tally.values())}
-    rows |= {name: tally.get(name, 0) for name in ("succeeded", "failed", "invalid", "rejected", "in_doubt")}
-    rows["pending"] = sum(tally.get(name, 0) for name in waiting)
-    rows |= {"skipped": tally.get("skipped", 0), "reused": generations.paid_rows(journal, run), "submitted": 0}
+    rows = {"total": sum(tally.values())} | {str(status): tally.get(status, 0) for status in Status}
+    rows |= {"reused": generations.paid_rows(journal, run), "submitted": 0}
+    rows |= {"shared": generations.shared_rows(journal, run), "later": generations.deferred_rows(journal, run)}
     console.out_json(
         {
             "schema": SCHEMA,

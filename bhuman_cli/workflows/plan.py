@@ -49,7 +49,14 @@ class Plan:
     def as_json(self) -> dict[str, int]:
         """Return the `plan` of a dry run."""
         counts = self.counts
-        return {"new": counts.new, "reused": counts.reused, "retried": counts.retried, "requests": self.requests}
+        return {
+            "new": counts.new,
+            "reused": counts.reused,
+            "retried": counts.retried,
+            "shared": counts.shared,
+            "later": counts.later,
+            "requests": self.requests,
+        }
 
 
 def show(plan: Plan, console: Console) -> None:
@@ -58,9 +65,14 @@ def show(plan: Plan, console: Console) -> None:
     parts = [f"{counts.new:,} new", f"{counts.reused:,} reused"]
     parts += [f"{counts.retried:,} retried"] if counts.retried else []
     parts += [f"{counts.in_doubt:,} in doubt (not sent)"] if counts.in_doubt else []
+    parts += [f"{counts.shared:,} shared"] if counts.shared else []
+    parts += [f"{counts.later:,} later"] if counts.later else []
     parts += [f"{counts.invalid:,} invalid"] if counts.invalid else []
     requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
     console.say(f"plan: {', '.join(parts)} rows in {requests}")
+    if counts.shared:
+        videos = counts.new + counts.retried + counts.reused + counts.in_doubt
+        console.say(f"  {videos + counts.shared:,} rows, {videos:,} videos: equal rows show the same one")
     target = "not named yet" if plan.target.api_id == domain.NO_TARGET else plan.target.api_id
     console.say(f"  {plan.target.kind} {target} on {plan.service}, as {plan.account}")
     if plan.journal is not None:

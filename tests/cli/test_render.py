@@ -29,7 +29,8 @@ def test_thirty_seven_rows_in_four_requests_each_link_beside_its_row(desk: Desk,
         assert (row["status"], row["message"]) == ("succeeded", "bound by position")
     assert ended.rows == {
         "total": 37, "succeeded": 37, "failed": 0, "invalid": 0, "rejected": 0, "in_doubt": 0, "pending": 0,
-        "skipped": 0, "reused": 0, "submitted": 37,
+        "queued": 0, "preparing": 0, "processing": 0, "skipped": 0, "reused": 0, "submitted": 37, "shared": 0,
+        "later": 0,
     }  # fmt: skip
     lists = [path for method, path, _ in service.seen if "by_campaign" in path]
     assert len(lists) == 1, "a closed list is asked once a run"
@@ -71,13 +72,14 @@ def test_the_document_has_these_keys_and_adds_up_whatever_happens(desk: Desk, se
     assert list(document) == [
         "schema", "run_id", "target", "output", "rows", "requests", "elapsed_s", "exit_code", "next",
     ]  # fmt: skip
-    assert document["schema"] == "bhuman.render/1"
+    assert document["schema"] == "bhuman.render/2"
     assert document["target"] == {"campaign_id": plain_service.CAMPAIGN_ID}
     assert document["output"] == str(desk.folder / "people.results.csv")
     assert document["next"] is None
     rows = ended.rows
     counted = {"succeeded": 2, "failed": 1, "invalid": 1, "rejected": 1, "in_doubt": 0, "pending": 0, "skipped": 1}
-    assert rows == {"total": 6, **counted, "reused": 0, "submitted": 3}
+    open_rows = {"queued": 0, "preparing": 0, "processing": 0}
+    assert rows == {"total": 6, **counted, **open_rows, "reused": 0, "submitted": 3, "shared": 0, "later": 0}
     assert document["requests"]["submit"] == len(service.bodies)
     statuses = desk.column("status")
     assert statuses == ["succeeded", "failed", "invalid", "rejected", "skipped", "succeeded"]
@@ -109,14 +111,22 @@ def test_run_again_edit_append_re_sort_and_only_the_new_is_paid(desk: Desk, serv
     assert [body.get("callback_url") for body in service.bodies] == [None, *["https://example.com/hook"] * 2]
 
 
-def test_equal_rows_share_one_pool_and_only_the_rows_beyond_it_are_new(desk: Desk, service: PlainService) -> None:
-    desk.table("people.csv", [("Ada", "Co"), ("Ada", "Co"), ("Bob", "Co")])
-    assert desk.render("people.csv").code == 0
-    assert len(service.accepted) == 3
-    assert len(set(desk.column("id"))) == 3, "two equal rows have a video each"
-    desk.table("people.csv", [("Ada", "Co"), (" Ada ", "Co"), ("Ada", "Co")])
+def test_equal_rows_are_one_purchase_and_show_one_video(desk: Desk, service: PlainService) -> None:
+    desk.table("people.csv", [("Ada", "Co"), (" Ada ", "Co"), ("Bob", "Co")])
+    first = desk.render("people.csv", "--json")
+    assert (first.code, first.rows["submitted"], first.rows["shared"], first.rows["succeeded"]) == (0, 2, 1, 3)
+    ada, equal, bob = desk.results()
+    assert (ada["url"], ada["id"]) == (equal["url"], equal["id"]) != (bob["url"], bob["id"])
+    assert "shares the video of line 2" in equal["message"]
+    plan = desk.render("people.csv", "-n", "--json").document["plan"]
+    assert (plan["new"], plan["reused"], plan["shared"]) == (0, 2, 1)
+    each = desk.render("people.csv", "--no-share-equal", "--json")
+    assert (each.rows["reused"], each.rows["submitted"], each.rows["shared"]) == (2, 1, 0)
+    desk.table("people.csv", [("Ada", "Co"), ("Ada", "Co"), ("Ada", "Co")])
     ended = desk.render("people.csv", "--json")
-    assert (ended.rows["reused"], ended.rows["submitted"]) == (2, 1)
+    assert (ended.rows["reused"], ended.rows["submitted"], ended.rows["shared"]) == (2, 0, 1), (
+        "each keeps what was paid"
+    )
     desk.table("other.csv", [("Bob", "Co")])
     other = desk.render("other.csv", "--json")
     assert (other.rows["reused"], other.rows["submitted"]) == (1, 0), "another file, the same purchase"
@@ -214,7 +224,7 @@ def test_names_and_headers_arrive_as_they_are_and_hostile_answers_harmless(desk:
 def test_without_waiting_all_was_accepted_and_a_later_run_collects(desk: Desk, service: PlainService) -> None:
     desk.people(3)
     sent = desk.render("people.csv", "--no-wait", "--json")
-    assert (sent.code, sent.rows["pending"], sent.rows["submitted"]) == (0, 3, 3)
+    assert (sent.code, sent.rows["queued"], sent.rows["submitted"]) == (0, 3, 3)
     assert set(desk.column("status")) == {"queued"}
     assert desk.column("id") == [item["id"] for item in service.accepted]
     run = sent.document["run_id"]
@@ -229,11 +239,11 @@ def test_an_ended_wait_says_how_to_go_on(desk: Desk, service: PlainService) -> N
     desk.people(2)
     ended = desk.render("people.csv", "--timeout", "1s", "--json")
     document = ended.document
-    assert (ended.code, ended.rows["pending"], document["next"]) == (6, 2, f"bhuman resume {document['run_id']}")
+    assert (ended.code, ended.rows["processing"], document["next"]) == (6, 2, f"bhuman resume {document['run_id']}")
     assert set(desk.column("status")) == {"processing"}, "an unknown status is not finished"
     service.shape = lambda record: {**record, "url": ""}
     unfinished = desk.render("people.csv", "--timeout", "1s", "--json")
-    assert (unfinished.code, unfinished.rows["pending"]) == (6, 2), "`succeeded` without a URL is not final"
+    assert (unfinished.code, unfinished.rows["processing"]) == (6, 2), "`succeeded` without a URL is not final"
     assert len(service.accepted) == 2
 
 

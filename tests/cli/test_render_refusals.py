@@ -103,7 +103,10 @@ def test_a_dry_run_writes_nothing_but_problems_and_needs_nothing(desk: Desk, ser
     nothing = {**NO_KEY, "BHUMAN_CAMPAIGN_ID": None, "BHUMAN_BASE_URL": None}
     desk.people(3)
     good = desk.render("people.csv", "--dry-run", "--json", env=nothing)
-    assert (good.code, good.document["plan"]) == (0, {"new": 3, "reused": 0, "retried": 0, "requests": 1})
+    assert (good.code, good.document["plan"]) == (
+        0,
+        {"new": 3, "reused": 0, "retried": 0, "shared": 0, "later": 0, "requests": 1},
+    )
     assert good.rows["total"] == 3 == good.rows["pending"]
     assert not desk.home.exists()
     assert sorted(path.name for path in desk.folder.iterdir()) == ["people.csv"]

@@ -37,6 +37,7 @@ class RenderOptions(TypedDict, total=False):
     rows: opt.Rows
     limit: opt.Limit
     sample: opt.Sample
+    share_equal: opt.ShareEqual
     on_invalid: opt.OnInvalid
     strict: opt.Strict
     allow_empty: opt.AllowEmpty

@@ -208,7 +208,7 @@ def test_one_bad_row_is_found_and_all_others_go_through(bench: Bench) -> None:
 
 def test_both_halves_are_tried_before_going_deeper(bench: Bench) -> None:
     """So that a good half shows early that the campaign is right."""
-    rows = ledger.rows_of(*("bad" if at < 2 else f"person {at}" for at in range(8)))
+    rows = ledger.rows_of(*(f"bad {at}" if at < 2 else f"person {at}" for at in range(8)))
     run = ledger.confirmed(bench.journal, rows)
     bench.service.always = refusing("bad")
     to_the_end(bench, sending(bench, run))
