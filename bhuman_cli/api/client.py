@@ -19,16 +19,17 @@ from bhuman_cli.errors import ApiError
 PAGE_SIZE: Final = 100
 
 _ONE: Final = (("page", "0"), ("size", "1"))
-# GETs without an effect that tell whether credentials are good: route, query, and whether a refusal there is meant for
-# the credentials (lists are closed to good keys, too). Source: API contract, section 5.
+# GETs without an effect that may tell whether credentials are good: route, query, and whether a bare 401 there is meant
+# for the credentials. The newest document promises a key nothing but the two paid routes, so that none of these need
+# open to a good one. Source: API contract, section 5.
 HARMLESS: Final[Mapping[str, Sequence[tuple[str, tuple[tuple[str, str], ...], bool]]]] = {
     BASIC: (
-        ("speakeasy_projects", (), True),
-        ("webhook", (), True),
+        ("speakeasy_projects", (), False),
+        ("webhook", (), False),
         ("video_instances", _ONE, False),
         ("campaigns", _ONE, False),
     ),
-    BEARER: (("campaigns", _ONE, True), ("video_instances", _ONE, True), ("webhook", (), True)),
+    BEARER: (("campaigns", _ONE, True), ("video_instances", _ONE, True), ("webhook", (), False)),
 }
 
 

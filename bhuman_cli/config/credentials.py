@@ -91,8 +91,9 @@ def encode(key_id: str, secret: str) -> str:
     Raises:
         CredentialsError: a half is empty, the id holds a colon, or there are control characters.
     """
+    _require_no_mcp_key(key_id, secret)
     if not key_id or not secret:
-        raise CredentialsError("the key's id and secret must not be empty", hint="bhuman login")
+        raise CredentialsError("Client ID and Client Secret must not be empty", hint="bhuman login")
     if ":" in key_id or not (key_id + secret).isprintable():
         raise CredentialsError("the key has a character that no key has; was it copied whole?", hint="bhuman login")
     return base64.b64encode(f"{key_id}:{secret}".encode()).decode("ascii")
@@ -104,11 +105,13 @@ def decode_basic(text: str, *, name: str = "BHUMAN_BASIC_AUTH") -> str:
     Raises:
         CredentialsError: it is not base64 of `id:secret`.
     """
+    _require_no_mcp_key(text)
     compact = re.sub(r"\s+", "", re.sub(r"(?i)^\s*basic\s", "", text))
     try:
         key_id, colon, secret = base64.b64decode(compact, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, ValueError):
         key_id = colon = secret = ""
+    _require_no_mcp_key(key_id, secret)
     if not (key_id and colon and secret):
         raise CredentialsError(f"{name} is not base64 of id:secret", hint="bhuman login")
     return compact
@@ -121,9 +124,27 @@ def check_token(text: str, *, name: str = "BHUMAN_TOKEN") -> str:
         CredentialsError: it could not stand in a header.
     """
     token = re.sub(r"(?i)^bearer\s+", "", text.strip())
+    _require_no_mcp_key(token)
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         raise CredentialsError(f"{name} has a character that no token has; was it copied whole?", hint="bhuman login")
     return token
+
+
+_MCP_KEY: Final = re.compile(r"\bbhm_mcp_", re.IGNORECASE)
+
+
+def _require_no_mcp_key(*texts: str) -> None:
+    """Refuse the key of another door by its name.
+
+    Raises:
+        CredentialsError: one is a key of BHuman's MCP server.
+    """
+    if any(_MCP_KEY.search(text) for text in texts):
+        raise CredentialsError(
+            "that is an MCP key (bhm_mcp_…): it opens BHuman's MCP server, not the API; an API key has a Client ID and"
+            " a Client Secret (in the BHuman app: Settings > API Keys > Generate new key)",
+            hint="bhuman login",
+        )
 
 
 def mask(text: str, secrets: Sequence[str]) -> str:

@@ -339,10 +339,16 @@ def _message(found: Any) -> str:
     return "; ".join(parts)
 
 
-def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, str, str, str]]:
-    """Return (row_index, status, message, id) of selected rows that failed, were rejected or are in doubt."""
+def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, str, str, str, str]]:
+    """Return (row_index, status, message, id, execution_name) of selected rows that ended badly or are in doubt."""
     return [
-        (found["row_index"], found["shown"], _message(found), found["generation_id"] or "")
+        (
+            found["row_index"],
+            found["shown"],
+            _message(found),
+            found["generation_id"] or "",
+            found["execution_name"] or "",
+        )
         for found in journal.query(
             f"SELECT row.row_index, row.message AS row_message, {STATUS} AS shown, claim.*, chunk.reason,"
             " owner.line AS owner_line"

@@ -76,7 +76,8 @@ class StudioConfig:
     port: 0 takes a free one. advance: see Advance.parse. workers: 0 means one per core.
     credits: a pretend balance; None never runs out. keys: (id, secret) pairs; bearers: tokens.
     faults: rehearsed misbehaviour; none by default.
-    access: who may read lists: bearers only, as documented today, or Basic keys too, as the 2023 service allowed.
+    access: who may do what: lists for bearers only (strict), for keys too, as the 2023 service allowed (open), or
+        nothing but what the newest document promises: keys only order videos (documented).
     render: whether videos are made, or only declared made.
     links: `file` makes result URLs `file:` URIs in home/media.
     any_target: every campaign or instance id means the template, as `--local` wants it.
@@ -89,7 +90,7 @@ class StudioConfig:
     home: Path
     host: str = "127.0.0.1"
     port: int = 0
-    access: Literal["strict", "open"] = "strict"
+    access: Literal["strict", "open", "documented"] = "strict"
     render: Literal["real", "instant"] = "real"
     advance: str = "real"
     workers: int = 0
@@ -111,7 +112,7 @@ class StudioConfig:
         Raises:
             UsageError: a setting has a value that it can't have.
         """
-        _require("access", self.access, ("strict", "open"))
+        _require("access", self.access, ("strict", "open", "documented"))
         _require("render", self.render, ("real", "instant"))
         _require("links", self.links, ("http", "file"))
         object.__setattr__(self, "pace", Advance.parse(self.advance))
@@ -138,4 +139,4 @@ def is_loopback(host: str) -> bool:
 
 def _require(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise UsageError(f"--{name} {value}: expected {' or '.join(choices)}")
+        raise UsageError(f"--{name} {value}: expected {', '.join(choices[:-1])} or {choices[-1]}")

@@ -89,7 +89,7 @@ def keys(session: Session, *, may_ask: bool) -> Iterator[Finding]:
     except errors.CredentialsError as error:
         yield _failed("credentials", error)
         return
-    shown = f", key id {credentials.shown_id(held)}" if held.basic else ""
+    shown = f", Client ID {credentials.shown_id(held)}" if held.basic else ""
     yield Finding(check="credentials", verdict=OK, detail=f"from {held.source}{shown}")
     for check in sessions.check_credentials(session, held) if may_ask else ():
         name = "API key" if check.kind == "basic" else "user token"
@@ -103,6 +103,8 @@ def keys(session: Session, *, may_ask: bool) -> Iterator[Finding]:
                 hint="bhuman login",
                 exit_code=ExitCode.CREDENTIALS,
             )
+        elif check.verdict == "closed":
+            yield Finding(check=name, verdict=OK, detail=f"{sessions.UNCHECKABLE} ({check.detail})")
         else:
             yield Finding(check=name, verdict=WARN, detail=f"could not be checked ({check.detail})")
 

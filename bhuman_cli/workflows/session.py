@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bhuman_cli import __version__, errors
 from bhuman_cli.clock import SystemClock
@@ -107,7 +108,10 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialCheck:
-    """What the service thinks of one kind of credentials. verdict: works | refused | unknown."""
+    """What the service thinks of one kind of credentials. verdict: works | refused | closed | unknown.
+
+    closed: no harmless route opened, and nothing says that the credentials are why; unknown: no answer that tells.
+    """
 
     kind: str
     verdict: str
@@ -125,7 +129,7 @@ def _check_one(service: Client, kind: str) -> CredentialCheck:
     """Try the routes a key of this kind is documented to open; one good answer is enough."""
     from bhuman_cli.api import client
 
-    refused = ""
+    closed = ""
     unknown = "no answer"
     for path, query, is_decisive in client.HARMLESS[kind]:
         try:
@@ -136,10 +140,21 @@ def _check_one(service: Client, kind: str) -> CredentialCheck:
         if 200 <= status < 300:
             return CredentialCheck(kind=kind, verdict="works")
         words = f"{status} {detail}".strip()
-        if status == 401 and is_decisive:
-            return CredentialCheck(kind=kind, verdict="refused", detail=words)
-        if status == 403 and is_decisive:  # perhaps only this route's
-            refused = words
+        if status in {401, 403}:
+            if _names_the_key(detail) or (status == 401 and is_decisive):
+                return CredentialCheck(kind=kind, verdict="refused", detail=words)
+            closed = words
         else:
             unknown = words
-    return CredentialCheck(kind=kind, verdict="refused" if refused else "unknown", detail=refused or unknown)
+    return CredentialCheck(kind=kind, verdict="closed" if closed else "unknown", detail=closed or unknown)
+
+
+UNCHECKABLE: Final = "can't be checked here, the first render will tell"
+_WRONG: Final = r"(?:invalid|unknown|wrong|incorrect|revoked|expired|disabled|deleted|inactive|no such|not found)"
+_KEY: Final = r"(?:api[ _-]?key|key|client(?:[ _-]?(?:id|secret))?|secret)"
+_ABOUT_THE_KEY: Final = re.compile(rf"\b{_WRONG}\b.{{0,40}}\b{_KEY}\b|\b{_KEY}\b.{{0,40}}\b{_WRONG}\b", re.IGNORECASE)
+
+
+def _names_the_key(detail: str) -> bool:
+    """Say whether a refusal's words speak of the key itself, not of the route it may not open."""
+    return _ABOUT_THE_KEY.search(detail) is not None

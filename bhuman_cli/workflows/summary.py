@@ -22,7 +22,10 @@ _NUMBERS: Final = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Rows that ended badly in the same way. support: short ids of failed renders, for the service's people."""
+    """Rows that ended badly in the same way.
+
+    support: names of failed renders that the service's people ask for.
+    """
 
     status: str
     text: str
@@ -38,6 +41,7 @@ class Summary:
     reasons: tuple[Reason, ...]
     files: tuple[str, ...] = ()
     next_command: str = ""
+    support_command: str = ""
 
 
 def summarize(rows: Iterable[Mapping[str, str]], *, files: Sequence[str] = (), next_command: str = "") -> Summary:
@@ -61,6 +65,9 @@ def lines(summary: Summary) -> list[str]:
         said.append(f"  {reason.status}: {reason.text or 'no reason was given'} · {row_numbers(reason.rows)}")
         if reason.support:
             said.append(f"    support code {SUPPORT_CODE} {', '.join(reason.support)}")
+    if summary.support_command and any(reason.support for reason in summary.reasons):
+        where = f"whole ids stand in {summary.files[0]}; " if summary.files else ""
+        said.append(f"    {where}for the service's support: {summary.support_command}")
     rest = summary.reasons[MAX_REASONS:]
     if rest:
         more = sum(len(reason.rows) for reason in rest)
@@ -92,12 +99,13 @@ def one_line(text: str) -> str:
 
 
 def _reason(status: str, group: Sequence[Mapping[str, str]]) -> Reason:
-    ids = [fields["id"] for fields in group if fields["id"]] if status == Status.FAILED else []
+    failed = [fields for fields in group if fields["id"]] if status == Status.FAILED else []
+    names = [fields.get("execution_name") or domain.short_id(fields["id"]) for fields in failed]
     return Reason(
         status=status,
         text=one_line(group[0]["message"]),
         rows=tuple(int(fields["row_index"]) for fields in group),
-        support=tuple(domain.short_id(identifier) for identifier in ids[:3]),
+        support=tuple(one_line(name) for name in names[:3]),
     )
 
 

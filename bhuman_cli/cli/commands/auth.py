@@ -31,7 +31,7 @@ def login(
         typer.Option("--file", help="Keep it in a file only this user can read, for cron jobs without a keyring."),
     ] = False,
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Keep it even if the service can't be asked whether it works.")
+        bool, typer.Option("--unchecked", help="Keep it whatever the service says, or if it can't be asked.")
     ] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="Don't ask; read stdin.")] = False,
     json_output: JsonOption = False,
@@ -40,7 +40,8 @@ def login(
 
     On a terminal they are asked for and not shown. Otherwise they are read from stdin: id and secret on two lines,
     or `id:secret`, or the two encoded with base64. They are kept in the system's keyring, else in a private file, and
-    only ever sent to the service they were sessions.check_credentials with.
+    only ever sent to the service they were checked with. A key that opens nothing which can be tried for free is kept:
+    the first render will tell.
 
     **Examples**
 
@@ -53,9 +54,9 @@ def login(
     session = sessions.start(profile=profile, json_mode=json_output, no_input=no_input)
     entered = _entered_token(session) if token else _entered_key(session)
     check = sessions.check_credentials(session, entered)[0]
-    if check.verdict == "refused":
+    if check.verdict == "refused" and not unchecked:
         raise errors.CredentialsError(
-            f"{session.service} refused these credentials{_after(check)}; nothing was kept",
+            f"{session.service} refused these credentials{_after(check)}; nothing was kept; --unchecked keeps them",
             hint=f"bhuman login{' --token' if token else ''}",
         )
     if check.verdict == "unknown" and not unchecked:
@@ -117,9 +118,11 @@ def whoami(*, profile: ProfileOption = None, json_output: JsonOption = False) ->
 
 def _entered_key(session: Session) -> Credentials:
     if session.console.is_interactive():
-        session.console.say(f"API key for {session.service} (in the BHuman app: Settings > API Keys)")
-        key_id = session.console.ask("Key id: ")
-        secret = session.console.ask("Key secret (not shown): ", secret=True)
+        session.console.say(
+            f"API key for {session.service} (in the BHuman app: Settings > API Keys > Generate new key)"
+        )
+        key_id = session.console.ask("Client ID: ")
+        secret = session.console.ask("Client Secret (not shown): ", secret=True)
         return Credentials(basic=credentials.encode(key_id, secret), source="terminal")
     lines = _stdin_lines()
     if len(lines) >= 2:
@@ -129,7 +132,9 @@ def _entered_key(session: Session) -> Credentials:
         return Credentials(basic=credentials.encode(key_id.strip(), secret.strip()), source="stdin")
     if len(lines) == 1:
         return Credentials(basic=credentials.decode_basic(lines[0], name="stdin"), source="stdin")
-    raise errors.CredentialsError("stdin is empty: expected the key's id and secret on two lines", hint="bhuman login")
+    raise errors.CredentialsError(
+        "stdin is empty: expected Client ID and Client Secret on two lines", hint="bhuman login"
+    )
 
 
 def _entered_token(session: Session) -> Credentials:
@@ -185,7 +190,7 @@ def _say_kept(session: Session, place: str, check: CredentialCheck) -> None:
             {"profile": session.profile, "service": session.service, "kept_in": place, "checked": check.verdict}
         )
         return
-    worked = "they work" if check.verdict == "works" else "not sessions.check_credentials"
+    worked = {"works": "they work", "closed": sessions.UNCHECKABLE}.get(check.verdict, "not checked")
     session.console.say(f"{worked}; kept for profile {session.profile} and {session.service} in {where}")
 
 
@@ -203,13 +208,17 @@ def _whoami_document(session: Session, held: Credentials, checks: list[Credentia
 
 
 def _print_whoami(session: Session, held: Credentials, checks: list[CredentialCheck]) -> None:
-    key = f", key id {credentials.shown_id(held)}" if held.basic else ""
+    key = f", Client ID {credentials.shown_id(held)}" if held.basic else ""
     rows = [["service", session.service], ["credentials", f"{held.source}{key}"]]
     names = {"basic": "API key", "bearer": "user token"}
-    rows += [[names[check.kind], f"{check.verdict}{_after(check)}"] for check in checks]
+    rows += [[names[check.kind], _verdict(check)] for check in checks]
     if not held.bearer:
         rows.append(["user token", "none: lists of campaigns, instances and results may stay closed"])
     session.console.table(["what", "value"], rows)
+
+
+def _verdict(check: CredentialCheck) -> str:
+    return f"{sessions.UNCHECKABLE if check.verdict == 'closed' else check.verdict}{_after(check)}"
 
 
 def _after(check: CredentialCheck) -> str:

@@ -40,7 +40,12 @@ HomeOption = Annotated[
 Port = Annotated[int, typer.Option("--port", metavar="PORT", help="0 takes a free one.")]
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
 Access = Annotated[
-    str, typer.Option("--access", metavar="strict|open", help="open: keys may read lists too, as in 2023.")
+    str,
+    typer.Option(
+        "--access",
+        metavar="strict|open|documented",
+        help="open: keys may read lists too, as in 2023; documented: keys only order videos.",
+    ),
 ]
 Render = Annotated[
     str, typer.Option("--render", metavar="real|instant", help="instant: end videos without making them.")

@@ -13,9 +13,22 @@ from bhuman_cli.studio.config import StudioConfig
 class Access(StrEnum):
     """What a route asks for."""
 
-    BASIC = "basic"  # generation, integrations, Speakeasy
+    ORDER = "order"  # the two routes that the newest document promises a key
+    BASIC = "basic"  # the other integrations, Speakeasy
     LIST = "list"  # bearer; Basic too where access is open
     EITHER = "either"
+
+
+_FOR_KEYS = {
+    "strict": {Access.ORDER, Access.BASIC, Access.EITHER},
+    "open": set(Access),
+    "documented": {Access.ORDER},  # exactly what the newest document promises
+}
+_FOR_TOKENS = {
+    "strict": {Access.LIST, Access.EITHER},
+    "open": {Access.LIST, Access.EITHER},
+    "documented": {Access.LIST},
+}
 
 
 def may_enter(config: StudioConfig, door: Access, authorization: str | None) -> bool:
@@ -23,16 +36,15 @@ def may_enter(config: StudioConfig, door: Access, authorization: str | None) -> 
     scheme, _, rest = (authorization or "").strip().partition(" ")
     match scheme.lower():
         case "basic":
-            allowed = door is not Access.LIST or config.access == "open"
-            return _known_pair(config, rest) and allowed
+            return is_known_pair(config, rest) and door in _FOR_KEYS[config.access]
         case "bearer":
-            allowed = door is not Access.BASIC
-            return any(_same(rest.strip(), token) for token in config.bearers) and allowed
+            return any(_same(rest.strip(), token) for token in config.bearers) and door in _FOR_TOKENS[config.access]
         case _:
             return False
 
 
-def _known_pair(config: StudioConfig, encoded: str) -> bool:
+def is_known_pair(config: StudioConfig, encoded: str) -> bool:
+    """Say whether `encoded` is the base64 of a Client ID and its secret."""
     try:
         pair = base64.b64decode("".join(encoded.split()), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):

@@ -78,8 +78,15 @@ def enter(request: Request, door: auth.Access) -> Backend:
     backend: Backend = request.app.state.backend
     if not auth.may_enter(backend.config, door, request.headers.get("authorization")):
         # No WWW-Authenticate: with it, a browser asks for a password over Swagger UI's own dialog.
-        raise RefusedRequest(http_answer.refusal(401, "missing or invalid authorization"))
+        raise RefusedRequest(http_answer.refusal(401, _why(backend, request.headers.get("authorization"))))
     return backend
+
+
+def _why(backend: Backend, authorization: str | None) -> str:
+    scheme, _, rest = (authorization or "").strip().partition(" ")
+    if scheme.lower() == "basic" and backend.config.access != "documented":
+        return "not open to API keys" if auth.is_known_pair(backend.config, rest) else "unknown client id or secret"
+    return "missing or invalid authorization"
 
 
 def links(request: Request) -> records.Links:

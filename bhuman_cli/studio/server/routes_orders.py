@@ -42,7 +42,7 @@ async def zapier(request: Request) -> Response:
 
 async def _ordered_campaign(request: Request, route: str) -> Response:
     payload = await replies.body(request, models.CampaignRequest)
-    replies.enter(request, Access.BASIC)
+    replies.enter(request, Access.ORDER if route == "campaign" else Access.BASIC)
     return replies.accept(request, _ordered(route, "campaign", str(payload.campaign_id), payload))
 
 
@@ -54,7 +54,7 @@ async def _ordered_campaign(request: Request, route: str) -> Response:
 async def try_sample(request: Request) -> Response:
     """Make one video of a video instance for each row of `names`."""
     payload = await replies.body(request, models.SampleRequest)
-    replies.enter(request, Access.BASIC)
+    replies.enter(request, Access.ORDER)
     return replies.accept(request, _ordered("try_sample", "instance", str(payload.video_instance_id), payload))
 
 

@@ -86,9 +86,9 @@ def test_a_key_that_could_not_be_checked_is_kept_only_on_purpose(here: Here) -> 
     [
         (("404 No", "404 No", "200 OK"), "works"),
         (("403 No", "200 OK"), "works"),
-        (("403 No", "403 No", "401 No", "401 No"), "refused"),
-        (("404 No", "404 No", "401 No", "401 No"), "unknown"),
-        (("401 No", "200 OK"), "refused"),
+        (("403 No", "403 No", "401 No", "401 No"), "closed"),
+        (("404 No", "404 No", "401 No", "401 No"), "closed"),
+        (("401 No", "200 OK"), "works"),
         (("404 No",), "unknown"),
     ],
 )
@@ -99,6 +99,39 @@ def test_what_a_service_s_answers_say_about_a_key(here: Here, answers: tuple[str
     with byte_server(*replies) as server:
         ended = here("whoami", "--json", BHUMAN_BASE_URL=server.url, **NO_TOKEN)
     assert ended.document["credentials"][0]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [
+        ("unknown client id", "refused"),
+        ("API key was revoked", "refused"),
+        ("The client_secret is invalid", "refused"),
+        ("Could not validate credentials", "closed"),
+        ("this route needs a user token", "closed"),
+    ],
+)
+def test_a_key_is_refused_only_where_the_words_speak_of_it(here: Here, words: str, verdict: str) -> None:
+    answer = reply(json.dumps({"code": 401, "error": words}).encode(), status="401 No")
+    with byte_server(*[answer] * 8) as server:
+        where = {"BHUMAN_BASE_URL": server.url, **NO_TOKEN}
+        ended = here("whoami", "--json", **where)
+        assert ended.document["credentials"][0]["verdict"] == verdict
+        assert ended.code == (4 if verdict == "refused" else 0)
+        kept = here("login", "--file", stdin="some-id\nsome-secret\n", **{**where, **NO_KEYS})
+        assert kept.code == (4 if verdict == "refused" else 0)
+        said = "refused these credentials" if verdict == "refused" else "the first render will tell"
+        assert said in kept.err
+        assert here("login", "--file", "--unchecked", stdin="a\nb\n", **{**where, **NO_KEYS}).code == 0
+
+
+@pytest.mark.parametrize("stdin", ["bhm_mcp_abc123\n", "id\nbhm_mcp_abc123\n"])
+def test_the_key_of_another_door_is_named(here: Here, stdin: str) -> None:
+    ended = here("login", stdin=stdin, **NO_KEYS)
+    assert ended.code == 4
+    assert "that is an MCP key" in ended.err
+    assert "abc123" not in ended.err
+    assert here("whoami", BHUMAN_TOKEN="bhm_mcp_abc123").code == 4
 
 
 def test_logging_out_says_that_the_environment_still_holds_a_key(here: Here) -> None:

@@ -138,9 +138,9 @@ NO_KEYS = {"BHUMAN_CLIENT_ID": None, "BHUMAN_CLIENT_SECRET": None, "BHUMAN_TOKEN
 
 def test_logging_in_hides_the_secret(on_terminal: Open, desk: Desk) -> None:
     with on_terminal("login", "--file", **NO_KEYS) as screen:
-        screen.wait_for("Key id: ")
+        screen.wait_for("Client ID: ")
         screen.type("local\n")
-        screen.wait_for("Key secret (not shown): ")
+        screen.wait_for("Client Secret (not shown): ")
         screen.type("local\n")
         screen.wait_for("they work; kept for profile default")
         assert screen.end() == 0

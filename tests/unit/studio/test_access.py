@@ -18,8 +18,11 @@ def basic(pair: str) -> str:
 @pytest.mark.parametrize(
     ("access", "authorization", "doors"),
     [
-        ("strict", basic("local:local"), {Access.BASIC, Access.EITHER}),
-        ("open", basic("local:local"), {Access.BASIC, Access.EITHER, Access.LIST}),
+        ("strict", basic("local:local"), {Access.ORDER, Access.BASIC, Access.EITHER}),
+        ("open", basic("local:local"), set(Access)),
+        ("documented", basic("local:local"), {Access.ORDER}),
+        ("documented", "Bearer local", {Access.LIST}),
+        ("documented", basic("local:other"), set()),
         ("strict", "Bearer local", {Access.LIST, Access.EITHER}),
         ("open", "bearer  local ", {Access.LIST, Access.EITHER}),
         ("open", basic("local:other"), set()),
@@ -35,7 +38,7 @@ def basic(pair: str) -> str:
     ],
 )
 def test_doors(tmp_path: Path, access: str, authorization: str | None, doors: set[Access]) -> None:
-    config = StudioConfig(home=tmp_path, access="open" if access == "open" else "strict")
+    config = StudioConfig(home=tmp_path, access=access)  # type: ignore[arg-type]  # StudioConfig checks it
     assert {door for door in Access if may_enter(config, door, authorization)} == doors
 
 
