@@ -5,6 +5,7 @@ BhumanError                    exit  code in `--json`
 ├── InputError                  3    input            (problems: list of Problem-like dicts)
 ├── CredentialsError            4    credentials
 ├── Refusal                     7    locked | over_max_rows | not_confirmed | variables_changed | unknown_results
+├── Declined                    0    declined
 ├── ServiceDown                 8    service_down
 ├── JournalError                8    journal
 ├── NotFinished                 6    not_finished
@@ -127,6 +128,13 @@ class Refusal(BhumanError):
 
     exit_code = ExitCode.REFUSED
     code = "not_confirmed"
+
+
+class Declined(BhumanError):
+    """A person said no at a question: nothing was done, and nothing is wrong."""
+
+    exit_code = ExitCode.OK
+    code = "declined"
 
 
 class ServiceDown(BhumanError):

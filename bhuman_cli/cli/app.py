@@ -172,6 +172,8 @@ def run(argv: Sequence[str]) -> int:
     _say_unknown_variables(argv)
     try:
         result = app(args=list(argv), prog_name="bhuman", standalone_mode=False)
+    except errors.Declined as no:
+        return _said_no(no)
     except errors.BhumanError as error:
         _report(error, argv)
         return int(error.exit_code)
@@ -198,6 +200,14 @@ def _say_unknown_variables(argv: Sequence[str]) -> None:
         return
     for name, meant in environment.unknown(os.environ, COMMANDS, load):
         console.Console(json_mode=_wants_json(argv)).say(f"{name} means nothing to bhuman{meant}")
+
+
+def _said_no(no: errors.Declined) -> int:
+    """Say what did not happen; a no is an answer, not an error."""
+    from bhuman_cli.terminal import console
+
+    console.Console().say(f"{no.message[:1].upper()}{no.message[1:]}.")
+    return int(no.exit_code)
 
 
 def _wants_json(argv: Sequence[str]) -> bool:

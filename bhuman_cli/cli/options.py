@@ -363,6 +363,7 @@ RunArgument = Annotated[
 ]  # fmt: skip
 
 
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for programs.")]
 
 

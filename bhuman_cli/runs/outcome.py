@@ -80,11 +80,9 @@ class Outcome:
             codes.append(ExitCode.IN_DOUBT)
         if self.stopped:
             return ExitCode.IN_DOUBT if codes else ExitCode(self.stopped)
-        if self.declined:
-            codes.append(ExitCode.REFUSED)
         if self.ending in _ENDING_CODES and (self.unsent or self.ending is Ending.SUPERSEDED):
             codes.append(_ENDING_CODES[self.ending])
-        if self.waited and self.open_rows > (self.held_back if self.sample_failed else 0):
+        if self.waited and not self.declined and self.open_rows > (self.held_back if self.sample_failed else 0):
             codes.append(ExitCode.NOT_FINISHED)
             codes += [ExitCode.DOWN] if self.unanswered else []
             codes += [ExitCode.CREDENTIALS] if self.refused else []
@@ -139,8 +137,7 @@ def as_error(outcome: Outcome) -> errors.BhumanError | None:
     if code is ExitCode.OK:
         return None
     if code is ExitCode.REFUSED:
-        word = "not_confirmed" if outcome.declined else "locked"
-        return errors.Refusal(outcome.reason or "the rows after the sample were not confirmed", code=word)
+        return errors.Refusal(outcome.reason or "another process holds the target", code="locked")
     kind, word, said = _SAID.get(code, (errors.BhumanError, "stopped", "stopped by a signal; nothing is lost"))
     reason = outcome.refused or outcome.reason
     shows_reason = bool(reason) and code is not ExitCode.ROWS_FAILED

@@ -92,9 +92,9 @@ def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: b
         if not asks or refusal.code == "over_max_rows":
             raise refusal
         if not console.confirm(f"{refusal.message}. Go on?"):
-            raise errors.Refusal(f"not confirmed: {refusal.message}", hint=refusal.hint, code=refusal.code)
+            raise errors.Declined("nothing was sent")
     many = f"{plan.cost_rows:,}"
     if plan.first_rows < plan.cost_rows:
         many = f"a sample of {plan.first_rows:,} of {many}"
     if asks and plan.first_rows and not console.confirm(f"Submit {many} rows to {plan.service}?"):
-        raise errors.Refusal("not confirmed; nothing was sent", hint="", code="not_confirmed")
+        raise errors.Declined("nothing was sent")

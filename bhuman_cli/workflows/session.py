@@ -87,6 +87,25 @@ class Session:
         )  # fmt: skip
 
 
+def confirm_change(session: Session, what: str, *, yes: bool, costs: bool = False) -> None:
+    """Ask before something is changed at the service; one rule for every command that changes anything there.
+
+    what: such as "POST https://…/webhook with 41 bytes". costs: whether it may cost credits.
+
+    Raises:
+        Refusal: nobody can be asked, and `--yes` was not given.
+        Declined: the answer was no.
+    """
+    if yes:
+        return
+    if not session.console.is_interactive():
+        raise errors.Refusal(f"add --yes to send {what}", hint="--yes", code="not_confirmed")
+    if costs:
+        session.console.warn("this may cost credits, and nothing in the journal will remember it")
+    if not session.console.confirm(f"Send {what}?"):
+        raise errors.Declined("nothing was sent")
+
+
 def start(*, profile: str | None = None, json_mode: bool = False, no_input: bool = False) -> Session:
     """Read the settings that hold without an input file.
 

@@ -89,9 +89,10 @@ def test_what_can_not_be_shown_is_refused(folder: Folder, words: tuple[str, ...]
 def test_on_a_terminal_a_preview_by_the_service_is_asked_for_first(desk: Desk, service: PlainService) -> None:
     words = [sys.executable, "-m", "bhuman_cli", "preview", "--campaign", plain_service.CAMPAIGN_ID]
     with terminal.terminal(words, folder=desk.folder, env=desk.environment()) as screen:
-        screen.wait_for("What it costs is not documented. [y/N] ")
+        screen.wait_for("may cost credits")
+        screen.wait_for("[y/N] ")
         screen.type("n\r")
-        assert screen.end() == 7
+        assert screen.end() == 0
     assert service.seen == []
     with terminal.terminal([*words, "--yes"], folder=desk.folder, env=desk.environment()) as screen:
         screen.end()

@@ -211,7 +211,7 @@ def test_on_a_terminal_a_sample_is_asked_for_by_its_own_size(desk: Desk, service
         screen.type("y\r")
         screen.wait_for("Submit the other 4 rows? [y/N] ")
         screen.type("n\r")
-        assert screen.end() == 7
+        assert screen.end() == 0
     assert len(service.accepted) == 2
     with terminal.terminal(words, folder=desk.folder, env=desk.environment()) as screen:
         screen.wait_for("Submit the other 4 rows? [y/N] ")

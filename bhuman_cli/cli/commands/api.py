@@ -38,8 +38,13 @@ class ApiOptions:
     auth: tuple[str, ...]
 
 
-Method = Annotated[str, typer.Argument(metavar="METHOD", help="GET, POST, PUT, PATCH or DELETE.")]
-Route = Annotated[str, typer.Argument(metavar="PATH", help="Such as `campaigns` or `/api/ai_studio/campaigns`.")]
+First = Annotated[
+    str,
+    typer.Argument(metavar="[METHOD]", help="GET, POST, PUT, PATCH or DELETE; without it GET, or POST with a body."),
+]
+Second = Annotated[
+    str | None, typer.Argument(metavar="PATH", help="Such as `campaigns` or `/api/ai_studio/campaigns`.")
+]
 Field = Annotated[
     list[str] | None,
     typer.Option("-f", "--field", metavar="KEY=VALUE", help="A text field; of the query for GET, else of the body."),
@@ -64,9 +69,9 @@ NoInput = Annotated[bool, typer.Option("--no-input", help="Behave as without a t
 
 
 def api(  # noqa: PLR0913 - one parameter is one option
+    first: First,
+    second: Second = None,
     *,
-    method: Method,
-    path: Route,
     field: Field = None,
     typed_field: TypedField = None,
     data: options.DataOption = None,
@@ -86,7 +91,7 @@ def api(  # noqa: PLR0913 - one parameter is one option
 
     **Examples**
 
-    `bhuman api GET campaigns --paginate`
+    `bhuman api campaigns --paginate`
 
     `bhuman api GET get_generated_video -f id=GENERATION_ID`
 
@@ -95,12 +100,13 @@ def api(  # noqa: PLR0913 - one parameter is one option
     from bhuman_cli.api import paths
 
     session = sessions.start(profile=profile, json_mode=json_output, no_input=no_input)
+    method, path = (first, second) if second is not None else ("POST" if field or typed_field or data else "GET", first)
     address = paths.read(path, session.base_url)
     wish = _wish(method, address, fields=_fields(field, typed_field), data=data, auth=auth)
     _require_one_form(wish, paginate=paginate, include=include, json_output=json_output)
     held = session.stored_credentials()
-    if wish.method != "GET" and not yes:
-        _confirm(session, wish)
+    if wish.method != "GET":
+        _confirm(session, wish, yes=yes)
     with session.client(held) as client:
         if paginate:
             session.console.out_json(_all_pages(client, wish, held.secrets))
@@ -170,15 +176,10 @@ def _check_json(body: bytes) -> None:
         raise errors.UsageError("--data is not JSON") from None
 
 
-def _confirm(session: Session, wish: ApiOptions) -> None:
+def _confirm(session: Session, wish: ApiOptions, *, yes: bool) -> None:
     size = f" with {len(wish.body):,} bytes" if wish.body else ""
     what = f"{wish.method} {session.service}{wish.address.path}{size}"
-    if not session.console.is_interactive():
-        raise errors.Refusal(f"{what} is not sent without a yes", hint="--yes", code="not_confirmed")
-    if wish.address.can_cost:
-        session.console.warn("this may cost credits, and nothing in the journal will remember it")
-    if not session.console.confirm(f"Send {what}?"):
-        raise errors.Refusal("nothing was sent", code="not_confirmed")
+    sessions.confirm_change(session, what, yes=yes, costs=wish.address.can_cost)
 
 
 def _all_pages(client: Any, wish: ApiOptions, secrets: Sequence[str]) -> list[Any]:

@@ -141,9 +141,7 @@ def _body(campaign: str | None, instance: str | None, data: str | None) -> dict[
 def _request(body: dict[str, Any], profile: str | None, *, is_json: bool, is_asked: bool) -> int:
     opened = session.start(profile=profile, json_mode=is_json)
     held = opened.stored_credentials()
-    question = f"Ask {opened.service} for a preview? What it costs is not documented."
-    if is_asked and opened.console.is_interactive() and not opened.console.confirm(question):
-        raise errors.Refusal("nothing was sent", code="not_confirmed")
+    session.confirm_change(opened, f"a preview request to {opened.service}", yes=not is_asked, costs=True)
     with opened.client(held) as client:
         opened.console.out_json(client.videos_preview(body))
     return 0

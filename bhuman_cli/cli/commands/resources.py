@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from bhuman_cli import errors, ids
-from bhuman_cli.cli.options import DataOption, JsonOption, LimitOption, ProfileOption
+from bhuman_cli.cli.options import DataOption, JsonOption, LimitOption, ProfileOption, YesOption
 from bhuman_cli.config import settings
 from bhuman_cli.domain import TargetKind
 from bhuman_cli.terminal.console import Console, harmless
@@ -109,11 +109,15 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
         name: NameOption = None,
         fields: FieldOption = None,
         data: DataOption = None,
+        yes: YesOption = False,
         json_output: JsonOption = False,
         profile: ProfileOption = None,
     ) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         payload = _payload(name, fields, data)
+        # It costs nothing: where nobody can be asked it is sent, as it was typed.
+        unasked = yes or not session.console.is_interactive()
+        sessions.confirm_change(session, f"this {noun.one} to {session.service}", yes=unasked)
         with session.client(session.stored_credentials()) as client, _explained(noun):
             record = client.create(noun.kind, payload)
         print_changed(session.console, record, f"created the {noun.one}")
@@ -122,17 +126,21 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
         "update",
         help=_help(f"Change a {noun.one}.", f"bhuman {noun.many} update", f"{_EXAMPLE_ID} --name New", _UNSURE),
     )
-    def update(
+    def update(  # noqa: PLR0913 - one parameter is one option
         *,
         api_id: IdArgument,
         name: NameOption = None,
         fields: FieldOption = None,
         data: DataOption = None,
+        yes: YesOption = False,
         json_output: JsonOption = False,
         profile: ProfileOption = None,
     ) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         payload = _payload(name, fields, data)
+        # It costs nothing: where nobody can be asked it is sent, as it was typed.
+        unasked = yes or not session.console.is_interactive()
+        sessions.confirm_change(session, f"this {noun.one} to {session.service}", yes=unasked)
         with session.client(session.stored_credentials()) as client, _explained(noun):
             record = client.update(noun.kind, ids.of_kind(api_id, noun.key), payload)
         print_changed(session.console, record, f"changed the {noun.one}")

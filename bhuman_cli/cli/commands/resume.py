@@ -288,7 +288,7 @@ def _decide(wish: ResumeOptions, journal: Journal, run: Run) -> None:
     if word == "resend" and doubtful:
         question = f"{rows} rows may be paid twice. Send them again?"
         if wish.console.is_interactive() and not wish.yes and not wish.console.confirm(question):
-            raise errors.Refusal("not confirmed; nothing was sent", code="not_confirmed")
+            raise errors.Declined("nothing was sent")
         wish.console.say(f"{rows} rows are sent again; they may be paid twice")
     act: Callable[[chunks.Chunk], int] = (
         (lambda chunk: decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id))

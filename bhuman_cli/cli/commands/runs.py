@@ -135,7 +135,7 @@ def _require_yes(console: Console, run: planning.Run, *, confirm: str | None, ye
     """
     if not forget_payments:
         if not yes and console.is_interactive() and not console.confirm(f"Forget the values of run {run.run_id}?"):
-            raise errors.Refusal("not confirmed; nothing was forgotten")
+            raise errors.Declined("nothing was forgotten")
         return
     typed = confirm
     if typed is None and console.is_interactive():

@@ -71,7 +71,7 @@ CASES = [
     Reached("2.15", ("webhooks", "list", "--json"), "GET webhook", out=("webhooks",)),
     Reached("2.15 create", ("webhooks", "create", "--name", "P", "--url", "https://h.example/x", "--json"),
             "POST webhook", {"name": "P", "webhook": "https://h.example/x"}, ("id", "webhook")),
-    Reached("2.16", ("preview", "--campaign", CAMPAIGN_ID, "--json"), "POST videos_preview",
+    Reached("2.16", ("preview", "--campaign", CAMPAIGN_ID, "--json", "--yes"), "POST videos_preview",
             {"campaign_id": CAMPAIGN_ID}, ("id",)),
 ]  # fmt: skip
 

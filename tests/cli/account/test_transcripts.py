@@ -160,7 +160,7 @@ def test_choosing_a_presenter(on_terminal: Open, watch: Watch) -> None:
     assert watch.lines == ["GET speakeasy_projects", "POST speakeasy_projects/import"]
 
 
-@pytest.mark.parametrize(("answer", "code", "sent"), [("y", 0, 1), ("n", 7, 0), ("", 7, 0)])
+@pytest.mark.parametrize(("answer", "code", "sent"), [("y", 0, 1), ("n", 0, 0), ("", 0, 0)])
 def test_money_is_asked_about(
     on_terminal: Open, watch: Watch, tmp_path: Path, answer: str, code: int, sent: int
 ) -> None:
@@ -178,7 +178,7 @@ def test_a_change_is_asked_about_with_a_warning_if_it_may_cost(on_terminal: Open
         screen.wait_for("this may cost credits")
         screen.wait_for("[y/N] ")
         screen.type("n\n")
-        assert screen.end() == 7
+        assert screen.end() == 0
     assert watch.lines == []
 
 
