@@ -119,8 +119,8 @@ def _after_sample(
     if manner.asks:
         if not manner.console.confirm(f"Submit the other {outcome.held_back:,} rows?"):
             planning.decline_sample(journal, run)
-            rest = f"{outcome.held_back:,} row{'' if outcome.held_back == 1 else 's'}"
-            manner.console.say(f"{rest} not sent. The same command sends them when you want them.")
+            unsent = f"{outcome.held_back:,} row{'' if outcome.held_back == 1 else 's'}"
+            manner.console.say(f"{unsent} not sent. The same command sends them when you want them.")
             return replace(outcome, held_back=0, declined=True)
     elif not (manner.yes and is_good):
         # A sample that nobody waited for has not failed; it is not finished.
