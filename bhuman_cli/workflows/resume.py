@@ -1,0 +1,233 @@
+"""Resume of stored runs without their files, and what a person decides about requests in doubt."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bhuman_cli import domain, errors
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.config import credentials, settings
+from bhuman_cli.errors import ExitCode
+from bhuman_cli.journal import chunks, decisions, generations, history, matching, planning
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.planning import Run
+from bhuman_cli.runs import lock, recovery
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import adopt, connections, execute, run_context, unknown_payments
+
+DECISIONS = ("ask", "resend", "abandon")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeOptions:
+    """What one `resume` was asked for. in_doubt: ask, resend, abandon, or ""."""
+
+    console: Console
+    values: settings.Settings
+    home: settings.Home
+    in_doubt: str
+    accept_position: bool
+    is_all: bool
+    yes: bool
+
+
+def _one(wish: ResumeOptions, journal: Journal, run_id: str | None) -> int:
+    if run_id is not None:
+        return _continue(wish, journal, planning.find(journal, run_id))
+    unfinished = history.unfinished(journal)
+    if not unfinished:
+        wish.console.say("there is no unfinished run")
+        if wish.values.get("json"):
+            wish.console.out_json({"schema": execute.SCHEMA, "run_id": None, "exit_code": 0, "next": None})
+        return int(ExitCode.OK)
+    return _continue(wish, journal, unfinished[0])
+
+
+def _all(wish: ResumeOptions, journal: Journal) -> int:
+    codes: list[ExitCode] = []
+    for run in reversed(history.unfinished(journal)):
+        try:
+            codes.append(ExitCode(_continue(wish, journal, run)))
+        except errors.Refusal as refusal:
+            wish.console.say(f"run {run.run_id} is skipped: {refusal.message}")
+            if refusal.code != "locked" and _is_new(journal, run, refusal):
+                codes.append(refusal.exit_code)
+        except errors.BhumanError as error:
+            wish.console.error(error)
+            codes.append(error.exit_code)
+        if codes and codes[-1] in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
+            return int(codes[-1])
+    if not codes:
+        wish.console.say("nothing was to be continued")
+    code = int(errors.worst(codes))
+    if wish.values.get("json") and not codes:
+        wish.console.out_json({"schema": execute.SCHEMA, "run_id": None, "exit_code": code, "next": None})
+    return code
+
+
+def _is_new(journal: Journal, run: Run, refusal: errors.Refusal) -> bool:
+    """Say whether a refusal is told for the first time: a run that waits for a person's word counts once."""
+    reason = f"refused: {refusal.code}"
+    if run.stopped == reason:
+        return False
+    history.record_stop(journal, run, reason)
+    return True
+
+
+def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
+    """Continue one run under its target's lock."""
+    if run.state == "draft":
+        raise errors.UsageError(f"run {run.run_id} was never confirmed; nothing of it is sent", hint="bhuman runs")
+    is_local = run.target.service == domain.LOCAL_SERVICE
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(
+            lock.target_lock(
+                wish.home.state, run.target, clock=SystemClock(), wait_s=float(wish.values.get("lock_wait")),
+                on_wait=wish.console.say,
+            )
+        )  # fmt: skip
+        if is_local:
+            template = run.options.get("template")
+            link = stack.enter_context(connections.local(wish.home, Path(template) if template else None, wish.console))
+        else:
+            service = _service(wish, run)
+            found = credentials.find(os.environ, wish.home, wish.values.get("profile"), service=service)
+            link = stack.enter_context(connections.remote(_at_home(wish.values, run), wish.console, found))
+        recovery.reopen(journal, run.target_id, run_context.rescue_places(wish.home, Path(run.output_path)))
+        _decide(wish, journal, run)
+        run = planning.find(journal, run.run_id)
+        _look(wish, journal, run, link)
+        if run.state == "superseded":
+            wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")
+        elif not wish.is_all:
+            planning.release_sample(journal, run)
+        return execute.carry_out(_execution_options(wish, run, is_local=is_local), journal, run, link)
+
+
+def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> None:
+    """Look for what another memory paid of the rows that are left to send, before anything is sent.
+
+    Raises:
+        Refusal: something was found, and nobody said what it is.
+    """
+    if run.state != "confirmed" or not history.to_send(journal, run):
+        return
+    unknown = unknown_payments.search(journal, run, wish.home)
+    if unknown and wish.values.get("adopt"):
+        left = adopt.adopt(journal, run, unknown.ids, link.client, wish.console)
+        matching.share(journal, run)
+        unknown = replace(unknown, ids=tuple(left))
+        if not history.to_send(journal, run):
+            return
+    accepts = bool(wish.values.get("accept_journal"))
+    unknown_payments.require_none(journal, run, wish.home, unknown, accept_journal=accepts)
+
+
+def _service(wish: ResumeOptions, run: Run) -> str:
+    """Return the run's service, the same as the environment's.
+
+    Raises:
+        UsageError: the environment names another one.
+    """
+    named = settings.service_name(str(_at_home(wish.values, run).get("base_url")))
+    if named != run.target.service:
+        raise errors.UsageError(
+            f"run {run.run_id} belongs to {run.target.service}, but {wish.values.source('base_url')} names {named}",
+            hint=f"BHUMAN_BASE_URL={run.options.get('base_url') or run.target.service} bhuman resume {run.run_id}",
+        )
+    return named
+
+
+def _at_home(values: settings.Settings, run: Run) -> settings.Settings:
+    """Return the settings with the run's own service, unless the environment names one."""
+    if values.is_given("base_url") or not run.options.get("base_url"):
+        return values
+    own = settings.Setting(value=run.options["base_url"], source=f"run {run.run_id}")
+    return replace(values, values={**values.values, "base_url": own})
+
+
+def _execution_options(wish: ResumeOptions, run: Run, *, is_local: bool) -> execute.ExecutionOptions:
+    values = wish.values
+    stored = run.options
+
+    def chosen(name: str) -> Any:
+        return values.get(name) if values.is_given(name) or stored.get(name) is None else stored.get(name)
+
+    interval = float(chosen("poll_interval"))
+    if is_local and not values.is_given("poll_interval") and stored.get("poll_interval") is None:
+        interval = connections.LOCAL_INTERVAL_S
+    return execute.ExecutionOptions(
+        console=wish.console,
+        home=wish.home,
+        is_json=bool(values.get("json")),
+        progress=values.get("progress"),
+        waits=bool(values.get("wait")),
+        timeout_s=chosen("timeout"),
+        interval_s=interval,
+        chunk_size=int(stored.get("chunk_size") or 500),
+        submits=run.state == "confirmed",
+        asks=wish.console.is_interactive() and not wish.yes,
+        yes=wish.yes,
+    )
+
+
+def _decide(wish: ResumeOptions, journal: Journal, run: Run) -> None:
+    """Carry out what the person decided, each decision journaled."""
+    if wish.accept_position:
+        kept = decisions.settle_conflicts(journal, run, accept_position=True)
+        wish.console.say(f"{kept} rows keep the ids beside them")
+    doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state in {"in_doubt", "mapping"}]
+    word = _decision(wish, journal, run) if wish.in_doubt == "ask" and doubtful else wish.in_doubt
+    if word not in {"resend", "abandon"}:
+        return
+    if not doubtful:
+        wish.console.say("no request is in doubt")
+    rows = sum(_unbound(journal, chunk) for chunk in doubtful)
+    if word == "resend" and doubtful:
+        question = f"{rows} rows may be paid twice. Send them again?"
+        if wish.console.is_interactive() and not wish.yes and not wish.console.confirm(question):
+            raise errors.Declined("nothing was sent")
+        wish.console.say(f"{rows} rows are sent again; they may be paid twice")
+    act: Callable[[chunks.Chunk], int] = (
+        (lambda chunk: decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id))
+        if word == "resend"
+        else (lambda chunk: decisions.abandon(journal, chunk, run_id=run.run_id))
+    )
+    for chunk in doubtful:
+        if chunk.state == "mapping":
+            chunks.mark_in_doubt(journal, chunk, chunk.reason)
+        act(replace(chunk, state=domain.ChunkState.IN_DOUBT))
+    if word == "abandon":
+        decisions.settle_conflicts(journal, run, accept_position=False)
+
+
+def _decision(wish: ResumeOptions, journal: Journal, run: Run) -> str:
+    """Return what the person says to the doubts; "" to leave them, or where nobody can be asked."""
+    if not wish.console.is_interactive():
+        return ""
+    execute.explain_doubts(journal, run, wish.console)
+    words = {"", "resend", "abandon"}
+    return wish.console.ask("resend, abandon, or Enter to leave it for now: ", check=lambda word: word in words)
+
+
+def _unbound(journal: Journal, chunk: chunks.Chunk) -> int:
+    return sum(fact.generation_id is None for fact in generations.chunk_facts(journal, chunk.chunk_id))
+
+
+def resume(options: ResumeOptions, run_id: str | None) -> int:
+    """Continue one run, or with `is_all` every unfinished one; return the worst exit code.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    try:
+        with contextlib.closing(run_context.open_journal(options.home)) as journal:
+            return _all(options, journal) if options.is_all else _one(options, journal, run_id)
+    except errors.BhumanError as error:
+        options.console.log(f"error: {error.message}")
+        raise
