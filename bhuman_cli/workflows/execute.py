@@ -21,7 +21,8 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import RunOptions
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, plan, results_writer, run_context, summary
+from bhuman_cli.workflows import connections, plan, run_context
+from bhuman_cli.workflows.results import results_writer, summary
 
 SCHEMA = "bhuman.render/2"
 
@@ -92,7 +93,7 @@ def _following(manner: ExecutionOptions, run: Run, link: connections.Connection)
     if manner.download is None:
         yield lambda: None
         return
-    from bhuman_cli.workflows import background_download
+    from bhuman_cli.workflows.results import background_download
 
     with background_download.BackgroundDownload(home=manner.home, run=run, folder=manner.download, link=link) as thread:
         yield thread.wake
@@ -236,7 +237,7 @@ def _with_media(
     manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection, outcome: Outcome
 ) -> Outcome:
     """Fetch what is not here yet: who asked for the files is told by the exit code if one is missing."""
-    from bhuman_cli.workflows import download
+    from bhuman_cli.workflows.results import download
 
     again = f"bhuman download {run.run_id} --to {shell.quote(str(manner.download))}"
     try:

@@ -11,8 +11,9 @@ from bhuman_cli import domain, errors
 from bhuman_cli.config import settings
 from bhuman_cli.domain import RowState, Target, TargetKind
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, input_source, input_table, session
-from bhuman_cli.workflows.input_source import InputSource
+from bhuman_cli.workflows import connections, session
+from bhuman_cli.workflows.input import input_source, input_table
+from bhuman_cli.workflows.input.input_source import InputSource
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.render.job import RenderedMedia

@@ -21,20 +21,11 @@ from bhuman_cli.runs import epoch_file, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import (
-    adopt,
-    connections,
-    execute,
-    input_source,
-    input_table,
-    problem_report,
-    project_trust,
-    results_writer,
-    run_context,
-    unknown_payments,
-)
+from bhuman_cli.workflows import adopt, connections, execute, run_context, unknown_payments
 from bhuman_cli.workflows import plan as plans
-from bhuman_cli.workflows.input_source import InputSource
+from bhuman_cli.workflows.input import input_source, input_table, problem_report, project_trust
+from bhuman_cli.workflows.input.input_source import InputSource
+from bhuman_cli.workflows.results import results_writer
 from bhuman_cli.workflows.unknown_payments import Unknown
 
 if TYPE_CHECKING:
@@ -247,7 +238,7 @@ def _rows(job: RenderJob) -> Iterator[Row]:
     if not job.is_local:
         return job.intake.rows()
     connections.require_extra(web=True, rendering=True)
-    from bhuman_cli.workflows import input_table
+    from bhuman_cli.workflows.input import input_table
 
     return input_table.warn_missing_glyphs(job.intake.rows(), job.console)
 

@@ -26,17 +26,11 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import (
-    connections,
-    execute,
-    payloads,
-    request_body,
-    results_writer,
-    run_context,
-    unknown_payments,
-)
+from bhuman_cli.workflows import connections, execute, run_context, unknown_payments
 from bhuman_cli.workflows import plan as plans
-from bhuman_cli.workflows.payloads import Integration, Payload
+from bhuman_cli.workflows.input import payloads, request_body
+from bhuman_cli.workflows.input.payloads import Integration, Payload
+from bhuman_cli.workflows.results import results_writer
 
 SCHEMA: Final = "bhuman.trigger/1"
 _COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")

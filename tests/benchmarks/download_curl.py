@@ -26,7 +26,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.delivery import batch, fetch
 from bhuman_cli.net import addresses
 from bhuman_cli.studio.config import CAMPAIGN_ID
-from bhuman_cli.workflows import download
+from bhuman_cli.workflows.results import download
 from tests.benchmarks import report
 from tests.support import media_files, studio
 

@@ -15,8 +15,8 @@ from bhuman_cli.cli import options
 from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.config import credentials
 from bhuman_cli.terminal.console import harmless
-from bhuman_cli.workflows import request_body
 from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows.input import request_body
 from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:

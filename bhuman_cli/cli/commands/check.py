@@ -9,8 +9,8 @@ import typer
 
 from bhuman_cli.cli.options import JsonOption, RunArgument
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.workflows import quality_check, run_lookup
 from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows.results import quality_check, run_lookup
 
 From = Annotated[
     Path | None,

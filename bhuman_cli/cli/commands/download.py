@@ -11,9 +11,9 @@ import typer
 from bhuman_cli import errors
 from bhuman_cli.cli.options import JsonOption, ProfileOption, RunArgument
 from bhuman_cli.delivery.media import What
-from bhuman_cli.workflows import download as downloads
-from bhuman_cli.workflows import run_lookup
 from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows.results import download as downloads
+from bhuman_cli.workflows.results import run_lookup
 
 To = Annotated[
     Path | None,

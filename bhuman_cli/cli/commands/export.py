@@ -9,9 +9,9 @@ import typer
 
 from bhuman_cli.cli.options import JsonOption, RunArgument
 from bhuman_cli.delivery.mailmerge import For
-from bhuman_cli.workflows import export as exports
-from bhuman_cli.workflows import run_lookup
 from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows.results import export as exports
+from bhuman_cli.workflows.results import run_lookup
 
 Output = Annotated[
     Path | None,

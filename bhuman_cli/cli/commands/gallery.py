@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from bhuman_cli.cli.options import JsonOption, RunArgument
-from bhuman_cli.workflows import gallery as galleries
-from bhuman_cli.workflows import run_lookup
 from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows.results import gallery as galleries
+from bhuman_cli.workflows.results import run_lookup
 
 Output = Annotated[
     Path | None,

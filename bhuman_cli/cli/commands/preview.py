@@ -10,7 +10,7 @@ from bhuman_cli import errors, ids
 from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
 from bhuman_cli.workflows import preview as workflow
-from bhuman_cli.workflows import request_body
+from bhuman_cli.workflows.input import request_body
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before a preview is requested from the service.")]
 

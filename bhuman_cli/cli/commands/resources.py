@@ -14,8 +14,8 @@ from bhuman_cli.cli.options import DataOption, JsonOption, LimitOption, ProfileO
 from bhuman_cli.config import settings
 from bhuman_cli.domain import TargetKind
 from bhuman_cli.terminal.console import Console, harmless
-from bhuman_cli.workflows import request_body
 from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows.input import request_body
 
 UNVERIFIED: Final = "BHuman documents neither method nor fields of this request: what is sent here is unverified."
 

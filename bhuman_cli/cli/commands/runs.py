@@ -16,7 +16,8 @@ from bhuman_cli.config import settings
 from bhuman_cli.journal import history, planning
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import run_context, run_lookup
+from bhuman_cli.workflows import run_context
+from bhuman_cli.workflows.results import run_lookup
 
 app = typer.Typer(
     help=(

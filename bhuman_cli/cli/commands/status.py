@@ -9,7 +9,7 @@ import typer
 from bhuman_cli import durations, errors
 from bhuman_cli.cli import options
 from bhuman_cli.workflows import session
-from bhuman_cli.workflows import status as workflow
+from bhuman_cli.workflows.results import status as workflow
 
 _KINDS: Final = ("generation", "campaign", "instance", "run")
 

@@ -25,6 +25,6 @@ def trust(file: File, *, json_output: JsonOption = False) -> int:
 
     `bhuman trust campaign.toml`
     """
-    from bhuman_cli.workflows import project_trust
+    from bhuman_cli.workflows.input import project_trust
 
     return project_trust.trust(file, is_json=json_output)

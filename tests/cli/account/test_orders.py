@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.workflows import payloads
-from bhuman_cli.workflows.payloads import INTEGRATIONS, Payload, PayloadOptions
+from bhuman_cli.workflows.input import payloads
+from bhuman_cli.workflows.input.payloads import INTEGRATIONS, Payload, PayloadOptions
 
 ID = "c10ee155-6202-4cec-9a40-dde536e2ab4e"
 OTHER = "00000000-6202-4cec-9a40-dde536e2ab4e"

@@ -15,7 +15,7 @@ from PIL import Image
 
 from bhuman_cli.delivery import media
 from bhuman_cli.delivery.media import What
-from bhuman_cli.workflows import download
+from bhuman_cli.workflows.results import download
 
 
 def film(path: Path, codec: str, **options: str) -> None:

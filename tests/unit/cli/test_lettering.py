@@ -6,7 +6,7 @@ import pytest
 
 from bhuman_cli.domain import Row, RowState
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import input_table
+from bhuman_cli.workflows.input import input_table
 
 
 def row(number: int, value: str, **fields: object) -> Row:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bhuman_cli.workflows import summary
+from bhuman_cli.workflows.results import summary
 
 
 def _row(index: int, status: str, message: str = "", identifier: str = "") -> dict[str, str]:

@@ -13,8 +13,8 @@ from bhuman_cli.delivery import mailmerge
 from bhuman_cli.delivery.mailmerge import For
 from bhuman_cli.domain import ResultRow, Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.workflows import mail_export, quality_check, results_writer, run_lookup
-from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows.results import mail_export, quality_check, results_writer, run_lookup
+from bhuman_cli.workflows.results.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _print(session: Session, found: RunResults, output: Path, rows: int, columns
 
 
 def _write_support(session: Session, found: RunResults, output: Path, *, force: bool) -> int:
-    from bhuman_cli.workflows import support_bundle
+    from bhuman_cli.workflows.results import support_bundle
 
     if output.suffix.lower() != ".json":
         raise errors.UsageError(f"-o {output}: a support bundle is a .json file", hint=f"-o {output.stem}.json")
@@ -123,7 +123,7 @@ def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
 ) -> int:
     from bhuman_cli.delivery.media import works_elsewhere
     from bhuman_cli.table.output import results_file
-    from bhuman_cli.workflows import summary
+    from bhuman_cli.workflows.results import summary
 
     table = mail_export.build(session, found, options, output)
     rows = [row for row in table.rows if statuses is None or row.fields["status"] in statuses]

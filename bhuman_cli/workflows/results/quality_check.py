@@ -18,7 +18,7 @@ from bhuman_cli.delivery.media import What
 from bhuman_cli.journal import history
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import run_context
-from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows.results.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
 SCHEMA: Final = "bhuman.check/1"

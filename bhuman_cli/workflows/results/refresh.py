@@ -15,7 +15,8 @@ from bhuman_cli.journal import generations
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.runs.context import RunContext
-from bhuman_cli.workflows import connections, results_writer, run_context, session
+from bhuman_cli.workflows import connections, run_context, session
+from bhuman_cli.workflows.results import results_writer
 from bhuman_cli.workflows.session import Session
 
 _LOOK_S = 5.0

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from bhuman_cli import errors
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.planning import Run
-from bhuman_cli.workflows import connections, download, run_context
-from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows import connections, run_context
+from bhuman_cli.workflows.results import download
+from bhuman_cli.workflows.results.run_lookup import RunResults
 
 if TYPE_CHECKING:
     from bhuman_cli.config import settings

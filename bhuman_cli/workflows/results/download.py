@@ -20,8 +20,9 @@ from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import Run
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, export, quality_check, refresh, run_context
-from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows import connections, run_context
+from bhuman_cli.workflows.results import export, quality_check, refresh
+from bhuman_cli.workflows.results.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def _say_result(
     if options.table is not None:
         console.say(f"results with the files' paths: {options.table}")
     if by_reason:
-        from bhuman_cli.workflows import summary
+        from bhuman_cli.workflows.results import summary
 
         for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:5]:
             console.say(f"  {reason} · {summary.row_numbers(rows)}")

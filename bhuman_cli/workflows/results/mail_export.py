@@ -19,8 +19,8 @@ from bhuman_cli.config import settings
 from bhuman_cli.delivery import contacts, mailmerge, media
 from bhuman_cli.delivery.mailmerge import For, Mail
 from bhuman_cli.domain import ResultRow, Status
-from bhuman_cli.workflows import refresh
-from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows.results import refresh
+from bhuman_cli.workflows.results.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def _light(
 def _size_notes(heavy: Sequence[int], options: MailOptions, posters: Mapping[str, object]) -> list[str]:
     if not heavy:
         return []
-    from bhuman_cli.workflows import summary
+    from bhuman_cli.workflows.results import summary
 
     instead = "the poster" if posters else "the thumbnail"
     said = [f"{len(heavy):,} GIFs are over 1 MB: their mails show {instead} instead · {summary.row_numbers(heavy)}"]

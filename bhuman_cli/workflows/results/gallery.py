@@ -16,8 +16,8 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import What
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import run_lookup
-from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows.results import run_lookup
+from bhuman_cli.workflows.results.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations, history, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import refresh, run_context, run_lookup, session
+from bhuman_cli.workflows import run_context, session
+from bhuman_cli.workflows.results import refresh, run_lookup
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client

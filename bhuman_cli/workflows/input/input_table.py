@@ -15,7 +15,7 @@ from bhuman_cli.domain import Background, Row, RowState, Target, TargetKind
 from bhuman_cli.journal import history
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import session
-from bhuman_cli.workflows.input_source import InputSource
+from bhuman_cli.workflows.input.input_source import InputSource
 
 if TYPE_CHECKING:
     from bhuman_cli.table.checked_table import CheckedTable

@@ -14,7 +14,7 @@ from bhuman_cli.journal import support
 from bhuman_cli.journal.support import Attempt, Troubled
 from bhuman_cli.terminal import console
 from bhuman_cli.workflows import run_context
-from bhuman_cli.workflows.run_lookup import RunResults
+from bhuman_cli.workflows.results.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
 SCHEMA: Final = "bhuman.support/1"
