@@ -1,4 +1,4 @@
-"""Owns the one pass from a file to checked rows: composes reader, mapping and rules. Sends and writes nothing."""
+"""The one pass from a file to checked rows: composes reader, mapping and rules. Sends and writes nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli import domain
+from bhuman_cli import domain, shell
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import cleaning, input_errors, mapping, reader, selection, spoken_forms
 from bhuman_cli.table.checks import own_rules, problems, row_checker, rules
@@ -71,7 +71,7 @@ class CheckedTable:
         self._header = table.header[:width]
         self._chosen = selection.parse(options.rows, options.limit)
         # A file without even a header (and --allow-empty) has nothing that the options could name.
-        self._plan = mapping.plan(self._header, _mapping_options(options) if self._header else mapping.MappingOptions())
+        self._plan = _plan(table, self._header, options)
         self.variables = self._plan.variables
         self.missing, self.unknown = self._plan.missing, self._plan.unknown
         sent = [self._header[position] for position in self._plan.positions]
@@ -109,6 +109,7 @@ class CheckedTable:
         fits = self._options.backgrounds and len(self._options.backgrounds) == len(self._plan.assets)
         own = self._row_options(has_backgrounds=bool(fits))
         running = row_checker.RowChecker(self._header, self._plan, self._names, self._chosen, self._report, own)
+        running.link = self.table.link
         with input_errors.as_input_error(self.table.name):
             # Of an earlier results file only the user's cells are kept: in a ragged row nobody knows which these are.
             even_only = self.is_earlier_results
@@ -118,6 +119,7 @@ class CheckedTable:
                     self._report(None, None, finding)
         self.remarks = [*(own.cleaner.notices() if own.cleaner else ()), *(own.spoken.notices() if own.spoken else ())]
         self.has_valid = running.has_valid
+        self._gather_blank_columns(running.taken)
         if not self._chosen.is_all and not running.taken:
             self._report(
                 None, None, ("", "--rows and --limit select no row of this file", "rows count from 0", "warning")
@@ -136,6 +138,25 @@ class CheckedTable:
             cleaner=cleaning.Cleaner(self._clean_kinds, self.variables) if self._clean_kinds else None,
             spoken=self._spoken,
             judge=own_rules.Judge(self._own_rules, self._header, sent) if self._own_rules else None,
+        )
+
+    def _gather_blank_columns(self, taken: int) -> None:
+        """Tell a column that is blank in every row once, with what leaves it out; a default in all rows is no cure."""
+        sent = [self._header[position] for position in self._plan.positions]
+        blank = [column for column in sent if taken > 1 and self.problems.count(column, rules.EMPTY) == taken]
+        if not blank:
+            return
+        filled = [column for column in sent if column not in blank]
+        if len(blank) == 1 or not filled:
+            listed, hint = blank[0], f"--exclude {shell.quote(','.join(map(_as_listed, blank)))}"
+        else:
+            listed = f"{', '.join(blank[:5])}{f' and {len(blank) - 5} more' if len(blank) > 5 else ''}"
+            hint = f"--only {shell.quote(','.join(map(_as_listed, filled)))}"
+        rule = "blank in every row" if len(blank) == 1 else f"{len(blank)} columns are blank in every row: {listed}"
+        self.problems.replace(
+            blank,
+            rules.EMPTY,
+            problems.Problem(row_index=None, line=None, column=listed if len(blank) == 1 else "", rule=rule, hint=hint),
         )
 
     def _check_file(self) -> None:
@@ -199,6 +220,19 @@ def _clean_kinds(wanted: Sequence[str], header: Sequence[str], plan: mapping.Col
             raise UsageError(f"--clean {name}={kind}: no column of that name is sent{meant}")
         kinds[number] = kind
     return kinds
+
+
+def _plan(table: reader.Table, header: Sequence[str], options: TableOptions) -> mapping.ColumnPlan:
+    try:
+        return mapping.plan(header, _mapping_options(options) if header else mapping.MappingOptions())
+    except mapping.DuplicateColumnError as error:
+        line, rule = table.header_line or 1, error.message
+        raise input_errors.line_error(table.name, line, rule, hint=error.hint, column=error.column) from None
+
+
+def _as_listed(column: str) -> str:
+    """Return a column's name as `--only` reads it in a list."""
+    return '"' + column.replace('"', '""') + '"' if set(column) & set(',"') else column
 
 
 def _mapping_options(options: TableOptions) -> mapping.MappingOptions:

@@ -1,4 +1,4 @@
-"""Owns the way from headers to variables and assets: which column is sent as what. Pure; reads no row.
+"""The way from headers to variables and assets: which column is sent as what. Pure; reads no row.
 
 White space around values is cut with what this decides, in `intake`, and nowhere else.
 """
@@ -12,6 +12,15 @@ from difflib import get_close_matches
 
 from bhuman_cli import shell
 from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.table.formats import csv_records
+
+
+class DuplicateColumnError(InputError):
+    """Two columns of one name would be sent as one variable."""
+
+    def __init__(self, message: str, *, hint: str, column: str) -> None:
+        super().__init__(message, hint=hint)
+        self.column = column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +89,9 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
     renamed = _renamed(header, wishes.maps, assets)
     sets = _pairs(wishes.sets, "--set")
     sent = _sent(header, wishes, renamed, assets, sets)
+    _require_own_names(header, sent)
+    if not wishes.only:
+        notices.extend(_nameless(header))
     names = _named(header, sent, renamed, wishes, notices)
     _require_one_column_each(header, names, sets, lambda variable: variable in renamed.values())
     variables = (*names.values(), *sets)
@@ -100,6 +112,30 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
         unknown=unknown,
         notices=tuple(notices),
     )
+
+
+def _require_own_names(header: Sequence[str], sent: Sequence[int]) -> None:
+    first: dict[str, int] = {}
+    for position in sent:
+        name = header[position]
+        if name in first:
+            others = ",".join(header[at] for at in sent if header.count(header[at]) == 1)
+            cure = "rename one of them in the file"
+            raise DuplicateColumnError(
+                f"columns {first[name] + 1} and {position + 1} are both named {name!r}",
+                hint=f"--only {shell.quote(others)}, or {cure}" if others else cure,
+                column=name,
+            )
+        first[name] = position
+
+
+def _nameless(header: Sequence[str]) -> list[str]:
+    places = [str(position + 1) for position, column in enumerate(header) if not column]
+    if not places:
+        return []
+    pandas = " (pandas writes one unless told index=False)" if places == ["1"] else ""
+    named = f"column {places[0]} has" if len(places) == 1 else f"columns {', '.join(places)} have"
+    return [f"{named} no name{pandas}: kept in the results file, never sent"]
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
@@ -126,7 +162,10 @@ def _listed(texts: Sequence[str], known: Callable[[str], bool]) -> list[str]:
 
 
 def _column(header: Sequence[str], name: str, option: str) -> int:
-    name = name.strip()
+    name = csv_records.cleaned(name)
+    if header.count(name) > 1:
+        places = ", ".join(str(position + 1) for position, column in enumerate(header) if column == name)
+        raise UsageError(f"{option} {name}: columns {places} are all named so", hint="rename all but one in the file")
     if name in header:
         return header.index(name)
     near = [position for position, column in enumerate(header) if normalized(column) == normalized(name)]
@@ -168,7 +207,7 @@ def _sent(
     """Return the columns that become variables, in header order."""
 
     def find(name: str, option: str) -> int | None:
-        if name in header:
+        if header.count(name) == 1:
             return header.index(name)
         by_variable = {variable: position for position, variable in renamed.items()}
         if name in by_variable:
@@ -178,13 +217,16 @@ def _sent(
         return _column([*header], name, option)
 
     def columns(texts: Sequence[str], option: str) -> set[int]:
-        names = _listed(texts, lambda name: name in header)
-        return {position for name in names if (position := find(name, option)) is not None}
+        names = [csv_records.cleaned(name) for name in _listed(texts, lambda name: name in header)]
+        # Several columns of one name may stay here together; sent, they would be one variable.
+        twice = {name for name in names if option == "--exclude" and header.count(name) > 1}
+        found = {position for position, column in enumerate(header) if column in twice}
+        return found | {at for name in names if name not in twice and (at := find(name, option)) is not None}
 
     only, exclude = columns(wishes.only, "--only"), columns(wishes.exclude, "--exclude")
     if clash := exclude & set(assets):
         raise UsageError(f"--exclude {header[min(clash)]}: the same column is an --asset")
-    wanted = only if wishes.only else set(range(len(header)))
+    wanted = only if wishes.only else {position for position, column in enumerate(header) if column}
     return sorted(wanted - exclude - set(assets))
 
 

@@ -1,25 +1,29 @@
-"""Owns the way from a file to rows of text cells, whatever its format. Decides nothing about variables.
+"""The way from a file to rows of text cells, whatever its format. Decides nothing about variables.
 
-Delimited text is read by `delimited` (which says why not by pandas), workbooks by `workbooks`, JSON by `jsonrows`.
+Delimited text is read by `delimited` (which says why not by pandas), workbooks by `workbook`, JSON by `json_rows`.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import input_errors, input_file
-from bhuman_cli.table.formats import csv_records, delimited, encodings, json_rows, workbook, zip_safety
+from bhuman_cli.table.formats import csv_records, delimited, encodings, json_rows, workbook, xls, zip_safety
 
 TEXT_KINDS: Final = {".csv": "csv", ".tsv": "tsv", ".txt": "csv", "": "csv"}
 BOOK_KINDS: Final = {".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".ods": "ods"}
 JSON_KINDS: Final = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-_DATA_LIKE: Final = re.compile(r"\S@\S+\.\S|^https?://|^\+?[\d ()/-]{7,}$")
+_PERSONAL: Final = re.compile(r"[^\s@]{1,64}@[^\s@]{1,250}\.\w{2,}|https?://\S+", re.IGNORECASE)
+_DATA_LIKE: Final = re.compile(r"\+?[\d ()/-]{7,}")
+_MAX_NAME_CHARS: Final = 320
+READING_RULES: Final = 2
+"""Which text a cell becomes; raised with every change to that, because the texts are part of what was paid."""
 _JSON_LIKE: Final = re.compile(rb'(?:\[\s*)?\{\s*"[^"\n]*"\s*:')
 _BINARY: Final = {
     b"%PDF": "a PDF",
@@ -31,7 +35,22 @@ _BINARY: Final = {
     b"GIF8": "a picture",
     b"PAR1": "a Parquet file: save it as CSV first",
     b"SQLite format": "a database: export the table as CSV first",
+    b"7z\xbc\xaf": "a 7-Zip archive: unpack it first",
+    b"Rar!": "a RAR archive: unpack it first",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive: unpack it first",
+    b"ARROW1": "an Arrow file: save it as CSV first",
+    b"Obj\x01": "an Avro file: save it as CSV first",
+    b"{\\rtf": "a text document",
+    b"\x00\x05\x16\x07": "a macOS side file, which holds no data: the table has the same name without `._`",
+    b"ID;P": "a SYLK table: save it as .xlsx or CSV first",
+    b"bplist": "a placeholder of iCloud, or another property list: download the file in the Finder first",
+    b"[InternetShortcut]": "a link, not the file behind it: download that first",
 }
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
+_MAIL: Final = re.compile(
+    rb"(?:MIME-Version|From|Subject|Content-Type|Snapshot-Content-Location|X-Document-Type):", re.IGNORECASE
+)
+_SHEET_LINK: Final = re.compile(rb'\{[^}]{0,2000}"(?:doc_id|url)"\s*:[^}]{0,2000}\}\s*\Z')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +88,8 @@ class Table:
     a ragged row comes with a flaw there, while `records` and `rows` refuse it.
     first_column: 0-based, where the table begins in its sheet.
     unapplied: column position → number format that shows another text than ours; complete once the rows were read.
+    hidden_lines: lines that the workbook does not show, by filter or by hand. links: (line, column of the sheet) →
+    address behind the cell; complete for a row once it was read.
     """
 
     name: str
@@ -85,6 +106,12 @@ class Table:
     first_column: int = 0
     notices: list[str] = field(default_factory=list)
     unapplied: Mapping[int, str] = field(default_factory=dict)
+    hidden_lines: Collection[int] = ()
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict)
+
+    def link(self, line: int, position: int) -> str:
+        """Return the address behind a cell, "" where there is none."""
+        return self.links.get((line, position + self.first_column), "")
 
     def records(self) -> Iterator[csv_records.Record]:
         """Yield the data rows as plain tuples.
@@ -163,7 +190,7 @@ def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table 
         table = open_table(path, ReadOptions())
         return table if accepts(table.header) else None
     for sheet, line, cells in workbook.heads(held, kind):
-        if accepts(tuple(cell.strip() for cell in cells)):
+        if accepts(tuple(map(csv_records.cleaned, cells))):
             return _book_table(held, kind, sheet, line, list(sheet.notices))
     return None
 
@@ -179,8 +206,10 @@ def _kind(held: input_file.InputFile) -> tuple[str, list[str]]:
     named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(held.suffix)
     if head.startswith(zip_safety.ZIP_MAGIC):
         found = zip_safety.kind(held)
-    elif head.startswith(zip_safety.OLE_MAGIC):
+    elif head.startswith((zip_safety.OLE_MAGIC, b"\x09\x08")):
         found = "xls"
+    elif head.startswith(xls.OLD_MAGIC):
+        raise xls.too_old(held)
     else:
         found = _text_kind(held, named)
     if found == "json" and named != found:
@@ -195,6 +224,7 @@ def _kind(held: input_file.InputFile) -> tuple[str, list[str]]:
 
 def _text_kind(held: input_file.InputFile, named: str | None) -> str:
     head = held.head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    _refuse_stand_ins(held, head)
     for magic, what in _BINARY.items():
         if held.head.startswith(magic):
             raise InputError(f"{held.name}: is not a table but {what}", hint="CSV, XLSX, XLS, ODS, JSON or JSONL")
@@ -212,10 +242,27 @@ def _text_kind(held: input_file.InputFile, named: str | None) -> str:
     return "tsv" if held.suffix == ".tsv" else "csv"
 
 
+def _refuse_stand_ins(held: input_file.InputFile, head: bytes) -> None:
+    """Refuse what only stands for a table: a pointer, a link, a mail."""
+    if head.startswith(_LFS):
+        raise InputError(f"{held.name}: is a Git LFS pointer, not the table itself", hint="git lfs pull")
+    if held.suffix == ".gsheet" or (_SHEET_LINK.match(head) and b"docs.google.com" in head):
+        raise InputError(
+            f"{held.name}: is a link to a Google Sheet, not the table itself",
+            hint="give the sheet's address instead of this file, or download it there as .xlsx",
+        )
+    if _MAIL.match(head) and (b"multipart/" in held.head or b"MIME-Version" in held.head):
+        raise InputError(
+            f"{held.name}: is a web archive (MHTML) or a mail, not a table",
+            hint="open it in the spreadsheet program and save it as .xlsx",
+        )
+
+
 def _open_text(
     held: input_file.InputFile, kind: str, coding: encodings.TextCoding, options: ReadOptions, notices: list[str]
 ) -> Table:
     dialect = delimited.detect(held, coding, options.delimiter, options.header_row)
+    notices.extend(dialect.notices)
 
     found = delimited.rows(held, coding, dialect)
     skip_rows, line = 1, dialect.skip + 1
@@ -226,7 +273,7 @@ def _open_text(
             break
     header = csv_records.header_of(held.name, cells, line)
     widths = len(header), len(cells)
-    notices.extend(_doubts(held, header, line))
+    notices.extend(_doubts(held, header, line, is_told=options.header_row is not None))
     return Table(
         name=held.name,
         header=header,
@@ -251,14 +298,14 @@ def _book_table(
     held: input_file.InputFile, kind: str, sheet: workbook.Sheet, first: int | None, notices: list[str]
 ) -> Table:
     def start() -> Iterator[csv_records.Raw]:
-        found = workbook.rows(sheet)
-        return itertools.islice(found, first - 1, None) if first else itertools.dropwhile(_is_blank, found)
+        rows = iter(sheet.rows)
+        return itertools.islice(rows, first - 1, None) if first else itertools.dropwhile(_is_blank, rows)
 
     line, cells, _ = next(start(), (first or 1, [], csv_records.NO_FLAWS))
     if not any(cells):
         raise InputError(f"{held.name}: sheet {sheet.name!r} has no header", hint="--sheet NAME, --header-row N")
     header = csv_records.header_of(held.name, cells, line)
-    notices.extend(_doubts(held, header, line))
+    notices.extend(_doubts(held, header, line, is_told=first is not None))
     return Table(
         name=held.name,
         header=header,
@@ -267,15 +314,19 @@ def _book_table(
         sha256=held.sha256,
         kind=kind,
         sheet=sheet.name,
-        first_column=sheet.origin,
+        first_column=sheet.facts.origin,
         notices=notices,
         unapplied=sheet.shown_otherwise,
+        hidden_lines=sheet.facts.hidden_rows,
+        links=sheet.facts.links,
         blocks=lambda: _numbered(held, itertools.islice(start(), 1, None), len(header), is_sheet=True),
     )
 
 
 def _open_json(held: input_file.InputFile, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
     keys = json_rows.columns(held, coding)
+    if name := json_rows.wrapper(held, coding):
+        notices.append(f"{held.name}: the rows are those of {name!r}")
     header = csv_records.header_of(held.name, keys, 1, is_row=False) if keys else ()
     return Table(
         name=held.name,
@@ -297,10 +348,22 @@ def _numbered(
     return csv_records.in_blocks(csv_records.Numbering(held.name, width, is_sheet=is_sheet).take(found))
 
 
-def _doubts(held: input_file.InputFile, header: Sequence[str], line: int) -> list[str]:
-    """Return a notice if the header looks like a person's row, or like several columns that were read as one."""
+def _doubts(held: input_file.InputFile, header: Sequence[str], line: int, *, is_told: bool) -> list[str]:
+    """Return a notice if the header looks like a person's row, or like several columns that were read as one.
+
+    is_told: a person said that this is the header.
+
+    Raises:
+        InputError: it holds somebody's address, and nobody said that it is a header.
+    """
     for position, name in enumerate(header, 1):
-        if _DATA_LIKE.search(name):
+        if len(name) > _MAX_NAME_CHARS:
+            continue
+        if _PERSONAL.fullmatch(name) and not is_told:
+            rule = f"read as the header, but its column {position} is an address: has the file no header?"
+            hint = f"put a line with the columns' names first; --header-row {line}, if this line is the header"
+            raise input_errors.line_error(held.name, line, rule, hint=hint)
+        if _DATA_LIKE.fullmatch(name) or _PERSONAL.fullmatch(name):
             return [f"{held.name}: line {line} is read as the header, but its column {position} looks like data"]
     if held.suffix in TEXT_KINDS and len(header) == 1 and any(map(header[0].count, delimited.CANDIDATES)):
         return [f"{held.name}: line {line} is one column, with a delimiter in its name: is the whole line in quotes?"]

@@ -1,4 +1,4 @@
-"""Owns telling at the speed of C that rows hold nothing suspicious, so that only the others are looked at closely.
+"""Quick test at the speed of C that rows hold nothing suspicious, so that only the others are looked at closely.
 
 A block of rows is asked as one: its texts joined, its cells flattened. Whoever passes here must pass
 `rules.check_values` without a finding; the reverse is not promised. Pure.
@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Final
 
 from bhuman_cli import domain
-from bhuman_cli.table.checks import rules
+from bhuman_cli.table.checks import damage, rules
 from bhuman_cli.table.formats import csv_records
 
 _LONG: Final = domain.MAX_ROW_BYTES // rules.MAX_BYTES_PER_CHAR
@@ -32,6 +32,8 @@ class FastCheck:
     """
 
     def __init__(self, positions: Sequence[int], names: rules.ColumnRules, width: int) -> None:
+        # A value that equals its column's name may be the header once more.
+        self._telling = rules.TELLING | set(names.columns)
         self._positions = positions
         self._names = names
         self._width = width
@@ -49,17 +51,24 @@ class FastCheck:
             return None
         # What is printable has no outer white space but spaces, so that the quick strip is the whole of trimming.
         values = list(map(str.strip, chain.from_iterable(sent)))
-        if not rules.TELLING.isdisjoint(values):
+        if not self._telling.isdisjoint(values):
+            return None
+        # Printable texts hold no line break, so each of these begins a value.
+        lines = "\n" + "\n".join(values)
+        if "\n#" in lines or "\nErr:" in lines or ("&" in text and damage.markup(text)) or damage.any_escaped(lines):
             return None
         count = len(block)
         columns = [values[start : start + count] for start in range(0, len(values), count)]
         for number in self._names.urls:
-            # Printable texts hold no line break, so one in front of each address counts the addresses.
+            # One line break in front of each address counts the addresses.
             if ("\n" + "\n".join(columns[number])).count("\nhttps://") != count:
                 return None
         for number in self._names.people:
             column = columns[number]
-            if [1 for name in column if name.count(" ") >= _WORDS] or rules.greets("\n" + "\n".join(column)):
+            named = "\n" + "\n".join(column)
+            if not rules.are_names(named) or rules.greets(named):
+                return None
+            if [1 for name in column if name.count(" ") >= _WORDS]:
                 return None
         return list(zip(*columns, strict=True))
 
@@ -67,4 +76,9 @@ class FastCheck:
 def _is_harmless(rest: bytes) -> bool:
     """Say whether what plain ASCII left over is letters of other scripts, and no sign of anything else."""
     text = rest.decode("utf-8", "surrogatepass")
-    return text.isprintable() and "\ufffd" not in text and rest.translate(None, _ASCII) == rest
+    return (
+        text.isprintable()
+        and "\ufffd" not in text
+        and rest.translate(None, _ASCII) == rest
+        and not damage.may_be_mojibake(text)
+    )

@@ -1,4 +1,4 @@
-"""Owns the list of problems: all of them on disk, counts and examples in memory. Judges nothing (that is `rules`).
+"""The list of problems: all of them on disk, counts and examples in memory. Judges nothing (that is `rules`).
 
 Also reads background files. Never holds a cell's value.
 """
@@ -88,6 +88,7 @@ class ProblemLog:
         self.warnings = 0
         self.file_errors = 0
         self._groups: dict[tuple[str, str, str], Group] = {}
+        self._replaced: set[tuple[str, str]] = set()
         # Opened with the first problem: most runs have none.
         self._spill: IO[str] | None = None
         self._close: Callable[[], object] = lambda: None
@@ -119,6 +120,18 @@ class ProblemLog:
             (problem.row_index, problem.line, problem.column, problem.rule, problem.hint, problem.severity)
         )
 
+    def count(self, column: str, rule: str) -> int:
+        """Return how many rows have this error in this column."""
+        group = self._groups.get(("error", rule, column))
+        return group.count if group else 0
+
+    def replace(self, columns: Sequence[str], rule: str, problem: Problem) -> None:
+        """Tell one error of the whole file instead of the same one in every row of these columns."""
+        for column in columns:
+            self.errors -= self._groups.pop(("error", rule, column)).count
+            self._replaced.add((rule, column))
+        self.add(problem)
+
     def _file(self) -> IO[str]:
         if self._spill is None:
             self._spill = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed with the log
@@ -144,6 +157,8 @@ class ProblemLog:
             return
         with self._rewound() as spill:
             for row_index, line, column, rule, hint, severity in csv.reader(spill):
+                if (rule, column) in self._replaced:
+                    continue
                 yield Problem(
                     row_index=int(row_index) if row_index else None,
                     line=int(line) if line else None,

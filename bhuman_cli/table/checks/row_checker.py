@@ -1,4 +1,4 @@
-"""Owns the pass over the rows: trims, fills defaults in, judges, finds equal ones. Sends nothing and keeps no row."""
+"""The pass over the rows: trims, fills defaults in, judges, finds equal ones. Sends nothing and keeps no row."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ class RowChecker:
         self._seen: dict[int, int] = {}
         self.taken = 0
         self.has_valid = False
+        self.link: Callable[[int, int], str] = lambda _line, _position: ""
 
     def run(self, blocks: Iterator[list[csv_records.Record]]) -> Iterator[domain.Row]:
         """Yield a row for each record: blocks that pass the sieve as they are, others row by row."""
@@ -100,34 +101,31 @@ class RowChecker:
     def _judged(self, row_index: int, line: int, cells: tuple[str, ...], flaws: Mapping[int, str]) -> domain.Row:
         plan = self._plan
         cells = cells[: self._width]
-        is_blank = not flaws and not any(map(str.strip, cells))
-        chosen = self._chosen.has(row_index, self.taken)
-        if is_blank:
-            return domain.Row(
-                row_index=row_index, line=line, cells=cells, state=domain.RowState.SKIPPED, selected=chosen
-            )
         raw = self._pick(cells)
-        values = [text.strip(rules.EDGES) for text in raw]
-        said = [self._own.cleaner.clean(line, values)] if self._own.cleaner else []
-        cleaned = tuple(values)
-        used = [number for number, value in plan.defaults.items() if not values[number]]
-        for number in used:
-            values[number] = plan.defaults[number]
-        said += [f"default used for {', '.join(plan.variables[number] for number in used)}"] if used else []
-        sent = (*values, *plan.constants)
-        if self._own.spoken:
-            sent, spoken = self._own.spoken.spoken(plan.variables, sent)
-            said.append(spoken)
-        columns = [self._header[position] for position in plan.assets]
-        wrong, assets = rules.check_assets(columns, [cells[position] for position in plan.assets])
+        assets = [cells[position] for position in plan.assets]
+        chosen = self._chosen.has(row_index, self.taken)
+        said = flaws.get(csv_records.LEFT_OUT, "")
+        if said or self._is_blank(raw, assets, flaws):
+            said = said or ("blank in every column that is sent" if any(map(str.strip, cells)) else "")
+            return domain.Row(
+                row_index=row_index,
+                line=line,
+                cells=cells,
+                state=domain.RowState.SKIPPED,
+                selected=chosen,
+                message=said,
+            )
+        cleaned, sent, remarks = self._filled(line, raw)
+        assets, followed = self._followed(line, assets)
+        wrong, urls = rules.check_assets([self._header[position] for position in plan.assets], assets)
         ready = domain.Row(
             row_index=row_index,
             line=line,
             cells=cells,
             values=sent,
-            assets=assets if self._has_backgrounds else (),
+            assets=urls if self._has_backgrounds else (),
             selected=chosen,
-            message="; ".join(filter(None, said)),
+            message="; ".join(filter(None, (*remarks, followed))),
         )
         if self._own.judge:
             self._own.judge.count()
@@ -137,6 +135,52 @@ class RowChecker:
         if self._own.judge and not flaws:
             wrong = wrong + self._own.judge.judge(line, self._as_cleaned(cells, cleaned))
         return self._checked(ready, raw, wrong, flaws)
+
+    def _is_blank(self, raw: Sequence[str], assets: Sequence[str], flaws: Mapping[int, str]) -> bool:
+        """Say whether nothing of the row would be sent but constants and defaults: these don't make a recipient."""
+        plan = self._plan
+        if csv_records.WHOLE_ROW in flaws or not flaws.keys().isdisjoint((*plan.positions, *plan.assets)):
+            return False
+        return all(text in {"", rules.NULL} for text in map(_trimmed, (*raw, *assets)))
+
+    def _filled(self, line: int, raw: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+        """Return the cells' values, what is sent in their place (links, defaults, spoken forms), and what is said."""
+        plan = self._plan
+        values = ["" if text == rules.NULL else text for text in map(_trimmed, raw)]
+        remarks: list[str] = []
+        for number in self._names.urls:
+            if values[number] and (link := self._link(line, plan.positions[number], values[number])):
+                values[number] = link
+                remarks.append(f"the address behind the cell is sent as {plan.variables[number]}")
+        if self._own.cleaner:
+            remarks.append(self._own.cleaner.clean(line, values))
+        cleaned = tuple(values)
+        used = [number for number, value in plan.defaults.items() if not values[number]]
+        for number in used:
+            values[number] = plan.defaults[number]
+        remarks += [f"default used for {', '.join(plan.variables[number] for number in used)}"] if used else []
+        sent = (*values, *plan.constants)
+        if self._own.spoken:
+            sent, spoken = self._own.spoken.spoken(plan.variables, sent)
+            remarks.append(spoken)
+        return cleaned, tuple(sent), remarks
+
+    def _followed(self, line: int, assets: list[str]) -> tuple[list[str], str]:
+        """Return the assets with the address behind a cell where its text is none."""
+        links = [self._link(line, position, text) for position, text in zip(self._plan.assets, assets, strict=True)]
+        if not any(links):
+            return assets, ""
+        columns = [self._header[position] for position, link in zip(self._plan.assets, links, strict=True) if link]
+        return (
+            [link or text for link, text in zip(links, assets, strict=True)],
+            f"the address behind the cell is the asset {', '.join(columns)}",
+        )
+
+    def _link(self, line: int, position: int, text: str) -> str:
+        """Return the address behind a cell that shows something else, "" where there is none."""
+        link = self.link(line, position)
+        is_address = text.lower().startswith(("http://", "https://")) or rules.plain_asset_url(text) is not None
+        return link if not is_address and link.lower().startswith(("http://", "https://")) else ""
 
     def _as_cleaned(self, cells: Sequence[str], cleaned: Sequence[str]) -> list[str]:
         found = [cell.strip(rules.EDGES) for cell in cells]
@@ -153,6 +197,10 @@ class RowChecker:
             finding: rules.Finding = ("", ragged, csv_records.ragged_hint(ragged, self._width, row.line), "error")
             self._report(row.row_index, row.line, finding)
             return self._invalid(row, [finding])
+        if self._is_header(raw):
+            finding = "", "the header once more, not a recipient", "delete the line", "error"
+            self._report(row.row_index, row.line, finding)
+            return self._invalid(row, [finding])
         mine = {number: flaws[position] for number, position in enumerate(plan.positions) if position in flaws}
         found = rules.check_values(self._names, raw, row.values[: len(raw)], mine) + wrong
         found += [
@@ -167,6 +215,12 @@ class RowChecker:
             return self._invalid(row, stopping)
         self.has_valid = True
         return row
+
+    def _is_header(self, raw: Sequence[str]) -> bool:
+        header, positions = self._header, self._plan.positions
+        return bool(raw) and all(
+            csv_records.cleaned(text) == header[position] for text, position in zip(raw, positions, strict=True)
+        )
 
     def _invalid(self, row: domain.Row, stopping: Sequence[rules.Finding]) -> domain.Row:
         said = "; ".join(f"{column}: {rule}" if column else rule for column, rule, _, _ in stopping)
@@ -187,6 +241,10 @@ class RowChecker:
             return None
         hint = f"the same as line {first}: one video is paid for and shown by both; --no-share-equal pays for each"
         return "", "the same values as an earlier row", hint, "warning"
+
+
+def _trimmed(text: str) -> str:
+    return text.strip(rules.EDGES)
 
 
 def _picker(positions: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Owns the rules for one row's texts: what is an error, what a warning, in which words. Pure; keeps nothing."""
+"""Rules for one row's texts: what is an error, what a warning, in which words. Pure; keeps nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from bhuman_cli import domain, shell
 from bhuman_cli.table import mapping
-from bhuman_cli.table.formats import cell_flags
+from bhuman_cli.table.checks import damage
+from bhuman_cli.table.formats import cell_flags, csv_records
 
 Severity = Literal["error", "warning"]
 Finding = tuple[str, str, str, Severity]
@@ -28,16 +29,17 @@ MISSING: Final = frozenset(
     for letters in itertools.product(*({letter, letter.upper()} for letter in word))
 )
 """What stands for nothing, in every mixture of cases, so that looking up needs no folding."""
-_ERROR_TEXTS: Final = frozenset(cell_flags.ERRORS)
-TELLING: Final = frozenset(["", *_ERROR_TEXTS, *MISSING])
+TELLING: Final = frozenset(["", "\\N", *cell_flags.ERRORS, *MISSING])
 """Whole cells that need a second look. In one set, so that a clean row costs one hash per cell."""
 
+# Bounded, and without what may open another one inside: a cell of 5 MiB of braces takes no longer than one of letters.
 _PLACEHOLDER: Final = re.compile(
-    r"\{\{.*?\}\}|\{%.*?%\}|\{!\s*\w[\w.]*\s*\}|\*\|\w+(?::\w+)?\|\*"
-    r"|\$\{\s*\w[\w .]*\}|%%\s*\w[\w ]*%%|\[\[\s*\w[\w ]*\]\]|<<\s*\w[\w ]*>>",
-    re.DOTALL,
+    r"\{\{[^{}]{0,200}\}\}|\{%[^{}%]{0,200}%\}|\{!\s{0,9}\w[\w.]{0,99}\s{0,9}\}|\*\|\w{1,99}(?::\w{1,99})?\|\*"
+    r"|\$\{\s{0,9}\w[\w .]{0,99}\}|%%\s{0,9}\w[\w ]{0,99}%%|\[\[\s{0,9}\w[\w ]{0,99}\]\]|<<\s{0,9}\w[\w ]{0,99}>>"
 )
-_SINGLE: Final = re.compile(r"\{\s*(\w[\w .]*?)\s*\}|\[\s*(\w[\w .]*?)\s*\]|<\s*(\w[\w .]*?)\s*>|%\s*(\w[\w .]*?)\s*%")
+_SINGLE: Final = re.compile(
+    r"\{\s{0,9}(\w[\w .]{0,99})\}|\[\s{0,9}(\w[\w .]{0,99})\]|<\s{0,9}(\w[\w .]{0,99})>|%\s{0,9}(\w[\w .]{0,99})%"
+)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _BREAK: Final = re.compile(r"[\r\n\x85\u2028\u2029]")
 # Small words that stand inside names; any other word that begins small is a sentence's.
@@ -51,15 +53,16 @@ _ORDINARY_URL: Final = re.compile(r"(https?://)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)
 _GREETING: Final = re.compile(
     r"\n(?:hi|hello|hey|dear|good (?:morning|day|evening)|welcome|hallo|lieber?|guten tag|hola|bonjour|ciao|olá)[ ,!]",
 )
+_MAIL: Final = re.compile(r"\S@\S")
+_NO_LETTER: Final = re.compile(r"\n[\W\d_]*(?:\n|\Z)")
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 _HOST_PORT: Final = re.compile(r"^[\w.\-]+:\d{1,5}(?:[/?#]|$)")
 MAX_BYTES_PER_CHAR: Final = 6
 """A character takes four bytes as UTF-8, and six where JSON escapes it."""
-EDGES: Final = (
-    " \t\r\n\f\v\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\u200b\u2060\ufeff"
-)
-"""White space, and what is invisible at an edge: a cell of these alone is blank."""
+EDGES: Final = csv_records.EDGES
+EMPTY: Final = "empty, but every variable needs a value"
+NULL: Final = "\\N"
+"""What MySQL writes for nothing; it stands for nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +107,7 @@ def check_values(
             continue
         text = values[number]
         if not text:
-            rule = "empty, but every variable needs a value"
-            found.append((column, rule, f"--default {shell.quote(variable)}=VALUE", "error"))
+            found.append((column, EMPTY, f"--default {shell.quote(variable)}=VALUE", "error"))
             continue
         found.extend((column, *each) for each in _errors(known, raw[number], text))
         found.extend((column, *each) for each in _warnings(known, number, text))
@@ -139,7 +141,7 @@ def plain_asset_url(cell: str) -> str | None:
 
 def asset_url(text: str) -> tuple[str, str]:
     """Return (the URL with its scheme, "") or ("", rule). Source: API contract, "Backgrounds"."""
-    if _CONTROL.search(text) or any(sign.isspace() for sign in text) or text in _ERROR_TEXTS:
+    if _CONTROL.search(text) or any(sign.isspace() for sign in text) or cell_flags.is_error(text):
         return "", "not a web address"
     if text.startswith("//"):
         text = f"https:{text}"
@@ -153,13 +155,15 @@ def asset_url(text: str) -> tuple[str, str]:
         return "", "not a web address"
     if parts.scheme.lower() not in {"http", "https"}:
         return "", "not an http or https address"
+    if "@" in parts.netloc:
+        return "", "an e-mail address, or one with a password; not a web address"
     has_host = "." in host.strip(".") or ":" in host or host == "localhost"
     return (text, "") if has_host and "\\" not in text else ("", "not a web address")
 
 
 def _errors(known: ColumnRules, raw: str, text: str) -> list[tuple[str, str, Severity]]:
     found: list[tuple[str, str, Severity]] = []
-    if text in _ERROR_TEXTS:
+    if cell_flags.is_error(text):
         found.append((f"holds the error {text}", "mend the formula in the spreadsheet program", "error"))
     if _CONTROL.search(raw):
         found.append(("holds a control character", "retype the cell", "error"))
@@ -179,8 +183,16 @@ def _warnings(known: ColumnRules, number: int, text: str) -> list[tuple[str, str
         found.append(("holds a line break", "one line per value", "warning"))
     if "\ufffd" in text:
         found.append(("holds a replaced character: the encoding was read wrong once", "export it again", "warning"))
-    if number in known.people and is_sentence(text):
-        found.append(("a whole sentence in a name", "only the name is spoken", "warning"))
+    elif damage.is_mojibake(text):
+        found.append(("letters of a wrong encoding, saved so once", "export it again, as UTF-8", "warning"))
+    if what := damage.markup(text):
+        rule = "holds an HTML entity such as &amp;" if what == "entity" else "holds an HTML tag such as <br>"
+        found.append((rule, "export it as plain text", "warning"))
+    if damage.is_escaped(text):
+        rule = 'escaped for Excel, with ="…" or an apostrophe in front'
+        found.append((rule, "export it without; as it stands it is spoken", "warning"))
+    if number in known.people:
+        found.extend(_name_warnings(text))
     if number in known.urls:
         lower = text.lower()
         if lower.startswith("http://"):
@@ -188,6 +200,27 @@ def _warnings(known: ColumnRules, number: int, text: str) -> list[tuple[str, str
         elif not lower.startswith("https://"):
             found.append(("an address without https://", "write it out", "warning"))
     return found
+
+
+def _name_warnings(text: str) -> list[tuple[str, str, Severity]]:
+    rule = not_a_name(text)
+    if not rule and is_sentence(text):
+        rule = "a whole sentence in a name"
+    return [(rule, "only the name is spoken", "warning")] if rule else []
+
+
+def not_a_name(text: str) -> str:
+    """Return why a text is nobody's name, "" where it may be one."""
+    if "://" in text:
+        return "a link, not a name"
+    if _MAIL.search(text):
+        return "an e-mail address, not a name"
+    return "" if any(map(str.isalpha, text)) else "not a name: no letter in it"
+
+
+def are_names(lines: str) -> bool:
+    """Say quickly whether several texts, each behind a line break, may all be names."""
+    return "://" not in lines and "@" not in lines and _NO_LETTER.search(lines) is None
 
 
 def is_sentence(text: str) -> bool:

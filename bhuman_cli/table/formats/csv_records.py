@@ -1,8 +1,10 @@
-"""Owns what every reader hands on: raw records, one at a time, and the rules common to all of them. Opens nothing."""
+"""Rows as every reader hands them on, and the rules common to all: names, numbers, raggedness. Opens nothing."""
 
 from __future__ import annotations
 
 import operator
+import re
+import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
@@ -18,6 +20,9 @@ NO_FLAWS: Final[Mapping[int, str]] = MappingProxyType({})
 WHOLE_ROW: Final = -1
 """The place of a flaw that no single cell has: the row has not as many cells as the header has columns."""
 
+LEFT_OUT: Final = -2
+"""The place of a reason why a row is no recipient's, such as a table's totals; not a fault."""
+
 Record = tuple[int, int, tuple[str, ...], Mapping[int, str]]
 """One data row as read; a plain tuple, because a million of them are made.
 
@@ -26,29 +31,52 @@ flaws: column position → rule, for cells that hold an error, not a text; WHOLE
 cells are filled up, or the surplus ones joined to the last as they stand in the file.
 """
 
+EDGES: Final = (
+    " \t\r\n\f\v\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\u200b\u2060\ufeff"
+)
+"""White space, and what is invisible at an edge: a cell of these alone is blank."""
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+HALF: Final = re.compile(r"[\ud800-\udfff]")
+_UNSEEN: Final = {0x200B: None, 0x2060: None, 0xFEFF: None, 0xAD: None, 0xA0: " ", 0x202F: " "}
 BLOCK_ROWS: Final = 128
 _FIRST: Final = operator.itemgetter(0)
 
 
+def cleaned(name: str) -> str:
+    """Return a column's name as it is compared and sent: composed, without what nobody sees, trimmed."""
+    if name.isascii():
+        return name.strip(EDGES)
+    return unicodedata.normalize("NFC", name.translate(_UNSEEN)).strip(EDGES)
+
+
 def header_of(name: str, cells: Sequence[str], line: int, *, is_row: bool = True) -> tuple[str, ...]:
-    """Return the trimmed header without blank columns at its end, checked. is_row: it stands in the file as one.
+    """Return the cleaned header without blank columns at its end; names may be blank or stand twice.
+
+    is_row: it stands in the file as one.
 
     Raises:
-        InputError: a name is blank or stands twice.
+        InputError: a name no file could keep, or hardly a name at all.
     """
-    header = [cell.strip() for cell in cells]
+    header = [cleaned(cell) for cell in cells]
     while header and not header[-1]:
         header.pop()
     if not header:
         raise input_errors.line_error(name, line, "no header", hint="--header-row N, when it stands further down")
     for position, column in enumerate(header):
-        if not column:
-            rule = f"column {position + 1} has no name, but every column needs one"
-            hint = "name it in the file" + ("; --header-row N, when the header stands further down" if is_row else "")
-            raise input_errors.line_error(name, line, rule, hint=hint)
-        if (first := header.index(column)) < position:
-            rule = f"columns {first + 1} and {position + 1} are both named {column!r}"
-            raise input_errors.line_error(name, line, rule, hint="rename one of them in the file", column=column)
+        if (
+            what := "a control character"
+            if CONTROL.search(column)
+            else "half of a character" * bool(HALF.search(column))
+        ):
+            rule = f"the name of column {position + 1} holds {what}"
+            raise input_errors.line_error(name, line, rule, hint="retype the name in the file")
+    if header.count("") * 2 > len(header):
+        rule = f"column {header.index('') + 1} has no name, nor have most of the others"
+        hint = "name the columns in the file" + (
+            "; --header-row N, when the header stands further down" if is_row else ""
+        )
+        raise input_errors.line_error(name, line, rule, hint=hint)
     return tuple(header)
 
 
@@ -86,6 +114,8 @@ class Numbering:
         """
         for line, cells, flaws in lines:
             row_index, self._next = self._next, self._next + 1
+            if self._is_sheet and flaws:  # what is wrong right of the table is nobody's
+                flaws = {place: rule for place, rule in flaws.items() if place < self._width}  # noqa: PLW2901
             if not flaws and not any(map(str.strip, cells)):
                 self._blanks.keep(row_index, line, cells)
                 continue
@@ -99,6 +129,8 @@ class Numbering:
         self, line: int, cells: Sequence[str], flaws: Mapping[int, str]
     ) -> tuple[Sequence[str], Mapping[int, str]]:
         width = self._width
+        if self._is_sheet and len(cells) < width:
+            return (*cells, *[""] * (width - len(cells))), flaws
         if len(cells) > width and not any(map(str.strip, cells[width:])):
             return cells[:width], flaws
         columns = "1 column" if width == 1 else f"{width} columns"

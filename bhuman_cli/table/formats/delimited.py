@@ -1,4 +1,4 @@
-"""Owns delimited text: delimiter, quotes, physical lines. Knows nothing of variables.
+"""Delimited text: delimiter, quotes, physical lines. Knows nothing of variables.
 
 The csv module reads it, not pandas: pandas fills short rows up silently, forgives text behind a closing quote, and
 can't say on which physical line a row began. csv in strict mode over a stream that leaves line ends alone reports
@@ -7,14 +7,15 @@ all of these, and for texts it is also the faster of the two.
 
 from __future__ import annotations
 
+import codecs
 import collections
 import csv
 import io
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import input_errors
@@ -26,16 +27,29 @@ NAMED: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe"
 MAX_CELL_CHARS: Final = 8 << 20
 # A results file of ours says what cuts it, also where nobody would guess that.
 _OURS: Final = re.compile(r'row_index"?([^\w"])"?(?:bhuman_)*id"?\1"?(?:bhuman_)*status"?\1')
+# What programs that cut columns otherwise use: nobody writes the first ones into a text.
+_CONTROLS: Final = ("\x1f", "\x01", "\x1e", "\x1c", "\x1d", "\x02", "\x03", "\x07")
+_UNUSUAL: Final = ("^", "~", "#", "¦", "§", "¬", "þ")
+_GAP: Final = re.compile(r"\S {2,}\S")
+_WHOLE: Final = re.compile(r'"(?:[^"]|"")*"')
+_BLANKS: Final = " \t\u00a0"
+_PIECE_BYTES: Final = 1 << 20
 _SAMPLE_CHARS: Final = 64 << 10
 _SAMPLE_ROWS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How this text is cut into cells. skip: physical lines before the header."""
+    """How this text is cut into cells. skip: physical lines before the header. notices: for people.
+
+    is_spaced: blanks stand around quoted values. is_literal: quotes are letters like others.
+    """
 
     delimiter: str
     skip: int
+    is_spaced: bool = False
+    is_literal: bool = False
+    notices: tuple[str, ...] = ()
 
 
 def chosen(wanted: str) -> str:
@@ -51,20 +65,137 @@ def chosen(wanted: str) -> str:
 
 
 def detect(source: InputFile, coding: encodings.TextCoding, wanted: str | None, header_row: int | None) -> Dialect:
-    """Return delimiter and start: as asked, else by a `sep=` line, else by what cuts the first rows evenly."""
+    """Return delimiter, start and quotes: as asked, else by a `sep=` line, else by what cuts the first rows evenly.
+
+    Raises:
+        InputError: one column that looks like several, cut by a sign that nobody guesses.
+    """
     with _opened(source, coding) as stream:
         sample = _sample(source, coding, stream)
     lines = io.StringIO(sample, newline="").readlines()
     named = _sep_line(lines)
     skip = max((header_row or 1) - 1, 1 if named else 0)
+    body = lines[skip:]
     if wanted is not None:
-        return Dialect(delimiter=chosen(wanted), skip=skip)
-    if named:
-        return Dialect(delimiter=named, skip=skip)
-    if lines[skip:] and (ours := _OURS.search(lines[skip])):
-        return Dialect(delimiter=ours[1], skip=skip)
-    first = "\t" if source.suffix == ".tsv" else ","
-    return Dialect(delimiter=_evenest(lines[skip:], len(sample) >= _SAMPLE_CHARS, first), skip=skip)
+        delimiter = chosen(wanted)
+    elif named:
+        delimiter = named
+    elif body and (ours := _OURS.search(body[0])):
+        delimiter = ours[1]
+    else:
+        first = "\t" if source.suffix == ".tsv" else ","
+        is_cut = len(sample) >= _SAMPLE_CHARS
+        delimiter = _evenest(body, is_cut, first)
+        if not any(delimiter in line for line in body):
+            delimiter = _unusual(source, body[:-1] if is_cut and len(body) > 1 else body, skip + 1) or delimiter
+    return _quoted(source, coding, delimiter, skip)
+
+
+def _unusual(source: InputFile, lines: Sequence[str], line: int) -> str:
+    """Return a control character that cuts the one column everywhere; ask for a printable sign that does.
+
+    Raises:
+        InputError: such a sign stands in every row as often as in the header.
+    """
+    rows = [row for row in (each.rstrip("\r\n") for each in lines[:_SAMPLE_ROWS]) if row.strip()]
+    if len(rows) < 2:
+        return ""
+    for sign in (*_CONTROLS, *_UNUSUAL):
+        count = rows[0].count(sign)
+        if count and all(row.count(sign) == count for row in rows):
+            if sign in _CONTROLS:
+                return sign
+            rule = f"one column, with `{sign}` in its name and as often in every row: is it what cuts the columns?"
+            hint = f"--delimiter '{sign}', or --delimiter , if it is one column"
+            raise input_errors.line_error(source.name, line, rule, hint=hint)
+    if all(_GAP.search(row.strip()) for row in rows):
+        rule = "one column, with several blanks in its name and in every row: are its columns cut by blanks?"
+        hint = (
+            "open it in the spreadsheet program as fixed width, and save it as CSV; --delimiter , if it is one column"
+        )
+        raise input_errors.line_error(source.name, line, rule, hint=hint)
+    return ""
+
+
+def _quoted(source: InputFile, coding: encodings.TextCoding, delimiter: str, skip: int) -> Dialect:
+    """Look through the whole file for quotes that are no quotes, or have blanks around them."""
+    is_spaced, has_quote = _spaced(source, coding, delimiter)
+    if delimiter == "\t" and has_quote and (line := _literal_line(source, coding, skip)):
+        notice = f"{source.name}: line {line} has a quote that nothing closes: quotes are read as letters"
+        return Dialect(delimiter=delimiter, skip=skip, is_literal=True, notices=(notice,))
+    notices = (f"{source.name}: blanks around quoted values are cut",) if is_spaced else ()
+    return Dialect(delimiter=delimiter, skip=skip, is_spaced=is_spaced, notices=notices)
+
+
+def _spaced(source: InputFile, coding: encodings.TextCoding, delimiter: str) -> tuple[bool, bool]:
+    """Say whether blanks stand between a delimiter and a quote, and whether there are quotes at all."""
+    near = (f'{delimiter} "', f'" {delimiter}', '" \n', '" \r', '\n "') if delimiter != " " else ()
+    codec = "utf-8" if coding.codec == "utf-8-sig" else coding.codec
+    signs = [sign.encode(codec).removeprefix("".encode(codec)) for sign in near]
+    quote = '"'.encode(codec).removeprefix("".encode(codec))
+    tail, has_quote = b"", False
+    with source.open() as stream:
+        while piece := stream.read(_PIECE_BYTES):
+            has_quote = has_quote or quote in piece
+            if has_quote and any(sign in tail + piece for sign in signs):
+                return True, True
+            tail = piece[-16:]
+    return False, has_quote
+
+
+def _literal_line(source: InputFile, coding: encodings.TextCoding, skip: int) -> int:
+    """Return the first line with a quote nobody closes, where every line is as wide as the first; else 0.
+
+    Programs that write tabs often never quote. A value over several lines would make some lines narrower.
+    """
+    line, tabs = 0, -1
+    try:
+        with _opened(source, coding) as stream:
+            for number, text in enumerate(stream, 1):
+                bare = text.rstrip("\r\n")
+                if number <= skip or not bare:
+                    continue
+                tabs = bare.count("\t") if tabs < 0 else tabs
+                if bare.count("\t") != tabs:
+                    return 0
+                if not line and '"' in bare and not all(map(_is_whole, bare.split("\t"))):
+                    line = number
+    except UnicodeError:
+        return 0
+    return line
+
+
+def _is_whole(cell: str) -> bool:
+    return not cell.startswith('"') or _WHOLE.fullmatch(cell) is not None
+
+
+def _tidied(lines: Iterable[str], delimiter: str) -> Iterator[str]:
+    """Yield the lines without the blanks between quotes and delimiters; what stands inside quotes stays."""
+    is_inside = False
+    for line in lines:
+        if '"' not in line:
+            yield line
+            continue
+        body = line.rstrip("\r\n")
+        parts = body.split('"')
+        for number in range(len(parts)):
+            if is_inside == (number % 2 == 0):
+                continue
+            part = parts[number]
+            if number and part.lstrip(_BLANKS)[:1] in {"", delimiter}:
+                part = part.lstrip(_BLANKS)
+            if number < len(parts) - 1 and part.rstrip(_BLANKS)[-1:] in {"", delimiter}:
+                part = part.rstrip(_BLANKS)
+            parts[number] = part
+        is_inside ^= len(parts) % 2 == 0
+        yield '"'.join(parts) + line[len(body) :]
+
+
+def _cells(stream: TextIO, dialect: Dialect) -> Any:
+    lines = _tidied(stream, dialect.delimiter) if dialect.is_spaced else stream
+    if dialect.is_literal:
+        return csv.reader(lines, delimiter=dialect.delimiter, strict=True, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=dialect.delimiter, strict=True)
 
 
 def rows(source: InputFile, coding: encodings.TextCoding, dialect: Dialect) -> Iterator[csv_records.Raw]:
@@ -79,7 +210,7 @@ def rows(source: InputFile, coding: encodings.TextCoding, dialect: Dialect) -> I
         try:
             for _ in range(dialect.skip):
                 stream.readline()
-            reader = csv.reader(stream, delimiter=dialect.delimiter, strict=True)
+            reader = _cells(stream, dialect)
             offset = dialect.skip + 1
             for cells in reader:
                 yield line, cells, no_flaws
@@ -113,7 +244,7 @@ def blocks(
         with _opened(source, coding) as stream:
             for _ in range(dialect.skip):
                 stream.readline()
-            reader = csv.reader(stream, delimiter=dialect.delimiter, strict=True)
+            reader = _cells(stream, dialect)
             collections.deque(itertools.islice(reader, skip_rows), maxlen=0)
             line = dialect.skip + reader.line_num + 1
             while block := list(itertools.islice(reader, csv_records.BLOCK_ROWS)):
@@ -138,7 +269,13 @@ def _placed(block: Sequence[Sequence[str]], line: int) -> Iterator[csv_records.R
 
 
 def _opened(source: InputFile, coding: encodings.TextCoding) -> TextIO:
-    return io.TextIOWrapper(source.open(), encoding=coding.codec, newline="")
+    stream = source.open()
+    if coding.codec == "utf-8-sig":  # a script may write the mark, and the program after it once more
+        marks = 0
+        while stream.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+            marks += 1
+        stream.seek(marks * len(codecs.BOM_UTF8))
+    return io.TextIOWrapper(stream, encoding="utf-8" if coding.codec == "utf-8-sig" else coding.codec, newline="")
 
 
 def _sample(source: InputFile, coding: encodings.TextCoding, stream: TextIO) -> str:

@@ -1,9 +1,10 @@
-"""Owns rows written as JSON: an array of objects, or one object a line. Streams; values are kept as written."""
+"""Rows written as JSON: an array of objects, one object a line, or one list in an object; values stay as written."""
 
 from __future__ import annotations
 
 import io
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TextIO
 
@@ -17,7 +18,9 @@ _MAX_OBJECT_CHARS: Final = 16 << 20
 _SPACE: Final = " \t\r\n\ufeff"
 _NESTED: Final = "holds a list or an object, but a cell is a text"
 _SURROGATE: Final = "holds half of a character (an unpaired surrogate)"
+_NUL: Final = "holds a NUL character"
 _SHAPE_HINT: Final = "an array of objects, or one object a line: both with column names as keys"
+_MAX_WRAPPED_BYTES: Final = 256 << 20
 
 
 class _TwiceError(ValueError):
@@ -31,8 +34,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _constant(name: str) -> str | None:
+    """Read pandas' NaN as the nothing it stands for."""
+    return None if name == "NaN" else name
+
+
 # Numbers stay the text they are written as: 007.50 is not ours to shorten, and 5,000 digits are no integer to parse.
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=str)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)
 
 
 def columns(source: InputFile, coding: encodings.TextCoding) -> tuple[str, ...]:
@@ -67,7 +75,11 @@ def objects(source: InputFile, coding: encodings.TextCoding) -> Iterator[tuple[i
         with io.TextIOWrapper(source.open(), encoding=coding.codec) as stream:
             first = stream.read(_PIECE_CHARS)
             is_array = first.lstrip(_SPACE).startswith("[")
-            found = _Array(stream, first).walk() if is_array else _lines(stream, first)
+            inner = None if is_array else _wrapped(source, stream, first)
+            if inner is not None:
+                found = _Array(io.StringIO(), inner[1], inner[2]).walk()
+            else:
+                found = _Array(stream, first).walk() if is_array else _lines(stream, first)
             for line, each in found:
                 if not isinstance(each, dict):
                     raise input_errors.line_error(source.name, line, "a row that is not an object", hint=_SHAPE_HINT)
@@ -90,6 +102,104 @@ _LATER: Final = "in a later row"
 
 def _refused(source: InputFile, line: int, rule: str, *, hint: str = "") -> InputError:
     return input_errors.line_error(source.name, line, rule, hint=hint, place=f"after line {line}")
+
+
+def wrapper(source: InputFile, coding: encodings.TextCoding) -> str:
+    """Return the name of the one list of objects that a document wraps, "" if it is of another shape.
+
+    Raises:
+        InputError: one object that holds no such list, or several.
+    """
+    try:
+        with io.TextIOWrapper(source.open(), encoding=coding.codec) as stream:
+            first = stream.read(_PIECE_CHARS)
+            inner = None if first.lstrip(_SPACE).startswith("[") else _wrapped(source, stream, first)
+    except (UnicodeError, _TwiceError, RecursionError, ValueError):
+        return ""  # said better when the rows are read
+    return inner[0] if inner else ""
+
+
+def _wrapped(source: InputFile, stream: TextIO, first: str) -> tuple[str, str, int] | None:
+    """Return (name, JSON text, line) of the one list that an object wraps; None for one object a line.
+
+    The stream stands where it stood before, behind `first`.
+
+    Raises:
+        InputError: an object over several lines without such a list, or with several.
+    """
+    line_end = first.find("\n", len(first) - len(first.lstrip(_SPACE)))
+    head = first[:line_end] if line_end >= 0 else first
+    if source.size > _MAX_WRAPPED_BYTES or not head.strip(_SPACE).startswith("{") or _is_row(head, is_all=line_end < 0):
+        return None
+    text = first + stream.read()
+    try:
+        spans = list(_members(text))
+    except (json.JSONDecodeError, RecursionError):
+        stream.seek(0)
+        stream.read(len(first))
+        return None
+    lists = [
+        each
+        for each in spans
+        if isinstance(each[1], list) and each[1] and all(isinstance(one, dict) for one in each[1])
+    ]
+    if len(lists) == 1:
+        name, _, start, end = lists[0]
+        return name, text[start:end], text.count("\n", 0, start) + 1
+    raise InputError(f"{source.name}: {_shape(spans, lists)}", hint=_shape_hint(source.name, spans, lists))
+
+
+def _is_row(text: str, *, is_all: bool) -> bool:
+    """Say whether a line is a row by itself: an object that wraps no list of objects."""
+    try:
+        found = _DECODER.decode(text.strip(_SPACE))
+    except (json.JSONDecodeError, RecursionError, _TwiceError):
+        return not is_all and '"' in text and text.rstrip(_SPACE).endswith("}")
+    values = found.values() if isinstance(found, dict) else ()
+    return not any(isinstance(each, list) and each and all(isinstance(one, dict) for one in each) for each in values)
+
+
+def _members(text: str) -> Iterator[tuple[str, Any, int, int]]:
+    """Yield (name, value, start, end) of each member of the one object that a text is."""
+    at = _past(text, 0, "{")
+    while text[_past(text, at) : _past(text, at) + 1] != "}":
+        name, at = _DECODER.raw_decode(text, _past(text, at))
+        start = _past(text, _past(text, at, ":"))
+        value, at = _DECODER.raw_decode(text, start)
+        yield str(name), value, start, at
+        at = _past(text, at)
+        if text[at : at + 1] != "}":
+            at = _past(text, at, ",")
+    if text[_past(text, at, "}") :].strip(_SPACE):
+        raise json.JSONDecodeError(_LATER, "", 0)
+
+
+def _past(text: str, at: int, sign: str = "") -> int:
+    """Return the place behind white space, and behind a sign that must stand there."""
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    if sign and text[at : at + 1] != sign:
+        raise json.JSONDecodeError(_LATER, "", 0)
+    return at + len(sign)
+
+
+def _shape(spans: Sequence[tuple[str, Any, int, int]], lists: Sequence[tuple[str, Any, int, int]]) -> str:
+    if lists:
+        return f"one object with several lists of rows: {', '.join(each[0] for each in lists[:8])}"
+    if spans and all(isinstance(each[1], dict) for each in spans):
+        return "one object of columns or of rows, not a list of rows"
+    return "one object, not a list of rows"
+
+
+def _shape_hint(
+    name: str, spans: Sequence[tuple[str, Any, int, int]], lists: Sequence[tuple[str, Any, int, int]]
+) -> str:
+    quoted = shlex.quote(name)
+    if lists:
+        return f"jq {shlex.quote('.' + json.dumps(lists[0][0]))} {quoted} > rows.json"
+    if spans and all(isinstance(each[1], dict) for each in spans):
+        return "from pandas: to_json(orient='records'); else an array of objects"
+    return f"jq '[.]' {quoted} > rows.json, if it is one row; else {_SHAPE_HINT}"
 
 
 def _lines(stream: TextIO, first: str) -> Iterator[tuple[int, Any]]:
@@ -123,11 +233,11 @@ def _decoded(text: str, line: int) -> Any:
 class _Array:
     """Walks a JSON array that may be larger than the memory."""
 
-    def __init__(self, stream: TextIO, first: str) -> None:
+    def __init__(self, stream: TextIO, first: str, line: int = 1) -> None:
         self._read: Callable[[], str] = lambda: stream.read(_PIECE_CHARS)
         self._text = first
         self._at = 0
-        self._line = 1
+        self._line = line
 
     def walk(self) -> Iterator[tuple[int, Any]]:
         self._expect("[")
@@ -200,6 +310,8 @@ def _cell(value: Any) -> tuple[str, str]:
 
 
 def _whole(text: str) -> tuple[str, str]:
+    if "\0" in text:  # no text file could keep it
+        return text.replace("\0", "\ufffd"), _NUL
     if text.isascii():
         return text, ""
     try:

@@ -1,12 +1,15 @@
-"""Owns number formats: which pad with zeros, which show something else than the number. Pure; reads no file."""
+"""Number formats of spreadsheets: which can be applied, which show something else. Pure; reads no file."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
+
+from bhuman_cli.table.formats import date_formats
 
 # Source: ECMA-376 part 1, 18.8.30 (the formats that are implied and not written into the file).
 BUILT_IN: Final = {
@@ -27,14 +30,10 @@ BUILT_IN: Final = {
     48: "##0.0E+0",
     49: "@",
 }
-BOOLEAN: Final = "BOOLEAN"
-DURATION: Final = "[h]:mm:ss"
-_DURATION_TEXT: Final = re.compile(r"(-?)PT(\d{1,9})H(\d{1,2})M(\d{1,2}(?:[.,]\d+)?)S")
 _TOKEN: Final = re.compile(r'\\(.)|"([^"]*)"|_.|\*.|([0]+)|([- ()])')
+_EXACT: Final = 1e15
 _PLAIN: Final = {"", "general", "@", "standard"}
 _COLOUR: Final = re.compile(r"\[(?:black|blue|cyan|green|magenta|red|white|yellow|color ?\d+)\]", re.IGNORECASE)
-_DATE_LETTER: Final = re.compile(r"[ymdhs]", re.IGNORECASE)
-_NOT_SHOWN: Final = re.compile(r'\\.|"[^"]*"|\[[^\]]*\]|_.|\*.')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +85,43 @@ def padding(code: str) -> Padding | None:
     return Padding(parts=tuple(parts), decimals=decimals) if count > 1 else None
 
 
-def is_date(code: str) -> bool:
-    """Say whether a format shows a number as a date or a time."""
-    return code.strip().lower() != "general" and bool(_DATE_LETTER.search(_NOT_SHOWN.sub("", code)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFormat:
+    """How a number is shown. code: as the file has it, for people."""
+
+    code: str
+    padding: Padding | None = None
+    is_date: bool = False
+    date: date_formats.DateFormat | None = None
+
+    def shown(self, number: float, *, is_1904: bool = False) -> tuple[str, bool]:
+        """Return the number's text, and whether it is what the sheet shows."""
+        if self.is_date:
+            text = self.date.apply(number, is_1904=is_1904) if self.date else None
+            return (date_formats.iso(number, is_1904=is_1904) or plain(number), False) if text is None else (text, True)
+        if self.padding is not None and abs(number) < _EXACT:
+            return self.padding.apply(number), True
+        return plain(number), not shows_otherwise(self.code, number)
 
 
-def matters(code: str) -> bool:
-    """Say whether a format can show a number as other than its plain text; dates are the reader's business."""
-    return code.strip().lower() not in _PLAIN and not is_date(code)
+def of_code(code: str) -> CellFormat | None:
+    """Return how a format shows numbers, None for one that shows them as they are."""
+    if code.strip().lower() in _PLAIN:
+        return None
+    if date_formats.is_date(code):
+        return CellFormat(code=code, is_date=True, date=date_formats.followed(code))
+    return CellFormat(code=code, padding=padding(code))
+
+
+def by_id(number: int, own: Mapping[int, str]) -> CellFormat | None:
+    """Return how the format of this id shows numbers. own: id → code, as the file has them; they come first.
+
+    The two dates of the system stay so even where a file gives them a date's code, as Excel does.
+    """
+    code = own.get(number, "")
+    if number in date_formats.SYSTEM_IDS and (not code or (number in {14, 22} and date_formats.is_date(code))):
+        return CellFormat(code=date_formats.SYSTEM, is_date=True)
+    return of_code(code or BUILT_IN.get(number) or date_formats.BUILT_IN.get(number, ""))
 
 
 def shows_otherwise(code: str, number: float) -> bool:
@@ -108,21 +136,6 @@ def shows_otherwise(code: str, number: float) -> bool:
     if bare == "#,##0":
         return abs(number) >= 1000 or not float(number).is_integer()
     return True
-
-
-def clock(text: str) -> str:
-    """Return an ISO 8601 duration as a sheet shows it (`30:05:09`), any other text as it is."""
-    found = _DURATION_TEXT.fullmatch(text)
-    if found is None:
-        return text
-    seconds = (int(found[2]) * 60 + int(found[3])) * 60 + round(float(found[4].replace(",", ".")))
-    return found[1] + clock_of(seconds)
-
-
-def clock_of(seconds: int) -> str:
-    """Return seconds as hours, which may be more than a day's, minutes and seconds."""
-    sign, seconds = "-" if seconds < 0 else "", abs(seconds)
-    return f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def plain(number: float) -> str:

@@ -1,21 +1,25 @@
-"""Owns what calamine leaves out of an .xls sheet: error cells, number formats, hidden rows. BIFF8 only.
+"""Sheets of an .xls workbook (Excel 5 to 2003), and their cells as texts; xlrd reads the records.
 
-Source: [MS-CFB] for the container, [MS-XLS] for the records.
+Not calamine: it takes code pages for UTF-16, knows no custom format below 164, no error cell of Excel 95, and loses the
+formula records of Numbers.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
-from typing import Final
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 from bhuman_cli.errors import InputError
-from bhuman_cli.table.formats import cell_flags, number_formats, zip_safety
-from bhuman_cli.table.formats.cell_flags import CellFlags
+from bhuman_cli.table.formats import cell_flags, csv_records, number_formats, zip_safety
+from bhuman_cli.table.formats.cell_flags import Area, SheetFacts
+from bhuman_cli.table.formats.number_formats import CellFormat
 from bhuman_cli.table.input_file import InputFile
 
 MAX_BYTES: Final = 256 << 20
-_END: Final = 0xFFFFFFFA  # from here on sector numbers are marks, not places
+OLD_MAGIC: Final = (b"\x09\x00", b"\x09\x02", b"\x09\x04")
+"""How the files of Excel 2, 3 and 4 begin."""
+_OLDEST: Final = 50
 _ERROR_CODES: Final = {
     0x00: "#NULL!",
     0x07: "#DIV/0!",
@@ -25,173 +29,141 @@ _ERROR_CODES: Final = {
     0x24: "#NUM!",
     0x2A: "#N/A",
 }
-_BOF, _EOF, _BOUNDSHEET, _FORMAT, _XF = 0x809, 0x0A, 0x85, 0x41E, 0xE0
-_NUMBER, _RK, _MULRK, _BOOLERR, _FORMULA, _ROW = 0x203, 0x27E, 0xBD, 0x205, 0x06, 0x208
-_LABELS: Final = frozenset({0x204, 0xFD, 0xD6})
+_EMPTY, _TEXT, _NUMBER, _DATE, _BOOLEAN, _ERROR, _BLANK = range(7)
+
+_Result = TypeVar("_Result")
 
 
-def scan(source: InputFile) -> dict[str, CellFlags]:
-    """Read what is special about the cells of every sheet, before calamine unfolds them all.
+class Book:
+    """One workbook. names, visible: of its sheets of cells, in order."""
 
-    Nothing is found where the file is older than BIFF8.
+    def __init__(self, source: InputFile) -> None:
+        if source.size > MAX_BYTES:
+            raise InputError(f"{source.name}: an .xls file of more than {MAX_BYTES >> 20} MiB", hint="save it as .xlsx")
+        self._source = source
+        self._book: Any = _guarded(source, lambda: _opened(source))
+        if self._book.biff_version < _OLDEST:
+            raise too_old(source)
+        self.names: tuple[str, ...] = tuple(self._book.sheet_names())
+        self.is_1904 = bool(self._book.datemode)
 
-    Raises:
-        InputError: the file is damaged, or a sheet larger than any table.
-    """
-    if source.size > MAX_BYTES:
-        raise InputError(f"{source.name}: an .xls file of more than {MAX_BYTES >> 20} MiB", hint="save it as .xlsx")
-    with source.open() as stream:
-        data = stream.read()
-    found: dict[str, CellFlags] = {}
+    def sheet(self, name: str) -> Any:
+        """Load one sheet's records."""
+        return _guarded(self._source, lambda: self._book.sheet_by_name(name))
+
+    def is_visible(self, name: str) -> bool:
+        """Say whether a sheet is shown."""
+        visibilities = getattr(self._book, "_sheet_visibility", ())
+        number = self.names.index(name)
+        return number >= len(visibilities) or not visibilities[number]
+
+    def formats(self) -> tuple[CellFormat | None, ...]:
+        """Return the number format of each style, None where a number is shown as it is."""
+        own = {key: each.format_str for key, each in self._book.format_map.items() if each.format_str}
+        return tuple(number_formats.by_id(each.format_key, own) for each in self._book.xf_list)
+
+
+def too_old(source: InputFile) -> InputError:
+    """Return what is said of a workbook of Excel 2, 3 or 4."""
+    return InputError(
+        f"{source.name}: is a workbook older than Excel 5, and not read",
+        hint="open it in LibreOffice, and save it as .xlsx",
+    )
+
+
+def _opened(source: InputFile) -> Any:
+    import xlrd
+
+    return xlrd.open_workbook(
+        file_contents=source.path.read_bytes(),
+        formatting_info=True,
+        on_demand=True,
+        ragged_rows=True,
+        logfile=io.StringIO(),
+    )
+
+
+def _guarded(source: InputFile, call: Callable[[], _Result]) -> _Result:
+    """Call into xlrd; whatever damaged records make it raise becomes one sentence."""
     try:
-        stream_bytes = _Container(data).stream("Workbook")
-        if stream_bytes and struct.unpack_from("<H", stream_bytes, 4)[0] == 0x600:
-            codes, places = _globals(stream_bytes)
-            for sheet, start in places.items():
-                found[sheet] = CellFlags(codes=codes)
-                _sheet(stream_bytes, start, found[sheet])
-    except (struct.error, IndexError, UnicodeDecodeError):
+        return call()
+    except InputError:
+        raise
+    except Exception as error:
+        text = str(error)
+        if "encrypted" in text:
+            raise zip_safety.locked(source) from None
+        if "BIFF" in text and any(old in text for old in ("BIFF2", "BIFF3", "BIFF4")):
+            raise too_old(source) from None
         raise zip_safety.broken(source) from None
-    for sheet, special in found.items():
-        special.settle(source.name, sheet)
+
+
+def facts(sheet: Any) -> SheetFacts:
+    """Return what is known of a sheet before its rows are read."""
+    found = SheetFacts()
+    firsts = (next((at for at, kind in enumerate(row) if kind not in {_EMPTY, _BLANK}), None) for row in _kinds(sheet))
+    found.origin = min((first for first in firsts if first is not None), default=0)
+    found.hidden_rows.update(row + 1 for row, each in sheet.rowinfo_map.items() if each.hidden)
+    for first_row, end_row, first_column, end_column in sheet.merged_cells:
+        area = Area(
+            first_row=first_row + 1, first_column=first_column, last_row=end_row, last_column=max(end_column - 1, 0)
+        )
+        found.merges.append(area)
+    for each in sheet.hyperlink_list:
+        if each.type == "url" and isinstance(each.url_or_path, str):
+            found.links[each.frowx + 1, each.fcolx] = each.url_or_path.rstrip("\0")
     return found
 
 
-class _Container:
-    """The file system inside an .xls file, as far as one stream needs it."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        shift, mini_shift = struct.unpack_from("<HH", data, 30)
-        if shift not in {9, 12} or mini_shift != 6:
-            raise IndexError
-        self._size = 1 << shift
-        first_directory = struct.unpack_from("<I", data, 48)[0]
-        self._cutoff, first_mini = struct.unpack_from("<II", data, 56)
-        self._fat = self._table(self._fat_sectors())
-        self._mini_fat = self._table(self._chain(first_mini, self._fat))
-        self._entries = dict(self._directory(self._joined(first_directory)))
-
-    def stream(self, name: str) -> bytes:
-        """Return a stream's bytes, b"" if there is none of this name."""
-        if name not in self._entries:
-            return b""
-        start, size = self._entries[name]
-        if size >= self._cutoff:
-            return self._joined(start)[:size]
-        small = self._joined(self._entries["Root Entry"][0]) if "Root Entry" in self._entries else b""
-        places = self._chain(start, self._mini_fat)
-        return b"".join(small[place << 6 : (place + 1) << 6] for place in places)[:size]
-
-    def _sector(self, number: int) -> bytes:
-        start = (number + 1) * self._size
-        if start >= len(self._data):
-            raise IndexError
-        return self._data[start : start + self._size]
-
-    def _fat_sectors(self) -> list[int]:
-        found = list(struct.unpack_from("<109I", self._data, 76))
-        following = struct.unpack_from("<I", self._data, 68)[0]
-        per_sector = self._size // 4
-        for _ in range(len(self._data) // self._size):
-            if following >= _END:
-                break
-            *more, following = struct.unpack(f"<{per_sector}I", self._sector(following))
-            found.extend(more)
-        return [number for number in found if number < _END]
-
-    def _table(self, sectors: list[int]) -> tuple[int, ...]:
-        data = b"".join(self._sector(number) for number in sectors)
-        return struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4])
-
-    def _chain(self, start: int, table: tuple[int, ...]) -> list[int]:
-        found: list[int] = []
-        while start < _END:
-            if len(found) > len(table):
-                raise IndexError  # a loop
-            found.append(start)
-            start = table[start]
-        return found
-
-    def _joined(self, start: int) -> bytes:
-        return b"".join(self._sector(number) for number in self._chain(start, self._fat))
-
-    @staticmethod
-    def _directory(data: bytes) -> Iterator[tuple[str, tuple[int, int]]]:
-        if len(data) % 128:
-            raise IndexError  # calamine would end in a panic
-        for at in range(0, len(data) - 127, 128):
-            length = struct.unpack_from("<H", data, at + 64)[0]
-            name = data[at : at + max(min(length, 64) - 2, 0)].decode("utf-16-le", "replace")
-            start, size = struct.unpack_from("<II", data, at + 116)
-            if name:
-                yield name, (start, size)
+def _kinds(sheet: Any) -> Iterator[Sequence[int]]:
+    return (sheet.row_types(row) for row in range(sheet.nrows))
 
 
-def _records(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
-    while at + 4 <= len(data):
-        kind, length = struct.unpack_from("<HH", data, at)
-        yield kind, data[at + 4 : at + 4 + length]
-        at += 4 + length
+class Rows:
+    """The rows of one sheet. shown_otherwise: position → format code, complete once the rows were read."""
 
+    def __init__(self, source: InputFile, book: Book, sheet: Any, known: SheetFacts) -> None:
+        self._source = source
+        self._book = book
+        self._sheet = sheet
+        self._facts = known
+        self._covered = cell_flags.Covered(known.merges)
+        self._formats = book.formats()
+        self.shown_otherwise: dict[int, str] = {}
 
-def _globals(data: bytes) -> tuple[dict[int, str], dict[str, int]]:
-    """Return the formats that matter by style, and where each sheet begins."""
-    places: dict[str, int] = {}
-    formats_by_id, styles, wanted = dict(number_formats.BUILT_IN), 0, dict[int, int]()
-    for kind, body in _records(data, 0):
-        if kind == _EOF:
-            break
-        if kind == _BOUNDSHEET:
-            places[_text(body[7:], body[6])] = struct.unpack_from("<I", body)[0]
-        elif kind == _FORMAT:
-            number, length = struct.unpack_from("<HH", body)
-            formats_by_id[number] = _text(body[4:], length)
-        elif kind == _XF:
-            wanted[styles] = struct.unpack_from("<H", body, 2)[0]
-            styles += 1
-    by_style = {style: formats_by_id.get(number, "") for style, number in wanted.items()}
-    return {style: code for style, code in by_style.items() if number_formats.matters(code)}, places
+    def __iter__(self) -> Iterator[csv_records.Raw]:
+        """Yield every row from the sheet's first."""
+        sheet, origin = self._sheet, self._facts.origin
+        for row in range(sheet.nrows):
+            kinds, values, styles = sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row]
+            flaws: dict[int, str] = {}
+            cells = [""] * max(len(kinds) - origin, 0)
+            hidden = self._hidden(row + 1)
+            for column in range(origin, len(kinds)):
+                kind, position = kinds[column], column - origin
+                if kind in {_EMPTY, _BLANK} or column in hidden:
+                    continue
+                if kind == _ERROR:
+                    cells[position] = text = _ERROR_CODES.get(values[column], "#ERROR!")
+                    flaws[position] = cell_flags.error_rule(text)
+                else:
+                    cells[position] = self._text(kind, values[column], styles[column], position)
+            yield row + 1, cells, flaws or csv_records.NO_FLAWS
 
+    def _hidden(self, row: int) -> set[int]:
+        if self._covered.is_empty:
+            return set()
+        return {column for first, last in self._covered.columns(row) for column in range(first, last + 1)}
 
-def _text(body: bytes, length: int) -> str:
-    """Decode a string that begins with its flags."""
-    is_wide = body[0] & 1
-    raw = body[1 : 1 + (length * 2 if is_wide else length)]
-    return raw.decode("utf-16-le" if is_wide else "latin-1")
-
-
-def _sheet(data: bytes, at: int, found: CellFlags) -> None:
-    depth = 0
-    for kind, body in _records(data, at):
-        depth += (kind == _BOF) - (kind == _EOF)
-        if depth <= 0:
-            break
-        if depth > 1:
-            continue  # a chart inside the sheet
-        if kind == _ROW:
-            found.hidden_rows += bool(struct.unpack_from("<H", body, 12)[0] & 0x20)
-        elif kind in {_NUMBER, _RK, _BOOLERR, _FORMULA}:
-            row, column, style = struct.unpack_from("<HHH", body)
-            _cell(found, kind, body, row, column, style)
-        elif kind == _MULRK:
-            row, first = struct.unpack_from("<HH", body)
-            for index in range((len(body) - 6) // 6):
-                style = struct.unpack_from("<H", body, 4 + index * 6)[0]
-                _cell(found, kind, body, row, first + index, style)
-        elif kind in _LABELS:
-            found.fill(*struct.unpack_from("<HH", body))
-
-
-def _cell(found: CellFlags, kind: int, body: bytes, row: int, column: int, style: int) -> None:
-    found.fill(row, column)
-    if kind == _BOOLERR:
-        if body[7]:
-            found.add(row, column, cell_flags.error(_ERROR_CODES.get(body[6], "")))
-        return
-    if kind == _FORMULA and body[12:14] == b"\xff\xff":
-        if body[6] == 2:
-            found.add(row, column, cell_flags.error(_ERROR_CODES.get(body[8], "")))
-        return
-    if style in found.codes:
-        found.add(row, column, style)
+    def _text(self, kind: int, value: Any, style: int, position: int) -> str:
+        if kind == _TEXT:
+            return str(value)
+        if kind == _BOOLEAN:
+            return "TRUE" if value else "FALSE"
+        found = self._formats[style] if style < len(self._formats) else None
+        if found is None:
+            return number_formats.plain(value)
+        text, is_as_shown = found.shown(value, is_1904=self._book.is_1904)
+        if not is_as_shown:
+            self.shown_otherwise.setdefault(position, found.code)
+        return text

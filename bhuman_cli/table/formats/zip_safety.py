@@ -1,4 +1,4 @@
-"""Owns the door to zipped workbooks: broken, encrypted, exploding or entity-carrying archives stop here."""
+"""The door to zipped workbooks: broken, encrypted, exploding or entity-carrying archives stop here."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ MAX_MEMBERS: Final = 20_000
 MAX_RATIO: Final = 200
 RATIO_COUNTS_FROM_BYTES: Final = 32 << 20
 MAX_PART_BYTES: Final = 64 << 20
-PIECE_BYTES: Final = 4 << 20
+PIECE_BYTES: Final = 1 << 20
 _OTHERS: Final = {
     "xl/workbook.bin": "a binary workbook (.xlsb)",
     "word/document.xml": "a text document",
     "ppt/presentation.xml": "a presentation",
-    "index/document.iwa": "an Apple document",
 }
+_NUMBERS: Final = ("index/document.iwa", "index.zip", "index.xml", "index.apxl")
 _TABLES: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".json", ".jsonl")
-_DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+# As UTF-8 and as UTF-16; a document type alone is harmless, and LibreOffice gives its macros one.
+_ENTITY: Final = re.compile(rb"<\0?!\0?E\0?N\0?T\0?I\0?T\0?Y", re.IGNORECASE)
 
 
 def broken(source: InputFile) -> InputError:
@@ -56,12 +57,17 @@ def kind(source: InputFile) -> str:
     """
     try:
         with source.open() as stream, zipfile.ZipFile(stream) as archive:
-            names = {name.lower() for name in archive.namelist()}
+            names = {name.lower().replace("\\", "/") for name in archive.namelist()}
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return "xlsx"
     for tell_tale, what in _OTHERS.items():
         if tell_tale in names:
             raise InputError(f"{source.name}: is {what}, not a table", hint="save it as .xlsx or .csv")
+    if names & set(_NUMBERS) and "[content_types].xml" not in names:
+        raise InputError(
+            f"{source.name}: is an Apple Numbers document, not a table",
+            hint="in Numbers: File > Export To > Excel, then use that file",
+        )
     if not any(name.endswith((".xml", ".rels")) for name in names) and any(name.endswith(_TABLES) for name in names):
         raise InputError(f"{source.name}: is a ZIP archive with tables in it", hint=f"unzip {shell.quote(source.name)}")
     return "ods" if "content.xml" in names and "[content_types].xml" not in names else "xlsx"
@@ -77,7 +83,7 @@ def require_harmless(source: InputFile) -> None:
         with source.open() as stream, zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_TOTAL_BYTES:
-                raise _bomb(source)
+                raise explosive(source)
             for member in members:
                 if member.flag_bits & 0x1:
                     raise locked(source)
@@ -88,20 +94,21 @@ def require_harmless(source: InputFile) -> None:
 
 def _require_small(source: InputFile, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     if member.file_size > max(RATIO_COUNTS_FROM_BYTES, member.compress_size * MAX_RATIO):
-        raise _bomb(source)
+        raise explosive(source)
     if not member.filename.lower().endswith((".xml", ".rels")):
         return
     tail = b""
     with archive.open(member) as part:
         while piece := part.read(PIECE_BYTES):
-            if _DOCTYPE.search(tail + piece):
+            if _ENTITY.search(tail + piece):
                 raise InputError(
                     f"{source.name}: the workbook declares XML entities, which no spreadsheet program does; not read"
                 )
-            tail = piece[-16:]
+            tail = piece[-24:]
 
 
-def _bomb(source: InputFile) -> InputError:
+def explosive(source: InputFile) -> InputError:
+    """Return what is said of an archive that would fill the memory."""
     return InputError(f"{source.name}: unpacks to far more than a table holds (a zip bomb?); not read")
 
 
@@ -115,7 +122,7 @@ def part(source: InputFile, name: str) -> ET.Element | None:
     for piece in pieces(source, name):
         data += piece
         if len(data) > MAX_PART_BYTES:
-            raise _bomb(source)
+            raise explosive(source)
     if not data:
         return None
     try:
@@ -132,7 +139,7 @@ def pieces(source: InputFile, name: str) -> Iterator[bytes]:
     """
     try:
         with source.open() as stream, zipfile.ZipFile(stream) as archive:
-            names = {member.lower(): member for member in archive.namelist()}
+            names = {member.lower().replace("\\", "/"): member for member in archive.namelist()}
             if name.lower() not in names:
                 return
             with archive.open(names[name.lower()]) as part:

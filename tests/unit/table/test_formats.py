@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bhuman_cli.table.formats import number_formats
+from bhuman_cli.table.formats import date_formats, number_formats
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_other_formats_do_not_pad(code: str) -> None:
     ],
 )
 def test_dates_are_told_from_numbers(code: str, is_date: bool) -> None:
-    assert number_formats.is_date(code) is is_date
+    assert date_formats.is_date(code) is is_date
 
 
 @pytest.mark.parametrize(
