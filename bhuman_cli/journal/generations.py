@@ -339,6 +339,12 @@ def _message(found: Any) -> str:
     return "; ".join(parts)
 
 
+def lines(journal: Journal, run: Run) -> dict[str, int]:
+    """Return the line of each row in its file, by row_index as text, as the spreadsheet shows it."""
+    found = journal.query("SELECT row_index, line FROM row WHERE run_no = ?", (run.run_no,))
+    return {str(row[0]): row[1] for row in found}
+
+
 def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, str, str, str, str]]:
     """Return (row_index, status, message, id, execution_name) of selected rows that ended badly or are in doubt."""
     return [

@@ -80,10 +80,11 @@ class Browser:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def key(self, key: str) -> None:
+    def key(self, key: str, *, shift: bool = False) -> None:
         text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
-        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, text=text,
-                  windowsVirtualKeyCode={"Tab": 9, "Enter": 13, "Escape": 27}.get(key, ord(key[0])))  # fmt: skip
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, text=text, modifiers=8 * shift,
+                  windowsVirtualKeyCode={"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38,
+                                         "ArrowRight": 39, "ArrowDown": 40}.get(key, ord(key[0])))  # fmt: skip
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key)
 
     def screenshot(self, path: Path) -> None:

@@ -65,6 +65,13 @@ By = Annotated[
     str | None,
     typer.Option("--by", metavar="COLUMN", help="Count rows by this column and by status instead."),
 ]
+Review = Annotated[
+    list[Path] | None,
+    typer.Option("--review", metavar="FILE", help="A review saved in the gallery. Repeatable: rejections win."),
+]
+Keep = Annotated[
+    str | None, typer.Option("--keep", metavar="WORD", help="With --review: only approved or rejected videos.")
+]
 Bom = Annotated[bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is not a results file.")]
 
@@ -82,6 +89,8 @@ def export(  # noqa: PLR0913 - one parameter is one option
     utm: Utm = "",
     fallback_link: FallbackLink = "",
     poster: Poster = False,
+    review: Review = None,
+    keep: Keep = None,
     bom: Bom = False,
     force: Force = False,
     json_output: JsonOption = False,
@@ -96,13 +105,17 @@ def export(  # noqa: PLR0913 - one parameter is one option
 
     `bhuman export campaign.csv --for mailchimp --check-links --utm source=email,campaign={company}`
 
+    `bhuman export campaign.csv --for gmail --review campaign.review.csv --keep approved`
+
     `bhuman export campaign.csv --for support`   what the service's people need of failed rows
 
     `bhuman export campaign.csv --by company`   how each company's rows ended
     """
     options = exports.ExportOptions(
         output=output, purpose=purpose, statuses=exports.statuses_in(only), media=media, by=by, email=email,
-        check_links=check_links, utm=utm, fallback_link=fallback_link, poster=poster, bom=bom, force=force,
+        check_links=check_links, utm=utm, fallback_link=fallback_link, poster=poster,
+        reviews=review or (), keep=keep, bom=bom,
+        force=force,
     )  # fmt: skip
     exports.require_sense(options)
     session = sessions.start(json_mode=json_output)

@@ -25,6 +25,10 @@ Media = Annotated[
     typer.Option("--media", metavar="DIR", help="Show files downloaded here.", show_default="<results>.media"),
 ]
 Embed = Annotated[bool, typer.Option("--embed", help="Put the pictures into the page: one file to pass on.")]
+Review = Annotated[
+    list[Path] | None,
+    typer.Option("--review", metavar="FILE", help="Show the decisions of a saved review. Repeatable: rejections win."),
+]
 OpenPage = Annotated[bool, typer.Option("--open", help="Open it in the browser.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is not a gallery.")]
 
@@ -36,13 +40,15 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
     label: Label = None,
     media: Media = None,
     embed: Embed = False,
+    review: Review = None,
     open_page: OpenPage = False,
     force: Force = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Write one HTML page that shows a whole run.
+    """Write one HTML page that shows a whole run, to be searched, reviewed and passed on.
 
-    Search, filter, GIFs, links and e-mail snippets to copy; it works from disk, without a network.
+    It works from disk, without a network. Approve and reject in it, save the review, and go on with
+    `export --review FILE --keep approved`.
 
     **Examples**
 
@@ -51,7 +57,9 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
     `bhuman gallery campaign.csv --label first_name,company --embed -o batch.html`
     """
     session = sessions.start(json_mode=json_output)
-    options = galleries.GalleryOptions(output=output, labels=label, media=media, embeds=embed, force=force)
+    options = galleries.GalleryOptions(
+        output=output, labels=label, media=media, embeds=embed, reviews=review or (), force=force
+    )
     path = galleries.write(session, run_lookup.find_run(session, run), options)
     if open_page:
         typer.launch(path.as_uri())

@@ -38,6 +38,8 @@ class ExportOptions:
     utm: str = ""
     fallback_link: str = ""
     poster: bool = False
+    reviews: Sequence[Path] = ()
+    keep: str | None = None
     bom: bool = False
     force: bool = False
 
@@ -52,6 +54,10 @@ def require_sense(options: ExportOptions) -> None:
                   "--fallback-link": options.fallback_link, "--poster": options.poster}  # fmt: skip
     if options.purpose in {None, For.SUPPORT} and (misplaced := [name for name, value in mails_only.items() if value]):
         raise errors.UsageError(f"{misplaced[0]} belongs to an export for mails", hint="--for mailmerge")
+    if options.keep not in {None, "approved", "rejected"} or (options.reviews and options.keep is None):
+        raise errors.UsageError("--review goes with --keep approved or rejected", hint="--keep approved")
+    if options.keep is not None and not options.reviews:
+        raise errors.UsageError("--keep needs the review to go by", hint="--review campaign.review.csv")
 
 
 def write(session: Session, found: RunResults, options: ExportOptions) -> int:
@@ -62,6 +68,7 @@ def write(session: Session, found: RunResults, options: ExportOptions) -> int:
     """
     from bhuman_cli.table.output import results_file
 
+    found = _reviewed(found, options)
     if options.by is not None:
         if options.output is not None:
             _require_counts(options.output, found, force=options.force)
@@ -85,6 +92,17 @@ def write(session: Session, found: RunResults, options: ExportOptions) -> int:
     session.console.say(f"{len(written):,} of {len(found.rows):,} rows written")
     _print(session, found, output, len(written), [*header, *results_file.result_header(header)])
     return 0
+
+
+def _reviewed(found: RunResults, options: ExportOptions) -> RunResults:
+    """Return the run with only those rows whose video, as it is now, was decided so; all of them without `keep`."""
+    if options.keep is None:
+        return found
+    from bhuman_cli.delivery import review
+
+    decisions = review.read(options.reviews)
+    rows = [row for row in found.rows if (said := decisions.get(row.fields["id"])) and said.word == options.keep]
+    return dataclasses.replace(found, rows=rows)
 
 
 def _print(session: Session, found: RunResults, output: Path, rows: int, columns: Sequence[str], **more: Any) -> None:

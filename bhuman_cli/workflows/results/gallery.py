@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import threading
@@ -16,7 +17,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import What
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows.results import run_lookup
+from bhuman_cli.workflows.results import quality_check, run_lookup
 from bhuman_cli.workflows.results.run_lookup import RunResults
 from bhuman_cli.workflows.session import Session
 
@@ -31,6 +32,26 @@ _LABELS = 3
 
 Files = dict[tuple[str, str], str]
 """Links of media by generation id and kind."""
+
+
+def _media_folder(session: Session, found: RunResults) -> Path:
+    """Return the usual folder where it holds something, else that of the last download."""
+    usual = found.media_folder
+    return usual if usual.is_dir() else quality_check.last_folder(session, found)
+
+
+def _rows(found: RunResults, columns: Sequence[str]) -> list[domain.ResultRow]:
+    places = [found.header.index(name) for name in columns]
+    return [
+        domain.ResultRow(cells=tuple(row.cells[place] for place in places), fields=row.fields) for row in found.rows
+    ]
+
+
+def _key(found: RunResults) -> str:
+    """Return what names this batch in the browser's memory: the same for the page written anew, for no other one."""
+    run = found.run
+    text = "\n".join((run.target.service, run.target.api_id, run.input_path))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _subtitle(found: RunResults) -> str:
@@ -116,12 +137,16 @@ def _write(path: Path, html: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryOptions:
-    """What the page shows, and where it goes. output: None beside the results. media: None for their usual folder."""
+    """What the page shows, and where it goes. output: None beside the results. media: None for their usual folder.
+
+    reviews: files saved in a gallery, whose decisions are shown.
+    """
 
     output: Path | None = None
     labels: Sequence[str] | None = None
     media: Path | None = None
     embeds: bool = False
+    reviews: Sequence[Path] = ()
     force: bool = False
 
 
@@ -132,16 +157,22 @@ def write(session: Session, found: RunResults, options: GalleryOptions) -> Path:
         UsageError: an unknown column, or a file there that is no gallery.
     """
     from bhuman_cli.delivery import gallery as pages
+    from bhuman_cli.delivery import review
 
     labels = run_lookup.columns(found, options.labels, "--label") or list(found.header[:_LABELS])
     path = (options.output or found.output.with_name(f"{found.stem}.gallery.html")).absolute()
     run_lookup.require_other(found, path)
     _require_writable(path, force=options.force)
-    media = options.media or found.media_folder
+    folder = options.media or _media_folder(session, found)
+    # Columns that were chosen are all that is passed on.
+    header = labels if options.labels else list(found.header)
     page = pages.Page(
-        title=found.run.input_name, subtitle=_subtitle(found), header=found.header, labels=labels, rows=found.rows,
-        files=_embedded(found, session.console) if options.embeds else _downloaded(found, media, path),
-        seconds=found.seconds,
+        title=found.run.input_name, subtitle=_subtitle(found), header=header, labels=labels,
+        rows=_rows(found, header) if options.labels else found.rows,
+        files=_embedded(found, session.console) if options.embeds else _downloaded(found, folder, path),
+        seconds=found.seconds, lines=found.lines, quality=quality_check.qualities(found, folder),
+        review=review.read(options.reviews), key=_key(found), name=found.stem, is_alone=options.embeds,
+        made_at=SystemClock().now().timestamp() * 1000,
     )  # fmt: skip
     _write(path, pages.render(page))
     if session.console.json_mode:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +23,15 @@ from bhuman_cli.workflows.session import Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResults:
-    """A run and its results as they are known now. seconds: how long its videos took, where that is known."""
+    """A run and its results as they are known now.
+
+    seconds: how long its videos took, where that is known. lines: of its rows in the file, by row_index.
+    """
 
     run: Run
     rows: Sequence[domain.ResultRow]
     seconds: Sequence[float] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -74,7 +78,7 @@ def find_run(session: Session, text: str | None, *, with_late_links: bool = Fals
         if with_late_links:
             refresh.fetch_announced_links(session, journal, run)
         rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
-        return RunResults(run=run, rows=rows, seconds=seconds)
+        return RunResults(run=run, rows=rows, seconds=seconds, lines=generations.lines(journal, run))
 
 
 def _latest(journal: Journal) -> Run:

@@ -16,6 +16,7 @@ import python_calamine
 from bhuman_cli import domain
 from bhuman_cli.cli import app
 from tests.cli.delivery.conftest import NAMES, Rendered
+from tests.support import gallery_cards
 from tests.support.desk import bare_environment
 
 
@@ -302,9 +303,7 @@ def test_a_table_that_can_not_be_written_stops_before_anything_is_fetched(
 
 
 def _cards(path: Path) -> list[dict[str, Any]]:
-    data = re.search(r'id="data">(.*?)</script>', path.read_text("utf-8"), re.DOTALL)
-    assert data
-    return list(json.loads(data[1])["cards"])
+    return gallery_cards.cards(path.read_text("utf-8"))
 
 
 def _first_column(path: Path, ending: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli import domain
-from bhuman_cli.delivery import gallery
+from bhuman_cli.delivery import gallery, mailmerge, review
 from tests.support import chromium, media_files
 
 pytestmark = pytest.mark.chromium
@@ -36,8 +36,13 @@ def row(index: int, cells: tuple[str, ...], **fields: str) -> domain.ResultRow:
     return domain.ResultRow(cells=cells, fields={**empty, **given})
 
 
-def write(folder: Path, rows: list[domain.ResultRow], header: list[str], title: str = "campaign.csv") -> str:
-    page = gallery.Page(title=title, subtitle=title, header=header, labels=header, rows=rows)
+def write(
+    folder: Path, rows: list[domain.ResultRow], header: list[str], title: str = "campaign.csv", **more: Any
+) -> str:
+    page = gallery.Page(
+        title=title, subtitle=title, header=header, labels=header[:3], rows=rows, key=folder.name, name="campaign",
+        **more,
+    )  # fmt: skip
     path = folder / "gallery.html"
     path.write_bytes(gallery.render(page).encode())
     return path.as_uri()
@@ -147,12 +152,12 @@ def test_hostile_rows_are_text(browser: chromium.Browser, tmp_path: Path) -> Non
     found = browser.js("[...document.querySelectorAll('.card')].map(one => one.querySelector('h3 span').textContent)")
     assert found == cells
     assert (
-        browser.js("[...document.querySelectorAll('.card')].map(one => one.querySelector('.why span').textContent)")
+        browser.js("[...document.querySelectorAll('.card')].map(one => one.querySelector('.why.bad span').textContent)")
         == cells
     )
-    assert browser.js("document.title") == f"</title><script>alert(1)</script>: {len(cells)} videos"
+    assert browser.js("document.title") == f"</title><script>alert(1)</script>: 0 of {len(cells)} videos"
     assert browser.js("document.scripts.length") == 2
-    assert browser.js("document.querySelectorAll('svg').length") == 1
+    assert browser.js("document.querySelectorAll('svg').length") == 0
     assert browser.js("document.querySelectorAll('.card a, .card img, .card [onerror], .card [onfocus]').length") == 0
     attributes = browser.js("[...document.querySelectorAll('*')].flatMap(one => one.getAttributeNames())")
     assert not [name for name in attributes if name.startswith("on")]
@@ -166,23 +171,139 @@ def test_a_long_cell_does_not_stretch_the_page(browser: chromium.Browser, tmp_pa
     assert browser.js("Math.max(...[...document.querySelectorAll('.card')].map(one => one.offsetHeight)) < 700")
 
 
-def test_it_is_usable_with_the_keyboard(browser: chromium.Browser, tmp_path: Path) -> None:
+def focused(browser: chromium.Browser) -> str:
+    active = "document.activeElement"
+    return str(browser.js(f"({active}.getAttribute('aria-label') ?? {active}.textContent).trim()"))
+
+
+def test_a_card_has_two_stops_and_its_buttons_go_by_arrow(browser: chromium.Browser, tmp_path: Path) -> None:
     browser.open(big(tmp_path, 5))
     browser.key("/")
     assert browser.js("document.activeElement.id") == "q"
-    names: list[str] = []
-    for _ in range(14):
+    browser.js("document.querySelector('button.frame').focus()")
+    names = [focused(browser)]
+    for _ in range(3):
         browser.key("Tab")
-        names.append(
-            browser.js(
-                "(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()"
-            )
-        )
-    assert "Play the video of row 0" in names
-    assert "Copy link, row 0" in names
-    assert "Copy e-mail snippet, row 0" in names
+        names.append(focused(browser))
+    assert names == [
+        "Play the video for Zoë 0, row 0", "Approve, Zoë 0, row 0",
+        "Play the video for Zoë 1, row 1", "Approve, Zoë 1, row 1",
+    ]  # fmt: skip
+    for _ in range(4):
+        browser.key("ArrowRight")
+    assert focused(browser) == "Copy link, Zoë 1, row 1"
     assert browser.js("[...document.querySelectorAll('button, a, input, select')].every(one =>"
                       " one.getAttribute('aria-label') || one.textContent.trim() || one.labels?.length)")  # fmt: skip
+
+
+def test_what_has_focus_never_hides_under_the_bar(browser: chromium.Browser, tmp_path: Path) -> None:
+    browser.open(big(tmp_path, 60), height=700)
+    browser.js("more.click(); more.click()")
+    browser.js("[...document.querySelectorAll('button.frame')].at(-1).focus()")
+    under = []
+    for _ in range(60):
+        browser.call(
+            "Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9, modifiers=8
+        )
+        if browser.js("tools.contains(document.activeElement)"):
+            break
+        edge = "document.activeElement.getBoundingClientRect().top + 1"
+        under.append(browser.js(f"tools.getBoundingClientRect().bottom > {edge}"))
+    assert len(under) > 20
+    assert not any(under)
+
+
+def test_a_review_is_made_with_one_hand_kept_and_saved(browser: chromium.Browser, tmp_path: Path) -> None:
+    url = big(tmp_path, 40)
+    browser.open(url)
+    browser.js("localStorage.clear()")
+    browser.open(url)
+    browser.js("document.querySelector('button.frame').focus()")
+    for key in "aar":  # each goes on to the next one
+        browser.key(key)
+    browser.key("n")
+    browser.js("note.value = ' the name, \"Zoë\", is cut '; 0")
+    browser.key("Enter")
+    browser.js(soon("!noting.open"))
+    browser.open(url)  # written anew or opened again: still there
+    assert browser.js("save.textContent") == "Save review (3)"
+    browser.js("document.querySelector('[data-filter=\"+rejected\"]').click()")
+    assert browser.js("[...document.querySelectorAll('h3')].map(one => one.textContent)") == ["Zoë 2"]
+    browser.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.js("save.click()")
+    for _ in range(300):
+        if (tmp_path / "campaign.review.csv").exists():
+            break
+        browser.js("new Promise(done => setTimeout(done, 20))")
+    decisions = review.read([tmp_path / "campaign.review.csv"])
+    assert {id_: decision.word for id_, decision in decisions.items()} == {
+        "id-0": "approved", "id-1": "approved", "id-2": "rejected", "id-3": "",
+    }  # fmt: skip
+    assert decisions["id-3"].note == 'the name, "Zoë", is cut'
+    browser.js("localStorage.clear()")
+
+
+def test_a_saved_review_is_shown_again_and_suspects_come_first(browser: chromium.Browser, tmp_path: Path) -> None:
+    rows = [row(n, (f"Person {n}",)) for n in range(4)]
+    decisions = {"id-1": gallery.Decision(word="rejected", note="too loud")}
+    browser.open(write(tmp_path, rows, ["name"], review=decisions, quality={"3": "no sound"}))
+    assert browser.js("[...document.querySelectorAll('h3')].map(one => one.textContent)")[0] == "Person 3"
+    assert browser.js("document.querySelector('.card .why.look').textContent") == "no sound"
+    assert browser.js("document.querySelector('[data-d=rejected] .noted').textContent") == "rejected: too loud"
+
+
+def test_search_folds_letters_and_looks_into_every_column(browser: chromium.Browser, tmp_path: Path) -> None:
+    names = {"Łukasz": "lukasz@x.com", "Yılmaz": "y@x.com", "Øyvind": "z@x.com", "Groß": "g@x.com", "Ana": "p57@x.com"}
+    cells = [(name, "a", "b", email) for name, email in names.items()]
+    rows = [row(n, texts) for n, texts in enumerate(cells)]
+    browser.open(write(tmp_path, rows, ["name", "x", "y", "email"], lines={str(n): n + 2 for n in range(5)}))
+    for words, name in [("lukasz", "Łukasz"), ("YILMAZ", "Yılmaz"), ("oyvind", "Øyvind"), ("gross", "Groß"),
+                        ("p57@", "Ana"), ("line 6", "Ana")]:  # fmt: skip
+        browser.js(typed(words))
+        assert browser.js("[...document.querySelectorAll('h3')].map(one => one.textContent)") == [name], words
+
+
+def test_the_address_keeps_search_filter_sort_and_view(browser: chromium.Browser, tmp_path: Path) -> None:
+    browser.open(big(tmp_path, 100))
+    browser.js(typed("zoe 1"))
+    browser.js("document.querySelector('[data-filter=succeeded]').click(); sort.value = 'l0';"
+               " sort.dispatchEvent(new Event('change')); turn.click(); look.click(); scrollTo(0, 9e9)")  # fmt: skip
+    before = browser.js("[location.href, document.getElementById('shown').textContent,"
+                        " document.querySelector('#table tbody tr').textContent]")  # fmt: skip
+    browser.open("about:blank")
+    browser.open(before[0])
+    assert browser.js("[location.href, document.getElementById('shown').textContent,"
+                      " document.querySelector('#table tbody tr').textContent]") == before  # fmt: skip
+    assert before[2].startswith("row 99")
+    browser.js("scrollTo(0, 9e9); document.querySelector('[data-filter=\"\"]').click()")
+    assert browser.js("scrollY <= tools.offsetTop + 1")
+
+
+def test_the_links_of_the_filter_are_copied_at_once(browser: chromium.Browser, tmp_path: Path) -> None:
+    browser.open(big(tmp_path, 30))
+    browser.js("document.querySelector('[data-filter=failed]').click()")
+    browser.js("window.got = new Promise(done => { navigator.clipboard.writeText = text => { done(text); return"
+               " Promise.resolve(); }; }); copyall.click()")  # fmt: skip
+    assert browser.js("window.got").split("\n") == [f"https://videos.bhuman.ai/{n}" for n in (3, 13, 23)]
+
+
+def test_a_link_of_this_machine_is_none_to_pass_on(browser: chromium.Browser, tmp_path: Path) -> None:
+    local = (tmp_path / "x" / "index.html").as_uri()
+    rows = [row(0, ("Ana",), share_url=local), row(1, ("Bo",), share_url="http://127.0.0.1:8/video/1")]
+    browser.open(write(tmp_path, rows, ["name"]))
+    labels = browser.js(
+        "[...document.querySelectorAll('.acts')].map(bar => [...bar.children].map(one => one.textContent))"
+    )
+    assert labels == [["Approve", "Reject", "Note", "Open page", word] for word in ("Copy path", "Copy local address")]
+    assert browser.js("copyall.hidden")
+
+
+def test_a_video_that_is_gone_is_said_to_be(browser: chromium.Browser, tmp_path: Path) -> None:
+    browser.open(write(tmp_path, [row(0, ("Ana",), url=(tmp_path / "gone.mp4").as_uri())], ["name"]))
+    browser.js("document.querySelector('button.frame').click()")
+    browser.js(soon("!broken.hidden"))
+    assert "missing" in browser.js("broken.textContent")
+    browser.console.clear()  # the browser's own word for the missing file
 
 
 def test_the_gif_moves_on_hover_and_on_focus_unless_motion_is_unwanted(
@@ -206,13 +327,14 @@ def test_the_gif_moves_on_hover_and_on_focus_unless_motion_is_unwanted(
 def test_link_and_snippet_are_copied(browser: chromium.Browser, tmp_path: Path) -> None:
     browser.open(big(tmp_path, 2))
     copied: list[Any] = []
-    for label in ["Copy link, row 0", "Copy e-mail snippet, row 0"]:
+    for label in ["Copy link, Zoë 0, row 0", "Copy e-mail snippet, Zoë 0, row 0"]:
         browser.js("window.got = new Promise(done => { navigator.clipboard.writeText = text => { done(text); return"
                    " Promise.resolve(); }; }); 0")  # fmt: skip
         browser.js(f"document.querySelector('[aria-label=\"{label}\"]').click()")
         copied.append(browser.js("window.got"))
     assert copied[0] == "https://videos.bhuman.ai/0"
-    assert copied[1].startswith('<a href="https://videos.bhuman.ai/0"><img src="https://assets.bhuman.ai/g.gif"')
+    fields = {"share_url": "https://videos.bhuman.ai/0", "gif": "https://assets.bhuman.ai/g.gif"}
+    assert copied[1] == mailmerge.email_html(mailmerge.mail(fields, "Zoë 0"))  # the same as `export --for` writes
     assert browser.js("toast.textContent") == "E-mail snippet copied"
 
 
@@ -222,7 +344,7 @@ def test_a_video_plays_in_the_page_and_escape_ends_it(browser: chromium.Browser,
     browser.js("document.querySelector('button.frame').focus()")
     browser.key("Enter")
     assert browser.js("player.open && document.querySelector('video').src.slice(-5)") == "v.mp4"
-    assert browser.js("playing.textContent") == "Row 0: <b>Zoë</b>"
+    assert browser.js("playing.textContent") == "row 0: <b>Zoë</b>"
     browser.key("Escape")
     browser.js(soon("!player.open && !document.querySelector('video').hasAttribute('src')"))
     assert browser.js("document.activeElement.className") == "frame"
