@@ -97,6 +97,7 @@ class RenderSpec:
     backgrounds: tuple[Background, ...] = ()
     generation_mode: str = "keep_original"
     lipsync: bool | None = None
+    quality: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

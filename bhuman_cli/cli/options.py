@@ -58,6 +58,13 @@ Lipsync = Annotated[
         rich_help_panel=_TARGET,
     ),
 ]  # fmt: skip
+Quality = Annotated[
+    str | None,
+    typer.Option(
+        "--quality", metavar="standard|premium", help="With full_script; premium costs double. Not sent unless given.",
+        rich_help_panel=_TARGET,
+    ),
+]  # fmt: skip
 CallbackUrl = Annotated[
     str | None,
     typer.Option(

@@ -253,6 +253,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "backgrounds": Key(read=_path),
     "generation_mode": Key(read=_choice("keep_original", "full_script"), default="keep_original"),
     "lipsync": Key(read=_flag, text=_switch_text),
+    "quality": Key(read=_choice("standard", "premium")),
     "callback_url": Key(read=_text),
     "rows": Key(read=_rows),
     "limit": Key(read=_whole(1, 10_000_000), text=_whole_text),

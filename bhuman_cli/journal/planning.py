@@ -162,6 +162,7 @@ def read_run(found: Any) -> Run:
             backgrounds=tuple(domain.Background(**item) for item in spec["backgrounds"]),
             generation_mode=spec["generation_mode"],
             lipsync=spec["lipsync"],
+            quality=spec.get("quality"),
         ),
         options=faults.from_json(found["options"]),
         again=bool(found["again"]),

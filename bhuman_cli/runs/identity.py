@@ -26,6 +26,7 @@ def of_spec(spec: RenderSpec) -> Callable[[Sequence[str], Sequence[str]], bytes]
             [_whole(background.as_json()) for background in spec.backgrounds],
             spec.generation_mode,
             spec.lipsync,
+            *([spec.quality] if spec.quality is not None else []),  # without it the bytes are those of 0.1.0
         ],
         sort_keys=True,
     ).encode()

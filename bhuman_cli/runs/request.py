@@ -82,6 +82,8 @@ def freeze(shape: Shape, rows: Sequence[Candidate], token: str) -> bytes:
         body["backgrounds"] = [background.as_json() for background in spec.backgrounds]
     if spec.lipsync is not None:
         body["enable_lipsync"] = spec.lipsync
+    if spec.quality is not None:
+        body["infinitetalk_quality"] = spec.quality
     return _json(body)
 
 

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
 
 from bhuman_cli import shell
 from bhuman_cli.errors import InputError, UsageError
@@ -37,12 +38,17 @@ class MappingOptions:
     known_source: str = ""
 
 
+NO_COLUMN: Final = -9  # no flaw of a record has this number
+"""Instead of an asset's column: the same address for all rows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnPlan:
     """What is sent of each row.
 
     variables: names in the order they are sent, `--set` ones last. positions: the column of each of the first of them.
-    constants: values of the last of them. defaults: variable number → stand-in. assets: columns, in background order.
+    constants: values of the last of them. defaults: variable number → stand-in. assets: columns, in background order;
+    several segments may show the same one. fixed_assets: the address all rows show instead, "" where a column does.
     missing, unknown: known variables without a column; variables that are not known. notices: for people.
     """
 
@@ -51,9 +57,23 @@ class ColumnPlan:
     constants: tuple[str, ...]
     defaults: Mapping[int, str]
     assets: tuple[int, ...]
+    fixed_assets: tuple[str, ...]
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
     notices: tuple[str, ...]
+
+    def asset_cells(self, cells: Sequence[str]) -> list[str]:
+        """Return a row's assets as they stand, one for each background."""
+        return [fixed or cells[position] for fixed, position in zip(self.fixed_assets, self.assets, strict=True)]
+
+    def asset_columns(self, header: Sequence[str]) -> list[str]:
+        """Return the names under which a row's assets are spoken of."""
+        return ["--asset" if position == NO_COLUMN else header[position] for position in self.assets]
+
+
+def _is_address(name: str, header: Sequence[str]) -> bool:
+    """Say whether an asset is an address for all rows: one that no column is called."""
+    return name.strip().lower().startswith(("http://", "https://")) and find(name, header) is None
 
 
 def normalized(name: str) -> str:
@@ -83,9 +103,11 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
         InputError: two columns of the file are one known variable.
     """
     notices: list[str] = []
-    assets = tuple(_column(header, name, "--asset") for name in wishes.assets)
-    if len(set(assets)) < len(assets):
-        raise UsageError("--asset: the same column twice, but each background has its own")
+    fixed = tuple(name if _is_address(name, header) else "" for name in wishes.assets)
+    assets = tuple(
+        NO_COLUMN if address else _column(header, name, "--asset")
+        for name, address in zip(wishes.assets, fixed, strict=True)
+    )
     renamed = _renamed(header, wishes.maps, assets)
     sets = _pairs(wishes.sets, "--set")
     sent = _sent(header, wishes, renamed, assets, sets)
@@ -108,6 +130,7 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
         constants=tuple(sets.values()),
         defaults=_defaults(wishes.defaults, tuple(names.values()), header, renamed),
         assets=assets,
+        fixed_assets=fixed,
         missing=missing,
         unknown=unknown,
         notices=tuple(notices),

@@ -29,6 +29,7 @@ class Plan:
     output: Path
     unit_cost: float | None
     sample: int | None = None
+    quality: str | None = None
 
     @property
     def cost_rows(self) -> int:
@@ -78,6 +79,8 @@ def show(plan: Plan, console: Console) -> None:
     if plan.journal is not None:
         console.say(f"  journal {plan.journal}")
     console.say(f"  results {plan.output}")
+    if plan.quality == "premium" and plan.cost_rows:
+        console.say("  premium quality: each of these videos costs double")
     if plan.unit_cost is not None and plan.cost_rows:
         console.say(f"  about {plan.unit_cost * plan.cost_rows:,.2f} by your own unit_cost of {plan.unit_cost:g} a row")
 

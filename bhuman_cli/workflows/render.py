@@ -23,7 +23,7 @@ from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import adopt, connections, execute, run_context, unknown_payments
 from bhuman_cli.workflows import plan as plans
-from bhuman_cli.workflows.input import input_source, input_table, problem_report, project_trust
+from bhuman_cli.workflows.input import input_source, input_table, payloads, problem_report, project_trust
 from bhuman_cli.workflows.input.input_source import InputSource
 from bhuman_cli.workflows.results import results_writer
 from bhuman_cli.workflows.unknown_payments import Unknown
@@ -102,6 +102,7 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
 
 def _job(source: InputSource, values: settings.Settings, console: Console) -> RenderJob:
     home = settings.home(os.environ)
+    payloads.require_quality_fits(values.get("quality"), str(values.get("generation_mode")), "--quality")
     target = _target(values, source, needs_one=not values.get("dry_run"))
     intake = input_table.open_for(source, values, home, target)
     for notice in intake.notices:
@@ -153,6 +154,7 @@ def _new_run(job: RenderJob) -> NewRun:
             backgrounds=input_table.backgrounds(job.values),
             generation_mode=job.get("generation_mode"),
             lipsync=job.get("lipsync"),
+            quality=job.get("quality"),
         ),
         options={
             "style": results_writer.stored_style(style),
@@ -298,6 +300,7 @@ def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan
         journal=journal.path,
         output=job.output,
         unit_cost=job.get("unit_cost"),
+        quality=job.get("quality"),
         sample=planning.to_send_in_sample(journal, prepared.run, int(size)) if size else None,
     )
 

@@ -91,6 +91,20 @@ def test_the_document_has_these_keys_and_adds_up_whatever_happens(desk: Desk, se
     assert "row 1" in ended.err, "people are told which rows, by number"
 
 
+def test_premium_quality_is_sent_said_to_cost_double_and_another_purchase(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    wrong = desk.render("people.csv", "--quality", "premium", "--json")
+    assert (wrong.code, service.bodies) == (2, [])
+    full = ("--generation-mode", "full_script")
+    assert desk.render("people.csv", *full).code == 0
+    premium = desk.render("people.csv", *full, "--quality", "premium")
+    assert premium.code == 0
+    assert "costs double" in premium.err
+    assert ["infinitetalk_quality" in body for body in service.bodies] == [False, True]
+    again = desk.render("people.csv", *full, "--quality", "premium", "--json")
+    assert (again.rows["reused"], len(service.bodies)) == (2, 2)
+
+
 def test_run_again_edit_append_re_sort_and_only_the_new_is_paid(desk: Desk, service: PlainService) -> None:
     people = [(f"Name{at}", f"Company {at}") for at in range(6)]
     desk.table("people.csv", people)

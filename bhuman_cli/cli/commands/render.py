@@ -18,6 +18,7 @@ class RenderOptions(TypedDict, total=False):
     local: opt.Local
     generation_mode: opt.GenerationMode
     lipsync: opt.Lipsync
+    quality: opt.Quality
     callback_url: opt.CallbackUrl
     profile: opt.Profile
     sheet: opt.Sheet

@@ -5,7 +5,7 @@ Written from the API contract. Tolerant inside what the documents allow: unknown
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
@@ -48,6 +48,7 @@ class OrderedRows(Model):
     backgrounds: list[BackgroundIn] | None = None
     enable_lipsync: bool | None = None
     generation_mode: str | None = None
+    infinitetalk_quality: Literal["standard", "premium"] | None = None
 
 
 class CampaignRequest(OrderedRows):

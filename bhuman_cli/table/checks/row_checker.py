@@ -92,7 +92,7 @@ class RowChecker:
     def _assets(self, block: Sequence[csv_records.Record]) -> list[tuple[str, ...]] | None:
         found: list[tuple[str, ...]] = []
         for _, _, cells, _ in block:
-            urls = tuple(map(rules.plain_asset_url, [cells[position] for position in self._plan.assets]))
+            urls = tuple(map(rules.plain_asset_url, self._plan.asset_cells(cells)))
             if None in urls:
                 return None
             found.append(urls)  # type: ignore[arg-type]  # None was ruled out
@@ -102,10 +102,11 @@ class RowChecker:
         plan = self._plan
         cells = cells[: self._width]
         raw = self._pick(cells)
-        assets = [cells[position] for position in plan.assets]
+        assets = plan.asset_cells(cells)
         chosen = self._chosen.has(row_index, self.taken)
         said = flaws.get(csv_records.LEFT_OUT, "")
-        if said or self._is_blank(raw, assets, flaws):
+        own_assets = [cells[position] for position in plan.assets if position != mapping.NO_COLUMN]
+        if said or self._is_blank(raw, own_assets, flaws):
             said = said or ("blank in every column that is sent" if any(map(str.strip, cells)) else "")
             return domain.Row(
                 row_index=row_index,
@@ -117,7 +118,7 @@ class RowChecker:
             )
         cleaned, sent, remarks = self._filled(line, raw)
         assets, followed = self._followed(line, assets)
-        wrong, urls = rules.check_assets([self._header[position] for position in plan.assets], assets)
+        wrong, urls = rules.check_assets(plan.asset_columns(self._header), assets)
         ready = domain.Row(
             row_index=row_index,
             line=line,

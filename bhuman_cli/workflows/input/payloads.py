@@ -16,7 +16,7 @@ from bhuman_cli.table.checks import problems as table_problems
 from bhuman_cli.table.checks import rules
 
 _PREFIX: Final = "/api/ai_studio/pipeline/"
-_COMMON: Final = frozenset({"variables", "names", "callback_url", "generation_mode"})
+_COMMON: Final = frozenset({"variables", "names", "callback_url", "generation_mode", "infinitetalk_quality"})
 _SCENES: Final = frozenset({"assets", "backgrounds", "enable_lipsync"})
 _MODES: Final = ("keep_original", "full_script")
 
@@ -76,6 +76,7 @@ class Payload:
     backgrounds: tuple[Background, ...] = ()
     generation_mode: str = "keep_original"
     lipsync: bool | None = None
+    quality: str | None = None
     callback_url: str = ""
     as_object: bool = False
 
@@ -87,13 +88,15 @@ class Payload:
             backgrounds=self.backgrounds,
             generation_mode=self.generation_mode,
             lipsync=self.lipsync,
+            quality=self.quality,
         )
 
     @property
     def digest(self) -> str:
         """Return a hash of everything that is asked for."""
         scenes = [background.as_json() for background in self.backgrounds]
-        target = [self.integration.name, self.api_id, self.generation_mode, self.lipsync]
+        target: list[Any] = [self.integration.name, self.api_id, self.generation_mode, self.lipsync]
+        target += [self.quality] if self.quality is not None else []
         content = json.dumps([target, self.variables, self.rows, self.assets, scenes])
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -128,6 +131,7 @@ def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: Pa
     is_object = _shape(integration, body, wishes) == "object"
     variables, rows = _matrix(integration, body, wishes, is_object=is_object)
     backgrounds = _backgrounds(body.get("backgrounds"))
+    mode = _mode(body.get("generation_mode"), wishes.generation_mode)
     return Payload(
         integration=integration,
         api_id=_target(integration, body, wishes),
@@ -135,7 +139,8 @@ def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: Pa
         rows=rows,
         assets=_assets(body.get("assets"), rows=len(rows), columns=len(backgrounds)),
         backgrounds=backgrounds,
-        generation_mode=_mode(body.get("generation_mode"), wishes.generation_mode),
+        generation_mode=mode,
+        quality=_quality(body.get("infinitetalk_quality"), mode),
         lipsync=_lipsync(body.get("enable_lipsync")),
         callback_url=_text(body, "callback_url") or wishes.callback_url,
         as_object=is_object,
@@ -297,6 +302,25 @@ def _mode(given: Any, wished: str) -> str:
     if mode not in _MODES:
         raise UsageError(f"generation_mode must be {' or '.join(_MODES)}")
     return str(mode)
+
+
+def _quality(value: Any, mode: str) -> str | None:
+    if value is None:
+        return None
+    if value not in {"standard", "premium"}:
+        raise UsageError("infinitetalk_quality must be standard or premium")
+    require_quality_fits(str(value), mode, "infinitetalk_quality")
+    return str(value)
+
+
+def require_quality_fits(quality: str | None, mode: str, name: str) -> None:
+    """Refuse a quality that the service takes with another mode only. Source: API contract, 2.1.
+
+    Raises:
+        UsageError: the mode is not full_script.
+    """
+    if quality is not None and mode != "full_script":
+        raise UsageError(f"{name} {quality} is only for generation mode full_script, not {mode}")
 
 
 def _lipsync(value: Any) -> bool | None:

@@ -22,6 +22,12 @@ def test_the_order_of_columns_does_not_matter_but_which_value_is_whose_does() ->
     assert of(("Ada", "Acme")) != of(("Acme", "Ada"))
 
 
+def test_a_quality_is_another_video_and_none_is_what_it_was_before_there_was_any() -> None:
+    row = ("Ada", "Acme")
+    assert len({of(row), of(row, quality="standard"), of(row, quality="premium")}) == 3
+    assert of(row, quality=None) == of(row)
+
+
 def test_accents_in_either_form_and_outer_white_space_are_the_same() -> None:
     composed, decomposed = "Zo\u00eb", "Zoe\u0308"
     assert of((composed, "Acme")) == of((decomposed, "Acme"))

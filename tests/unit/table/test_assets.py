@@ -19,6 +19,19 @@ def test_assets_are_completed_and_blank_ones_skipped(tmp_path: Path) -> None:
     assert (opened.variables, len(opened.problems)) == (("name",), 0)
 
 
+def test_one_address_for_all_rows_and_one_column_for_several_segments(tmp_path: Path) -> None:
+    grounds = [BACKGROUND, _later(), Background(start=9, end=-1, kind="link", config={})]
+    wanted = ["https://cdn.example.com/logo.png", "shot", "shot"]
+    rows, opened = take(tmp_path, "name,shot\nAnn,x.io/a\n,\nBob,x.io/b\n", asset_columns=wanted, backgrounds=grounds)
+    logo = "https://cdn.example.com/logo.png"
+    assert rows.pop(1).state is RowState.SKIPPED, "an address for all rows makes no recipient"
+    assert [row.assets for row in rows] == [
+        (logo, "https://x.io/a", "https://x.io/a"),
+        (logo, "https://x.io/b", "https://x.io/b"),
+    ]
+    assert opened.variables == ("name",)
+
+
 @pytest.mark.parametrize(
     "text",
     [

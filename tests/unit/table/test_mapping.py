@@ -100,7 +100,6 @@ def test_a_known_variable_given_by_set_is_not_missing() -> None:
         (MappingOptions(maps=["company=email"]), "two columns for it, 'company' and 'email'", "--exclude email"),
         (MappingOptions(sets=["Last, First=x"]), "both column 'Last, First' and --set", "--exclude 'Last, First'"),
         (MappingOptions(sets=["company=x"]), "both column 'company' and --set", "--exclude company"),
-        (MappingOptions(assets=["logo", "logo"]), "the same column twice", ""),
         (MappingOptions(assets=["logo"], exclude=["logo"]), "the same column is an --asset", ""),
         (MappingOptions(assets=["logo"], maps=["a=logo"]), "the column is an asset", ""),
         (MappingOptions(exclude=["First Name,company,email,logo", "Last, First"]), "no column is left to send", ""),
