@@ -21,7 +21,7 @@ from bhuman_cli.domain import ChunkState, GenerationId
 from bhuman_cli.journal import claims, faults, matching
 from bhuman_cli.journal.claims import Candidate, Freeze
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 
 
 class StaleChunk(errors.JournalError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bhuman_cli.journal import faults
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from bhuman_cli.domain import ChunkState
 from bhuman_cli.journal import chunks, claims
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 
 
 def release_rows(journal: Journal, chunk: Chunk, *, why: str, run_id: str) -> int:

@@ -13,7 +13,7 @@ from bhuman_cli import domain
 from bhuman_cli.domain import Binding, Generation, GenerationId, ResultRow, Status
 from bhuman_cli.journal import faults
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 
 STATUS: Final = """CASE
   WHEN claim.claim_id IS NULL AND row.state <> 'pending' THEN row.state

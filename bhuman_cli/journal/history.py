@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from bhuman_cli import domain, errors
-from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import faults, generations, planning
+from bhuman_cli import domain
+from bhuman_cli.journal import faults, forget, generations, runs
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
-
-RUNS_WITH_CELLS: Final = 3
-"""Superseded runs of a file whose rows are kept, so that `export` and `gallery` can look back a little."""
+from bhuman_cli.journal.runs import Run
 
 UNWRITTEN: Final = "its results were not written to the end"
 """Why a run stopped that was killed, or could not write, when all else was done."""
@@ -88,7 +83,7 @@ def list_runs(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[R
         " ORDER BY run_no DESC LIMIT ?",
         (target_id, target_id, limit or -1),
     )
-    return [_summary(journal, planning.read_run(item)) for item in list(found)]
+    return [_summary(journal, runs.read_run(item)) for item in list(found)]
 
 
 def _summary(journal: Journal, run: Run) -> RunSummary:
@@ -133,7 +128,7 @@ def rows_before(journal: Journal, run: Run) -> int:
         " AND state <> 'draft' ORDER BY run_no DESC LIMIT 1",
         (run.target_id, run.input_path, run.run_no),
     )
-    return sum(generations.tally(journal, planning.read_run(last)).values()) if last is not None else 0
+    return sum(generations.tally(journal, runs.read_run(last)).values()) if last is not None else 0
 
 
 def previous_run(journal: Journal, run: Run) -> PreviousRun:
@@ -182,7 +177,7 @@ def run_of_generation(journal: Journal, generation_id: str) -> tuple[Run, int] |
         " WHERE claim.generation_id = ? ORDER BY run.run_no DESC LIMIT 1",
         (generation_id,),
     )
-    return (planning.find(journal, found["run_id"]), found["row_index"]) if found else None
+    return (runs.find(journal, found["run_id"]), found["row_index"]) if found else None
 
 
 def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[RunSummary]:
@@ -273,15 +268,6 @@ def adopt(journal: Journal, run: Run, items: Iterable[AdoptedGeneration]) -> int
     return adopted
 
 
-def forget_gone(journal: Journal, target_id: int, claim_ids: Iterable[int]) -> None:
-    """Take generations whose files are gone out of the pool (local studio only: rendering again costs nothing)."""
-    with journal.transaction():
-        journal.execute_many(
-            "UPDATE claim SET live = 0 WHERE claim_id = ? AND target_id = ?",
-            ((claim, target_id) for claim in claim_ids),
-        )
-
-
 def finished_urls(journal: Journal, target_id: int) -> list[tuple[int, str]]:
     """Return (claim, url) of the target's finished generations that rows may share."""
     return [
@@ -298,143 +284,10 @@ def has_accepted(journal: Journal, run: Run) -> bool:
     return journal.query_one(asked, (run.run_no,)) is not None
 
 
-# What a run's deletion may clear: generations that it paid for or shows, and that no run which is kept shows.
-_SHOWN_BY_OTHERS: Final = (
-    "SELECT claim_id FROM row JOIN run USING (run_no) WHERE run_no <> :run AND claim_id IS NOT NULL"
-    " AND cells IS NOT NULL AND run.state <> 'draft'"
-)
-_ONLY_ITS_OWN: Final = (
-    "(run_no = :run OR claim_id IN (SELECT claim_id FROM row WHERE run_no = :run AND claim_id IS NOT NULL))"
-    f" AND claim_id NOT IN ({_SHOWN_BY_OTHERS})"
-)
-
-
-def generation_ids(journal: Journal, run: Run) -> list[str]:
-    """Return the ids of the generations that only this run paid for or shows."""
-    found = journal.query(
-        f"SELECT generation_id FROM claim WHERE {_ONLY_ITS_OWN} AND generation_id IS NOT NULL", {"run": run.run_no}
-    )
-    return [row[0] for row in found]
-
-
-def _require_settled(journal: Journal, run: Run) -> None:
-    """Refuse to forget a run of which a request may have been accepted: its answers are all that can tell.
-
-    Raises:
-        Refusal: a request of it is sending, mapping or in doubt.
-    """
-    found = journal.query_one(
-        "SELECT count(*), coalesce(sum(rows), 0) FROM chunk WHERE run_no = ?"
-        " AND state IN ('sending', 'mapping', 'in_doubt')",
-        (run.run_no,),
-    )
-    if found is not None and found[0]:
-        requests, rows = found
-        raise errors.Refusal(
-            f"run {run.run_id} has {requests} unsettled {'request' if requests == 1 else 'requests'}"
-            f" for {rows} {'row' if rows == 1 else 'rows'} that may have been paid; nothing was forgotten",
-            hint=f"bhuman resume {run.run_id} --in-doubt ask",
-            code="in_doubt",
-        )
-
-
-def forget_values(journal: Journal, run: Run) -> None:
-    """Remove a run's cells, payloads, links and raw answers; identities and ids stay, so nothing is paid again.
-
-    What a run that is kept shows keeps its links. Call it under the target's lock.
-
-    Raises:
-        Refusal: a request of it may have been accepted.
-    """
-    with journal.transaction():
-        _require_settled(journal, run)
-        # A succeeded one is asked about again by the next run that shows it, and so gets its links back.
-        journal.execute(
-            "UPDATE claim SET url = '', share_url = '', thumbnail = '', gif = '', whatsapp_video_url = '',"
-            " message = '', ended_at = CASE WHEN status = 'succeeded' THEN NULL ELSE ended_at END"
-            f" WHERE {_ONLY_ITS_OWN}",
-            {"run": run.run_no},
-        )
-        journal.execute("UPDATE row SET cells = NULL, payload = NULL, message = '' WHERE run_no = ?", (run.run_no,))
-        journal.execute(
-            "DELETE FROM answer WHERE chunk_id IN (SELECT chunk_id FROM chunk WHERE run_no = ?)", (run.run_no,)
-        )
-        journal.execute("UPDATE chunk SET body = NULL WHERE run_no = ?", (run.run_no,))
-        journal.execute(
-            "UPDATE run SET state = 'superseded', superseded_by = coalesce(superseded_by, 'forgotten')"
-            " WHERE run_no = ?",
-            (run.run_no,),
-        )
-
-
-def drop_old_rows(journal: Journal, run: Run, *, keep: int = RUNS_WITH_CELLS) -> int:
-    """Drop the rows of long superseded, finished runs of the same file, so that a daily job's journal stays small.
-
-    What was paid is in the claims and stays; the runs stay listed with their counts. Returns how many lost their rows.
-    """
-    old = [
-        planning.read_run(found)
-        for found in journal.query(
-            "SELECT * FROM run JOIN target USING (target_id) WHERE target_id = ? AND input_path = ?"
-            " AND state = 'superseded' AND tally IS NULL ORDER BY run_no DESC LIMIT -1 OFFSET ?",
-            (run.target_id, run.input_path, keep),
-        )
-    ]
-    dropped = 0
-    for item in old:
-        counts = generations.tally(journal, item)
-        if any(counts.get(status) for status in ("queued", "preparing", "processing", "in_doubt")):
-            continue
-        with journal.transaction():
-            journal.execute("UPDATE run SET tally = ? WHERE run_no = ?", (json.dumps(counts), item.run_no))
-            journal.execute("DELETE FROM row WHERE run_no = ?", (item.run_no,))
-        dropped += 1
-    return dropped
-
-
-def forget_payments(journal: Journal, run: Run) -> int:
-    """Remove a run with everything it knows of what was paid: a later render of its rows pays again.
-
-    What a run that is kept shows stays known and paid; returns how many generations those are. Call it under the
-    target's lock.
-
-    Raises:
-        Refusal: a request of it may have been accepted.
-    """
-    with journal.transaction():
-        _require_settled(journal, run)
-        values = {"run": run.run_no}
-        kept = journal.execute(
-            f"UPDATE claim SET run_no = NULL, row_index = NULL, chunk_id = NULL WHERE run_no = :run"
-            f" AND claim_id IN ({_SHOWN_BY_OTHERS})",
-            values,
-        )
-        mine = "(SELECT claim_id FROM claim WHERE run_no = :run)"
-        journal.execute(f"UPDATE row SET claim_id = NULL, plan = NULL WHERE claim_id IN {mine}", values)
-        journal.execute(f"UPDATE claim SET replaced_by = NULL WHERE replaced_by IN {mine}", values)
-        journal.execute("DELETE FROM claim WHERE run_no = :run", values)
-        requests = "(SELECT chunk_id FROM chunk WHERE run_no = :run)"
-        journal.execute(f"DELETE FROM answer WHERE chunk_id IN {requests}", values)
-        journal.execute(f"UPDATE chunk SET parent_id = NULL WHERE parent_id IN {requests}", values)
-        journal.execute("DELETE FROM chunk WHERE run_no = :run", values)
-        journal.execute("DELETE FROM run WHERE run_no = :run", values)
-        journal.insert(
-            "INSERT INTO decision (at, run_id, what) VALUES (?, ?, 'forget-payments')", (journal.now(), run.run_id)
-        )
-    return kept
-
-
-def bound_ids(journal: Journal, ids: Iterable[str]) -> set[str]:
-    """Return those of ids that this journal knows as bound."""
-    from bhuman_cli.journal import chunks
-
-    return chunks.bound_ids(journal, [GenerationId(item) for item in ids])
-
-
 def unknown(journal: Journal, ids: Iterable[str]) -> list[str]:
     """Return those of ids that this journal has not bound, each once, in their order."""
     asked = list(dict.fromkeys(ids))
-    bound = bound_ids(journal, asked)
+    bound = forget.bound_ids(journal, asked)
     return [item for item in asked if item not in bound]
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import MAX_ATTEMPTS, PAID_STATES, Run
+from bhuman_cli.journal.planning import MAX_ATTEMPTS, PAID_STATES
+from bhuman_cli.journal.runs import Run
 
 _BATCH: Final = 500
 

@@ -5,16 +5,12 @@ A draft claims nothing: it can be thrown away at any moment before `confirm`.
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from json.encoder import encode_basestring_ascii
-from pathlib import PurePath
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bhuman_cli import domain, errors
-from bhuman_cli.journal import faults
+from bhuman_cli.journal import runs
 from bhuman_cli.journal.database import Journal
 
 MAX_ATTEMPTS = 3
@@ -22,51 +18,6 @@ MAX_ATTEMPTS = 3
 
 # States of a chunk whose rows may have been paid: their claims are what equal rows share.
 PAID_STATES = "('sending', 'mapping', 'accepted', 'in_doubt')"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRun:
-    """What a run is before it has a number.
-
-    options: everything `resume` needs to send, wait and write as this run would; JSON, no secrets.
-    """
-
-    target: domain.Target
-    input_path: str
-    input_sha256: str
-    output_path: str
-    columns: tuple[str, ...]
-    spec: domain.RenderSpec
-    options: Mapping[str, Any] = field(default_factory=dict)
-    again: bool = False
-    retry_failed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run in the journal. stopped: why submitting ended early, "" if it did not."""
-
-    run_no: int
-    run_id: str
-    target_id: int
-    target: domain.Target
-    state: str
-    input_path: str
-    input_sha256: str
-    output_path: str
-    output_sha256: str
-    columns: tuple[str, ...]
-    spec: domain.RenderSpec
-    options: Mapping[str, Any]
-    again: bool
-    created_at: str
-    stopped: str
-    superseded_by: str
-
-    @property
-    def input_name(self) -> str:
-        """Return what people call the table: its file's name, also where it was read from an address."""
-        return str(self.options.get("input_name") or PurePath(self.input_path).name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,83 +47,7 @@ class PlanCounts:
     later: int = 0
 
 
-def start_draft(journal: Journal, new: NewRun) -> Run:
-    """Record a draft and delete older drafts on its target. Call it under the target's lock."""
-    with journal.transaction():
-        target_id = target_key(journal, new.target)
-        journal.execute("DELETE FROM run WHERE target_id = ? AND state = 'draft'", (target_id,))
-        run_id = "r" + secrets.token_hex(5)
-        options = {**new.options, "retry_failed": new.retry_failed}
-        journal.insert(
-            "INSERT INTO run (run_id, target_id, state, input_path, input_sha256, output_path, columns, spec, options,"
-            " again, created_at) VALUES (?, ?, 'draft', ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                run_id, target_id, new.input_path, new.input_sha256, new.output_path, _dump(list(new.columns)),
-                _dump(asdict(new.spec)), _dump(options), int(new.again), journal.now(),
-            ),
-        )  # fmt: skip
-        return find(journal, run_id)
-
-
-def target_key(journal: Journal, target: domain.Target) -> int:
-    """Return the target's key, recording the target if it is new."""
-    journal.execute(
-        "INSERT INTO target (service, kind, api_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (target.service, target.kind, target.api_id),
-    )
-    found = journal.query_one(
-        "SELECT target_id FROM target WHERE service = ? AND kind = ? AND api_id = ?",
-        (target.service, target.kind, target.api_id),
-    )
-    if found is None:
-        raise errors.JournalError("the journal lost a target it had just recorded", hint="bhuman doctor")
-    return int(found[0])
-
-
-def find(journal: Journal, run_id: str) -> Run:
-    """Return a run by its id.
-
-    Raises:
-        UsageError: there is no such run.
-    """
-    found = journal.query_one("SELECT * FROM run JOIN target USING (target_id) WHERE run_id = ?", (run_id,))
-    if found is None:
-        raise errors.UsageError(f"this journal knows no run {run_id[:20]}", hint="bhuman runs")
-    return read_run(found)
-
-
-def read_run(found: Any) -> Run:
-    """Build a Run from a row of run JOIN target."""
-    spec = faults.from_json(found["spec"])
-    return Run(
-        run_no=found["run_no"],
-        run_id=found["run_id"],
-        target_id=found["target_id"],
-        target=domain.Target(
-            service=found["service"], kind=faults.word(domain.TargetKind, found["kind"]), api_id=found["api_id"]
-        ),
-        state=found["state"],
-        input_path=found["input_path"],
-        input_sha256=found["input_sha256"],
-        output_path=found["output_path"],
-        output_sha256=found["output_sha256"],
-        columns=tuple(faults.from_json(found["columns"])),
-        spec=domain.RenderSpec(
-            variables=tuple(spec["variables"]),
-            backgrounds=tuple(domain.Background(**item) for item in spec["backgrounds"]),
-            generation_mode=spec["generation_mode"],
-            lipsync=spec["lipsync"],
-            quality=spec.get("quality"),
-        ),
-        options=faults.from_json(found["options"]),
-        again=bool(found["again"]),
-        created_at=found["created_at"],
-        stopped=found["stopped"],
-        superseded_by=found["superseded_by"] or "",
-    )
-
-
-def add_rows(journal: Journal, run: Run, rows: Iterable[DraftRow]) -> None:
+def add_rows(journal: Journal, run: runs.Run, rows: Iterable[DraftRow]) -> None:
     """Record every row of the table, streaming; one commit. The draft then knows its rows, but matched nothing yet."""
     with journal.transaction():
         journal.execute_many(
@@ -188,12 +63,12 @@ def _row_values(run_no: int, item: DraftRow) -> tuple[Any, ...]:
     return (
         run_no, row.row_index, row.line, str(row.state), int(row.selected),
         item.identity if pending else None, item.text_key if pending else None,
-        row.message, _dump_texts(row.cells),
-        f"[{_dump_texts(row.values)},{_dump_texts(row.assets)}]" if pending else None,
+        row.message, runs.dump_texts(row.cells),
+        f"[{runs.dump_texts(row.values)},{runs.dump_texts(row.assets)}]" if pending else None,
     )  # fmt: skip
 
 
-def counts(journal: Journal, run: Run) -> PlanCounts:
+def counts(journal: Journal, run: runs.Run) -> PlanCounts:
     """Count what the draft would do."""
     found = journal.query_one(
         "SELECT count(*) FILTER (WHERE row.plan = 'new') AS new,"
@@ -219,7 +94,7 @@ _SAMPLE: Final = (
 )
 
 
-def to_send_in_sample(journal: Journal, run: Run, size: int) -> int:
+def to_send_in_sample(journal: Journal, run: runs.Run, size: int) -> int:
     """Count the rows to send among the first `size` valid ones; the others were paid before."""
     found = journal.query_one(
         f"SELECT count(*) FROM row WHERE run_no = :run AND plan IN ('new', 'retried') AND row_index IN {_SAMPLE}",
@@ -228,7 +103,7 @@ def to_send_in_sample(journal: Journal, run: Run, size: int) -> int:
     return int(found[0]) if found else 0
 
 
-def keep_sample(journal: Journal, run: Run, size: int) -> None:
+def keep_sample(journal: Journal, run: runs.Run, size: int) -> None:
     """Hold back every row to send that is not among the first `size` valid ones, until `release_sample`."""
     with journal.transaction():
         journal.execute(
@@ -238,7 +113,7 @@ def keep_sample(journal: Journal, run: Run, size: int) -> None:
         )
 
 
-def release_sample(journal: Journal, run: Run) -> None:
+def release_sample(journal: Journal, run: runs.Run) -> None:
     """Let the rows that were held back by the sample be sent."""
     with journal.transaction():
         journal.execute(
@@ -248,7 +123,7 @@ def release_sample(journal: Journal, run: Run) -> None:
         )
 
 
-def rows_after_sample(journal: Journal, run: Run) -> int:
+def rows_after_sample(journal: Journal, run: runs.Run) -> int:
     """Count the rows that wait for a word after the sample."""
     found = journal.query_one(
         "SELECT count(*) FROM row LEFT JOIN row AS owner ON owner.run_no = row.run_no AND owner.row_index = row.shares"
@@ -258,14 +133,14 @@ def rows_after_sample(journal: Journal, run: Run) -> int:
     return int(found[0]) if found else 0
 
 
-def decline_sample(journal: Journal, run: Run) -> None:
+def decline_sample(journal: Journal, run: runs.Run) -> None:
     """Drop the rows that were held back: a person saw the sample and said no. No later `resume` sends them."""
     with journal.transaction():
         journal.execute("UPDATE row SET plan = NULL WHERE run_no = ? AND plan = 'later'", (run.run_no,))
         journal.execute("UPDATE run SET stopped = 'declined after the sample' WHERE run_no = ?", (run.run_no,))
 
 
-def confirm(journal: Journal, run: Run) -> Run:
+def confirm(journal: Journal, run: runs.Run) -> runs.Run:
     """Make the draft a run: from now on `resume` sees it, and earlier runs of this file on this target are superseded.
 
     Their unsent rows are released; what they had accepted stays tracked. One commit.
@@ -282,14 +157,4 @@ def confirm(journal: Journal, run: Run) -> Run:
             " AND state = 'confirmed' AND run_no < ?",
             (run.run_id, run.target_id, run.input_path, run.run_no),
         )
-    return find(journal, run.run_id)
-
-
-def _dump_texts(texts: Iterable[str]) -> str:
-    """Return a JSON list of texts: the same bytes as `_dump`, several times faster for a million rows."""
-    return f"[{','.join(map(encode_basestring_ascii, texts))}]"
-
-
-def _dump(value: Any) -> str:
-    # Lone surrogates can come from JSON input; SQLite would refuse them as text.
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return runs.find(journal, run.run_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bhuman_cli.journal import faults, generations
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

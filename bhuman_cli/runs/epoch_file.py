@@ -14,7 +14,7 @@ from bhuman_cli import errors, files
 from bhuman_cli.domain import LOCAL_SERVICE, Target
 from bhuman_cli.journal import decisions
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from bhuman_cli.domain import Row, RowState, Status
-from bhuman_cli.journal import chunks, generations, history, matching, planning
+from bhuman_cli.journal import chunks, forget, generations, history, matching, planning, runs
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import DraftRow, NewRun, PlanCounts, Run
+from bhuman_cli.journal.planning import DraftRow, PlanCounts
+from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import identity, recovery
 from bhuman_cli.runs.binding import doubts, late_links, unexpected_videos
 from bhuman_cli.runs.context import RunContext
@@ -71,12 +72,12 @@ def prepare(
     rows: streamed once, in order. is_gone: says whether a finished video's file is gone (local studio only).
     """
     with journal.transaction():
-        target_id = planning.target_key(journal, new.target)
+        target_id = runs.target_key(journal, new.target)
     recovery.reopen(journal, target_id, places)
     if is_gone is not None:
         gone = [claim for claim, url in history.finished_urls(journal, target_id) if is_gone(url)]
-        history.forget_gone(journal, target_id, gone)
-    run = planning.start_draft(journal, new)
+        forget.forget_gone(journal, target_id, gone)
+    run = runs.start_draft(journal, new)
     planning.add_rows(journal, run, _identified(new, rows))
     matching.match(journal, run)
     return PreparedRun(run=run, counts=planning.counts(journal, run), previous=history.previous_run(journal, run))
@@ -95,7 +96,7 @@ def confirm(journal: Journal, prepared: PreparedRun) -> Run:
     """Make the draft a run; from now on it may cost money."""
     run = planning.confirm(journal, prepared.run)
     chunks.release_planned(journal, run.target_id)
-    history.drop_old_rows(journal, run)
+    forget.drop_old_rows(journal, run)
     return run
 
 

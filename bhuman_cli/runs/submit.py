@@ -15,7 +15,7 @@ from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.journal import chunks, faults, history
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.claims import Candidate
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import identity, judging, request
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts

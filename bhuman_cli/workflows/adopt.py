@@ -11,7 +11,7 @@ from bhuman_cli import errors
 from bhuman_cli.journal import history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import AdoptedGeneration
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.terminal.console import Console
 
 if TYPE_CHECKING:

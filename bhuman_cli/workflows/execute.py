@@ -14,7 +14,7 @@ from bhuman_cli.domain import Status, TargetKind
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import chunks, generations, history, planning
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import outcome as outcomes
 from bhuman_cli.runs import runner
 from bhuman_cli.runs.outcome import Outcome

@@ -16,7 +16,7 @@ from bhuman_cli.config import credentials, settings
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
 from bhuman_cli.journal import generations, history, matching, planning
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import NewRun
+from bhuman_cli.journal.runs import NewRun
 from bhuman_cli.runs import epoch_file, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints

@@ -13,9 +13,9 @@ from bhuman_cli import domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, decisions, generations, history, matching, planning
+from bhuman_cli.journal import chunks, decisions, generations, history, matching, planning, runs
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock, recovery
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import adopt, connections, execute, run_context, unknown_payments
@@ -38,7 +38,7 @@ class ResumeOptions:
 
 def _one(wish: ResumeOptions, journal: Journal, run_id: str | None) -> int:
     if run_id is not None:
-        return _continue(wish, journal, planning.find(journal, run_id))
+        return _continue(wish, journal, runs.find(journal, run_id))
     unfinished = history.unfinished(journal)
     if not unfinished:
         wish.console.say("there is no unfinished run")
@@ -100,7 +100,7 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
             link = stack.enter_context(connections.remote(_at_home(wish.values, run), wish.console, found))
         recovery.reopen(journal, run.target_id, run_context.rescue_places(wish.home, Path(run.output_path)))
         _decide(wish, journal, run)
-        run = planning.find(journal, run.run_id)
+        run = runs.find(journal, run.run_id)
         _look(wish, journal, run, link)
         if run.state == "superseded":
             wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")

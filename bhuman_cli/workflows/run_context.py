@@ -21,7 +21,7 @@ from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import connections, session

@@ -20,7 +20,7 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import NewRun, Run
+from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import epoch_file, request, runner, spend_limits
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape

@@ -19,7 +19,7 @@ from bhuman_cli import domain, errors
 from bhuman_cli.config import settings
 from bhuman_cli.journal import history
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import epoch_file, recovery
 from bhuman_cli.workflows import run_context
 

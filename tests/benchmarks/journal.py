@@ -24,7 +24,7 @@ from typing import Final
 
 from bhuman_cli import clock, domain
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import chunks, claims, database, matching, planning
+from bhuman_cli.journal import chunks, claims, database, matching, planning, runs
 from tests.benchmarks import report
 
 ROWS: Final = 100_000
@@ -46,9 +46,9 @@ def draft_rows(count: int) -> list[planning.DraftRow]:
     return made
 
 
-def new_run(folder: Path) -> planning.NewRun:
+def new_run(folder: Path) -> runs.NewRun:
     """Return a run on a local target."""
-    return planning.NewRun(
+    return runs.NewRun(
         target=domain.Target(service="local", kind=domain.TargetKind.CAMPAIGN, api_id=str(uuid.UUID(int=7))),
         input_path=str(folder / "campaign.csv"),
         input_sha256="0" * 64,
@@ -58,15 +58,15 @@ def new_run(folder: Path) -> planning.NewRun:
     )
 
 
-def record_plan(journal: database.Journal, folder: Path, rows: Iterable[planning.DraftRow]) -> planning.Run:
+def record_plan(journal: database.Journal, folder: Path, rows: Iterable[planning.DraftRow]) -> runs.Run:
     """Record a draft with its rows, match it with what is paid, confirm it."""
-    run = planning.start_draft(journal, new_run(folder))
+    run = runs.start_draft(journal, new_run(folder))
     planning.add_rows(journal, run, rows)
     matching.match(journal, run)
     return planning.confirm(journal, run)
 
 
-def next_chunk(journal: database.Journal, run: planning.Run, size: int) -> chunks.Chunk | None:
+def next_chunk(journal: database.Journal, run: runs.Run, size: int) -> chunks.Chunk | None:
     """Claim the next rows and freeze their request."""
 
     def pick(candidates: Iterable[claims.Candidate]) -> list[claims.Candidate]:

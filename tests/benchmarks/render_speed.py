@@ -181,7 +181,7 @@ def prepare(table: Path, home: Path) -> None:
     """Fill a journal with a finished run of the table."""
     from bhuman_cli import clock, domain
     from bhuman_cli.journal import database
-    from bhuman_cli.journal.planning import NewRun
+    from bhuman_cli.journal.runs import NewRun
     from bhuman_cli.runs import runner
     from bhuman_cli.table import checked_table
 

@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bhuman_cli import errors
-from bhuman_cli.journal import chunks, database, generations, history, planning
+from bhuman_cli.journal import chunks, database, generations, history, runs
 from bhuman_cli.journal.database import FILE_NAME, Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
 from tests.support.clocks import HeldClock
@@ -55,7 +55,7 @@ def outcome(folder: Path, run: Run, shown: list[tuple[str, str, str]]) -> str:
     """Use a journal as `render` and `resume` would; return `harmless`, `said`, or what is wrong."""
     try:
         with contextlib.closing(database.open_journal(folder, HeldClock())) as journal:
-            found = planning.find(journal, run.run_id)
+            found = runs.find(journal, run.run_id)
             history.list_runs(journal)
             if links(journal, found) != shown:
                 return "a link or id changed"

@@ -10,7 +10,7 @@ from unittest import mock
 
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.domain import Binding, ChunkState
-from bhuman_cli.journal import chunks, database, generations, history, planning, schema
+from bhuman_cli.journal import chunks, database, generations, history, planning, runs, schema
 from bhuman_cli.runs import outcome, recovery, submit
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts, match, record_updates
@@ -222,10 +222,10 @@ def _silence_is_proof() -> Sequence[Patch]:
 
 
 def _drafts_count() -> Sequence[Patch]:
-    def unfinished(journal: database.Journal) -> list[planning.Run]:
+    def unfinished(journal: database.Journal) -> list[runs.Run]:
         journal.execute("UPDATE run SET state = 'confirmed' WHERE state = 'draft'")
         found = journal.query("SELECT * FROM run JOIN target USING (target_id) WHERE state = 'confirmed'")
-        return [planning.read_run(item) for item in list(found)]
+        return [runs.read_run(item) for item in list(found)]
 
     return [mock.patch.object(history, "unfinished", unfinished)]
 
@@ -233,7 +233,7 @@ def _drafts_count() -> Sequence[Patch]:
 def _superseded_sends() -> Sequence[Patch]:
     whole = planning.confirm
 
-    def confirm(journal: database.Journal, run: planning.Run) -> planning.Run:
+    def confirm(journal: database.Journal, run: runs.Run) -> runs.Run:
         journal.execute("UPDATE run SET input_path = run_id WHERE run_no <> ?", (run.run_no,))
         return whole(journal, run)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Chunk
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from tests.support import ledger
 from tests.support.ledger import Bench
 

@@ -21,7 +21,7 @@ from bhuman_cli.journal import chunks, database, generations
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import NewRun, Run
+from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import request, runner
 from bhuman_cli.runs.context import RunContext, Stop
 from bhuman_cli.runs.request import Shape

@@ -11,8 +11,8 @@ from pathlib import Path
 from bhuman_cli import errors
 from bhuman_cli.domain import GenerationId, RenderSpec, ResultRow, Row, Target, TargetKind
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, decisions, generations, history, planning
-from bhuman_cli.journal.planning import NewRun, Run
+from bhuman_cli.journal import chunks, decisions, generations, history, runs
+from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import recovery, runner
 from bhuman_cli.runs.context import RunContext, Stop
 from bhuman_cli.runs.outcome import Outcome
@@ -109,7 +109,7 @@ class Client:
                     recovery.reopen(journal, run.target_id, self.places)
                     if decision:
                         self._decide(journal, run, decision)
-                    now = planning.find(journal, run.run_id)
+                    now = runs.find(journal, run.run_id)
                     self._carry_out(journal, now)
 
     @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import Row
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.submit import Submitter
 from tests.support import ledger

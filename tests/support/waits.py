@@ -7,7 +7,7 @@ from typing import Any
 
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.journal import generations
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.polling.poller import Poller
 from tests.support import ledger
 from tests.support.ledger import Bench

@@ -192,13 +192,13 @@ def _out_line(session: Session, document: dict[str, Any]) -> None:
 
 def _known(state: Path, ids: list[str]) -> set[str]:
     """Say which ids this machine's runs know; a journal that is busy or missing knows none for now."""
-    from bhuman_cli.journal import database, history
+    from bhuman_cli.journal import database, forget
 
     if not (state / database.FILE_NAME).is_file():
         return set()
     try:
         with contextlib.closing(database.open_journal(state, SystemClock())) as journal:
-            return history.bound_ids(journal, ids)
+            return forget.bound_ids(journal, ids)
     except errors.JournalError:
         return set()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from datetime import datetime
 from typing import Annotated
@@ -13,11 +12,9 @@ from bhuman_cli import domain, durations, errors
 from bhuman_cli.cli import options
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
-from bhuman_cli.journal import history, planning
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import run_context
-from bhuman_cli.workflows.results import run_lookup
+from bhuman_cli.workflows.results import delete_run, run_lookup
 
 app = typer.Typer(
     help=(
@@ -101,57 +98,10 @@ def delete(
     `bhuman runs delete r7f3a91c04e --forget-payments --confirm r7f3a91c04e`   a later render pays again
     """
     del forget_values
-    console = Console()
-    home = settings.home(os.environ)
-    with contextlib.closing(run_context.open_journal(home)) as journal:
-        run = planning.find(journal, run_id)
-        if not history.summarize(journal, run).is_finished and run.state == "confirmed" and not forget_payments:
-            raise errors.UsageError(
-                f"run {run.run_id} is not finished; its values are still needed", hint=f"bhuman resume {run.run_id}"
-            )
-        _require_yes(console, run, confirm=confirm, yes=yes, forget_payments=forget_payments)
-        # A person takes their time to answer; the lock, and what is on the wire, are looked at afterwards.
-        with run_context.with_lock(home, run.target, console, wait_s=0.0, asks=False):
-            run = planning.find(journal, run_id)
-            ids = history.generation_ids(journal, run)
-            if forget_payments:
-                kept = history.forget_payments(journal, run)
-            else:
-                history.forget_values(journal, run)
-        _forget_callbacks(home, ids)
-    if not forget_payments:
-        console.say(f"the values of run {run.run_id} are forgotten; what was paid stays known")
-        return 0
-    console.say(f"run {run.run_id} and its payments are forgotten")
-    if kept:
-        console.say(f"{kept:,} of its videos stay known: runs that are kept show them")
+    delete_run.delete(
+        settings.home(os.environ), Console(), run_id, forget_payments=forget_payments, confirm=confirm, yes=yes
+    )
     return 0
-
-
-def _require_yes(console: Console, run: planning.Run, *, confirm: str | None, yes: bool, forget_payments: bool) -> None:
-    """Ask, where somebody can be asked.
-
-    Raises:
-        Refusal: the answer is no.
-    """
-    if not forget_payments:
-        if not yes and console.is_interactive() and not console.confirm(f"Forget the values of run {run.run_id}?"):
-            raise errors.Declined("nothing was forgotten")
-        return
-    typed = confirm
-    if typed is None and console.is_interactive():
-        typed = console.ask(f"Its videos will be paid again. Type {run.run_id} to forget them: ")
-    if typed != run.run_id:
-        raise errors.Refusal("not confirmed; nothing was forgotten", hint=f"--confirm {run.run_id}")
-
-
-def _forget_callbacks(home: settings.Home, ids: list[str]) -> None:
-    from bhuman_cli.callbacks import store
-
-    path = home.state / store.NAME
-    if path.is_file():
-        with contextlib.closing(store.EventStore.open(path)) as events:
-            events.forget(ids)
 
 
 def _line(item: RunSummary) -> tuple[str, ...]:

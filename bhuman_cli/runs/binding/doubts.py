@@ -17,7 +17,7 @@ from bhuman_cli.domain import ChunkState, Generation, GenerationId, Target, Targ
 from bhuman_cli.journal import chunks, decisions, generations
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.generations import ClaimFacts
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import judging, verdict
 from bhuman_cli.runs.binding import match
 from bhuman_cli.runs.context import RunContext

@@ -12,7 +12,7 @@ from typing import Final
 from bhuman_cli.domain import Binding, Generation
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.generations import ClaimFacts, Waiting
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.binding import doubts, match
 from bhuman_cli.runs.context import RunContext
 

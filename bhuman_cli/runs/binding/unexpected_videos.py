@@ -12,7 +12,7 @@ from bhuman_cli import errors
 from bhuman_cli.api.wire import Page, WireError
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal import chunks
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.binding import doubts
 from bhuman_cli.runs.context import RunContext
 

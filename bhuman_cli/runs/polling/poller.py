@@ -17,7 +17,7 @@ from bhuman_cli.api.wire import WireError
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.generations import Waiting
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.binding.record_updates import RecordUpdater
 from bhuman_cli.runs.context import RunContext
 from bhuman_cli.runs.polling.list_poller import ListPoller

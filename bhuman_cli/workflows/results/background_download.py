@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from bhuman_cli import errors
 from bhuman_cli.journal import generations
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.workflows import connections, run_context
 from bhuman_cli.workflows.results import download
 from bhuman_cli.workflows.results.run_lookup import RunResults

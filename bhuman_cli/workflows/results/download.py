@@ -18,7 +18,7 @@ from bhuman_cli.delivery.media import FIELD, What
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import connections, run_context
 from bhuman_cli.workflows.results import export, quality_check, refresh

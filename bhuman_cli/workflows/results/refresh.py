@@ -13,7 +13,7 @@ from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.context import RunContext
 from bhuman_cli.workflows import connections, run_context, session
 from bhuman_cli.workflows.results import results_writer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bhuman_cli import domain, errors
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.terminal.console import Console
 
 if TYPE_CHECKING:

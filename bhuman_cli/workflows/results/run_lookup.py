@@ -14,7 +14,7 @@ from bhuman_cli.domain import Status
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import RunSummary
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.workflows import run_context
 from bhuman_cli.workflows.input import input_source
 from bhuman_cli.workflows.results import refresh

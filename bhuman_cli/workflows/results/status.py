@@ -14,7 +14,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials
 from bhuman_cli.domain import Generation, Status, Target, TargetKind, short_id
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, history, planning
+from bhuman_cli.journal import generations, history, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import run_context, session
@@ -77,7 +77,7 @@ def _kind_in(journal: Journal, uuid: str) -> str | None:
 
 
 def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool) -> Report:
-    run = planning.find(journal, run_id)
+    run = runs.find(journal, run_id)
     refresh.refresh_run(opened, journal, run, stays=watch)
     listed = history.summarize(journal, run)
     state = run_lookup.state_of(listed)
@@ -150,7 +150,7 @@ def _fields(record: Generation) -> dict[str, str]:
     return {name: str(getattr(record, name)) for name in (*names, "generated_at")}
 
 
-def _from_journal(journal: Journal, known: tuple[planning.Run, int], uuid: str, notice: str) -> Report:
+def _from_journal(journal: Journal, known: tuple[runs.Run, int], uuid: str, notice: str) -> Report:
     run, row_index = known
     row = next(item for item in generations.results(journal, run) if item.fields["row_index"] == str(row_index))
     fields = {name: value for name, value in row.fields.items() if value}
@@ -203,7 +203,7 @@ def _target(
     )
 
 
-def _tally(journal: Journal, found: Sequence[planning.Run]) -> Counter[str]:
+def _tally(journal: Journal, found: Sequence[runs.Run]) -> Counter[str]:
     """Count the rows of these runs; a video that several of them show is one."""
     tally: Counter[str] = Counter()
     seen: set[str] = set()

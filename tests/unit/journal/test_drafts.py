@@ -8,9 +8,10 @@ import pytest
 
 from bhuman_cli import domain, errors
 from bhuman_cli.domain import Background, GenerationId, RenderSpec, RowState, Target, TargetKind
-from bhuman_cli.journal import chunks, decisions, generations, planning
+from bhuman_cli.journal import chunks, decisions, generations, planning, runs
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import PlanCounts, Run
+from bhuman_cli.journal.planning import PlanCounts
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
 
@@ -37,12 +38,12 @@ def test_a_run_is_read_back_as_it_was_stored(journal: Journal) -> None:
         variables=("first_name", "company"), backgrounds=(background,), generation_mode="full_script", lipsync=False
     )
     new = ledger.new_run(spec=spec, columns=("a", "b\ud800"), options={"chunk_size": 7}, again=True, retry_failed=True)
-    run = planning.start_draft(journal, new)
+    run = runs.start_draft(journal, new)
     assert (run.spec, run.columns, run.target) == (spec, ("a", "b\ud800"), ledger.TARGET)
     assert (run.state, run.again, run.options) == ("draft", True, {"chunk_size": 7, "retry_failed": True})
-    assert planning.find(journal, run.run_id) == run
+    assert runs.find(journal, run.run_id) == run
     with pytest.raises(errors.UsageError, match="knows no run r-nobody"):
-        planning.find(journal, "r-nobody")
+        runs.find(journal, "r-nobody")
 
 
 def test_a_draft_claims_nothing_and_the_next_one_replaces_it(journal: Journal) -> None:
@@ -73,7 +74,7 @@ def test_confirming_supersedes_earlier_runs_of_the_same_file_on_the_same_target_
     file = ledger.confirmed(journal, ledger.rows_of("Ada"), input_path="/in/other.csv")
     target = ledger.confirmed(journal, ledger.rows_of("Ada"), target=elsewhere)
     new = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    states = {run.run_id: planning.find(journal, run.run_id) for run in (old, file, target, new)}
+    states = {run.run_id: runs.find(journal, run.run_id) for run in (old, file, target, new)}
     assert [states[run.run_id].state for run in (old, file, target, new)] == [
         "superseded", "confirmed", "confirmed", "confirmed",
     ]  # fmt: skip
@@ -208,7 +209,7 @@ def test_a_declined_sample_is_never_sent_later(journal: Journal) -> None:
     planning.decline_sample(journal, run)
     planning.release_sample(journal, run)
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is None
-    assert planning.find(journal, run.run_id).stopped == "declined after the sample"
+    assert runs.find(journal, run.run_id).stopped == "declined after the sample"
     assert generations.unsent(journal, run) == 0
 
 
@@ -227,7 +228,7 @@ def test_a_retried_row_that_was_held_back_is_still_a_retry(journal: Journal) -> 
 def test_what_should_be_there_and_is_not_is_an_error(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     monkeypatch.setattr(Journal, "query_one", lambda *_: None)
-    for ask in (lambda: planning.target_key(journal, ledger.TARGET), lambda: planning.counts(journal, run)):
+    for ask in (lambda: runs.target_key(journal, ledger.TARGET), lambda: planning.counts(journal, run)):
         with pytest.raises(errors.JournalError, match="the journal lost"):
             ask()
     assert planning.rows_after_sample(journal, run) == 0

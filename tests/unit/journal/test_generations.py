@@ -10,7 +10,7 @@ from bhuman_cli.domain import Binding, Generation, GenerationId, Status
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from tests.support import ledger
 
 

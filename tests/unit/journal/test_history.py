@@ -10,10 +10,10 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
-from bhuman_cli.journal import chunks, generations, history, matching, planning
+from bhuman_cli.journal import chunks, forget, generations, history, matching, planning, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import AdoptedGeneration
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import identity, runner
 from tests.support import ledger
 
@@ -66,7 +66,7 @@ def test_a_superseded_run_is_nobodys_unfinished_business(journal: Journal) -> No
     old = paid(journal, "Ada", "Bob")
     new = ledger.confirmed(journal, ledger.rows_of("Ada"))
     assert [item.run_id for item in history.unfinished(journal)] == [new.run_id]
-    assert history.summarize(journal, planning.find(journal, old.run_id)).unsent == 0
+    assert history.summarize(journal, runs.find(journal, old.run_id)).unsent == 0
 
 
 def test_before_tells_the_guard_what_this_file_had_rendered(journal: Journal) -> None:
@@ -111,7 +111,7 @@ def test_a_generation_is_found_in_the_newest_run_that_shows_it(journal: Journal)
     assert found is not None
     assert (found[0].run_id, found[1]) == (newer.run_id, 0)
     assert history.run_of_generation(journal, "nobody") is None
-    assert history.bound_ids(journal, [*ids, "nobody"]) == set(ids)
+    assert forget.bound_ids(journal, [*ids, "nobody"]) == set(ids)
 
 
 def test_doubts_of_the_same_file_are_counted(journal: Journal) -> None:
@@ -131,9 +131,9 @@ def test_forgetting_payments_forgets_all_and_pays_again(journal: Journal) -> Non
     chunks.split(journal, retry, chunk, ledger.freeze, "HTTP 400")
     other = paid(journal, "Zoe", input_path="/in/other.csv")
     for gone in (retry, run):
-        history.forget_payments(journal, gone)
+        forget.forget_payments(journal, gone)
     assert [item.run.run_id for item in history.list_runs(journal)] == [other.run_id]
-    assert history.bound_ids(journal, ids) == set()
+    assert forget.bound_ids(journal, ids) == set()
     assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Zoe")).counts.new == 1
     assert [found["what"] for found in journal.query("SELECT what FROM decision")] == ["forget-payments"] * 2
 
@@ -158,7 +158,7 @@ def test_why_sending_ended_is_remembered_until_it_goes_on(journal: Journal) -> N
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     for reason in ("quota", ""):
         history.record_stop(journal, run, reason)
-        assert planning.find(journal, run.run_id).stopped == reason
+        assert runs.find(journal, run.run_id).stopped == reason
 
 
 def adopted(text: str, generation_id: str, **fields: object) -> AdoptedGeneration:
@@ -200,7 +200,7 @@ def test_what_is_gone_from_disk_is_rendered_again_locally(journal: Journal) -> N
     ended(journal, run)
     urls = history.finished_urls(journal, run.target_id)
     assert [url for _, url in urls] == ["https://x.example/v.mp4"] * 2
-    history.forget_gone(journal, run.target_id, [urls[0][0]])
+    forget.forget_gone(journal, run.target_id, [urls[0][0]])
     plan = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"))
     assert (plan.counts.new, plan.counts.reused) == (1, 1)
     gone = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"), is_gone=lambda _: True)
@@ -213,7 +213,7 @@ def test_forgetting_values_keeps_what_was_paid(journal: Journal) -> None:
     chunks.record_answer(journal, chunk, chunks.Answer(status=200, headers={}, body=b"Secretia"))
     chunks.accept(journal, chunk, ledger.new_ids(1))
     ended(journal, run)
-    history.forget_values(journal, run)
+    forget.forget_values(journal, run)
     path = journal.path
     assert path is not None
     assert runner.prepare(journal, ledger.new_run(), [ledger.row(0, "Secretia")]).counts.reused == 1
@@ -239,15 +239,15 @@ def test_deleting_an_old_run_takes_nothing_from_the_runs_that_are_kept(journal: 
     ended(journal, newest)
     before = [row.fields for row in generations.results(journal, newest)]
     assert [row["status"] for row in before] == ["succeeded", "succeeded"]
-    only_its_own = history.generation_ids(journal, first)
-    history.forget_values(journal, first)
+    only_its_own = forget.generation_ids(journal, first)
+    forget.forget_values(journal, first)
     assert [row.fields for row in generations.results(journal, newest)] == before
     assert history.summarize(journal, newest).is_finished
     links = [found["url"] for found in journal.query("SELECT url FROM claim ORDER BY claim_id")]
     assert [bool(url) for url in links] == [True, False, True], "what nobody else shows has lost its link"
     assert len(only_its_own) == 1
     # The last one that shows them takes their links along, whoever paid.
-    history.forget_values(journal, newest)
+    forget.forget_values(journal, newest)
     assert journal.query_one("SELECT 1 FROM claim WHERE url <> ''") is None
     assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob", "Cid")).counts.new == 0
 
@@ -257,13 +257,13 @@ def test_forgetting_an_old_run_s_payments_takes_none_from_the_runs_that_are_kept
     ended(journal, first)
     newest = ledger.confirmed(journal, ledger.rows_of("Ada"))
     before = [row.fields for row in generations.results(journal, newest)]
-    assert history.forget_payments(journal, first) == 1
+    assert forget.forget_payments(journal, first) == 1
     assert [row.fields for row in generations.results(journal, newest)] == before
     assert history.summarize(journal, newest).is_finished
     assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob")).counts.new == 1
 
 
-@pytest.mark.parametrize("forget", [history.forget_values, history.forget_payments])
+@pytest.mark.parametrize("forget", [forget.forget_values, forget.forget_payments])
 @pytest.mark.parametrize("state", ["sending", "mapping", "in_doubt"])
 def test_a_run_with_an_unsettled_request_is_not_forgotten_superseded_or_not(
     journal: Journal, state: str, forget: Callable[[Journal, Run], object]
@@ -274,7 +274,7 @@ def test_a_run_with_an_unsettled_request_is_not_forgotten_superseded_or_not(
     journal.execute("UPDATE chunk SET state = ? WHERE chunk_id = ?", (state, chunk.chunk_id))
     ledger.confirmed(journal, ledger.rows_of("Bob"))
     with pytest.raises(errors.Refusal) as refused:
-        forget(journal, planning.find(journal, run.run_id))
+        forget(journal, runs.find(journal, run.run_id))
     assert run.run_id in refused.value.hint
     assert chunks.last_answer(journal, chunk) is not None
-    assert planning.find(journal, run.run_id).state == "superseded"
+    assert runs.find(journal, run.run_id).state == "superseded"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import chunks, generations, matching, planning
+from bhuman_cli.journal import chunks, generations, matching, planning, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.matching import Assignment, EqualRow, PaidVideo
 from bhuman_cli.runs import runner
@@ -52,7 +52,7 @@ def test_without_sharing_only_rows_beyond_the_pool_are_new() -> None:
     assert dealt == [Assignment(0, video=7)]
 
 
-def messages(journal: Journal, run: planning.Run) -> list[str]:
+def messages(journal: Journal, run: runs.Run) -> list[str]:
     return [row.fields["message"] for row in generations.results(journal, run)]
 
 
@@ -87,7 +87,7 @@ def test_rows_paid_each_by_an_earlier_version_keep_their_own(journal: Journal) -
     people = [replace(ledger.row(at, "Ada"), cells=("Ada", f"{at}@example.com")) for at in range(3)]
     ledger.sent(journal, ledger.confirmed(journal, people, options={"share_equal": False}), ids)
     before = {
-        row.cells[1]: row.fields["id"] for row in generations.results(journal, planning.find(journal, _last(journal)))
+        row.cells[1]: row.fields["id"] for row in generations.results(journal, runs.find(journal, _last(journal)))
     }
     turned = [replace(people[2 - at], row_index=at, line=at + 2) for at in range(3)]
     run = ledger.confirmed(journal, [*turned, ledger.row(3, "Ada")])

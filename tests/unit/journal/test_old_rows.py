@@ -6,9 +6,9 @@ import itertools
 from pathlib import Path
 
 from bhuman_cli import domain
-from bhuman_cli.journal import chunks, generations, history
+from bhuman_cli.journal import chunks, forget, generations
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import NewRun, Run
+from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
 
@@ -45,7 +45,7 @@ def test_only_the_last_superseded_runs_keep_their_rows_and_all_keep_their_counts
         pay(journal, runs[-1], number)
     last = render(journal, "name 0")
     kept = [found[0] for found in journal.query("SELECT DISTINCT run_no FROM row ORDER BY run_no")]
-    assert kept == [run.run_no for run in runs[-history.RUNS_WITH_CELLS :]] + [last.run_no]
+    assert kept == [run.run_no for run in runs[-forget.RUNS_WITH_CELLS :]] + [last.run_no]
     for run in runs:
         assert generations.tally(journal, run) == {"failed": 1}
     # The oldest run's generation is still what an equal row shows: it was paid, and is not paid again.

@@ -10,7 +10,7 @@ import pytest
 from bhuman_cli.journal import chunks, decisions
 from bhuman_cli.journal.chunks import Chunk, StaleChunk
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from tests.support import ledger
 from tests.support.ledger import planned, state_of
 

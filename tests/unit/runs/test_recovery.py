@@ -10,7 +10,7 @@ import pytest
 from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer, Chunk
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import recovery
 from tests.support import ledger
 from tests.support.ledger import Bench, answered

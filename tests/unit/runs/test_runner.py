@@ -13,8 +13,8 @@ from bhuman_cli import errors
 from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import GenerationId, RenderSpec
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, planning
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal import generations, runs
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
 from tests.support.ledger import Bench
@@ -160,10 +160,10 @@ def test_no_connection_to_submit_is_down_with_nothing_uncertain(bench: Bench) ->
     run = confirmed(bench, 3)
     outcome = bench.carry_out(run)
     assert (outcome.exit_code, outcome.tally) == (ExitCode.DOWN, {"pending": 3})
-    assert planning.find(bench.journal, run.run_id).stopped == "no connection: the connection was refused"
+    assert runs.find(bench.journal, run.run_id).stopped == "no connection: the connection was refused"
     bench.service.always = None
     assert bench.carry_out(run).exit_code == ExitCode.OK
-    assert planning.find(bench.journal, run.run_id).stopped == ""
+    assert runs.find(bench.journal, run.run_id).stopped == ""
 
 
 def test_a_long_pause_of_the_sending_never_holds_up_the_waiting(bench: Bench) -> None:
@@ -261,7 +261,7 @@ def test_a_doubt_without_evidence_is_looked_at_for_twenty_seconds_and_left_to_a_
     assert bench.service.pages_read == 2 * looks + 1, "each look reads page 0, which is short, and once more"
     bench.service.page_error = errors.ApiError("closed", status=401)
     slept = len(bench.clock.slept)
-    assert bench.carry_out(planning.find(bench.journal, outcome.run_id)).exit_code == ExitCode.IN_DOUBT
+    assert bench.carry_out(runs.find(bench.journal, outcome.run_id)).exit_code == ExitCode.IN_DOUBT
     assert len(bench.clock.slept) == slept, "a closed list is not looked at again and again"
 
 

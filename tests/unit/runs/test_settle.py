@@ -13,7 +13,7 @@ from bhuman_cli.api.wire import Page, WireError
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.chunks import Chunk
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.binding import doubts
 from tests.support import ledger
 from tests.support.doubts import MINUTES, links_are_right, lost, shown

@@ -12,7 +12,7 @@ from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import Generation, GenerationId, Target, TargetKind
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer, Chunk
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.binding import doubts
 from tests.support import ledger
 from tests.support.doubts import links_are_right, lost, shown

@@ -10,7 +10,7 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal.planning import Run
+from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.binding import unexpected_videos
 from tests.support import ledger
 from tests.support.ledger import Bench
