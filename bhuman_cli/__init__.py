@@ -3,6 +3,7 @@
 The house, top to bottom (a room may import from the rooms below it, never above):
 
     __main__      the door: `bhuman` and `python -m bhuman_cli`
+    programs      the same commands as functions, for Python programs
     cli/          the root command, options, the error boundary; commands/ has one module for each command
     workflows/    what a command does, without Typer
     terminal/     messages, hints, progress: everything drawn on a terminal
@@ -24,4 +25,19 @@ The house, top to bottom (a room may import from the rooms below it, never above
     errors        the exception tree and the exit codes
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bhuman_cli.programs import Outcome, plan, render, results, resume, status
+
 __version__ = "0.1.0"
+__all__ = ["Outcome", "__version__", "plan", "render", "results", "resume", "status"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the functions for programs when one is used: `import bhuman_cli` alone costs nothing."""
+    if name in __all__:
+        from bhuman_cli import programs
+
+        return getattr(programs, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -162,13 +162,29 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", "-V", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only. Works on every command.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Talk as on a terminal, where there is none and nothing is new.")
+    ] = False,
 ) -> None:
     """Turn every row of a spreadsheet into a personalised video, and never pay for one twice."""
-    del version
+    del version, quiet, verbose  # taken out of the words before, wherever they stand
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line; return the exit code. Never raises but for a second Ctrl-C."""
+    from bhuman_cli.cli import verbosity
+    from bhuman_cli.terminal import console, talk
+
+    words, spoken = verbosity.split(argv)
+    talk.CURRENT.set(spoken)
+    code = _run(words)
+    if code:
+        console.Console().tell_news()
+    return code
+
+
+def _run(argv: Sequence[str]) -> int:
     _say_unknown_variables(argv)
     try:
         result = app(args=list(argv), prog_name="bhuman", standalone_mode=False)

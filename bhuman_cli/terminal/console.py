@@ -13,11 +13,12 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bhuman_cli import errors
+from bhuman_cli.terminal import talk as talks
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "FAIL": ("✗", "bold red")}
 _KEPT_CONTROLS = {"\n", "\t"}
@@ -48,42 +49,75 @@ class Console:
     """One command's way to the terminal.
 
     json_mode: errors become one JSON line on stderr. no_input: behave as without a terminal.
-    log_file: what is said is appended to it as well, with the time.
+    log_file: what is said is appended to it as well, with time, level, run and file.
+    talk: of the command that this console belongs to.
     """
 
     json_mode: bool = False
     no_input: bool = False
     quiet: bool = False
     log_file: Path | None = None
+    talk: talks.Talk = field(default_factory=talks.CURRENT.get, repr=False, compare=False)
 
     def is_interactive(self) -> bool:
         """Say whether a person can be asked: stdin and stderr are terminals and nobody said otherwise."""
-        return not self.no_input and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
+        hears_person = self.talk.listener is None and not self.no_input
+        return hears_person and _is_terminal(sys.stdin) and _is_terminal(sys.stderr)
 
     def is_watched(self) -> bool:
         """Say whether somebody sees stderr as it is written."""
-        return _is_terminal(sys.stderr)
+        return self.talk.listener is None and _is_terminal(sys.stderr)
+
+    def tell_news(self) -> None:
+        """Say what was held back: something happens that is worth a mail from cron."""
+        held, self.talk.held = self.talk.held, None
+        for text, style in held or ():
+            self._show(text, style, "notice")
 
     def out(self, text: str) -> None:
         """Print one line of data to stdout; a reader that went away is not an error."""
-        write_line(sys.stdout, text)
+        if self.talk.listener is not None:
+            self.talk.listener.take_line(text)
+        else:
+            write_line(sys.stdout, text)
 
     def out_json(self, document: Any) -> None:
         """Print one JSON document to stdout, for programs."""
+        if self.talk.listener is not None:
+            self.talk.listener.take_document(document)
+            return
         self.out(as_json(document, indent=2 if _is_terminal(sys.stdout) else None))
 
     def say(self, text: str, *, style: str = "") -> None:
         """Talk to the person, on stderr; text is shown as it is, markup in it has no effect."""
         self.log(text)
-        if not self.quiet:
-            _print(text, style)
+        if self.quiet:
+            return
+        if self.talk.held is not None:
+            self.talk.held.append((text, style))
+        else:
+            self._show(text, style, "notice")
 
     def warn(self, text: str) -> None:
         """Talk about something that may be wrong."""
-        self.log(f"warning: {text}")
-        _print(f"warning: {text}", "yellow")
+        self.log(text, level="WARNING")
+        self.tell_news()
+        self._show(text if self.talk.as_events else f"warning: {text}", "yellow", "warning")
 
-    def log(self, text: str) -> None:
+    def event(self, name: str, **fields: Any) -> None:
+        """Print one object of `--progress json`, and nothing without it."""
+        if self.talk.as_events and self.talk.listener is None:
+            write_line(sys.stderr, as_json(self.talk.event(name, **fields)))
+
+    def _show(self, text: str, style: str, kind: str) -> None:
+        if self.talk.listener is not None:
+            self.talk.listener.say(kind, text)
+        elif self.talk.as_events:
+            self.event(kind, text=harmless(text, limit=20_000))
+        elif not self.talk.is_quiet:
+            _print(text, style)
+
+    def log(self, text: str, *, level: str = "INFO") -> None:
         """Append a line to the log file, if there is one, and say nothing."""
         if self.log_file is None:
             return
@@ -92,13 +126,21 @@ class Console:
         try:
             self.log_file.touch(mode=0o600)
             with self.log_file.open("a", encoding="utf-8") as stream:
-                stream.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {harmless(text, limit=20_000)}\n")
+                about = f"{level} {self.talk.run_id or '-'} {harmless(self.talk.file) or '-'}"
+                stream.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {about} {harmless(text, limit=20_000)}\n")
         except OSError as error:
             raise errors.UsageError(f"--log-file {self.log_file}: {error.strerror}") from None
 
     def error(self, error: errors.BhumanError) -> None:
         """Say what stopped the program, and the command that helps."""
-        self.log(f"error: {error.message}{f' hint: {error.hint}' if error.hint else ''}")
+        self.log(f"{error.message}{f' hint: {error.hint}' if error.hint else ''}", level="ERROR")
+        self.tell_news()
+        if self.talk.listener is not None:
+            self.talk.listener.say("error", error.message)
+            return
+        if self.talk.as_events:
+            self.event("error", error=error.as_json())
+            return
         if self.json_mode:
             write_line(sys.stderr, as_json({"error": error.as_json()}))
             return
@@ -108,7 +150,7 @@ class Console:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
         """Print a table of data to stdout: drawn on a terminal, tab-separated without a header in a pipe."""
-        if not _is_terminal(sys.stdout):
+        if self.talk.listener is not None or not _is_terminal(sys.stdout):
             for row in rows:
                 self.out("\t".join(harmless(cell).replace("\t", " ").replace("\n", " ") for cell in row))
             return

@@ -5,8 +5,6 @@ It looks at the journal no more often than its own cost allows, so that showing 
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,13 +146,18 @@ class Plain(_Paced):
 class Json(_Paced):
     """JSON events, one a line, for programs that watch stderr."""
 
-    def notice(self, text: str) -> None:
-        """Print a notice event."""
-        _print({"event": "notice", "text": consoles.harmless(text)})
-
     def show(self, look: Snapshot) -> None:
         """Print a progress event."""
-        _print({"event": "progress", "rows": {"total": look.total, **look.tally}, "per_minute": round(self.rate(), 1)})
+        self.console.event("progress", rows={"total": look.total, **look.tally}, per_minute=round(self.rate(), 1))
+
+
+class Heard(_Paced):
+    """Progress that a calling program hears."""
+
+    def show(self, look: Snapshot) -> None:
+        """Tell the program."""
+        if self.console.talk.listener is not None:
+            self.console.talk.listener.show_progress({"total": look.total, **look.tally}, round(self.rate(), 1))
 
 
 class Table(_Paced):
@@ -228,6 +231,8 @@ def _chunk_line(number: int, finished: int, rows: int) -> Any:
 
 def choose(kind: str, console: consoles.Console, look: Callable[[], Snapshot], clock: Clock) -> Progress:
     """Return the reporter for `--progress`: auto is a table on a terminal, lines elsewhere and with `--no-input`."""
+    if console.talk.listener is not None:
+        return Heard(console, look, clock, _JSON_S)
     if kind == "auto":
         kind = "table" if consoles.can_draw() and not console.no_input else "plain"
     match kind:
@@ -239,7 +244,3 @@ def choose(kind: str, console: consoles.Console, look: Callable[[], Snapshot], c
             return Json(console, look, clock, _JSON_S)
         case _:
             return Silent(console, look, clock, _PLAIN_S)
-
-
-def _print(event: Mapping[str, Any]) -> None:
-    consoles.write_line(sys.stderr, json.dumps(event))

@@ -53,13 +53,24 @@ class ExecutionOptions:
 
 def carry_out(manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection) -> int:
     """Send, wait, write; say how it ended; return the exit code."""
+    _begin(manner.console, journal, run)
     outcome = _driven(manner, journal, run, link)
     if outcome.held_back and manner.sample and not outcome.stopped:
         outcome = _after_sample(manner, journal, run, link, outcome)
     if manner.download is not None and not outcome.stopped:
         outcome = _with_media(manner, journal, run, link, outcome)
     _say(manner, journal, run, outcome)  # the document and the error are the last that is said
+    manner.console.log(f"exit={int(outcome.exit_code)}")
     return int(outcome.exit_code)
+
+
+def _begin(console: Console, journal: Journal, run: Run) -> None:
+    """Note what the talk is about, and whether there is anything to talk about."""
+    console.talk.run_id, console.talk.file = run.run_id, run.input_name
+    console.log("start")
+    tally = generations.tally(journal, run, selected_only=True)
+    if generations.unsent(journal, run) or any(tally.get(status) for status in generations.UNFINISHED):
+        console.tell_news()
 
 
 def _driven(manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection) -> Outcome:
@@ -171,6 +182,7 @@ def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome)
         manner.console.say(f"hint: {hint}")
     if outcome.exit_code is ExitCode.IN_DOUBT:
         explain_doubts(journal, run, manner.console)
+    manner.console.event("end", **{key: value for key, value in document(run, outcome).items() if key != "run_id"})
     if manner.is_json:
         manner.console.out_json(document(run, outcome))
         stopped = outcomes.as_error(outcome)
@@ -202,6 +214,7 @@ def dry(
         BhumanError: what a real run would stop at.
     """
     code = problem.exit_code if problem is not None else ExitCode.OK
+    console.tell_news()
     if not is_json:
         if problem is not None:
             raise problem

@@ -62,6 +62,9 @@ class Plan:
 
 def show(plan: Plan, console: Console) -> None:
     """Say what would be done, and where."""
+    if plan.cost_rows:
+        console.tell_news()
+    console.event("plan", **plan.as_json())
     counts = plan.counts
     parts = [f"{counts.new:,} new", f"{counts.reused:,} reused"]
     parts += [f"{counts.retried:,} retried"] if counts.retried else []

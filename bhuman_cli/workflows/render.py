@@ -65,6 +65,7 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
     """Render a file as the options, environment and settings files say; return the exit code."""
     beside = input_source.project_path(file)
     console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
+    console.talk.file = "stdin" if file == "-" else beside.name if beside is not None else ""
     if beside is not None:
         input_source.require_file(beside)
     for path in (beside, given.get("output")):
@@ -75,6 +76,7 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         environ=os.environ,
         profile=given.get("profile"),
     )
+    console.talk.as_events = console.talk.as_events or values.get("progress") == "json"
     if values.project_file is not None:
         console.say(f"settings from {values.project_file}")
     refusals: list[errors.Refusal] = []
@@ -95,7 +97,8 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         job = _job(source, values, console)
         return _dry(job) if values.get("dry_run") else _real(job)
     except errors.BhumanError as error:
-        console.log(f"error: {error.message}")
+        console.log(error.message, level="ERROR")
+        console.log(f"exit={int(error.exit_code)}")
         error.is_for_programs = console.json_mode  # `json` may stand in the project file
         raise
 

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -91,7 +92,8 @@ def context(
         _callbacks(home) as heard,
         progress.choose(show, console, look, clock) as reporter,
         ThreadPoolExecutor(in_flight, thread_name_prefix="bhuman-ask") as pool,
-        _signals(stop, reporter.notice, link.client.stop),
+        _signals(stop, reporter.notice, link.client.stop, console),
+        _cancelled(stop, link.client.stop, console.talk.cancel),
     ):
         yield RunContext(
             journal=journal,
@@ -122,16 +124,22 @@ def _callbacks(home: settings.Home) -> Iterator[Notifications | None]:
 
 
 @contextlib.contextmanager
-def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], None]) -> Iterator[None]:
+def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], None], console: Console) -> Iterator[None]:
     """Handle signals inside the block.
 
     First: press the button, and end the pauses the service asked for. Second: out at once; what is on disk by then is
-    enough to continue.
+    enough to continue. A program that called us keeps its own signals but Ctrl-C, and is never ended.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # a notebook's or a server's thread: `cancel` stops it
+        return
+    is_called = console.talk.listener is not None
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame
         code = int(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED)
+        if stop.is_pressed and is_called:
+            raise KeyboardInterrupt
         if stop.is_pressed:
             os._exit(int(ExitCode.IN_DOUBT) if stop.in_flight else code)
         stop.press(code)
@@ -140,7 +148,7 @@ def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], Non
             say("stopping after the request in flight; press Ctrl-C again to leave at once")
 
     # SIGBREAK is Windows' Ctrl-Break, and what a console window sends when it is closed.
-    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    names = ("SIGINT",) if is_called else ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     kinds = [getattr(signal, name) for name in names if hasattr(signal, name)]
     # What is ignored already stays so: `nohup` and a shell's background jobs mean it.
     heard = [kind for kind in kinds if signal.getsignal(kind) is not signal.SIG_IGN]
@@ -150,6 +158,30 @@ def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], Non
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+@contextlib.contextmanager
+def _cancelled(stop: Stop, end_waits: Callable[[], None], cancel: threading.Event | None) -> Iterator[None]:
+    """Press the stop button inside the block once a calling program says so."""
+    if cancel is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            if cancel.wait(0.1):
+                stop.press(int(ExitCode.INTERRUPTED))
+                end_waits()
+                return
+
+    thread = threading.Thread(target=watch, name="bhuman-cancel", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 _AS_LONG_AS_IT_TAKES_S: Final = 366 * 86_400.0  # Ctrl-C ends it

@@ -23,7 +23,7 @@ def test_what_stopped_a_run_stands_in_its_log_file(desk: Desk) -> None:
     desk.people(3)
     assert desk.render("people.csv", "--max-rows", "2", "--log-file", "cron.log").code == 7
     logged = (desk.folder / "cron.log").read_text()
-    assert "error: 3 rows would be submitted, but at most 2 are allowed" in logged
+    assert "ERROR - people.csv 3 rows would be submitted, but at most 2 are allowed" in logged
 
 
 def test_a_plan_without_a_target_names_none(desk: Desk) -> None:

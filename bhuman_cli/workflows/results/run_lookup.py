@@ -74,7 +74,7 @@ def find_run(session: Session, text: str | None, *, with_late_links: bool = Fals
         UsageError: there is none, or several.
     """
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
-        run = _latest(journal) if text is None else _named(journal, text.strip())
+        run = _latest(journal) if text is None else named(journal, text.strip())
         if with_late_links:
             refresh.fetch_announced_links(session, journal, run)
         rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
@@ -88,7 +88,12 @@ def _latest(journal: Journal) -> Run:
     raise errors.UsageError("there is no run with a finished video yet", hint="bhuman runs")
 
 
-def _named(journal: Journal, text: str) -> Run:
+def named(journal: Journal, text: str) -> Run:
+    """Return the run meant by an id, the start of one, or a table.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
     runs = [item.run for item in history.list_runs(journal)]
     if exact := [run for run in runs if run.run_id == text or is_of(run, text)]:
         return exact[0]

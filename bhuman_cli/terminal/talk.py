@@ -1,0 +1,61 @@
+"""Talk of one command: who hears it, how loudly, and what it is about. Writes nothing itself.
+
+A command run by cron that found nothing new says nothing: its talk is held until something happens. A Python program
+that calls a command hears it instead of a terminal; `--progress json` makes every line an object.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class Listener(Protocol):
+    """Whoever hears a command instead of the streams of this process."""
+
+    def say(self, kind: str, text: str) -> None:
+        """Hear a sentence: a `notice` or a `warning`."""
+        ...
+
+    def show_progress(self, rows: Mapping[str, int], per_minute: float) -> None:
+        """Hear how far a run is: rows by status."""
+        ...
+
+    def take_line(self, text: str) -> None:
+        """Take a line of data."""
+        ...
+
+    def take_document(self, document: Any) -> None:
+        """Take a JSON document."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Talk:
+    """One command's talk.
+
+    listener: hears it in place of the streams. cancel: set by that program to have the command stop.
+    file, run_id: what it is about, in the log and in JSON lines. as_events: every line of stderr is a JSON object.
+    is_quiet: errors only. held: what is said only if something happens, None once it has.
+    """
+
+    listener: Listener | None = None
+    cancel: threading.Event | None = None
+    file: str = ""
+    run_id: str = ""
+    as_events: bool = False
+    is_quiet: bool = False
+    is_verbose: bool = False
+    held: list[tuple[str, str]] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def event(self, name: str, **fields: Any) -> dict[str, Any]:
+        """Return one object of `--progress json`."""
+        about = {"run_id": self.run_id} if self.run_id else {}
+        return {"event": name, **about, **fields}
+
+
+CURRENT: ContextVar[Talk] = ContextVar("bhuman_talk", default=Talk())  # noqa: B039 - one process, one command
