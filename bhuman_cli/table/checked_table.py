@@ -11,7 +11,7 @@ from typing import Any, Final
 from bhuman_cli import domain, shell
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import cleaning, input_errors, mapping, reader, selection, spoken_forms
-from bhuman_cli.table.checks import own_rules, problems, row_checker, rules
+from bhuman_cli.table.checks import backgrounds, own_rules, problems, row_checker, rules
 from bhuman_cli.table.formats import csv_records
 from bhuman_cli.table.output import results_file
 
@@ -161,14 +161,14 @@ class CheckedTable:
 
     def _check_file(self) -> None:
         options = self._options
-        found = problems.overlap_problems(options.backgrounds)
+        found = backgrounds.overlap_problems(options.backgrounds)
         if len(options.asset_columns) != len(options.backgrounds):
             assets, grounds = len(options.asset_columns), len(options.backgrounds)
             rule = f"{assets} asset column{'s' * (assets != 1)}, but {grounds} background{'s' * (grounds != 1)}"
             hint = "one --asset COLUMN for each background, in their order"
             found.append(problems.Problem(row_index=None, line=None, column="", rule=rule, hint=hint))
         if options.callback_url is not None:
-            wrong = problems.callback_problem(options.callback_url, loopback_base=options.loopback_base)
+            wrong = backgrounds.callback_problem(options.callback_url, loopback_base=options.loopback_base)
             found += [wrong] if wrong is not None else []
         for problem in found:
             self.problems.add(problem)

@@ -10,7 +10,7 @@ from unittest import mock
 
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.domain import Binding, ChunkState
-from bhuman_cli.journal import chunks, database, generations, history, planning, runs, schema
+from bhuman_cli.journal import chunks, database, generations, history, matching, planning, runs, schema
 from bhuman_cli.runs import outcome, recovery, submit
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts, match, record_updates
@@ -135,8 +135,8 @@ def _resends() -> Sequence[Patch]:
 def _error_means_rejected() -> Sequence[Patch]:
     whole = verdicts.judge
 
-    def judged(answer: chunks.Answer, **more: Any) -> verdicts.Verdict:
-        verdict = whole(answer, **more)
+    def judged(answer: chunks.Answer, *given: Any, **more: Any) -> verdicts.Verdict:
+        verdict = whole(answer, *given, **more)
         return verdicts.Rejected(reason="error") if isinstance(verdict, verdicts.InDoubt) else verdict
 
     return [mock.patch.object(verdicts, "judge", judged)]
@@ -241,7 +241,7 @@ def _superseded_sends() -> Sequence[Patch]:
 
 
 def _pool_forgets_doubt() -> Sequence[Patch]:
-    return [mock.patch.object(planning, "PAID_STATES", "('accepted')")]
+    return [mock.patch.object(matching, "PAID_STATES", "('accepted')")]
 
 
 def _forgets_the_final() -> Sequence[Patch]:

@@ -72,9 +72,9 @@ def backgrounds(values: settings.Settings) -> tuple[Background, ...]:
     path = values.get("backgrounds")
     if path is None:
         return ()
-    from bhuman_cli.table.checks import problems
+    from bhuman_cli.table.checks import backgrounds
 
-    return problems.load_backgrounds(Path(path))
+    return backgrounds.load_backgrounds(Path(path))
 
 
 def output_for(source: InputSource, values: settings.Settings, opened: CheckedTable) -> Path:

@@ -12,8 +12,8 @@ from typing import Any, Final
 from bhuman_cli import domain, ids
 from bhuman_cli.domain import Background, RenderSpec, Row, RowState, TargetKind
 from bhuman_cli.errors import InputError, UsageError
+from bhuman_cli.table.checks import backgrounds, rules
 from bhuman_cli.table.checks import problems as table_problems
-from bhuman_cli.table.checks import rules
 
 _PREFIX: Final = "/api/ai_studio/pipeline/"
 _COMMON: Final = frozenset({"variables", "names", "callback_url", "generation_mode", "infinitetalk_quality"})
@@ -154,10 +154,8 @@ def check(order: Payload, *, loopback_base: bool) -> list[str]:
         InputError: it does not pass; with every problem.
     """
     names = rules.column_rules(order.variables, order.variables)
-    problems = [*table_problems.overlap_problems(order.backgrounds)]
-    if order.callback_url and (
-        wrong := table_problems.callback_problem(order.callback_url, loopback_base=loopback_base)
-    ):
+    problems = [*backgrounds.overlap_problems(order.backgrounds)]
+    if order.callback_url and (wrong := backgrounds.callback_problem(order.callback_url, loopback_base=loopback_base)):
         problems.append(wrong)
     for number, values in enumerate(order.rows):
         problems += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bhuman_cli.table import mapping, selection, sieve
+from bhuman_cli.table import mapping, selection
 from bhuman_cli.table.checks import row_checker, rules
 from bhuman_cli.table.formats import csv_records
 
@@ -57,7 +57,7 @@ def block(rows: list[tuple[str, str, str]]) -> list[csv_records.Record]:
 @example([("Ann", "Acme", "https://x.io")])
 def test_who_passes_the_sieve_has_no_finding(rows: list[tuple[str, str, str]]) -> None:
     names = rules.column_rules(HEADER, HEADER)
-    passed = sieve.FastCheck((0, 1, 2), names, 3).clean(block(rows))
+    passed = row_checker.FastCheck((0, 1, 2), names, 3).clean(block(rows))
     if passed is None:
         return
     for values, cells in zip(passed, rows, strict=True):
@@ -71,7 +71,7 @@ def test_the_sieve_lets_ordinary_rows_of_many_scripts_pass() -> None:
         ("李雷", "北京烤鸭", "https://y.io"),
         ("Ann", "A/B", "https://z.io"),
     ]
-    assert sieve.FastCheck((0, 1, 2), rules.column_rules(HEADER, HEADER), 3).clean(block(rows)) == rows
+    assert row_checker.FastCheck((0, 1, 2), rules.column_rules(HEADER, HEADER), 3).clean(block(rows)) == rows
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,7 @@ import pytest
 
 from bhuman_cli.domain import Background
 from bhuman_cli.errors import UsageError
-from bhuman_cli.table.checks import problems
+from bhuman_cli.table.checks import backgrounds
 from bhuman_cli.table.checks.problems import Problem, ProblemLog
 
 
@@ -120,7 +120,7 @@ def test_a_problem_says_its_place() -> None:
     ],
 )
 def test_callback_urls(url: str, loopback_base: bool, accepted: bool) -> None:
-    found = problems.callback_problem(url, loopback_base=loopback_base)
+    found = backgrounds.callback_problem(url, loopback_base=loopback_base)
     assert (found is None) is accepted
     if found is not None:
         assert url not in str(found)
@@ -142,7 +142,7 @@ def test_backgrounds_are_read_from_json_and_toml(tmp_path: Path) -> None:
         '[[backgrounds]]\nstart = 4.5\nend = -1\nkind = "site"\nconfig = {}\n'
     )
     for name in ("b.json", "c.json", "b.toml"):
-        assert problems.load_backgrounds(tmp_path / name) == expected
+        assert backgrounds.load_backgrounds(tmp_path / name) == expected
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,13 @@ def test_backgrounds_are_read_from_json_and_toml(tmp_path: Path) -> None:
 def test_malformed_backgrounds_are_refused(tmp_path: Path, content: str, sentence: str) -> None:
     (tmp_path / "b.json").write_text(content)
     with pytest.raises(UsageError) as refused:
-        problems.load_backgrounds(tmp_path / "b.json")
+        backgrounds.load_backgrounds(tmp_path / "b.json")
     assert sentence in refused.value.message
 
 
 def test_backgrounds_that_are_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
-        problems.load_backgrounds(tmp_path / "none.json")
+        backgrounds.load_backgrounds(tmp_path / "none.json")
 
 
 def span(start: float, end: float) -> Background:
@@ -182,9 +182,9 @@ def span(start: float, end: float) -> Background:
 
 
 def test_overlaps_are_found_whatever_the_order() -> None:
-    assert problems.overlap_problems([span(0, 5), span(5, -1)]) == []
-    assert [each.rule for each in problems.overlap_problems([span(4, -1), span(0, 5)])] == [
+    assert backgrounds.overlap_problems([span(0, 5), span(5, -1)]) == []
+    assert [each.rule for each in backgrounds.overlap_problems([span(4, -1), span(0, 5)])] == [
         "backgrounds 1 and 2 overlap in time"
     ]
-    assert len(problems.overlap_problems([span(0, -1), span(9, 10)])) == 1
-    assert len(problems.overlap_problems([span(0, 10), span(1, 2), span(3, 4)])) == 2
+    assert len(backgrounds.overlap_problems([span(0, -1), span(9, 10)])) == 1
+    assert len(backgrounds.overlap_problems([span(0, 10), span(1, 2), span(3, 4)])) == 2
