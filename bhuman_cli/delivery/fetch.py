@@ -1,7 +1,8 @@
-"""Owns the fetching of one media file: to `.part`, checked for length and type, then renamed. Never chooses names."""
+"""Fetching of one media file: to `.part`, continued where it broke off, checked, then renamed. Never chooses names."""
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 import threading
@@ -17,7 +18,7 @@ from urllib.request import url2pathname
 import requests
 
 from bhuman_cli import clock as clocks
-from bhuman_cli.delivery import media
+from bhuman_cli.delivery import media, partial
 from bhuman_cli.net import addresses, connect
 
 ATTEMPTS: Final = 4
@@ -27,6 +28,7 @@ FILE_S: Final = 900.0
 _BLOCK: Final = 1024 * 1024
 _LONGEST_WAIT_S: Final = 30.0
 _RESERVE_BYTES: Final = 64 * 1024**2
+_LOOK_BYTES: Final = 4 * 1024**2
 _DEAD: Final = {401, 403, 404, 410}
 _PASSING: Final = {408, 425, 429}
 
@@ -105,7 +107,11 @@ class _LinkExpired(Exception):
 
 
 class _Stopped(Exception):
-    """The program was asked to stop, or the disk is full."""
+    """The program was asked to stop."""
+
+
+class _Full(Exception):
+    """The disk has hardly any room left."""
 
 
 def fetch_one(job: FetchJob, kit: FetchTools, opener: connect.Opener) -> FetchResult:
@@ -115,69 +121,114 @@ def fetch_one(job: FetchJob, kit: FetchTools, opener: connect.Opener) -> FetchRe
     the speed, and a file that a power cut damaged does not pass the checks of the next call.
     """
     url, refreshed, attempt = job.url, False, 0
-    while True:
-        try:
-            return _attempted(job, url, kit, opener)
-        except _LinkExpired as dead:
-            url = "" if refreshed else kit.refresh(job)
-            refreshed = True
-            if not url:
-                return _failed(job, str(dead))
-        except (_Retryable, addresses.Unreachable, requests.RequestException) as problem:
-            attempt += 1
-            if kit.stop.is_set():
-                return FetchResult(job=job, state=State.LEFT, reason="interrupted")
-            if attempt >= ATTEMPTS:
-                return _failed(job, _said(problem))
-            kit.clock.sleep(getattr(problem, "after_s", 0.0) + random.uniform(0, 0.1 * 4**attempt / 2))
-        except addresses.RefusedAddress as refused:
-            return _failed(job, f"the link was not followed: {refused}")
-        except _Stopped as stopped:
-            return FetchResult(job=job, state=State.LEFT, reason=str(stopped))
-        except OSError as problem:
-            return _failed(job, f"can't be written: {problem.strerror or type(problem).__name__}")
-
-
-def _attempted(job: FetchJob, url: str, kit: FetchTools, opener: connect.Opener) -> FetchResult:
-    part = job.path.with_name(f"{job.path.name}.part")
-    part.unlink(missing_ok=True)
+    part = partial.Partial(job.path, f"{job.generation_id} {job.what}")
+    deadline = kit.clock.monotonic_s() + FILE_S
     try:
-        with _opened(url, kit, opener) as (blocks, expected):
-            _ensure_space(job.path.parent, expected, kit)
-            size = _written(part, blocks, media.LIMIT_BYTES[job.what], kit)
-        if expected is not None and size != expected:
-            raise _Retryable(f"{size} bytes came, {expected} were announced")
-        wrong = media.problem(part, job.what) or kit.probe(part, job.what)
-        if wrong:
-            raise _Retryable(wrong)
-        done = FetchResult(job=job, state=State.FETCHED, size=size)
-        # In this order: at no moment does the record name an older file of the same name.
-        job.path.unlink(missing_ok=True)
-        kit.record(done)
-        part.replace(job.path)
+        while True:
+            before = part.missing
+            try:
+                return _attempted(job, _Source(url=url, part=part, deadline=deadline), kit, opener)
+            except _LinkExpired as dead:
+                url = "" if refreshed else kit.refresh(job)
+                refreshed = True
+                if not url:
+                    return _failed(job, str(dead))
+            except (_Retryable, addresses.Unreachable, requests.RequestException) as problem:
+                if kit.stop.is_set():
+                    return FetchResult(job=job, state=State.LEFT, reason="interrupted")
+                # What brought the file further is no attempt in vain.
+                attempt = 0 if 0 < part.missing < before else attempt + 1
+                if attempt >= ATTEMPTS or kit.clock.monotonic_s() > deadline:
+                    return _failed(job, _said(problem))
+                kit.clock.sleep(getattr(problem, "after_s", 0.0) + random.uniform(0, 0.1 * 4**attempt / 2))
+            except addresses.RefusedAddress as refused:
+                return _failed(job, f"the link was not followed: {refused}")
+            except _Full as full:
+                part.discard()
+                return FetchResult(job=job, state=State.LEFT, reason=str(full))
+            except _Stopped as stopped:
+                return FetchResult(job=job, state=State.LEFT, reason=str(stopped))
+    except OSError as problem:
+        return _failed(job, f"can't be written: {problem.strerror or type(problem).__name__}")
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.keep_if_continuable()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """Where the bytes come from, where they gather, and when it has taken too long."""
+
+    url: str
+    part: partial.Partial
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """A body's blocks. expected: how many bytes it says it has. continues: they follow those of the part."""
+
+    blocks: Iterator[bytes]
+    expected: int | None = None
+    etag: str = ""
+    continues: bool = False
+
+
+def _attempted(job: FetchJob, source: _Source, kit: FetchTools, opener: connect.Opener) -> FetchResult:
+    part = source.part
+    with _opened(source, kit, opener) as body:
+        _ensure_space(job.path.parent, body.expected or 0, kit)
+        if not body.continues:
+            part.begin(body.etag, body.expected)
+        begun = part.path.stat().st_size if body.continues else 0
+        size = _written(source, body, media.LIMIT_BYTES[job.what] - begun, kit)
+    if body.expected is not None and size != body.expected:
+        if size > body.expected:
+            part.discard()
+        raise _Retryable(f"{size} bytes came, {body.expected} were announced")
+    wrong = media.problem(part.path, job.what) or kit.probe(part.path, job.what)
+    if wrong:
+        part.discard()
+        raise _Retryable(wrong)
+    done = FetchResult(job=job, state=State.FETCHED, size=begun + size)
+    # In this order: at no moment does the record name an older file of the same name.
+    job.path.unlink(missing_ok=True)
+    kit.record(done)
+    part.finish(job.path)
     return done
 
 
 @contextmanager
-def _opened(url: str, kit: FetchTools, opener: connect.Opener) -> Iterator[tuple[Iterator[bytes], int | None]]:
-    """Yield the body's blocks and the length announced for it."""
-    if urlsplit(url).scheme == "file":
-        source = _local_file(url, kit.file_root)
-        with source.open("rb") as file:
-            yield iter(lambda: file.read(_BLOCK), b""), source.stat().st_size
+def _opened(source: _Source, kit: FetchTools, opener: connect.Opener) -> Iterator[_Body]:
+    """Yield the body: the rest of what is here where the server has the same version still, else all of it."""
+    if urlsplit(source.url).scheme == "file":
+        path = _local_file(source.url, kit.file_root)
+        with path.open("rb") as file:
+            yield _Body(blocks=iter(lambda: file.read(_BLOCK), b""), expected=path.stat().st_size)
         return
-    with opener.get(url) as answer:
+    asked = source.part.headers()
+    with opener.get(source.url, headers=asked) as answer:
         if answer.status_code in _DEAD:
             raise _LinkExpired(f"the link is dead (HTTP {answer.status_code})")
         if answer.status_code in _PASSING or answer.status_code >= 500:
             raise _Retryable(f"the server answered {answer.status_code}", _asked_wait_s(answer))
-        if answer.status_code != 200:
-            raise addresses.RefusedAddress(f"the server answered {answer.status_code}")
+        continues = bool(asked) and answer.status_code == 206
         plain = answer.headers.get("Content-Encoding", "identity").lower() == "identity"
+        if continues and not (plain and source.part.accepts(answer.headers)):
+            source.part.discard()
+            raise _Retryable("the server sent another part than was asked for")
+        if asked and answer.status_code == 416:
+            source.part.discard()
+            raise _Retryable("the server has no such part")
+        if not continues and answer.status_code != 200:
+            raise addresses.RefusedAddress(f"the server answered {answer.status_code}")
         length = answer.headers.get("Content-Length", "")
-        yield connect.blocks(answer, _BLOCK), int(length) if plain and length.isascii() and length.isdigit() else None
+        yield _Body(
+            blocks=connect.blocks(answer, _BLOCK),
+            expected=int(length) if plain and length.isascii() and length.isdigit() else None,
+            etag=answer.headers.get("ETag", "") if plain else "",
+            continues=continues,
+        )
 
 
 def _asked_wait_s(answer: requests.Response) -> float:
@@ -198,24 +249,27 @@ def _local_file(url: str, root: Path | None) -> Path:
     return source
 
 
-def _ensure_space(folder: Path, expected: int | None, kit: FetchTools) -> None:
-    if shutil.disk_usage(folder).free - (expected or 0) < _RESERVE_BYTES:
+def _ensure_space(folder: Path, expected: int, kit: FetchTools) -> None:
+    if shutil.disk_usage(folder).free - expected < _RESERVE_BYTES:
         kit.stop.set()
-        raise _Stopped("the disk is full")
+        raise _Full("the disk is full")
 
 
-def _written(part: Path, blocks: Iterator[bytes], limit: int, kit: FetchTools) -> int:
-    size, deadline = 0, kit.clock.monotonic_s() + FILE_S
-    # "x" never writes through a link that somebody put there.
-    with part.open("xb") as file:
-        for block in blocks:
+def _written(source: _Source, body: _Body, limit: int, kit: FetchTools) -> int:
+    """Write the blocks; the reserve is looked at again and again, because several files grow at once."""
+    size, looked_at = 0, 0
+    with source.part.open(continues=body.continues) as file:
+        for block in body.blocks:
             size += len(block)
             if size > limit:
                 raise addresses.RefusedAddress(f"the body is larger than {limit} bytes")
             if kit.stop.is_set():
                 raise _Stopped("interrupted")
-            if kit.clock.monotonic_s() > deadline:
+            if kit.clock.monotonic_s() > source.deadline:
                 raise _Retryable("the server is too slow")
+            if size - looked_at >= _LOOK_BYTES:
+                looked_at = size
+                _ensure_space(source.part.path.parent, 0, kit)
             file.write(block)
     return size
 

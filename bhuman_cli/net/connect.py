@@ -146,9 +146,10 @@ def blocks(answer: requests.Response, size: int) -> Iterator[bytes]:
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         yield from answer.iter_content(size)
         return
-    # Without the copies that decoding makes: a fifth faster.
+    # What has arrived, without waiting for a whole block, or a server that drips would be looked at once an hour;
+    # and without the copies that decoding makes.
     try:
-        while block := answer.raw.read(size, decode_content=False):
+        while block := answer.raw.read1(size, decode_content=False):
             yield block
     except (urllib3.exceptions.HTTPError, OSError) as problem:
         raise requests.ConnectionError("the body broke off") from problem

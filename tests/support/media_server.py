@@ -17,7 +17,8 @@ from pathlib import Path
 class Answer:
     """status, body, headers. cut: bytes really sent of those announced. chunked: no length is announced.
 
-    stalls: after what is sent, wait for the server's gate.
+    stalls: after what is sent, wait for the server's gate. etag: then ranges are honoured, as If-Range allows.
+    cut_share: of what a request would get, what is sent of it.
     """
 
     body: bytes = b""
@@ -26,6 +27,8 @@ class Answer:
     cut: int | None = None
     chunked: bool = False
     stalls: bool = False
+    etag: str = ""
+    cut_share: float = 1.0
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class MediaServer:
     hold_after: int = 10**9
     held: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
+    sent: int = 0
 
     def put(self, path: str, *answers: Answer) -> str:
         self.answers[path] = list(answers)
@@ -72,6 +76,9 @@ def running(port: int = 0, certificate: Path | None = None) -> Iterator[MediaSer
             state.note(dict(self.headers))
             path, _, query = self.path.partition("?")
             answer = state.next(path if path in state.answers else f"{path}?{query}")
+            if answer.etag:
+                self._ranged(answer)
+                return
             self.send_response(answer.status)
             for named in answer.headers.items():
                 self.send_header(*named)
@@ -93,6 +100,22 @@ def running(port: int = 0, certificate: Path | None = None) -> Iterator[MediaSer
                     state.held.set()
                     state.gate.wait(30)
             self.close_connection = answer.cut is not None
+
+        def _ranged(self, answer: Answer) -> None:
+            asked = self.headers.get("Range", "") if self.headers.get("If-Range") == answer.etag else ""
+            first = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+            rest = answer.body[first:]
+            self.send_response(206 if asked else 200)
+            if asked:
+                self.send_header("Content-Range", f"bytes {first}-{len(answer.body) - 1}/{len(answer.body)}")
+            self.send_header("ETag", answer.etag)
+            self.send_header("Content-Length", str(len(rest)))
+            self.end_headers()
+            part = rest[: max(1, int(len(rest) * answer.cut_share))]
+            with contextlib.suppress(OSError):
+                self.wfile.write(part)
+                state.sent += len(part)
+            self.close_connection = len(part) < len(rest)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
