@@ -32,6 +32,18 @@ def parse(text: str | float) -> float:
     return seconds
 
 
+def ago(seconds: float) -> str:
+    """Return how long something is past, for people: `just now`, `40 s ago`, `2 min ago`, `3 days ago`."""
+    if seconds < 10:
+        return "just now"
+    if seconds < 90:
+        return f"{seconds:.0f} s ago"
+    for limit_s, unit_s, name in ((5_400, 60, "min"), (129_600, 3_600, "h")):
+        if seconds < limit_s:
+            return f"{round(seconds / unit_s)} {name} ago"
+    return f"{round(seconds / 86_400)} days ago"
+
+
 def show(seconds: float) -> str:
     """Return a short form for people: `0.4 s`, `90 s`, `15 min`, `2 h 5 min`, `3 d 4 h`."""
     if seconds < 10:

@@ -77,6 +77,10 @@ def forget_values(journal: Journal, run: Run) -> None:
     """
     with journal.transaction():
         _require_settled(journal, run)
+        journal.execute(
+            "UPDATE run SET tally = ? WHERE run_no = ? AND tally IS NULL",
+            (json.dumps(generations.tally(journal, run)), run.run_no),
+        )
         # A succeeded one is asked about again by the next run that shows it, and so gets its links back.
         journal.execute(
             "UPDATE claim SET url = '', share_url = '', thumbnail = '', gif = '', whatsapp_video_url = '',"

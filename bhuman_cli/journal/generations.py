@@ -345,19 +345,32 @@ def lines(journal: Journal, run: Run) -> dict[str, int]:
     return {str(row[0]): row[1] for row in found}
 
 
-def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[tuple[int, str, str, str, str]]:
-    """Return (row_index, status, message, id, execution_name) of selected rows that ended badly or are in doubt."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFailure:
+    """A row that needs a person. line: as the spreadsheet shows it. generation_id: "" if nothing was accepted."""
+
+    row_index: int
+    line: int
+    status: str
+    reason: str
+    generation_id: str
+    execution_name: str
+
+
+def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[RowFailure]:
+    """Return the selected rows that ended badly or are in doubt, in the order of the file."""
     return [
-        (
-            found["row_index"],
-            found["shown"],
-            _message(found),
-            found["generation_id"] or "",
-            found["execution_name"] or "",
+        RowFailure(
+            row_index=found["row_index"],
+            line=found["row_line"],
+            status=found["shown"],
+            reason=_message(found),
+            generation_id=found["generation_id"] or "",
+            execution_name=found["execution_name"] or "",
         )
         for found in journal.query(
-            f"SELECT row.row_index, row.message AS row_message, {STATUS} AS shown, claim.*, chunk.reason,"
-            " owner.line AS owner_line"
+            f"SELECT row.row_index, row.line AS row_line, row.message AS row_message, {STATUS} AS shown, claim.*,"
+            " chunk.reason, owner.line AS owner_line"
             f" FROM {JOINED} WHERE row.run_no = ? AND row.selected = 1"
             " AND shown IN ('failed', 'rejected', 'in_doubt', 'invalid') ORDER BY row.row_index LIMIT ?",
             (run.run_no, limit),

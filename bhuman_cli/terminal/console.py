@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,10 @@ class Console:
         held, self.talk.held = self.talk.held, None
         for text, style in held or ():
             self._show(text, style, "notice")
+
+    def is_drawn(self) -> bool:
+        """Say whether data on stdout is read by a person, not by a program."""
+        return _is_terminal(sys.stdout)
 
     def out(self, text: str) -> None:
         """Print one line of data to stdout; a reader that went away is not an error."""
@@ -154,15 +158,18 @@ class Console:
             for row in rows:
                 self.out("\t".join(harmless(cell).replace("\t", " ").replace("\n", " ") for cell in row))
             return
-        from rich.table import Table
-        from rich.text import Text
+        _rich(stderr=False).print(_drawn(columns, rows, right))
 
-        drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
-        for column in columns:
-            drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
-        for row in rows:
-            drawn.add_row(*(Text(harmless(cell)) for cell in row))
-        _rich(stderr=False).print(drawn)
+    @contextlib.contextmanager
+    def redrawn(self, watched: bool) -> Iterator[Callable[[Sequence[Sequence[str]]], None]]:
+        """Give what prints a table of two columns to stdout; while watched in place of the one before."""
+        if not (watched and can_draw() and _is_terminal(sys.stdout)):
+            yield lambda rows: self.table(("", ""), rows)
+            return
+        from rich.live import Live
+
+        with Live(console=_rich(stderr=False), auto_refresh=False) as live:
+            yield lambda rows: live.update(_drawn(("", ""), rows), refresh=True)
 
     def checklist(self, rows: Sequence[tuple[str, str, str, str]]) -> None:
         """Print what was checked to stdout: (verdict, check, what was seen, hint), each hint below its line.
@@ -260,6 +267,18 @@ def write_line(stream: Any, text: str) -> None:
 def _into_nothing(stream: Any) -> None:
     """Send what is left, at the interpreter's end as well, where it does no harm."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(harmless(cell)) for cell in row))
+    return table
 
 
 def can_draw() -> bool:

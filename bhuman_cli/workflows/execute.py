@@ -162,8 +162,14 @@ def _show_sample(manner: ExecutionOptions, journal: Journal, run: Run) -> None:
 
 def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome) -> None:
     rows = (
-        {"row_index": str(index), "status": status, "message": message, "id": generation, "execution_name": name}
-        for index, status, message, generation, name in generations.failures(journal, run)
+        {
+            "row_index": str(row.row_index),
+            "status": row.status,
+            "message": row.reason,
+            "id": row.generation_id,
+            "execution_name": row.execution_name,
+        }
+        for row in generations.failures(journal, run)
     )
     found = summary.summarize(rows, files=[run.output_path], next_command=outcome.next_command or "")
     found = replace(found, support_command=f"bhuman export {run.run_id} --for support")

@@ -151,4 +151,4 @@ def test_deleting_needs_the_target_s_lock(desk: Desk, service: PlainService) -> 
             refused = desk.run("runs", "delete", run_id, *more)
             assert refused.code == 7
             assert "another bhuman" in refused.err
-    assert desk.run("runs", "delete", run_id).code == 0
+    assert desk.run("runs", "delete", run_id, "--yes").code == 0

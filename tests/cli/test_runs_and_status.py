@@ -75,11 +75,16 @@ def test_status_of_a_campaign_uses_its_list_or_says_that_it_is_the_journal(desk:
 def test_forgetting_values_keeps_what_was_paid(desk: Desk, service: PlainService) -> None:
     desk.people(2)
     run_id = desk.render("people.csv", "--json").document["run_id"]
-    assert desk.run("runs", "delete", run_id).code == 0
+    assert desk.run("runs", "delete", run_id, "--yes").code == 0
     held = (desk.home / "journal.sqlite3").read_bytes()
     for value in (b"Name0", b"Company 1", b"assets.example"):
         assert value not in held, "a deleted value is still in the file"
-    assert "forgotten" in desk.run("runs").out
+    assert desk.run("runs").out == ""
+    assert "2 succeeded" in (told := desk.run("runs", "--all").out)
+    assert told.rstrip().endswith("deleted")
+    asked = len(service.seen)
+    assert "state\tdeleted" in desk.run("status", run_id[:5]).out
+    assert len(service.seen) == asked, "a deleted run is nobody's business to ask about"
     again = desk.render("people.csv", "--json")
     assert (again.code, again.rows["reused"], again.rows["submitted"], len(service.bodies)) == (0, 2, 0, 1)
     assert all(url.startswith("https://assets.example/") for url in desk.column("url"))
@@ -101,3 +106,39 @@ def test_an_unfinished_run_is_not_forgotten(desk: Desk) -> None:
     run_id = desk.render("people.csv", "--no-wait", "--json").document["run_id"]
     ended = desk.run("runs", "delete", run_id)
     assert (ended.code, f"bhuman resume {run_id}" in ended.err) == (2, True)
+
+
+def test_a_run_is_not_deleted_without_a_yes_and_several_may_be_named(desk: Desk) -> None:
+    desk.people(1)
+    desk.people(1, name="others.csv", start=5)
+    first = desk.render("people.csv", "--json").document["run_id"]
+    assert desk.render("others.csv").code == 0
+    refused = desk.run("runs", "delete", first)
+    assert (refused.code, "--yes" in refused.err) == (7, True)
+    assert desk.run("runs", "delete", first[:6], "others.csv", "--yes").code == 0
+    assert json.loads(desk.run("runs", "--json").out)["runs"] == []
+
+
+def test_status_takes_the_latest_run_its_start_or_its_file_and_names_failed_lines(
+    desk: Desk, service: PlainService
+) -> None:
+    assert desk.run("status").code == 2
+    desk.people(3)
+    service.shape = lambda record: (
+        record | ({"status": "failed", "message": "no voice"} if "Name1" in record["text"] else {})
+    )
+    run_id = desk.render("people.csv", "--json").document["run_id"]
+    for words in ((), (run_id[:4],), ("people.csv",), ("people.results.csv",)):
+        shown = desk.run("status", *words)
+        assert (shown.code, f"run\t{run_id}" in shown.out) == (5, True), words
+        assert "line 3\tfailed: no voice" in shown.out
+    document = json.loads(desk.run("status", "--json").out)
+    assert [(row["row_index"], row["line"]) for row in document["problems"]] == [(1, 3)]
+    assert desk.run("status", "nothing.csv").code == 2
+
+
+def test_an_id_that_nobody_knows_is_no_empty_campaign(desk: Desk, service: PlainService) -> None:
+    service.lists_open = True
+    ended = desk.run("status", "00000000-0000-4000-8000-000000000002", env={"BHUMAN_TOKEN": plain_service.TOKEN})
+    assert (ended.code, ended.out) == (2, "")
+    assert "nothing is known by" in ended.err

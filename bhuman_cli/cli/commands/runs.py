@@ -1,25 +1,24 @@
-"""Owns `bhuman runs`: the local history, and deleting from it without forgetting what was paid."""
+"""Commands `runs` and `runs delete`: parse and call."""
 
 from __future__ import annotations
 
 import os
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from bhuman_cli import domain, durations, errors
+from bhuman_cli import domain, durations, errors, ids
 from bhuman_cli.cli import options
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows.results import delete_run, run_lookup
+from bhuman_cli.workflows.results import run_deletion, run_lookup
 
 app = typer.Typer(
     help=(
         "List the local history of runs, newest first, or delete one.\n\n**Examples**\n\n`bhuman runs`\n\n"
-        "`bhuman runs --state unfinished --json`\n\n"
+        "`bhuman runs --since 7d --file clients/acme`\n\n`bhuman runs --state unfinished --json`\n\n"
         "`bhuman runs delete r7f3a91c04e`   forget its values, keep what was paid"
     ),
     rich_markup_mode="markdown",
@@ -27,43 +26,67 @@ app = typer.Typer(
 )
 
 
+State = Annotated[
+    str | None,
+    typer.Option(
+        "--state", metavar="STATE", help=f"Only runs in this state: {', '.join(run_lookup.STATES)}.", show_default=False
+    ),
+]
+InFile = Annotated[
+    str | None, typer.Option("--file", metavar="TEXT", help="Only runs whose file's path contains TEXT.")
+]
+OfCampaign = Annotated[
+    str | None, typer.Option("--campaign", metavar="ID", help="Only this campaign or instance; its start is enough.")
+]
+OfProfile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Only runs paid by this profile.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="D", help="Only runs begun in the last 12h, 7d, ….")]
+Everything = Annotated[bool, typer.Option("--all", help="Superseded and deleted runs, too.")]
+Limit = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Maximum number to list (0: all).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+
+
 @app.callback(invoke_without_command=True)
-def runs(
+def runs(  # noqa: PLR0913 - one parameter is one option
     ctx: typer.Context,
-    state: Annotated[
-        str | None,
-        typer.Option(
-            "--state",
-            metavar="STATE",
-            help=f"Only runs in this state: {', '.join(run_lookup.STATES)}.",
-            show_default="all",
-        ),
-    ] = None,
-    file: Annotated[str | None, typer.Option("--file", metavar="TEXT", help="Only runs whose file holds this.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+    *,
+    state: State = None,
+    file: InFile = None,
+    campaign: OfCampaign = None,
+    profile: OfProfile = None,
+    since: Since = None,
+    everything: Everything = False,
+    limit: Limit = 20,
+    json: AsJson = False,
 ) -> None:
     """List runs, newest first; the help stands with `app`."""
     if ctx.invoked_subcommand is not None:
         return
     if state is not None and state not in run_lookup.STATES:
         raise errors.UsageError(f"--state takes {', '.join(run_lookup.STATES)}", hint="bhuman runs --help")
-    console = Console(json_mode=json)
-    listed = run_lookup.list_summaries(settings.home(os.environ), state=state, file=file)[: limit or None]
+    console, clock = Console(json_mode=json), SystemClock()
+    target = ids.parse(campaign).uuid if campaign and "/" in campaign else campaign
+    since_s = durations.parse(since) if since else None
+    wanted = run_lookup.RunFilter(
+        state=state, file=file, campaign=target, profile=profile, since_s=since_s, everything=everything
+    )
+    listed = run_lookup.list_summaries(settings.home(os.environ), wanted, clock)[: limit or None]
     if json:
-        console.out_json({"runs": [run_lookup.as_json(item) for item in listed]})
+        console.out_json({"schema": "bhuman.runs/1", "runs": [run_lookup.as_json(item) for item in listed]})
         return
     if not listed:
-        console.say("there are no runs" + ("" if state is None and file is None else " like that"))
+        console.say("there are no runs" + ("" if wanted == run_lookup.RunFilter() else " like that"))
         return
-    console.table(
-        ("RUN", "FILE", "TARGET", "ROWS", "COUNTS", "AGE", "STATE"),
-        [_line(item) for item in listed],
-        right=("ROWS",),
-    )
+    columns = ("RUN", "FILE", "TARGET", "ROWS", "COUNTS", "AGE", "STATE")
+    for_people = console.is_drawn()
+    console.table(columns, [_line(item, clock, for_people=for_people) for item in listed], right=("ROWS",))
 
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run to forget.", autocompletion=options.run_ids)]
+RunNames = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN", help="Run ids (their start is enough), or the runs' files.", autocompletion=options.run_ids
+    ),
+]
 ForgetValues = Annotated[
     bool,
     typer.Option("--forget-values", help="Forget values, links and raw answers; done in any case.", show_default=False),
@@ -82,40 +105,37 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 @app.command("delete")
 def delete(
-    run_id: RunId,
+    names: RunNames,
     *,
     forget_values: ForgetValues = True,
     forget_payments: ForgetPayments = False,
     confirm: Confirm = None,
     yes: Yes = False,
 ) -> int:
-    """Remove a run's values, links and raw answers; what was paid stays known, so that nothing is paid again.
+    """Remove values, links and raw answers of runs; what was paid stays known, so that nothing is paid again.
 
     **Examples**
 
-    `bhuman runs delete r7f3a91c04e`
+    `bhuman runs delete r7f3a91c04e rc30f`
 
     `bhuman runs delete r7f3a91c04e --forget-payments --confirm r7f3a91c04e`   a later render pays again
     """
     del forget_values
-    delete_run.delete(
-        settings.home(os.environ), Console(), run_id, forget_payments=forget_payments, confirm=confirm, yes=yes
-    )
+    wanted = run_deletion.DeletionOptions(forget_payments=forget_payments, confirm=confirm, yes=yes)
+    run_deletion.delete(settings.home(os.environ), names, wanted, Console())
     return 0
 
 
-def _line(item: RunSummary) -> tuple[str, ...]:
+def _line(item: RunSummary, clock: SystemClock, *, for_people: bool) -> tuple[str, ...]:
     run = item.run
-    began = datetime.fromisoformat(run.created_at)
-    counts = ", ".join(f"{count} {status}" for status, count in sorted(item.tally.items()) if count)
-    state = run_lookup.state_of(item) + (" (forgotten)" if item.is_forgotten else "")
-    where = "local" if run.target.service == domain.LOCAL_SERVICE else run.target.api_id[:8] + "…"
+    where = "local" if run.target.service == domain.LOCAL_SERVICE else run.target.api_id[:8]
+    age = durations.ago(run_lookup.age_s(run, clock)) if for_people else run.created_at
     return (
         run.run_id,
-        run.input_name,
+        run_lookup.shown_path(run) if for_people else run.input_path,
         where,
         str(sum(item.tally.values())),
-        counts,
-        durations.show((SystemClock().now() - began).total_seconds()),
-        state,
+        ", ".join(f"{count:,} {status}" for status, count in run_lookup.in_order(item.tally)),
+        age,
+        run_lookup.state_of(item),
     )

@@ -16,16 +16,17 @@ _KINDS: Final = ("generation", "campaign", "instance", "run")
 
 def status(
     identifier: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="ID",
-            help="A run, generation, campaign or instance; app URLs may be pasted.",
+            help="A run (id, its start, or its file), generation, campaign or instance; app URLs may be pasted.",
             autocompletion=options.run_ids,
+            show_default="the latest run",
         ),
-    ],
+    ] = None,
     *,
     kind: Annotated[
-        str | None, typer.Option("--kind", metavar="|".join(_KINDS), help="What the id is.", show_default="found out")
+        str | None, typer.Option("--kind", metavar="|".join(_KINDS), help="What the id is.", show_default="detected")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again until it is finished.")] = False,
     interval: Annotated[str, typer.Option("--interval", metavar="D", help="How often --watch looks.")] = "10s",
@@ -36,7 +37,9 @@ def status(
 
     **Examples**
 
-    `bhuman status r7f3a91c04e`
+    `bhuman status`   the latest run
+
+    `bhuman status leads.csv`
 
     `bhuman status https://app.bhuman.ai/campaign/generatedVideos/UUID`
 

@@ -11,7 +11,7 @@ from bhuman_cli import domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.context import RunContext
@@ -42,6 +42,8 @@ def refresh_run(session: Session, journal: Journal, run: Run, *, stays: bool = F
     A run that another process works on is left to it; one without unfinished videos costs no request.
     stays: a local run is rendered on until it is finished, because its studio works no longer than this.
     """
+    if history.summarize(journal, run).is_forgotten:  # nothing of it is kept that an answer could be written to
+        return
     if not generations.waiting(journal, run) and not _is_announced(session.home, journal, run):
         return
     if run.target.service == domain.LOCAL_SERVICE:  # there is one studio, for whoever holds the lock

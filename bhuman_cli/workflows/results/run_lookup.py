@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from bhuman_cli import domain, errors
+from bhuman_cli.clock import Clock
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.journal import generations, history
@@ -89,7 +91,7 @@ def _latest(journal: Journal) -> Run:
 
 
 def named(journal: Journal, text: str) -> Run:
-    """Return the run meant by an id, the start of one, or a table.
+    """Return the run that an id, the start of one, or the path or name of its input or results file means.
 
     Raises:
         UsageError: there is none, or several.
@@ -99,8 +101,8 @@ def named(journal: Journal, text: str) -> Run:
         return exact[0]
     found = [run for run in runs if len(text) > 1 and run.run_id.startswith(text)]
     if len(found) != 1:
-        many = "several runs begin with" if found else "there is no run"
-        raise errors.UsageError(f"{many} {text[:40]!r}", hint="bhuman runs")
+        said = f"several runs begin with {text[:40]!r}" if found else f"there is no run of {text[:40]!r}"
+        raise errors.UsageError(said, hint="bhuman runs --all")
     return found[0]
 
 
@@ -146,11 +148,20 @@ def require_other(found: RunResults, path: Path) -> None:
         raise errors.UsageError(f"{path} is the run's own input or results file; choose another name")
 
 
-STATES: Final = ("unfinished", "finished", "superseded")
+STATES: Final = ("unfinished", "finished", "superseded", "deleted")
+_ORDER: Final = tuple(str(status) for status in Status)
+
+
+def in_order(tally: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the counts that are not 0 in the order of the `status` column's words: succeeded first."""
+    known = [(name, tally[name]) for name in _ORDER if tally.get(name)]
+    return known + [(name, count) for name, count in sorted(tally.items()) if name not in _ORDER and count]
 
 
 def state_of(item: RunSummary) -> str:
     """Return a run's state in a word."""
+    if item.is_forgotten:
+        return "deleted"
     if item.run.state == "superseded":
         return "superseded"
     return "finished" if item.is_finished else "unfinished"
@@ -175,14 +186,46 @@ def as_json(item: RunSummary) -> dict[str, Any]:
     }
 
 
-def list_summaries(home: settings.Home, *, state: str | None, file: str | None) -> list[RunSummary]:
-    """Return the runs in a state, and whose input's path or name holds a text, newest first. Makes no journal."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs are listed; those that were superseded or deleted only where asked for."""
+
+    state: str | None = None
+    file: str | None = None
+    campaign: str | None = None
+    profile: str | None = None
+    since_s: float | None = None
+    everything: bool = False
+
+    def takes(self, item: RunSummary, age_s: float) -> bool:
+        """Say whether a run of this age is listed."""
+        run, state = item.run, state_of(item)
+        shown = state == self.state if self.state else self.everything or state in {"unfinished", "finished"}
+        return (
+            shown
+            and (not self.file or self.file in run.input_path or self.file in run.input_name)
+            and (not self.campaign or run.target.api_id.startswith(self.campaign.lower()))
+            and (not self.profile or (run.options.get("profile") or "default") == self.profile)
+            and (self.since_s is None or age_s <= self.since_s)
+        )
+
+
+def list_summaries(home: settings.Home, wanted: RunFilter, clock: Clock) -> list[RunSummary]:
+    """Return the runs that a filter takes, newest first. Makes no journal."""
     if not run_context.has_journal(home):
         return []
     with contextlib.closing(run_context.open_journal(home)) as journal:
-        return [
-            item
-            for item in history.list_runs(journal)
-            if (state is None or state_of(item) == state)
-            and (file is None or (file in item.run.input_path or file in item.run.input_name))
-        ]
+        return [item for item in history.list_runs(journal) if wanted.takes(item, age_s(item.run, clock))]
+
+
+def age_s(run: Run, clock: Clock) -> float:
+    """Return how long ago a run began."""
+    return max(0.0, (clock.now() - datetime.fromisoformat(run.created_at)).total_seconds())
+
+
+def shown_path(run: Run) -> str:
+    """Return a run's input as a list shows it: from the working directory where it is below, else its last folders."""
+    path = Path(run.input_path)
+    if path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return str(Path("…", *path.parts[-2:])) if len(path.parts) > 3 else str(path)

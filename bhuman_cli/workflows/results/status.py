@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,16 +22,10 @@ from bhuman_cli.workflows.results import refresh, run_lookup
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
 
-_RUN: Final = re.compile(r"r[0-9a-f]{10}")
-
-
 _PAGE_SIZE: Final = 100
-
-
 _MOST_PAGES: Final = 1_000
-
-
 _SAY_PAGES: Final = 20
+_SHOWN, _MOST_PROBLEMS = 10, 100  # rows that need a person: listed, and in the document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +38,12 @@ class Report:
     notice: str = ""
 
 
-def _look_up(opened: session.Session, journal: Journal, identifier: str, kind: str | None, *, watch: bool) -> Report:
-    if kind == "run" or (kind is None and _RUN.fullmatch(identifier.strip())):
-        return _run(opened, journal, identifier.strip(), watch=watch)
-    if kind is None and (run := run_lookup.of_table(journal, identifier.strip())) is not None:
+def _look_up(
+    opened: session.Session, journal: Journal, identifier: str | None, kind: str | None, *, watch: bool
+) -> Report:
+    if (run := _run_of(journal, identifier, kind)) is not None:
         return _run(opened, journal, run.run_id, watch=watch)
+    assert identifier is not None  # without one it is the latest run
     parsed = ids.parse(identifier)
     kind = kind or parsed.kind or _kind_in(journal, parsed.uuid)
     known = history.run_of_generation(journal, parsed.uuid) if kind == "generation" else None
@@ -70,6 +64,23 @@ def _look_up(opened: session.Session, journal: Journal, identifier: str, kind: s
         return _target(opened, journal, client, targets, parsed.uuid, held)
 
 
+def _run_of(journal: Journal, identifier: str | None, kind: str | None) -> runs.Run | None:
+    """Return the run that is meant, None if it is the id of something else.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    if identifier is None:
+        latest = next(iter(history.list_runs(journal, limit=1)), None)
+        if latest is None:
+            raise errors.UsageError("there are no runs yet", hint="bhuman render --help")
+        return latest.run
+    text = identifier.strip()
+    if kind is None and (ids.is_uuid(text) or ("/" in text and run_lookup.of_table(journal, text) is None)):
+        return None  # an address of the app, as people paste it
+    return run_lookup.named(journal, text) if kind in {None, "run"} else None
+
+
 def _kind_in(journal: Journal, uuid: str) -> str | None:
     if history.run_of_generation(journal, uuid) is not None:
         return "generation"
@@ -87,21 +98,35 @@ def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool)
     code = _code(tally, unsent=listed.unsent)
     if listed.stopped == history.UNWRITTEN and code in {ExitCode.OK, ExitCode.ROWS_FAILED}:
         code = ExitCode.NOT_FINISHED
+    target = listed.run.target
     lines = [
         ("run", listed.run.run_id),
         ("file", listed.run.input_path),
         ("results", listed.run.output_path),
-        (str(listed.run.target.kind), listed.run.target.api_id),
-        ("service", listed.run.target.service),
-        ("state", state + (f" by {listed.run.superseded_by}" if listed.run.superseded_by else "")),
-        *((status, str(count)) for status, count in sorted(listed.tally.items())),
+        (str(target.kind), target.api_id),
+        ("service", "local studio" if target.service == domain.LOCAL_SERVICE else target.service),
+        ("state", state + (f" by {listed.run.superseded_by}" if state == "superseded" else "")),
+        *((status, f"{count:,}") for status, count in run_lookup.in_order(listed.tally)),
     ]
+    problems = _problems(journal, run)
+    lines += [(f"line {problem['line']}", f"{problem['status']}: {problem['reason']}") for problem in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        lines.append(("", f"{len(problems) - _SHOWN:,} more: bhuman export {listed.run.run_id} --status failed -o …"))
     if listed.stopped:
         lines.append(("stopped", listed.stopped))
     if state == "unfinished":
         lines.append(("next", f"bhuman resume {listed.run.run_id}"))
-    document = {"schema": "bhuman.status/1", "kind": "run", **run_lookup.as_json(listed), "exit_code": int(code)}
+    document = {"schema": "bhuman.status/1", "kind": "run", **run_lookup.as_json(listed)}
+    document |= {"problems": problems[:_MOST_PROBLEMS], "exit_code": int(code)}
     return Report(lines=tuple(lines), document=document, code=code)
+
+
+def _problems(journal: Journal, run: runs.Run) -> list[dict[str, Any]]:
+    """Return the rows that need a person: where they stand in the file, and why."""
+    return [
+        {"row_index": found.row_index, "line": found.line, "status": found.status, "reason": found.reason}
+        for found in generations.failures(journal, run, limit=_MOST_PROBLEMS + 1)
+    ]
 
 
 def _code(tally: dict[str, int], *, unsent: int = 0) -> ExitCode:
@@ -187,12 +212,17 @@ def _target(
         if report.document["rows"]["total"]:
             return report
         empty = empty or report  # the id may be one of the other kind
-    if empty is not None:
-        return empty
     known = [item for kind in kinds for item in history.runs_of_target(journal, kind, uuid)]
+    if empty is not None and (known or len(kinds) == 1):
+        return empty
     if not known:
-        raise refused or errors.UsageError(f"nothing is known of {short_id(uuid)}", hint="bhuman runs")
-    tally = _tally(journal, [item.run for item in known if item.run.state == "confirmed"])
+        if empty is None and refused is not None:
+            raise refused
+        raise errors.UsageError(
+            f"nothing is known by {short_id(uuid)}: neither {opened.service} nor this machine has it",
+            hint="bhuman runs --all",
+        )
+    tally = _tally(journal, [item.run for item in known])
     why = f"its list can't be read ({refused.message})" if refused else "its list can't be read"
     report = _summed(Target(service=known[0].run.target.service, kind=kinds[0], api_id=uuid), dict(tally), "journal")
     return Report(
@@ -210,7 +240,8 @@ def _tally(journal: Journal, found: Sequence[runs.Run]) -> Counter[str]:
     for run in found:
         for row in generations.results(journal, run):
             identifier = row.fields["id"]
-            if not identifier or identifier not in seen:
+            # What an earlier run of a file has not sent is nobody's any more; what it paid for is there.
+            if identifier not in seen if identifier else run.state == "confirmed":
                 tally[row.fields["status"]] += 1
             seen.add(identifier)
     return tally
@@ -244,7 +275,7 @@ def _summed(target: Target, tally: dict[str, int], source: str) -> Report:
         (str(target.kind), target.api_id),
         ("service", target.service if target.service != domain.LOCAL_SERVICE else "local studio"),
         ("videos", str(sum(tally.values()))),
-        *((status, str(count)) for status, count in sorted(tally.items())),
+        *((status, f"{count:,}") for status, count in run_lookup.in_order(tally)),
     ]
     document = {
         "schema": "bhuman.status/1",
@@ -257,29 +288,29 @@ def _summed(target: Target, tally: dict[str, int], source: str) -> Report:
     return Report(lines=tuple(lines), document=document, code=code)
 
 
-def show(opened: session.Session, identifier: str, kind: str | None, *, watch: bool, every_s: float) -> ExitCode:
+def show(opened: session.Session, identifier: str | None, kind: str | None, *, watch: bool, every_s: float) -> ExitCode:
     """Print how something stands; with watch, again whenever that changed, until it is finished.
 
     Raises:
         ApiError: nobody knows it. ServiceDown: the service could not be asked.
     """
     console, clock, last = opened.console, SystemClock(), ""
-    with contextlib.closing(run_context.open_journal(opened.home)) as journal:
+    with contextlib.closing(run_context.open_journal(opened.home)) as journal, console.redrawn(watch) as draw:
         while True:
             report = _look_up(opened, journal, identifier, kind, watch=watch)
             shown, is_last = str(report.document), not watch or report.code is not ExitCode.NOT_FINISHED
             if is_last or (shown != last and not console.json_mode):  # one document is one document
-                _say(console, report)
+                _say(console, report, draw)
             if is_last:
                 return report.code
             last = shown
             clock.sleep(every_s)
 
 
-def _say(console: Console, report: Report) -> None:
+def _say(console: Console, report: Report, draw: Callable[[Sequence[Sequence[str]]], None]) -> None:
     if report.notice:
         console.say(report.notice)
     if console.json_mode:
         console.out_json(report.document)
     else:
-        console.table(("", ""), report.lines)
+        draw(report.lines)

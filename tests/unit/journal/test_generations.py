@@ -158,7 +158,7 @@ def test_counts_and_rows_agree_for_every_state_there_is(journal: Journal) -> Non
     assert generations.paid_rows(journal, sent.run) == 3
     assert generations.unsent(journal, sent.run) == 0
     assert generations.per_chunk(journal, sent.run) == [(sent.chunk.chunk_id, 2, 3)]
-    assert [(row, status) for row, status, _, _, _ in generations.failures(journal, sent.run)] == [(2, "failed")]
+    assert [(row.row_index, row.status) for row in generations.failures(journal, sent.run)] == [(2, "failed")]
     assert generations.failures(journal, sent.run, limit=0) == []
 
 
