@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -21,6 +22,19 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait; may return early when the program is asked to stop."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTime:
+    """A service's clock as an answer's `Date` showed it, and ours when that answer came."""
+
+    at: datetime
+    seen_at: datetime
+
+    @property
+    def offset_s(self) -> float:
+        """Return how far the service's clock is ahead of ours."""
+        return (self.at - self.seen_at).total_seconds()
 
 
 class SystemClock:

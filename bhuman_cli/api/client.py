@@ -11,6 +11,7 @@ from bhuman_cli.api import transport, wire
 from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.api.requester import BASIC, BEARER, EITHER, LISTS, OPEN, PREFIX, Call, Requester
 from bhuman_cli.api.transport import Response
+from bhuman_cli.clock import ServiceTime
 from bhuman_cli.config import settings
 from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.domain import Generation, Target, TargetKind
@@ -70,6 +71,11 @@ class Client:
     def polls(self) -> int:
         """Return how many GETs were sent so far, each attempt counted."""
         return self._caller.polls
+
+    @property
+    def service_time(self) -> ServiceTime | None:
+        """Return the service's clock by its newest answer, None if none told."""
+        return self._caller.service_time
 
     @property
     def secrets(self) -> list[str]:

@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from bhuman_cli import durations
@@ -15,6 +16,7 @@ from bhuman_cli.api import post_result, retry, transport, wire
 from bhuman_cli.api.limiter import Limiter, Pause
 from bhuman_cli.api.transport import NoAnswer, Request, Response
 from bhuman_cli.api.wire import WireError
+from bhuman_cli.clock import ServiceTime
 from bhuman_cli.config import credentials as secrets
 from bhuman_cli.config import settings
 from bhuman_cli.config.credentials import Credentials
@@ -59,8 +61,8 @@ class Call:
 class Requester:
     """One set of credentials asking one service; safe to share among threads.
 
-    polls: GETs sent so far, each attempt counted. patience_s: no question goes on for longer, its repeats and pauses
-    included.
+    polls: GETs sent so far, each attempt counted. service_time: of the newest answer that told.
+    patience_s: no question goes on for longer, its repeats and pauses included.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Requester:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.polls = 0
+        self.service_time: ServiceTime | None = None
         self.secrets = credentials.secrets if credentials is not None else []
         self._credentials = credentials
         self._clock = limiter.clock
@@ -173,9 +176,15 @@ class Requester:
                     raise
                 service = settings.service_name(self.base_url)
                 raise _in_doubt(request.method, f"{service}: interrupted before an answer came") from None
+        self._note_time(answer)
         if answer.status < 400:
             self._limiter.note_success()
         return self._without_secrets(answer)
+
+    def _note_time(self, answer: Response) -> None:
+        date = wire.read_datetime(answer.headers.get("date"))
+        if date:
+            self.service_time = ServiceTime(datetime.fromisoformat(date), self._clock.now())
 
     def _without_secrets(self, answer: Response) -> Response:
         """A service may repeat what it was sent: not into messages, results or logs."""

@@ -42,6 +42,9 @@ class Chunk:
     sending_at: str
     judged_at: str
     reason: str
+    clock_offset_s: float | None = None
+    lost_at: str = ""
+    list_shows_unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,8 @@ def _read(found: sqlite3.Row) -> Chunk:
         state=faults.word(ChunkState, found["state"]), token=found["token"], rows=found["rows"],
         body=found["body"] or b"",
         sending_at=found["sending_at"] or "", judged_at=found["judged_at"] or "", reason=found["reason"],
+        clock_offset_s=found["clock_offset_s"], lost_at=found["lost_at"],
+        list_shows_unfinished=bool(found["list_shows_unfinished"]),
     )  # fmt: skip
 
 
@@ -129,8 +134,10 @@ def unsettled(journal: Journal, target_id: int) -> list[Chunk]:
     ]
 
 
-def begin_sending(journal: Journal, chunk: Chunk) -> int:
+def begin_sending(journal: Journal, chunk: Chunk, *, clock_offset_s: float | None = None) -> int:
     """Say on disk that bytes are about to leave; return the target's new epoch. Committed and synced.
+
+    clock_offset_s: the service's clock minus ours, None where no answer told it yet.
 
     Raises:
         StaleChunk: the chunk is not `planned` any more, its run was superseded, or somebody else sent something
@@ -148,9 +155,10 @@ def begin_sending(journal: Journal, chunk: Chunk) -> int:
             (chunk.target_id, chunk.chunk_id),
         )
         marked = journal.execute(
-            "UPDATE chunk SET state = 'sending', sending_at = ? WHERE chunk_id = ? AND state = 'planned'"
+            "UPDATE chunk SET state = 'sending', sending_at = ?, clock_offset_s = ?"
+            " WHERE chunk_id = ? AND state = 'planned'"
             " AND (SELECT state FROM run WHERE run.run_no = chunk.run_no) = 'confirmed'",
-            (journal.now(), chunk.chunk_id),
+            (journal.now(), clock_offset_s, chunk.chunk_id),
         )
         if (moved, marked) != (1, 1):
             raise StaleChunk("another process is working on this target; nothing was sent", hint="bhuman runs")
@@ -216,6 +224,49 @@ def bound_ids(journal: Journal, ids: Sequence[GenerationId]) -> set[str]:
             for found in journal.query(f"SELECT generation_id FROM claim WHERE generation_id IN ({marks})", part)
         }
     return known
+
+
+def ids_of_chunk(journal: Journal, chunk: Chunk) -> set[str]:
+    """Return the ids that a request was given."""
+    return {
+        found[0]
+        for found in journal.query(
+            "SELECT generation_id FROM claim WHERE chunk_id = ? AND generation_id IS NOT NULL", (chunk.chunk_id,)
+        )
+    }
+
+
+def rows_of(journal: Journal, chunk: Chunk) -> list[tuple[int, bool]]:
+    """Return (row_index, whether it has an id) of a request's rows, in order."""
+    return [
+        (found[0], bool(found[1]))
+        for found in journal.query(
+            "SELECT row_index, generation_id IS NOT NULL FROM claim WHERE chunk_id = ? AND row_index IS NOT NULL"
+            " AND (live = 1 OR generation_id IS NOT NULL) ORDER BY row_index",
+            (chunk.chunk_id,),
+        )
+    ]
+
+
+def ids_of_run(journal: Journal, run_no: int) -> set[str]:
+    """Return the ids that a run's requests were given."""
+    return {
+        found[0]
+        for found in journal.query(
+            "SELECT generation_id FROM claim WHERE run_no = ? AND generation_id IS NOT NULL", (run_no,)
+        )
+    }
+
+
+def ids_sent_after(journal: Journal, chunk: Chunk) -> set[str]:
+    """Return the ids that later requests on the same target were given; requests are planned and sent one by one."""
+    return {
+        found[0]
+        for found in journal.query(
+            "SELECT generation_id FROM claim WHERE target_id = ? AND chunk_id > ? AND generation_id IS NOT NULL",
+            (chunk.target_id, chunk.chunk_id),
+        )
+    }
 
 
 def accept(journal: Journal, chunk: Chunk, ids: Sequence[GenerationId]) -> None:

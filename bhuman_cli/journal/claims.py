@@ -108,8 +108,7 @@ def return_rows(
 
 
 def drop_payload(journal: Journal, chunk_id: int) -> None:
-    """What is accepted is never sent again: the frozen body and the rows' payload are not needed any more."""
-    journal.execute("UPDATE chunk SET body = NULL WHERE chunk_id = ?", (chunk_id,))
+    """What is accepted is never sent again: the rows' payload is not needed any more. The frozen body stays for now."""
     journal.execute(
         "UPDATE row SET payload = NULL FROM claim WHERE claim.chunk_id = ? AND row.run_no = claim.run_no"
         " AND row.row_index = claim.row_index",

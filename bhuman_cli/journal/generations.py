@@ -54,7 +54,8 @@ class Waiting:
 class ClaimFacts:
     """What decides whether an id belongs to its row.
 
-    seen: what its record said, see reconcile; "" if not asked yet. identity: of the row, assets included.
+    seen: what its record said, see binding.match; "" if not asked yet. identity: of the row, assets included.
+    values, assets: as they were sent; None and () once the request's body is forgotten.
     """
 
     claim_id: int
@@ -65,6 +66,8 @@ class ClaimFacts:
     seen: str
     status: str
     identity: bytes = b""
+    values: tuple[str, ...] | None = None
+    assets: tuple[str, ...] = ()
 
 
 def waiting(journal: Journal, run: Run, *, after: int = 0) -> list[Waiting]:
@@ -86,6 +89,19 @@ def waiting(journal: Journal, run: Run, *, after: int = 0) -> list[Waiting]:
             f" FROM {source}"
             " AND claim.generation_id IS NOT NULL AND claim.ended_at IS NULL ORDER BY claim.chunk_id, claim.place",
             {"run": run.run_no, "after": after},
+        )
+    ]
+
+
+def provisional(journal: Journal, run: Run) -> list[int]:
+    """Return the run's claims whose ids are bound by position and whose records were not read yet, in order."""
+    return [
+        found[0]
+        for found in journal.query(
+            "SELECT claim_id FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
+            " AND claim.binding = 'provisional' AND claim.generation_id IS NOT NULL"
+            " ORDER BY claim.chunk_id, claim.place",
+            (run.run_no,),
         )
     ]
 
@@ -138,18 +154,36 @@ def fronts(journal: Journal, run: Run) -> list[tuple[int, int]]:
 
 def chunk_facts(journal: Journal, chunk_id: int) -> list[ClaimFacts]:
     """Return what is known of every place of a chunk, in place order."""
+    sent = _sent_rows(journal, chunk_id)
     return [
         ClaimFacts(
             claim_id=found["claim_id"], place=found["place"], text_key=found["text_key"],
             generation_id=GenerationId(found["generation_id"]) if found["generation_id"] else None,
             binding=found["binding"] or "", seen=found["seen"] or "",
             status=found["status"], identity=found["identity"],
+            values=sent[found["place"]][0] if found["place"] < len(sent) else None,
+            assets=sent[found["place"]][1] if found["place"] < len(sent) else (),
         )
         for found in journal.query(
             "SELECT * FROM claim WHERE chunk_id = ? AND (live = 1 OR generation_id IS NOT NULL) ORDER BY place",
             (chunk_id,),
         )
     ]  # fmt: skip
+
+
+def _sent_rows(journal: Journal, chunk_id: int) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the values and assets of a request's rows, as its frozen body has them; none once that is forgotten."""
+    found = journal.query_one("SELECT body FROM chunk WHERE chunk_id = ?", (chunk_id,))
+    if found is None or not found["body"]:
+        return []
+    body = faults.from_json(found["body"])
+    variables = body.get("variables")
+    names = body["names"] if "names" in body else [list(variables.values())] if isinstance(variables, dict) else []
+    assets = body.get("assets") or []
+    return [
+        (tuple(values), tuple(assets[at]) if at < len(assets) and any(assets[at]) else ())
+        for at, values in enumerate(names)
+    ]
 
 
 def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -> None:
@@ -191,6 +225,10 @@ def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -
 def save_bindings(journal: Journal, bindings: Mapping[int, Binding]) -> None:
     """Keep how surely claims are bound, and end those whose generation is final and settled; inside a transaction."""
     journal.execute_many(
+        "UPDATE claim SET ended_at = NULL WHERE claim_id = ? AND binding = 'conflict'",  # it is asked again
+        ((claim,) for claim in bindings),
+    )
+    journal.execute_many(
         "UPDATE claim SET binding = ? WHERE claim_id = ?", ((str(what), claim) for claim, what in bindings.items())
     )
     journal.execute_many(
@@ -207,6 +245,19 @@ def mark_finished(journal: Journal, claim_ids: Sequence[int]) -> None:
         "UPDATE claim SET ended_at = ? WHERE claim_id = ? AND ended_at IS NULL AND binding IN ('confirmed', 'position')"
         " AND (status = 'failed' OR (status = 'succeeded' AND url <> ''))",
         ((journal.now(), claim) for claim in claim_ids),
+    )
+
+
+def drop_bodies(journal: Journal, chunk_ids: Iterable[int]) -> None:
+    """Forget the frozen bodies of requests whose videos are all finished and bound; inside a transaction.
+
+    Until then a body tells which values a record must name.
+    """
+    journal.execute_many(
+        "UPDATE chunk SET body = NULL WHERE chunk_id = ? AND state = 'accepted' AND body IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM claim WHERE claim.chunk_id = chunk.chunk_id AND (claim.ended_at IS NULL"
+        " OR claim.binding = 'conflict') AND (claim.live = 1 OR claim.generation_id IS NOT NULL))",
+        ((chunk_id,) for chunk_id in chunk_ids),
     )
 
 
@@ -277,6 +328,18 @@ def _count(journal: Journal, what: str, run: Run) -> int:
     return int(found[0]) if found else 0
 
 
+def conflicts(journal: Journal, run: Run) -> list[tuple[int, str]]:
+    """Return (row_index, message) of the run's rows whose record contradicts their place."""
+    return [
+        (found["row_index"], _conflict(journal, found))
+        for found in journal.query(
+            "SELECT row.row_index, claim.* FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
+            " AND claim.binding = 'conflict' ORDER BY row.row_index",
+            (run.run_no,),
+        )
+    ]
+
+
 def per_chunk(journal: Journal, run: Run) -> list[tuple[int, int, int]]:
     """Return (chunk number, rows finished, rows) for each of the run's own accepted chunks, for the progress table."""
     return [
@@ -302,13 +365,14 @@ def results(journal: Journal, run: Run) -> Iterator[ResultRow]:
         (run.run_no,),
     ):
         cells = tuple(faults.from_json(found["cells"])) if found["cells"] else ("",) * width
-        yield ResultRow(cells=cells, fields=_fields(found))
+        yield ResultRow(cells=cells, fields=_fields(found, _message(journal, found)))
 
 
-def _fields(found: Any) -> dict[str, str]:
+def _fields(found: Any, message: str) -> dict[str, str]:
     shown = found["shown"]
     linked = shown == Status.SUCCEEDED
-    bound = found["binding"] in {Binding.PROVISIONAL, Binding.CONFIRMED, Binding.POSITION}
+    # A provisional id may be another person's: it is shown beside nobody.
+    bound = found["binding"] in {Binding.CONFIRMED, Binding.POSITION}
     return {
         "row_index": str(found["row_index"]),
         "id": found["generation_id"] if bound else "",
@@ -318,18 +382,43 @@ def _fields(found: Any) -> dict[str, str]:
         "thumbnail": found["thumbnail"] if linked else "",
         "gif": found["gif"] if linked else "",
         "whatsapp_video_url": found["whatsapp_video_url"] if linked else "",
-        "message": _message(found),
+        "message": message,
         "execution_name": (found["execution_name"] or "") if bound else "",
         "generated_at": found["generated_at"] if linked else "",
     }
 
 
-def _message(found: Any) -> str:
+NOT_CONFIRMED: Final = "accepted, not confirmed yet"
+
+
+def other_place(word: str) -> int | None:
+    """Return the place that a record names instead of its own, from what it said (`other@<place>`)."""
+    kind, _, place = word.partition(":")[0].partition("@")
+    return int(place) if kind == "other" and place else None
+
+
+def _conflict(journal: Journal, found: Any) -> str:
+    """Name both rows: the one the id was given for, and the one its record speaks of."""
+    place = other_place(found["seen"] or "")
+    other = None
+    if place is not None:
+        asked = "SELECT row_index FROM claim WHERE chunk_id = ? AND place = ?"
+        other = journal.query_one(asked, (found["chunk_id"], place))
+    if other is not None:
+        return f"the service's record is that of row {other[0]}, not of row {found['row_index']}"
+    if (found["seen"] or "").startswith("foreign"):
+        return "the service's record belongs to another campaign"
+    return "the service's record points to another row"
+
+
+def _message(journal: Journal, found: Any) -> str:
     """Say the most telling thing first: why it is in doubt, what the service says, how it was bound, what stood in."""
     parts = [f"shares the video of line {found['owner_line']}"] if found["owner_line"] is not None else []
+    if found["binding"] == Binding.PROVISIONAL and found["shown"] != Status.IN_DOUBT:
+        parts.append(NOT_CONFIRMED)
     if found["shown"] == Status.IN_DOUBT:
         conflict = found["binding"] == Binding.CONFLICT
-        parts.append("the service's record belongs to another row" if conflict else found["reason"] or "in doubt")
+        parts.append(_conflict(journal, found) if conflict else found["reason"] or "in doubt")
     elif found["message"]:
         parts.append(found["message"])
     if found["binding"] == Binding.POSITION and not found["message"]:
@@ -364,7 +453,7 @@ def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[RowFailure]
             row_index=found["row_index"],
             line=found["row_line"],
             status=found["shown"],
-            reason=_message(found),
+            reason=_message(journal, found),
             generation_id=found["generation_id"] or "",
             execution_name=found["execution_name"] or "",
         )

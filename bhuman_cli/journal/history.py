@@ -186,6 +186,24 @@ def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[RunSummary]
     return [item for found in list(targets) for item in list_runs(journal, target_id=found[0])]
 
 
+def runs_of_file(journal: Journal, run: Run) -> set[int]:
+    """Return the numbers of all runs of this run's file on its target."""
+    asked = "SELECT run_no FROM run WHERE target_id = ? AND input_path = ?"
+    return {found[0] for found in journal.query(asked, (run.target_id, run.input_path))}
+
+
+def run_id_of(journal: Journal, run_no: int) -> str:
+    """Return a run's id."""
+    found = journal.query_one("SELECT run_id FROM run WHERE run_no = ?", (run_no,))
+    return str(found[0]) if found else ""
+
+
+def input_of(journal: Journal, run_no: int) -> str:
+    """Return the path of a run's input."""
+    found = journal.query_one("SELECT input_path FROM run WHERE run_no = ?", (run_no,))
+    return str(found[0]) if found else ""
+
+
 def count_same_file(journal: Journal, run: Run, run_nos: Iterable[int]) -> int:
     """Count those of the runs (one per request in doubt) that rendered the same file as this one."""
     numbers = list(run_nos)

@@ -17,6 +17,7 @@ CREATE TABLE target (
   epoch       INTEGER NOT NULL DEFAULT 0,  -- +1 with every request sent: a plan made before is stale
   braked_at   TEXT NOT NULL DEFAULT '',    -- too many failures: no further request until a person says so
   failures_from TEXT NOT NULL DEFAULT '',  -- a person accepted the failures: videos that ended before count no more
+  respellings TEXT NOT NULL DEFAULT '',  -- how confirmed records write values otherwise: case, space, entities
   UNIQUE (service, kind, api_id)
 ) STRICT;
 
@@ -86,7 +87,10 @@ CREATE TABLE chunk (
   sending_at  TEXT,
   judged_at   TEXT,
   reason      TEXT NOT NULL DEFAULT '',
-  sender      TEXT NOT NULL DEFAULT ''  -- host, user and process that sent it: whose folders may hold its answer
+  sender      TEXT NOT NULL DEFAULT '',  -- host, user and process that sent it: whose folders may hold its answer
+  clock_offset_s REAL,                -- the service's clock minus ours, near the sending
+  lost_at     TEXT NOT NULL DEFAULT '',  -- the service's time when it was first looked for, once in doubt
+  list_shows_unfinished INTEGER NOT NULL DEFAULT 0  -- since it is open, the list showed an unfinished video of ours
 ) STRICT;
 CREATE INDEX chunk_open ON chunk (target_id, state) WHERE state IN ('planned','sending','mapping','in_doubt');
 CREATE INDEX chunk_run ON chunk (run_no);
@@ -150,6 +154,15 @@ CREATE TABLE decision (
   detail      TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
+-- Each video that a target's list has shown and that was judged, once: ours, others' (a person said so), gone.
+CREATE TABLE listed_video (
+  target_id     INTEGER NOT NULL REFERENCES target,
+  generation_id TEXT NOT NULL,
+  whose         TEXT NOT NULL,        -- ours | others | gone
+  at            TEXT NOT NULL,
+  PRIMARY KEY (target_id, generation_id)
+) STRICT, WITHOUT ROWID;
+
 -- What happened, in the order in which it was recorded; event_id is the cursor of whoever reads on. Append-only.
 CREATE TABLE event (
   event_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -189,6 +202,12 @@ CREATE TABLE meta (
 
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     1: (
+        "CREATE TABLE listed_video (target_id INTEGER NOT NULL REFERENCES target, generation_id TEXT NOT NULL,"
+        " whose TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (target_id, generation_id)) STRICT, WITHOUT ROWID",
+        # Ids are compared in one spelling.
+        "UPDATE OR IGNORE claim SET generation_id = substr(generation_id, 1, 8) || '-' || substr(generation_id, 9, 4)"
+        " || '-' || substr(generation_id, 13, 4) || '-' || substr(generation_id, 17, 4) || '-' ||"
+        " substr(generation_id, 21) WHERE length(generation_id) = 32 AND generation_id NOT LIKE '%-%'",
         "ALTER TABLE run ADD COLUMN media_folder TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN profile TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN key_id TEXT NOT NULL DEFAULT ''",
@@ -196,6 +215,7 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         "ALTER TABLE run ADD COLUMN reading_rules INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE target ADD COLUMN braked_at TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE target ADD COLUMN failures_from TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE target ADD COLUMN respellings TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE row ADD COLUMN shares INTEGER",
         "CREATE INDEX chunk_sent ON chunk (sending_at) WHERE sending_at IS NOT NULL",
         "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
@@ -209,6 +229,9 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         " whatsapp_video_url)",
         "CREATE INDEX run_guard ON run (run_no, run_id, output_path, columns, spec, options)",
         "ALTER TABLE chunk ADD COLUMN sender TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE chunk ADD COLUMN clock_offset_s REAL",
+        "ALTER TABLE chunk ADD COLUMN lost_at TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE chunk ADD COLUMN list_shows_unfinished INTEGER NOT NULL DEFAULT 0",
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     ),
 }

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.api.wire import Page
-from bhuman_cli.clock import Clock
+from bhuman_cli.clock import Clock, ServiceTime
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.database import Journal
@@ -54,6 +54,11 @@ class Service(Protocol):
     @property
     def polls(self) -> int:
         """Return the GETs sent so far."""
+        ...
+
+    @property
+    def service_time(self) -> ServiceTime | None:
+        """Return the service's clock by its newest answer, None if none told."""
         ...
 
     def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | PostResponse:
@@ -122,3 +127,9 @@ class RunContext:
     announced: Callable[[], list[GenerationId]] = _no_hints
     save_answer_aside: Callable[[Chunk, PostResponse], str] = _no_rescue
     keep_epoch: Callable[[int], None] = _keep_nothing
+
+    @property
+    def offset_s(self) -> float | None:
+        """Return how far the service's clock is ahead of ours, None if no answer told yet."""
+        seen = self.service.service_time
+        return None if seen is None else seen.offset_s

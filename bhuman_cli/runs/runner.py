@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli.domain import Row, RowState, Status
+from bhuman_cli.domain import ChunkState, Row, RowState, Status
 from bhuman_cli.journal import chunks, forget, generations, history, matching, planning, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import DraftRow, PlanCounts
@@ -124,6 +124,7 @@ class _Execution:
         self._write_cost_s = 0.0
         self._ended_written = -1
         self._is_written = True
+        self._has_checked = False
 
     def go(self) -> Outcome:
         self._checkpoint(force=True)
@@ -143,6 +144,8 @@ class _Execution:
         for _ in range(_ROUNDS):
             self._loop()
             self.poller.drain()
+            if not self.options.waits:
+                self.poller.confirm_once(self._is_late)
             doubtful = self._settle()
             if not self._has_more():
                 break
@@ -173,6 +176,7 @@ class _Execution:
                 if self.options.waits and self.submitter.requests > requests:
                     self.poller.load_waiting(anew=False)
                     poll_at_s = now  # it may have been "never", while nothing was left to wait for
+            self._check_doubts_early()
             if self._is_done():
                 return
             now = context.clock.monotonic_s()
@@ -187,6 +191,16 @@ class _Execution:
             if not (may_poll or may_send):
                 continue  # the last answer came: it is over now, not at the next tick
             self._rest(min(poll_at_s if may_poll else float("inf"), send_at_s if may_send else float("inf")))
+
+    def _check_doubts_early(self) -> None:
+        """Look once while videos are being made: only then can a list show that it holds unfinished ones, too."""
+        if self._has_checked or self.submitter.ending is None or not self.poller.remaining:
+            return
+        self._has_checked = True
+        unsettled = chunks.unsettled(self.context.journal, self.run.target_id)
+        if any(chunk.state == ChunkState.IN_DOUBT for chunk in unsettled):
+            doubts.check(self.context, self.run)
+            self.poller.load_waiting()
 
     def _rest(self, until_s: float) -> None:
         now = self.context.clock.monotonic_s()

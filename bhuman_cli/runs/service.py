@@ -12,6 +12,7 @@ from bhuman_cli.api.client import Client
 from bhuman_cli.api.paid_post import PaidRequest
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.api.wire import Page
+from bhuman_cli.clock import ServiceTime
 from bhuman_cli.config import credentials
 from bhuman_cli.domain import Generation, Target
 
@@ -30,6 +31,11 @@ class ApiService:
     def polls(self) -> int:
         """Return the GETs sent so far."""
         return self.client.polls
+
+    @property
+    def service_time(self) -> ServiceTime | None:
+        """Return the service's clock by its newest answer, None if none told."""
+        return self.client.service_time
 
     def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | PostResponse:
         """Send the paid request once, on a connection that was never used before."""

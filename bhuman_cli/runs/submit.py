@@ -116,7 +116,7 @@ class Submitter:
         context = self.context
 
         def begin() -> None:
-            context.keep_epoch(chunks.begin_sending(context.journal, chunk))
+            context.keep_epoch(chunks.begin_sending(context.journal, chunk, clock_offset_s=context.offset_s))
             context.stop.in_flight = True
 
         outcome = context.service.post(self.shape.route, chunk.body, begin)

@@ -41,7 +41,7 @@ def adopt(journal: Journal, run: Run, unknown: Sequence[str], client: Client, co
     """
     from bhuman_cli.api import wire
     from bhuman_cli.runs import identity
-    from bhuman_cli.runs.binding import doubts
+    from bhuman_cli.runs.binding import video_list
 
     items: list[AdoptedGeneration] = []
     for generation_id in unknown:
@@ -49,7 +49,7 @@ def adopt(journal: Journal, run: Run, unknown: Sequence[str], client: Client, co
             record = client.generation(generation_id)
         except (errors.ApiError, errors.ServiceDown, wire.WireError):
             continue
-        if record is None or record.text is None or doubts.is_foreign(record, run.target):
+        if record is None or record.text is None or video_list.is_foreign(record, run.target):
             continue
         key = identity.text_key(record.text)
         asked = "SELECT DISTINCT identity FROM row WHERE run_no = ? AND text_key = ?"

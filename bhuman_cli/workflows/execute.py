@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from bhuman_cli import domain, errors, shell
 from bhuman_cli.config import settings
-from bhuman_cli.domain import Status, TargetKind
+from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, generations, history, planning
+from bhuman_cli.journal import generations, history, planning
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import outcome as outcomes
@@ -21,7 +21,7 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import RunOptions
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, plan, run_context
+from bhuman_cli.workflows import connections, doubts, plan, run_context
 from bhuman_cli.workflows.results import results_writer, summary
 
 SCHEMA = "bhuman.render/2"
@@ -187,7 +187,7 @@ def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome)
     if hint:
         manner.console.say(f"hint: {hint}")
     if outcome.exit_code is ExitCode.IN_DOUBT:
-        explain_doubts(journal, run, manner.console)
+        doubts.explain(journal, run, manner.console)
     manner.console.event("end", **{key: value for key, value in document(run, outcome).items() if key != "run_id"})
     if manner.is_json:
         manner.console.out_json(document(run, outcome))
@@ -267,25 +267,3 @@ def _with_media(
         manner.console.warn(f"the files are not fetched: {error.message}")
         code = ExitCode.NOT_FINISHED
     return replace(outcome, fetched=code, fetch_command=again)
-
-
-_APP: Final = {
-    TargetKind.CAMPAIGN: "https://app.bhuman.ai/campaign/generatedVideos/",
-    TargetKind.INSTANCE: "https://app.bhuman.ai/instance/",
-}
-
-
-def explain_doubts(journal: Journal, run: Run, console: Console) -> None:
-    """Say what is at stake, what is known, what was looked at, and the two ways out."""
-    for chunk in chunks.unsettled(journal, run.target_id):
-        rows = sum(fact.generation_id is None for fact in generations.chunk_facts(journal, chunk.chunk_id))
-        console.say(f"in doubt: {rows} rows of a request sent {chunk.sending_at or 'at an unknown time'} (UTC)")
-        console.say(f"  {chunk.reason or 'no reason is known'}")
-    conflicts = generations.tally(journal, run).get("in_doubt", 0)
-    console.say(
-        f"  {conflicts} rows of this run show `in_doubt`; looked at: the stored answers, the list if it is open"
-    )
-    if run.target.service != domain.LOCAL_SERVICE:
-        console.say(f"  look whether their videos are there: {_APP[run.target.kind]}{run.target.api_id}")
-    console.say(f"  not there:  bhuman resume {run.run_id} --in-doubt resend    (pays again if they were accepted)")
-    console.say(f"  give up:    bhuman resume {run.run_id} --in-doubt abandon")

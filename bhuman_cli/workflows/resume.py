@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,23 @@ from bhuman_cli import domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, decisions, generations, history, matching, planning, runs
+from bhuman_cli.journal import history, matching, planning, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock, recovery
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, connections, execute, run_context, unknown_payments
-
-DECISIONS = ("ask", "resend", "abandon")
+from bhuman_cli.workflows import adopt, connections, doubts, execute, run_context, unknown_payments
+from bhuman_cli.workflows.doubts import Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeOptions:
-    """What one `resume` was asked for. in_doubt: ask, resend, abandon, or ""."""
+    """What one `resume` was asked for. word: what a person says about requests in doubt."""
 
     console: Console
     values: settings.Settings
     home: settings.Home
-    in_doubt: str
-    accept_position: bool
+    word: Word
     is_all: bool
     yes: bool
 
@@ -99,7 +96,7 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
             found = credentials.find(os.environ, wish.home, wish.values.get("profile"), service=service)
             link = stack.enter_context(connections.remote(_at_home(wish.values, run), wish.console, found))
         recovery.reopen(journal, run.target_id, run_context.rescue_places(wish.home, Path(run.output_path)))
-        _decide(wish, journal, run)
+        _decide(wish, journal, run, link)
         run = runs.find(journal, run.run_id)
         _look(wish, journal, run, link)
         if run.state == "superseded":
@@ -176,47 +173,12 @@ def _execution_options(wish: ResumeOptions, run: Run, *, is_local: bool) -> exec
     )
 
 
-def _decide(wish: ResumeOptions, journal: Journal, run: Run) -> None:
-    """Carry out what the person decided, each decision journaled."""
-    if wish.accept_position:
-        kept = decisions.settle_conflicts(journal, run, accept_position=True)
-        wish.console.say(f"{kept} rows keep the ids beside them")
-    doubtful = [chunk for chunk in chunks.unsettled(journal, run.target_id) if chunk.state in {"in_doubt", "mapping"}]
-    word = _decision(wish, journal, run) if wish.in_doubt == "ask" and doubtful else wish.in_doubt
-    if word not in {"resend", "abandon"}:
+def _decide(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> None:
+    """Carry out what the person says about doubts, after a look for evidence."""
+    if not (wish.word.decision or wish.word.accept_position):
         return
-    if not doubtful:
-        wish.console.say("no request is in doubt")
-    rows = sum(_unbound(journal, chunk) for chunk in doubtful)
-    if word == "resend" and doubtful:
-        question = f"{rows} rows may be paid twice. Send them again?"
-        if wish.console.is_interactive() and not wish.yes and not wish.console.confirm(question):
-            raise errors.Declined("nothing was sent")
-        wish.console.say(f"{rows} rows are sent again; they may be paid twice")
-    act: Callable[[chunks.Chunk], int] = (
-        (lambda chunk: decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id))
-        if word == "resend"
-        else (lambda chunk: decisions.abandon(journal, chunk, run_id=run.run_id))
-    )
-    for chunk in doubtful:
-        if chunk.state == "mapping":
-            chunks.mark_in_doubt(journal, chunk, chunk.reason)
-        act(replace(chunk, state=domain.ChunkState.IN_DOUBT))
-    if word == "abandon":
-        decisions.settle_conflicts(journal, run, accept_position=False)
-
-
-def _decision(wish: ResumeOptions, journal: Journal, run: Run) -> str:
-    """Return what the person says to the doubts; "" to leave them, or where nobody can be asked."""
-    if not wish.console.is_interactive():
-        return ""
-    execute.explain_doubts(journal, run, wish.console)
-    words = {"", "resend", "abandon"}
-    return wish.console.ask("resend, abandon, or Enter to leave it for now: ", check=lambda word: word in words)
-
-
-def _unbound(journal: Journal, chunk: chunks.Chunk) -> int:
-    return sum(fact.generation_id is None for fact in generations.chunk_facts(journal, chunk.chunk_id))
+    with run_context.context(journal, link, run, wish.console, show="none", home=wish.home) as context:
+        doubts.decide(wish.word, context, run, wish.console)
 
 
 def resume(options: ResumeOptions, run_id: str | None) -> int:

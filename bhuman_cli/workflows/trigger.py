@@ -26,7 +26,7 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, execute, run_context, unknown_payments
+from bhuman_cli.workflows import connections, doubts, execute, run_context, unknown_payments
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import payloads, request_body
 from bhuman_cli.workflows.input.payloads import Integration, Payload
@@ -251,7 +251,7 @@ def _end(job: TriggerJob, journal: Journal, run: Run, outcome: Outcome) -> int:
     if outcome.exit_code is ExitCode.CREDENTIALS:
         job.console.say("hint: bhuman login")
     if outcome.exit_code is ExitCode.IN_DOUBT:
-        execute.explain_doubts(journal, run, job.console)
+        doubts.explain(journal, run, job.console)
     elif outcome.next_command:
         job.console.say(f"next: {outcome.next_command}")
     return int(outcome.exit_code)

@@ -237,7 +237,9 @@ def test_names_and_headers_arrive_as_they_are_and_hostile_answers_harmless(desk:
 
 def test_without_waiting_all_was_accepted_and_a_later_run_collects(desk: Desk, service: PlainService) -> None:
     desk.people(3)
+    service.is_rendering = True
     sent = desk.render("people.csv", "--no-wait", "--json")
+    service.is_rendering = False
     assert (sent.code, sent.rows["queued"], sent.rows["submitted"]) == (0, 3, 3)
     assert set(desk.column("status")) == {"queued"}
     assert desk.column("id") == [item["id"] for item in service.accepted]

@@ -22,7 +22,9 @@ def lost(service: PlainService) -> plain_service.Post:
 
 def test_it_continues_without_the_file_at_the_run_s_own_service(desk: Desk, service: PlainService) -> None:
     desk.people(3)
+    service.is_rendering = True
     begun = desk.render("people.csv", "--no-wait", "--json")
+    service.is_rendering = False
     assert (begun.code, begun.document["next"]) == (0, f"bhuman resume {begun.document['run_id']}")
     (desk.folder / "people.csv").unlink()
     # The environment names no service: the run's own is used, not the default one.
@@ -38,6 +40,7 @@ def test_it_continues_without_the_file_at_the_run_s_own_service(desk: Desk, serv
 
 def test_another_service_in_the_environment_is_refused(desk: Desk, service: PlainService) -> None:
     desk.people(1)
+    service.is_rendering = True
     run_id = desk.render("people.csv", "--no-wait", "--json").document["run_id"]
     ended = desk.run("resume", run_id, env={"BHUMAN_BASE_URL": "https://other.example"})
     assert ended.code == 2
@@ -89,7 +92,9 @@ def test_a_superseded_run_is_only_waited_for(desk: Desk, service: PlainService) 
 
 def test_a_results_file_that_was_edited_is_kept_by_resume_too(desk: Desk, service: PlainService) -> None:
     desk.people(2)
+    service.is_rendering = True
     assert desk.render("people.csv", "--no-wait").code == 0
+    service.is_rendering = False
     table = desk.folder / "people.results.csv"
     edited = table.read_bytes().replace(b"Name0", b"Nameless")
     table.write_bytes(edited)
@@ -142,13 +147,15 @@ def test_the_next_command_after_a_doubt_asks_and_never_pays_by_being_pasted(desk
     assert desk.column("status") == ["failed", "failed"]
 
 
-def test_all_runs_are_told_to_programs_a_document_each(desk: Desk) -> None:
+def test_all_runs_are_told_to_programs_a_document_each(desk: Desk, service: PlainService) -> None:
     none = desk.run("resume", "--all", "--json")
     assert (none.code, none.document["run_id"]) == (0, None)
     runs = set()
+    service.is_rendering = True
     for name in ("a.csv", "b.csv"):
         desk.table(name, [(name, "Acme")])
         runs.add(desk.render(name, "--no-wait", "--json").document["run_id"])
+    service.is_rendering = False
     ended = desk.run("resume", "--all", "--json", "--poll-interval", "0.05")
     told = [json.loads(line) for line in ended.out.splitlines()]
     assert ended.code == 0

@@ -10,12 +10,14 @@ import uuid
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from bhuman_cli import domain, errors
 from bhuman_cli.api import wire
 from bhuman_cli.api.post_result import NotSent, PostResponse
+from bhuman_cli.clock import ServiceTime
 from bhuman_cli.domain import Generation, Row, RowState, Target, TargetKind
 from bhuman_cli.journal import chunks, database, generations
 from bhuman_cli.journal.chunks import Chunk
@@ -126,6 +128,13 @@ class ScriptedService:
     pages_read: int = 0
     connects: int = 0
     before_answer: Callable[[], None] = lambda: None
+    ahead: timedelta | None = timedelta()  # of our clock; None: no answer has a date
+    undone: set[str] = field(default_factory=set)  # ids that are still rendered
+
+    @property
+    def service_time(self) -> ServiceTime | None:
+        now = self.clock.now()
+        return None if self.ahead is None else ServiceTime(now + self.ahead, now)
 
     @property
     def polls(self) -> int:
@@ -161,6 +170,7 @@ class ScriptedService:
             | {"share_url": f"https://v.example/{key}", "text": item["text"], "created_at": item["at"].isoformat()}
             | {"campaign_id": TARGET.api_id, "thumbnail": f"https://a.example/{key}.jpg"}
             | {"gif": f"https://a.example/{key}.gif"}
+            | ({"status": "processing", "url": None} if key in self.undone else {})
         )
         return wire.read_generation(shown) if shown is not None else None
 

@@ -7,13 +7,14 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from bhuman_cli import errors
 from bhuman_cli.api import wire
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.api.wire import Page
-from bhuman_cli.clock import iso_utc
+from bhuman_cli.clock import ServiceTime, iso_utc
 from bhuman_cli.domain import Generation
 from tests.support.money_world import Violation, World
 
@@ -44,7 +45,7 @@ class Manner:
     speaks: text | late (text only once finished) | index | index1 | null | odd | odd_null. lists: the list is open.
     lag_s: how long a video is missing in the list. calls_back: callbacks name the attempt.
     fails: values whose render fails. has_colleague: somebody else orders the same texts at the same time.
-    is_away: no GET is answered.
+    is_away: no GET is answered. ahead_s: of our clock.
     """
 
     speaks: str = "text"
@@ -54,6 +55,7 @@ class Manner:
     fails: frozenset[str] = frozenset()
     has_colleague: bool = False
     is_away: bool = False
+    ahead_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,6 +83,12 @@ class Oracle:
             self.videos[old[0]].created_at = "2026-11-20T08:00:00.000Z"
 
     # What a run sees.
+
+    @property
+    def service_time(self) -> ServiceTime | None:
+        """Tell the service's clock, which may be off ours."""
+        now = self.world.clock.now()
+        return ServiceTime(now + timedelta(seconds=self.manner.ahead_s), now)
 
     def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | PostResponse:
         """Send the paid request once; it goes as the script says."""
@@ -141,7 +149,7 @@ class Oracle:
         for place, values in enumerate(rows):
             video = Video(
                 id=str(uuid.UUID(int=(len(self.videos) + 1) * 0x1_0000_0001_0000_0001)), values=values, place=place,
-                token=token, at_s=self.world.clock.monotonic_s(), created_at=iso_utc(self.world.clock.now()), ours=ours,
+                token=token, at_s=self.world.clock.monotonic_s(), created_at=self._now(), ours=ours,
             )  # fmt: skip
             self.videos[video.id] = video
             ids.append(video.id)
@@ -150,6 +158,9 @@ class Oracle:
                 if count > self.allowed[values]:
                     raise Violation(f"accepted twice: {values} {count} times, wanted {self.allowed[values]}")
         return ids
+
+    def _now(self) -> str:
+        return iso_utc(self.world.clock.now() + timedelta(seconds=self.manner.ahead_s))
 
     def accepted(self) -> Counter[Values]:
         """Count what was accepted of ours, by content."""

@@ -27,7 +27,8 @@ class PlainService:
     """What the stand-in knows.
 
     posts: what the next POSTs do instead of accepting; each returns a reply, or None to close without one.
-    shape: changes a record before it is shown. lists_open: whether the token may read the campaign's list.
+    shape: changes a record before it is shown. is_rendering: no video is finished.
+    lists_open: whether the token may read the campaign's list.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class PlainService:
         self.shape: Callable[[dict[str, Any]], dict[str, Any]] = lambda record: record
         self.lists_open = False
         self.url = ""
+        self.is_rendering = False
 
     def accept(self, body: dict[str, Any]) -> list[str]:
         """Take a request; return its ids in row order."""
@@ -57,10 +59,13 @@ class PlainService:
         key = item["id"]
         page = {"share_url": f"https://videos.example/{key}", "url": f"https://assets.example/{key}.mp4"}
         media = {"thumbnail": f"https://assets.example/{key}.jpg", "gif": f"https://assets.example/{key}.gif"}
+        if self.is_rendering:
+            page = media = {}
         return self.shape(
             {"id": key, "status": "succeeded", **page, **media, "message": "", "execution_name": f"exec-{key[:4]}"}
             | {"campaign_id": CAMPAIGN_ID, "row_index": item["row_index"], "text": item["text"]}
             | {"created_at": "2026-11-21T12:00:00", "updated_at": "2026-11-21T12:00:05Z"}
+            | ({"status": "queued"} if self.is_rendering else {})
         )
 
     def post(self, headers: Any, raw: bytes) -> Reply | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Annotated, TypedDict, Unpack
 
 import typer
@@ -12,6 +13,7 @@ from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
 from bhuman_cli.config import settings
 from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import doubts
 from bhuman_cli.workflows import resume as workflow
 
 RunId = Annotated[
@@ -28,9 +30,13 @@ InDoubt = Annotated[
     str | None,
     typer.Option(
         "--in-doubt",
-        metavar="ask|resend|abandon",
-        help="Decide requests in doubt: say what is known and ask, pay again, or give the rows up.",
+        metavar="ask|found|resend|abandon",
+        help="Decide requests in doubt: say what is known and ask; paste videos that are there; pay again; give up.",
     ),
+]
+Request = Annotated[
+    int | None,
+    typer.Option("--request", metavar="N", help="Decide only this request; `--in-doubt ask` shows their numbers."),
 ]
 AcceptPosition = Annotated[
     bool,
@@ -62,6 +68,7 @@ def resume(
     *,
     all_: All = False,
     in_doubt: InDoubt = None,
+    request: Request = None,
     accept_position: AcceptPosition = False,
     **given: Unpack[GivenOptions],
 ) -> int:
@@ -79,24 +86,22 @@ def resume(
     `bhuman resume r7f3a91c04e --in-doubt abandon`
     """
     profile, yes = given.pop("profile", None), bool(given.pop("yes", None))
-    _require_sense(in_doubt, is_of_all=all_, is_of_one=bool(run_id or in_doubt or accept_position))
+    word = doubts.Word(decision=in_doubt or "", request=request, accept_position=accept_position)
+    _require_sense(word, is_of_all=all_, is_of_one=bool(run_id or in_doubt or accept_position))
     values = settings.load(flags=given, input_path=None, environ=os.environ, profile=profile)
+    console = Console(
+        json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")), log_file=values.get("log_file")
+    )
     wanted = workflow.ResumeOptions(
-        console=Console(
-            json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")), log_file=values.get("log_file")
-        ),
+        console=console,
         values=values,
         home=settings.home(os.environ),
-        in_doubt=in_doubt or "",
-        accept_position=accept_position, is_all=all_, yes=yes,
+        word=replace(word, asks=console.is_interactive(), yes=yes), is_all=all_, yes=yes,
     )  # fmt: skip
     return workflow.resume(wanted, run_id)
 
 
-def _require_sense(in_doubt: str | None, *, is_of_all: bool, is_of_one: bool) -> None:
-    if in_doubt is not None and in_doubt not in workflow.DECISIONS:
-        raise errors.UsageError(
-            f"--in-doubt takes ask, resend or abandon, not {in_doubt[:20]!r}", hint="bhuman resume --help"
-        )
+def _require_sense(word: doubts.Word, *, is_of_all: bool, is_of_one: bool) -> None:
+    doubts.require_sense(word)
     if is_of_all and is_of_one:
         raise errors.UsageError("--all continues every run; decide about doubts one run at a time", hint="bhuman runs")

@@ -13,7 +13,7 @@ from bhuman_cli.domain import Generation
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.generations import MissingLinks
 from bhuman_cli.journal.runs import Run
-from bhuman_cli.runs.binding import doubts
+from bhuman_cli.runs.binding import record_writer, video_list
 from bhuman_cli.runs.binding.record_updates import RecordUpdater
 from bhuman_cli.runs.context import RunContext
 
@@ -63,7 +63,7 @@ def _ask(context: RunContext, run: Run, items: Sequence[MissingLinks], is_over: 
         found = [
             (item, record)
             for item, (record, _) in zip(some, answers, strict=True)
-            if record is not None and _brings(item, record) and not doubts.is_foreign(record, run.target)
+            if record is not None and _brings(item, record) and not video_list.is_foreign(record, run.target)
         ]
         if found:
             learning.write([(item.waiting, record) for item, record in found])
@@ -73,7 +73,7 @@ def _ask(context: RunContext, run: Run, items: Sequence[MissingLinks], is_over: 
 
 
 def _question(context: RunContext) -> Callable[[MissingLinks], tuple[Generation | None, bool]]:
-    return lambda item: doubts.try_record(context, item.waiting.generation_id)
+    return lambda item: record_writer.try_record(context, item.waiting.generation_id)
 
 
 def _brings(item: MissingLinks, record: Generation) -> bool:

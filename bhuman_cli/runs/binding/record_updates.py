@@ -10,16 +10,21 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bhuman_cli.domain import Binding, Generation
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import generations, targets
 from bhuman_cli.journal.generations import ClaimFacts, Waiting
 from bhuman_cli.journal.runs import Run
-from bhuman_cli.runs.binding import doubts, match
+from bhuman_cli.runs.binding import doubts, match, spelling, video_list
+from bhuman_cli.runs.binding.spelling import Rows
 from bhuman_cli.runs.context import RunContext
 
 _MOST_VIEWS: Final = 64
 
-# What these words mean does not depend on the request's other records.
-_PLAIN: Final = {"own": Binding.CONFIRMED, "none": Binding.POSITION}
+
+def _plain(word: str) -> Binding | None:
+    """Return what a word means where that does not depend on the request's other records."""
+    if word == "none":
+        return Binding.POSITION
+    return Binding.CONFIRMED if word.partition(":")[0] in {"own", "fold"} else None
 
 
 @dataclass(slots=True)
@@ -27,7 +32,7 @@ class RecordView:
     """A request's places as the journal knows them, kept in memory while it is waited for."""
 
     facts: dict[int, ClaimFacts]
-    keys: frozenset[bytes]
+    rows: Rows
     is_plain: bool
 
 
@@ -65,6 +70,7 @@ class RecordUpdater:
                     conflicts.add(chunk_id)
             generations.save_bindings(journal, changed)
             generations.mark_finished(journal, [item.claim_id for item, _ in records])
+            generations.drop_bodies(journal, touched)
         looked_at = {item.claim_id for item, _ in records} | changed.keys()
         is_rebound = sum(self._rebind(chunk_id) for chunk_id in conflicts) > 0
         return UpdateResult(ended=generations.finished(journal, looked_at), is_rebound=is_rebound)
@@ -76,16 +82,22 @@ class RecordUpdater:
         fact = view.facts[item.claim_id]
         if fact.seen in match.DECIDED:
             return fact.seen
-        is_foreign = doubts.is_foreign(record, self.run.target)
-        word = match.classify(match.as_record(record), fact.text_key, view.keys, is_foreign=is_foreign)
+        is_foreign = video_list.is_foreign(record, self.run.target)
+        found = match.as_record(record)
+        word = match.classify(found, fact, view.facts.values(), view.rows, foreign=is_foreign)
+        if word.startswith("fold") and fact.values is not None and found.text is not None:
+            targets.add_respellings(
+                self.context.journal, self.run.target_id, spelling.shown_by(found.text, fact.values)
+            )
         view.facts[item.claim_id] = replace(fact, seen=word, status=record.status)
-        view.is_plain = view.is_plain and word in _PLAIN
+        view.is_plain = view.is_plain and _plain(word) is not None
         return word
 
     def _bindings(self, chunk_id: int, claims: Sequence[int]) -> dict[int, Binding]:
         view = self._view(chunk_id)
         if view.is_plain:
-            decided = {claim: _PLAIN[view.facts[claim].seen] for claim in claims}
+            words = {claim: _plain(view.facts[claim].seen) for claim in claims}
+            decided = {claim: binding for claim, binding in words.items() if binding is not None}
         else:
             decided = match.decide(list(view.facts.values()), speaks_text=self._has_spoken())
         changed = {claim: binding for claim, binding in decided.items() if view.facts[claim].binding != binding}
@@ -100,14 +112,17 @@ class RecordUpdater:
             facts = generations.chunk_facts(self.context.journal, chunk_id)
             self._views[chunk_id] = RecordView(
                 facts={fact.claim_id: fact for fact in facts},
-                keys=frozenset(fact.text_key for fact in facts),
-                is_plain=all(fact.seen in _PLAIN for fact in facts if fact.seen),
+                rows=match.rows_of(facts),
+                is_plain=all(_plain(fact.seen) is not None for fact in facts if fact.seen),
             )
         return self._views[chunk_id]
 
     def _has_spoken(self) -> bool:
-        """Say whether any record of this target equalled its row: then one that equals no row is somebody else's."""
-        asked = "SELECT 1 FROM claim WHERE target_id = ? AND seen = 'own' AND chunk_id IS NOT NULL LIMIT 1"
+        """Say whether any record of this target equalled its row: then one with other values is somebody else's."""
+        asked = (
+            "SELECT 1 FROM claim WHERE target_id = ? AND (seen LIKE 'own%' OR seen LIKE 'fold%')"
+            " AND chunk_id IS NOT NULL LIMIT 1"
+        )
         return self.context.journal.query_one(asked, (self.run.target_id,)) is not None
 
     def _has_conflict(self, chunk_id: int) -> bool:
@@ -117,7 +132,7 @@ class RecordUpdater:
     def _rebind(self, chunk_id: int) -> bool:
         """Try to bind anew at the first conflict, and once more when every record has said its text."""
         facts = self._view(chunk_id).facts.values()
-        says_all = all(fact.seen in {"own", "other"} for fact in facts)
+        says_all = all(fact.seen.startswith(("own", "fold", "other")) for fact in facts)
         if self._tried.get(chunk_id, 0) > says_all:
             return False
         self._tried[chunk_id] = 1 + says_all

@@ -13,7 +13,7 @@ from bhuman_cli.api.wire import Page, WireError
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal import chunks
 from bhuman_cli.journal.runs import Run
-from bhuman_cli.runs.binding import doubts
+from bhuman_cli.runs.binding import video_list
 from bhuman_cli.runs.context import RunContext
 
 
@@ -27,7 +27,7 @@ def find_unexpected(context: RunContext, run: Run, since: datetime) -> list[Gene
     return [
         item.id
         for item in {item.id: item for item in records}.values()
-        if item.id not in known and _is_since(item, since) and not doubts.is_foreign(item, run.target)
+        if item.id not in known and _is_since(item, since) and not video_list.is_foreign(item, run.target)
     ]
 
 
@@ -38,22 +38,22 @@ def _recent(context: RunContext, since: datetime) -> Iterator[Generation]:
     """
     first = context.service.page(0)
     yield from first.generations
-    if len(first.generations) + first.unreadable < doubts.PAGE_SIZE:
+    if len(first.generations) + first.unreadable < video_list.PAGE_SIZE:
         return
-    last = -(-(first.total or 0) // doubts.PAGE_SIZE) - 1
+    last = -(-(first.total or 0) // video_list.PAGE_SIZE) - 1
     end = context.service.page(last) if last > 0 else first
     yield from end.generations if end is not first else ()
     span, end_span = _span(first), _span(end)
     if span is None or end_span is None or not (span[0] >= end_span[1] or end_span[0] >= span[1]):
-        listed = doubts.read_list(context)
+        listed = video_list.read_list(context)
         yield from listed.records if listed else ()
     elif max(span, end_span)[0] >= since:
         yield from _walk(context, range(1, last) if span > end_span else range(last - 1, 0, -1), since)
 
 
 def _walk(context: RunContext, numbers: range, since: datetime) -> Iterator[Generation]:
-    for start in range(0, len(numbers), doubts.AT_ONCE):
-        for page in doubts.pages(context, numbers[start : start + doubts.AT_ONCE]):
+    for start in range(0, len(numbers), video_list.AT_ONCE):
+        for page in video_list.pages(context, numbers[start : start + video_list.AT_ONCE]):
             yield from page.generations
             span = _span(page)
             if span is not None and span[0] < since:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,6 +26,7 @@ from bhuman_cli.runs.polling.schedule import Schedule, ScheduleOptions
 _LATENCY_S: Final = 0.2  # how long to wait for answers in flight before looking at the stop button again
 
 _SOON: Final = 10
+_CONFIRMED_AT_ONCE: Final = 50
 
 _EARLY: Final = 5_000  # callbacks kept for generations that are not known yet
 
@@ -159,6 +160,20 @@ class Poller:
         """Wait for the questions in flight and keep their answers."""
         while self._in_flight:
             self._apply_answer(self._collect(5.0))
+
+    def confirm_once(self, is_over: Callable[[], bool]) -> None:
+        """Ask once for each id that no record has confirmed yet, for whoever does not wait. is_over: time is up."""
+        self.load_waiting()
+        claims = generations.provisional(self.context.journal, self.run)
+        for start in range(0, len(claims), _CONFIRMED_AT_ONCE):
+            now = self.context.clock.monotonic_s()
+            some = [claim for claim in claims[start : start + _CONFIRMED_AT_ONCE] if claim in self._waiting]
+            if is_over() or self.refused or self.context.stop.is_pressed:
+                return
+            for claim in some:
+                self._schedule.hint(claim, now)
+            self._ask_due(most=len(some))
+            self.drain()
 
     # Single questions.
 

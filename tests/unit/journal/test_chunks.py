@@ -173,7 +173,7 @@ def test_accepted_rows_are_bound_by_place_for_the_time_being(journal: Journal) -
     assert [(fact.place, fact.generation_id, fact.binding) for fact in facts] == [
         (0, ids[0], "provisional"), (1, ids[1], "provisional"),
     ]  # fmt: skip
-    assert chunks.get(journal, chunk.chunk_id).body == b"", "what can't be sent again need not be kept"
+    assert [fact.values for fact in facts] == [("Ada",), ("Bob",)], "until they are confirmed, by what they must say"
     assert journal.query_one("SELECT 1 FROM row WHERE payload IS NOT NULL") is None
 
 

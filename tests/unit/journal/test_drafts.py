@@ -21,7 +21,12 @@ def prepared(journal: Journal, *texts: str, **fields: object) -> runner.Prepared
 
 
 def shown(journal: Journal, run: Run) -> list[tuple[str, str]]:
-    return [(row.fields["status"], row.fields["id"]) for row in generations.results(journal, run)]
+    ids = journal.query(
+        "SELECT coalesce(generation_id, '') FROM row LEFT JOIN claim USING (claim_id) WHERE row.run_no = ? ORDER BY"
+        " row.row_index",
+        (run.run_no,),
+    )
+    return list(zip(ledger.statuses(journal, run), [found[0] for found in ids], strict=True))
 
 
 def finish(journal: Journal, generation: GenerationId, status: str, url: str = "") -> None:

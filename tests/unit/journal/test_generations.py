@@ -60,6 +60,7 @@ def test_what_is_final_stays_final_but_late_links_are_added(journal: Journal) ->
 
 def test_what_was_said_on_the_way_does_not_outlive_it(journal: Journal) -> None:
     sent = Sent(journal, "Ada")
+    sent.judge(0, Binding.CONFIRMED)
     sent.learn(0, "processing", message="waiting for a worker")
     sent.learn(0, "processing")
     assert sent.fields()["message"] == "waiting for a worker"
@@ -87,7 +88,7 @@ def test_success_without_a_url_is_not_the_end(journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("binding", "shown", "has_link", "has_id"),
     [
-        (None, "processing", False, True),
+        (None, "processing", False, False),
         (Binding.CONFIRMED, "succeeded", True, True),
         (Binding.POSITION, "succeeded", True, True),
         (Binding.CONFLICT, "in_doubt", False, False),
@@ -108,7 +109,8 @@ def test_a_link_is_shown_only_beside_the_row_it_belongs_to(
     assert {name: fields[name] for name in links} == (links if has_link else dict.fromkeys(links, ""))
     assert bool(fields["generated_at"]) == has_link
     assert (bool(fields["id"]), bool(fields["execution_name"])) == (has_id, has_id)
-    assert ("belongs to another row" in fields["message"]) == (binding is Binding.CONFLICT)
+    assert ("points to another row" in fields["message"]) == (binding is Binding.CONFLICT)
+    assert (fields["message"] == "accepted, not confirmed yet") == (binding is None)
     assert (fields["message"] == "bound by position") == (binding is Binding.POSITION)
 
 

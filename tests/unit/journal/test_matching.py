@@ -66,7 +66,7 @@ def test_equal_rows_cost_one_and_all_show_it(journal: Journal) -> None:
     assert [item for item in shown if item] in ([ids[0], ids[1], ids[0], ids[0]], [])
     assert generations.tally(journal, run) == {"queued": 4}
     assert generations.paid_rows(journal, run) == 2, "videos are counted, not rows"
-    assert messages(journal, run)[2:] == ["shares the video of line 2"] * 2
+    assert messages(journal, run)[2:] == ["shares the video of line 2; accepted, not confirmed yet"] * 2
     more = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob", "Ada", "Ada", "Ada"))
     assert (more.counts.new, more.counts.reused, more.counts.shared) == (0, 2, 3)
 

@@ -31,6 +31,8 @@ _REACH: dict[str, Callable[[Journal, Run, Chunk], object]] = {
     "released": lambda journal, run, chunk: chunks.release_planned(journal, run.target_id),
 }
 
+_REFUSED = {"sending", "mapping"}  # a refusal that names ids is mapping until they are asked
+
 _MOVES: dict[str, tuple[Callable[[Journal, Run, Chunk], object], set[str], str]] = {
     "begin_sending": (lambda journal, run, chunk: chunks.begin_sending(journal, chunk), {"planned"}, "sending"),
     "accept": (
@@ -51,13 +53,13 @@ _MOVES: dict[str, tuple[Callable[[Journal, Run, Chunk], object], set[str], str]]
     "mark_in_doubt": (
         lambda journal, run, chunk: chunks.mark_in_doubt(journal, chunk, "d"), {"sending", "mapping"}, "in_doubt",
     ),
-    "release": (lambda journal, run, chunk: chunks.release(journal, chunk, "b"), {"sending"}, "released"),
+    "release": (lambda journal, run, chunk: chunks.release(journal, chunk, "b"), _REFUSED, "released"),
     "reissue": (
-        lambda journal, run, chunk: chunks.reissue(journal, run, chunk, ledger.freeze, "n"), {"sending"}, "released",
+        lambda journal, run, chunk: chunks.reissue(journal, run, chunk, ledger.freeze, "n"), _REFUSED, "released",
     ),
-    "reject": (lambda journal, run, chunk: chunks.reject(journal, chunk, "r"), {"sending", "planned"}, "rejected"),
+    "reject": (lambda journal, run, chunk: chunks.reject(journal, chunk, "r"), {*_REFUSED, "planned"}, "rejected"),
     "split": (
-        lambda journal, run, chunk: chunks.split(journal, run, chunk, ledger.freeze, "s"), {"sending"}, "split",
+        lambda journal, run, chunk: chunks.split(journal, run, chunk, ledger.freeze, "s"), _REFUSED, "split",
     ),
     "release_rows": (
         lambda journal, run, chunk: decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id),

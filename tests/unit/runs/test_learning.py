@@ -32,7 +32,7 @@ from tests.support.waits import UNFINISHED, Change, accepted, assert_links_are_r
             "succeeded",
             "bound by position",
         ),
-        (lambda record: {**record, "campaign_id": "another"}, "in_doubt", "belongs to another row"),
+        (lambda record: {**record, "campaign_id": "another"}, "in_doubt", "belongs to another campaign"),
         (lambda record: {**record, "text": None, "row_index": 2 - record["row_index"]}, "mixed", ""),
         (lambda record: {**record, "status": "failed", "url": "", "message": "no"}, "failed", "no"),
         (lambda record: {**record, "status": "completed"}, "succeeded", ""),

@@ -27,7 +27,7 @@ def facts(*seen: str, texts: tuple[str, ...] = (), bindings: tuple[str, ...] = (
             claim_id=100 + place, place=place, text_key=key(texts[place] if texts else f"row {place}"),
             generation_id=None if word == "-" else GenerationId(f"id{place}"),
             binding=bindings[place] if bindings else "provisional", seen="" if word == "-" else word,
-            status="succeeded",
+            status="succeeded", values=(texts[place] if texts else f"row {place}",),
         )
         for place, word in enumerate(seen)
     ]  # fmt: skip
@@ -40,36 +40,61 @@ def decided(*seen: str, bindings: tuple[str, ...] = ()) -> list[Binding | None]:
 
 def record(number: int, text: str | None = None, index: int | None = None) -> Record:
     return Record(
-        generation_id=GenerationId(f"id{number}"), text_key=None if text is None else key(text), api_row_index=index
-    )
+        generation_id=GenerationId(f"id{number}"), text_key=None if text is None else key(text), api_row_index=index,
+        text=None if text is None else (text,),
+    )  # fmt: skip
 
 
 # What one record says.
 
+PEOPLE = ("Ana Lopez & Sons", "Bob", "A very long company name", "Caf\u00e9 \U0001f600", "O\u2019Neil", "\ufb01rm  two")
+
 
 @pytest.mark.parametrize(
-    ("text", "index", "word"),
+    ("place", "text", "index", "word"),
     [
-        ("own", 5, "own"),
-        ("another", 0, "other"),
-        ("nobody's", None, "odd"),
-        ("nobody's", 3, "odd:3"),
-        (None, 3, "index:3"),
-        (None, None, "none"),
+        (1, "Bob", None, "own"),
+        (1, "Bob", 5, "own:5"),
+        (1, "BOB", 1, "fold:1"),
+        (0, "Ana Lopez &amp; Sons", 0, "fold:0"),
+        (0, "ana  lopez &amp;amp; sons", None, "fold"),
+        (2, "A very long comp", None, "fold"),
+        (2, "A very long company\u2026", None, "fold"),
+        (2, "A very long com", None, "odd"),
+        (3, "Caf\u00e9", None, "fold"),
+        (3, "Caf", 3, "odd:3"),
+        (4, "O'Neil", None, "fold"),
+        (5, "firm two", None, "fold"),
+        (1, "O'Neil", 1, "other@4:1"),
+        (1, "a very long company name", None, "other@2"),
+        (1, "Ana Lopez & Sons", None, "other@0"),
+        (1, "Zoe", 1, "alien:1"),
+        (1, "", 3, "index:3"),
+        (1, None, 3, "index:3"),
+        (1, None, None, "none"),
     ],
 )
-def test_the_word_of_a_record(text: str | None, index: int | None, word: str) -> None:
-    others = frozenset({key("own"), key("another")})
-    assert match.classify(record(0, text, index), key("own"), others) == word
-    assert match.classify(record(0, text, index), key("own"), others, is_foreign=True) == "foreign"
+def test_the_word_of_a_record(place: int, text: str | None, index: int | None, word: str) -> None:
+    asked = facts(*[""] * len(PEOPLE), texts=PEOPLE)
+    rows = match.rows_of(asked)
+    assert match.classify(record(0, text, index), asked[place], asked, rows, foreign=False) == word
+    assert match.classify(record(0, text, index), asked[place], asked, rows, foreign=True) == "foreign"
+
+
+def test_a_text_that_may_be_two_rows_says_nothing_of_either() -> None:
+    asked = facts("", "", texts=("A company with a long name, north", "A company with a long name, south"))
+    rows = match.rows_of(asked)
+    cut = record(0, "A company with a long name", None)
+    assert [match.classify(cut, fact, asked, rows, foreign=False) for fact in asked] == ["odd", "odd"]
 
 
 def test_a_record_is_read_by_its_values_and_its_index() -> None:
     generation = Generation(id=GenerationId("id0"), status="queued", text=("Ada ", "Zoe\u0308"), api_row_index=4)
     found = match.as_record(generation)
     assert found == Record(
-        generation_id=GenerationId("id0"), text_key=identity.text_key(["Ada", "Zo\u00eb"]), api_row_index=4
-    )
+        generation_id=GenerationId("id0"), text_key=identity.text_key(["Ada", "Zo\u00eb"]), api_row_index=4,
+        text=("Ada ", "Zoe\u0308"),
+    )  # fmt: skip
     assert match.as_record(Generation(id=GenerationId("id0"), status="")).text_key is None
 
 
@@ -82,18 +107,28 @@ def test_a_record_is_read_by_its_values_and_its_index() -> None:
         # text
         (("own", "own"), [CONFIRMED, CONFIRMED]),
         (("own", ""), [CONFIRMED, None]),
-        (("own", "other"), [CONFIRMED, CONFLICT]),
+        (("own", "other@0"), [CONFIRMED, CONFLICT]),
         (("foreign", "own"), [CONFLICT, CONFIRMED]),
         (("none", "none"), [POSITION, POSITION]),
         (("own", "none"), [CONFIRMED, POSITION]),
-        # odd text: the service formats it its own way, unless it shows once that it does not
-        (("odd", "own"), [CONFLICT, CONFIRMED]),
-        (("odd", "other"), [CONFLICT, CONFLICT]),
+        # a text that equals no row is no conflict
+        (("odd", "own"), [POSITION, CONFIRMED]),
+        (("odd", "fold", ""), [None, CONFIRMED, None]),
+        (("odd:0", "own:1"), [CONFIRMED, CONFIRMED]),
+        (("odd:1", "own:2", ""), [CONFIRMED, CONFIRMED, None]),
+        (("odd:1", "own:1"), [CONFLICT, CONFIRMED]),
+        (("odd:7", "own:8", "own:9"), [POSITION, CONFIRMED, CONFIRMED]),  # counted over the whole campaign
+        (("index:7", "own:5", "own:9"), [POSITION, CONFIRMED, CONFIRMED]),
+        (("odd", "other@0"), [CONFLICT, CONFLICT]),
+        # other values: somebody else's, where the service repeats values
+        (("alien:0", "own:1"), [CONFLICT, CONFIRMED]),
+        (("alien", "alien"), [POSITION, POSITION]),
+        (("alien:0", "alien:1"), [CONFIRMED, CONFIRMED]),
         (("odd", ""), [None, None]),
         (("odd", "odd"), [POSITION, POSITION]),
         (("odd:0", "odd:1"), [CONFIRMED, CONFIRMED]),
         (("odd:1", "odd:0"), [CONFLICT, CONFLICT]),
-        (("odd:0", ""), [None, None]),
+        (("odd:0", ""), [CONFIRMED, None]),
         (("odd:1", "odd:2"), [CONFIRMED, CONFIRMED]),
         (("odd:0", "none"), [CONFIRMED, POSITION]),
         # index only
@@ -107,14 +142,16 @@ def test_a_record_is_read_by_its_values_and_its_index() -> None:
         (("index:0", "index:1", "index:1"), [CONFIRMED, CONFIRMED, CONFLICT]),
         (("index:1", "index:3", "index:2"), [CONFIRMED, CONFLICT, CONFLICT]),
         (("index:1", "index:2", "index:2"), [CONFLICT, CONFLICT, CONFLICT]),  # either may be the wrong one
-        (("index:1", "index:1"), [CONFLICT, CONFLICT]),
+        (("index:1", "index:1"), [POSITION, POSITION]),  # the same for all is no numbering
+        (("index:0", "index:0", "index:0"), [POSITION, POSITION, POSITION]),
+        (("index:5", "index:6", "index:7"), [POSITION, POSITION, POSITION]),  # nor is one over more than the request
         (("index:0", "index:3", "index:3"), [CONFLICT, CONFLICT, CONFLICT]),  # counted from nought and from one
         (("index:1", "index:2", "none"), [CONFIRMED, CONFIRMED, POSITION]),
         (("", "index:1", ""), [None, None, None]),  # alone, it may be an exchanged one that is counted from one
         (("", "index:1", "index:2"), [None, CONFIRMED, CONFIRMED]),
-        (("index:1", "-", "-"), [CONFLICT, None, None]),
+        (("index:1", "-", "-"), [POSITION, None, None]),  # alone, it points nowhere
         (("none", "index:1", "none"), [POSITION, CONFIRMED, POSITION]),
-        (("index:9", "index:9"), [CONFLICT, CONFLICT]),
+        (("", "index:0", ""), [None, None, None]),
         (("index:0", "none"), [CONFIRMED, POSITION]),
         # rows whose id is not known say nothing
         (("own", "-"), [CONFIRMED, None]),
@@ -135,14 +172,14 @@ def test_a_position_that_a_person_accepted_is_not_taken_back_by_the_same_record(
 
 def test_a_position_that_stood_because_the_record_was_silent_falls_when_it_speaks() -> None:
     """`text` may be null until a video is finished."""
-    assert decided("other", "own", bindings=("position", "confirmed")) == [CONFLICT, CONFIRMED]
-    assert decided("odd", "own", bindings=("position", "confirmed")) == [CONFLICT, CONFIRMED]
+    assert decided("other@1", "own", bindings=("position", "confirmed")) == [CONFLICT, CONFIRMED]
+    assert decided("alien", "own", bindings=("position", "confirmed")) == [CONFLICT, CONFIRMED]
 
 
 def test_a_text_of_no_row_waits_for_records_that_may_still_say_theirs() -> None:
     """While a video is made, its record may be silent: that is no word about how the service writes values."""
     for silent in ("none", "index:1"):
-        asked = facts("odd:0", silent)
+        asked = facts("alien:0", silent)
         unfinished = [asked[0], dataclasses.replace(asked[1], status="processing")]
         assert 100 not in match.decide(unfinished)
         assert match.decide(asked)[100] == CONFIRMED
@@ -150,7 +187,7 @@ def test_a_text_of_no_row_waits_for_records_that_may_still_say_theirs() -> None:
 
 
 def test_a_silent_record_beside_proof_of_another_order_is_in_doubt() -> None:
-    assert decided("other", "none") == [CONFLICT, CONFLICT]
+    assert decided("other@1", "none") == [CONFLICT, CONFLICT]
 
 
 # Binding anew.
@@ -219,7 +256,7 @@ def test_a_list_binds_only_where_every_group_of_equal_texts_is_exactly_there() -
     assert exactly({1: ("a", "b")}, "a") == {}, "half of it may be somebody else's"
     assert exactly({1: ("a", "b")}, "a", "b", "b") == {}, "one too many"
     assert exactly({1: ("a",)}, "a", "z") == {1: {0: "id0"}}, "strangers do not matter"
-    assert exactly({1: ("a", "a")}, "a", "a") == {1: {0: "id1", 1: "id0"}}
+    assert exactly({1: ("a", "a")}, "a", "a") == {1: {0: "id0", 1: "id1"}}
     assert exactly({1: ("a",)}) == {}
 
 

@@ -90,9 +90,12 @@ def test_checkpoints_come_with_news_and_cost_a_twentieth_at_most(bench: Bench) -
     assert all(pause >= 60.0 for pause in between)
 
 
-def test_without_waiting_nobody_is_asked(bench: Bench) -> None:
-    outcome = bench.carry_out(confirmed(bench, 3), waits=False)
-    assert (outcome.exit_code, outcome.polls, outcome.tally) == (ExitCode.OK, 0, {"queued": 3})
+def test_without_waiting_each_id_is_asked_once_and_so_confirmed(bench: Bench) -> None:
+    bench.service.change = lambda record: {**record, "status": "queued", "url": ""}
+    run = confirmed(bench, 3)
+    outcome = bench.carry_out(run, waits=False)
+    assert (outcome.exit_code, outcome.polls, outcome.tally) == (ExitCode.OK, 3, {"queued": 3})
+    assert all(found.fields["id"] for found in generations.results(bench.journal, run))
 
 
 def test_a_run_that_only_waits_submits_nothing(bench: Bench) -> None:
@@ -106,7 +109,9 @@ def test_a_run_that_only_waits_submits_nothing(bench: Bench) -> None:
 
 @pytest.mark.parametrize("selected_only", [True, False])
 def test_rows_outside_the_selection_hold_up_nobody_but_a_resume(bench: Bench, selected_only: bool) -> None:
+    bench.service.down = True
     bench.carry_out(confirmed(bench, 3), waits=False)
+    bench.service.down = False
     bench.service.change = lambda record: (
         record if record["text"] == ["person 1"] or bench.clock.monotonic_s() > 900 else {**record, "status": "queued"}
     )
@@ -257,7 +262,7 @@ def test_a_doubt_without_evidence_is_looked_at_for_twenty_seconds_and_left_to_a_
     outcome = bench.carry_out(confirmed(bench, 3), chunk_size=2)
     assert (outcome.exit_code, outcome.tally) == (ExitCode.IN_DOUBT, {"succeeded": 1, "in_doubt": 2})
     assert outcome.elapsed_s < 60
-    looks = 1 + 4  # when the waiting ends, and every 5 s for 20 s; the closing audit reads it, too
+    looks = 1 + 1 + 4  # while one is made, when the waiting ends, and every 5 s for 20 s; the audit reads it, too
     assert bench.service.pages_read == 2 * looks + 1, "each look reads page 0, which is short, and once more"
     bench.service.page_error = errors.ApiError("closed", status=401)
     slept = len(bench.clock.slept)

@@ -11,10 +11,10 @@ import pytest
 from bhuman_cli import errors
 from bhuman_cli.api.wire import Page, WireError
 from bhuman_cli.domain import Generation, GenerationId
-from bhuman_cli.journal import chunks
+from bhuman_cli.journal import chunks, targets
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.runs import Run
-from bhuman_cli.runs.binding import doubts
+from bhuman_cli.runs.binding import doubts, video_list
 from tests.support import ledger
 from tests.support.doubts import MINUTES, links_are_right, lost, shown
 from tests.support.ledger import Bench
@@ -90,13 +90,13 @@ def test_a_list_that_is_closed_or_down_settles_nothing(bench: Bench) -> None:
     run, _ = lost(bench, "Ada")
     for error in (errors.ApiError("closed", status=401), errors.ServiceDown("down"), WireError("odd")):
         bench.service.page_error = error
-        assert doubts.read_list(bench.context) is None
+        assert video_list.read_list(bench.context) is None
         assert len(doubts.settle_doubts(bench.context, run)) == 1
 
 
 def test_the_whole_list_is_read_and_page_nought_once_more(bench: Bench) -> None:
     bench.service.take({"names": [[f"person {at}"] for at in range(250)]})
-    listed = doubts.read_list(bench.context)
+    listed = video_list.read_list(bench.context)
     assert listed is not None
     assert (len(listed.records), listed.is_complete, bench.service.pages_read) == (250, True, 4)
 
@@ -104,10 +104,10 @@ def test_the_whole_list_is_read_and_page_nought_once_more(bench: Bench) -> None:
 @pytest.mark.parametrize("videos", [0, 99, 100, 101, 250, 800, 801])
 def test_pages_read_several_at_once_are_the_same_list(bench: Bench, videos: int) -> None:
     bench.service.take({"names": [[f"person {at}"] for at in range(videos)]})
-    alone = doubts.read_list(bench.context)
+    alone = video_list.read_list(bench.context)
     read = bench.service.pages_read
     with ThreadPoolExecutor(4) as pool:
-        together = doubts.read_list(replace(bench.context, pool=pool))
+        together = video_list.read_list(replace(bench.context, pool=pool))
     assert together is not None
     assert together == alone
     assert (len(together.records), together.is_complete) == (videos, True)
@@ -125,7 +125,7 @@ def test_a_page_that_fails_among_several_leaves_no_list(bench: Bench, monkeypatc
 
     monkeypatch.setattr(type(bench.service), "page", page)
     with ThreadPoolExecutor(4) as pool:
-        assert doubts.read_list(replace(bench.context, pool=pool)) is None
+        assert video_list.read_list(replace(bench.context, pool=pool)) is None
 
 
 @pytest.mark.parametrize("trouble", ["moved", "unreadable", "endless"])
@@ -144,8 +144,8 @@ def test_a_list_that_moves_or_can_not_be_read_whole_is_not_complete(
         return Page(total=3, generations=found.generations, unreadable=trouble == "unreadable")
 
     monkeypatch.setattr(type(bench.service), "page", page)
-    monkeypatch.setattr(doubts, "_MOST_PAGES", 5)
-    listed = doubts.read_list(bench.context)
+    monkeypatch.setattr(video_list, "_MOST_PAGES", 5)
+    listed = video_list.read_list(bench.context)
     assert listed is not None
     assert not listed.is_complete
 
@@ -165,7 +165,7 @@ def test_a_service_that_shows_fewer_at_once_is_read_to_its_end(
         return Page(total=total, generations=tuple(shown[number * 30 : number * 30 + 30]))
 
     monkeypatch.setattr(type(bench.service), "page", page)
-    listed = doubts.read_list(bench.context)
+    listed = video_list.read_list(bench.context)
     assert listed is not None
     assert (len(listed.records), listed.is_complete) == (70, True)
 
@@ -191,8 +191,8 @@ def test_a_list_that_lacks_something_is_not_complete(
         return replace(real(0), total=None)
 
     monkeypatch.setattr(type(bench.service), "page", page)
-    monkeypatch.setattr(doubts, "_MOST_PAGES", 5)
-    listed = doubts.read_list(bench.context)
+    monkeypatch.setattr(video_list, "_MOST_PAGES", 5)
+    listed = video_list.read_list(bench.context)
     assert listed is not None
     assert len(listed.records) >= 99, "what could be read can be adopted"
     assert not listed.is_complete
@@ -202,31 +202,51 @@ def test_a_list_that_lacks_something_is_not_complete(
 
 
 def not_accepted(bench: Bench) -> tuple[Run, Chunk]:
-    """The first request was accepted; the second was lost on the way, and the service never saw it."""
-    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada", "Bob"))
-    chunk = chunks.plan(bench.journal, run, ledger.pick(1), ledger.freeze)
-    assert chunk is not None
-    chunks.begin_sending(bench.journal, chunk)
-    chunks.accept(bench.journal, chunk, [GenerationId(item) for item in bench.service.take({"names": [["Ada"]]})])
-    second = ledger.sent(bench.journal, run, None, limit=1)
-    chunks.mark_in_doubt(bench.journal, second, "lost")
-    return run, second
+    """Three requests: accepted, lost on the way and never seen by the service, accepted and still being rendered."""
+    run = ledger.confirmed(bench.journal, ledger.rows_of("Ada", "Bob", "Cid"))
+    lost = None
+    for name in ("Ada", "Bob", "Cid"):
+        ids = None if name == "Bob" else [GenerationId(item) for item in bench.service.take({"names": [[name]]})]
+        chunk = ledger.sent(bench.journal, run, ids, limit=1)
+        if ids is None:
+            chunks.mark_in_doubt(bench.journal, chunk, "lost")
+            lost = chunk
+        elif name == "Cid":
+            bench.service.undone.update(ids)
+    assert lost is not None
+    return run, lost
+
+
+def grown_old(bench: Bench, run: Run) -> None:
+    """The list is looked at while a video is rendered; then the grace time passes and all are finished."""
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
+    bench.service.undone.clear()
+    bench.clock.pass_s(15 * MINUTES)
 
 
 def test_absence_from_a_complete_list_frees_after_the_grace_time_only(bench: Bench) -> None:
     run, chunk = not_accepted(bench)
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
+    bench.service.undone.clear()
     bench.clock.pass_s(15 * MINUTES - 1)
     assert len(doubts.settle_doubts(bench.context, run)) == 1
     bench.clock.pass_s(1)
     assert doubts.settle_doubts(bench.context, run) == []
-    assert shown(bench, run) == ["queued", "pending"]
+    assert shown(bench, run) == ["queued", "pending", "queued"]
     assert any("not accepted" in said for said in bench.notices.said)
     decision = bench.journal.query_one("SELECT what, chunk_id FROM decision")
     assert decision is not None
     assert (decision["what"], decision["chunk_id"]) == ("not accepted", chunk.chunk_id)
 
 
-@pytest.mark.parametrize("trouble", ["incomplete", "others missing", "nothing to compare", "candidates"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "incomplete", "others missing", "a later one missing", "nothing to compare", "unknown equal text",
+        "unknown text without a time", "unknown cut-off text", "unknown without a text", "only finished videos",
+        "no date", "the service's clock stands", "a wrong total",
+    ],
+)  # fmt: skip
 def test_absence_is_no_proof_where_the_list_is_doubtful(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
@@ -234,13 +254,64 @@ def test_absence_is_no_proof_where_the_list_is_doubtful(
         run, _ = lost(bench, "Ada", accepted=False)
     else:
         run, _ = not_accepted(bench)
-    if trouble == "others missing":
-        bench.service.accepted.clear()
-    if trouble == "candidates":
-        bench.service.take({"names": [["Zoe"]]})
-    if trouble == "incomplete":
-        monkeypatch.setattr(doubts, "PAGE_SIZE", 1)
-        monkeypatch.setattr(doubts, "_MOST_PAGES", 1)
-    bench.clock.pass_s(20 * MINUTES)
+    if trouble == "only finished videos":
+        real = type(bench.service).page
+        monkeypatch.setattr(type(bench.service), "page", lambda self, page: _finished(real(self, page)))
+    if trouble == "no date":
+        bench.service.ahead = None
+    grown_old(bench, run)
+    match trouble:
+        case "others missing":
+            del bench.service.accepted[0]
+        case "a later one missing":
+            del bench.service.accepted[-1]
+            bench.journal.execute("UPDATE claim SET run_no = NULL WHERE chunk_id = 3")
+        case "unknown equal text" | "unknown text without a time" | "unknown without a text" | "unknown cut-off text":
+            bench.service.take({"names": [["b&#111;b"]]})
+            stranger = bench.service.accepted[-1]
+            stranger["at"] -= timedelta(days=400)
+            if trouble != "unknown equal text":
+                gone = "created_at" if "time" in trouble else "text"
+                own = stranger["id"]
+                bench.service.change = lambda record: record | ({gone: None} if record["id"] == own else {})
+            if trouble == "unknown cut-off text":
+                bench.service.change = lambda record: record
+                stranger["text"] = ["Bob", "and more"]
+        case "incomplete":
+            monkeypatch.setattr(video_list, "PAGE_SIZE", 1)
+            monkeypatch.setattr(video_list, "_MOST_PAGES", 1)
+        case "the service's clock stands":
+            bench.service.ahead = -timedelta(minutes=15)
+        case "a wrong total":
+            bench.service.take({"names": [["Bob"]]})
+            monkeypatch.setattr(type(bench.service), "page", _short_with_a_wrong_total)
     assert len(doubts.settle_doubts(bench.context, run)) == 1
     assert "in_doubt" in shown(bench, run)
+
+
+def _finished(page: Page) -> Page:
+    return replace(page, generations=tuple(item for item in page.generations if item.status == "succeeded"))
+
+
+def _short_with_a_wrong_total(self: ledger.ScriptedService, number: int) -> Page:
+    shown = [found for item in self.accepted if (found := self.record(item)) is not None]
+    return Page(total=2, generations=tuple(shown[number * 2 : number * 2 + 2]))
+
+
+@pytest.mark.parametrize("hours", [-9, 9])
+def test_a_wrong_clock_of_ours_neither_frees_nor_hides_the_videos(bench: Bench, hours: int) -> None:
+    bench.service.ahead = timedelta(hours=hours)
+    run, _ = lost(bench, "Ada")
+    bench.service.accepted[0]["at"] += timedelta(hours=hours)
+    assert doubts.settle_doubts(bench.context, run) == []
+    assert shown(bench, run) == ["succeeded"]
+
+
+def test_a_respelt_text_is_adopted_only_where_confirmed_records_spell_so(bench: Bench) -> None:
+    run, _ = lost(bench, "Ada & Bob")
+    bench.service.change = lambda record: record | {"text": [record["text"][0].replace("&", "&amp;")]}
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
+    with bench.journal.transaction():
+        targets.add_respellings(bench.journal, run.target_id, {"entities"})
+    assert doubts.settle_doubts(bench.context, run) == []
+    assert shown(bench, run) == ["succeeded"]

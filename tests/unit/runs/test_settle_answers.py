@@ -13,7 +13,7 @@ from bhuman_cli.domain import Generation, GenerationId, Target, TargetKind
 from bhuman_cli.journal import chunks, generations
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.runs import Run
-from bhuman_cli.runs.binding import doubts
+from bhuman_cli.runs.binding import doubts, video_list
 from tests.support import ledger
 from tests.support.doubts import links_are_right, lost, shown
 from tests.support.ledger import Bench, answered
@@ -177,4 +177,4 @@ def test_half_a_pairing_is_none(bench: Bench, change: Callable[[dict[str, Any]],
 )
 def test_a_record_of_another_target_is_foreign(kind: TargetKind, raw: dict[str, Any], foreign: bool) -> None:
     target = Target(service=ledger.TARGET.service, kind=kind, api_id=ledger.TARGET.api_id)
-    assert doubts.is_foreign(Generation(id=GenerationId("x"), status="", raw=raw), target) is foreign
+    assert video_list.is_foreign(Generation(id=GenerationId("x"), status="", raw=raw), target) is foreign

@@ -1,0 +1,44 @@
+"""What is known of a target's service: how it writes values, and what its list was seen to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bhuman_cli.journal.database import Journal
+
+
+def respellings(journal: Journal, target_id: int) -> frozenset[str]:
+    """Return the respellings of values that confirmed records on a target have shown."""
+    found = journal.query_one("SELECT respellings FROM target WHERE target_id = ?", (target_id,))
+    return frozenset(found[0].split()) if found else frozenset()
+
+
+def add_respellings(journal: Journal, target_id: int, names: Iterable[str]) -> None:
+    """Keep that a confirmed record showed these respellings; inside a transaction."""
+    known = respellings(journal, target_id)
+    if not known.issuperset(names):
+        words = " ".join(sorted(known.union(names)))
+        journal.execute("UPDATE target SET respellings = ? WHERE target_id = ?", (words, target_id))
+
+
+def note_unfinished_in_list(journal: Journal, target_id: int) -> None:
+    """Keep, for every request whose fate is open, that the list was seen to show an unfinished video since."""
+    with journal.transaction():
+        journal.execute(
+            "UPDATE chunk SET list_shows_unfinished = 1 WHERE target_id = ? AND list_shows_unfinished = 0"
+            " AND state IN ('sending', 'mapping', 'in_doubt')",
+            (target_id,),
+        )
+
+
+def note_service_time(journal: Journal, chunk_id: int, *, at: str, offset_s: float) -> None:
+    """Keep the service's time at the first look after a request's answer was lost, and how far off our clock is.
+
+    at: ISO 8601 UTC, by the service's clock. offset_s: its clock minus ours. What is known already stays.
+    """
+    with journal.transaction():
+        journal.execute(
+            "UPDATE chunk SET lost_at = CASE WHEN lost_at = '' THEN ? ELSE lost_at END,"
+            " clock_offset_s = coalesce(clock_offset_s, ?) WHERE chunk_id = ?",
+            (at, offset_s, chunk_id),
+        )
