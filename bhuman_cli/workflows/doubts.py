@@ -142,10 +142,15 @@ def _named(journal: Journal, chunk: Chunk) -> str:
     unbound = [row for row, is_bound in chunks.rows_of(journal, chunk) if not is_bound]
     name = Path(history.input_of(journal, chunk.run_no)).name
     sent = chunk.sending_at[:19].replace("T", " ") or "at an unknown time"
-    count = f"{len(unbound):,} row{'' if len(unbound) == 1 else 's'}"
     accepted = chunk.rows - len(unbound)
     partly = f" ({accepted} of its ids are bound)" if accepted else ""
-    return f"request {chunk.chunk_id}: {count} of {name} (row {_ranges(unbound)}), sent {sent} UTC{partly}"
+    rows = f"{_count(journal, chunk)} of {name} (row_index {_ranges(unbound)})"
+    return f"request {chunk.chunk_id}: {rows}, sent {sent} UTC{partly}"
+
+
+def _count(journal: Journal, chunk: Chunk) -> str:
+    unbound = sum(not is_bound for _, is_bound in chunks.rows_of(journal, chunk))
+    return f"{unbound:,} row{'' if unbound == 1 else 's'}"
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -219,7 +224,7 @@ def _resend(word: Word, context: RunContext, run: Run, doubtful: Sequence[Chunk]
     journal = context.journal
     chosen = _open_only(context, doubtful, console)
     for chunk in chosen:
-        console.say(f"{_named(journal, chunk)} is sent again; it may be paid twice")
+        console.say(f"{_count(journal, chunk)} are sent again; they may be paid twice: {_named(journal, chunk)}")
     if chosen and word.asks and not word.yes:
         rows = sum(chunk.rows for chunk in chosen)
         if not console.confirm(f"{rows:,} rows may be paid twice. Send them again?"):
