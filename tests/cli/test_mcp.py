@@ -1,0 +1,182 @@
+"""`bhuman mcp` driven by the official client of its SDK over stdio: tools, results, and that nothing is spent."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from bhuman_cli import errors
+from bhuman_cli.config import settings
+from bhuman_cli.workflows import plan_signature
+from tests.support import terminal
+from tests.support.desk import REPOSITORY, Desk
+from tests.support.plain_service import PlainService
+
+Talk = Callable[[Client], Awaitable[Any]]
+
+
+def talk(desk: Desk, work: Talk, *flags: str) -> Any:
+    """Start the server in the desk's folder, talk to it, and return what came of it."""
+
+    async def main() -> Any:
+        server = StdioServerParameters(
+            command=sys.executable, args=["-m", "bhuman_cli", "mcp", *flags], cwd=desk.folder,
+            env={**desk.environment(), "PYTHONPATH": str(REPOSITORY)},
+        )  # fmt: skip
+        with anyio.fail_after(90):
+            async with Client(stdio_client(server)) as client:
+                return await work(client)
+
+    return anyio.run(main)
+
+
+async def said(client: Client, name: str, **arguments: Any) -> Any:
+    """Call a tool; return its typed result, or the error's text."""
+    result: Any = await client.call_tool(name, arguments)
+    return result.content[0].text if result.is_error else result.structured_content
+
+
+def test_a_client_that_calls_everything_reads_typed_results_and_spends_nothing(
+    desk: Desk, service: PlainService
+) -> None:
+    desk.people(3)
+    assert desk.render("people.csv").code == 0
+    desk.table("new.csv", [("Zoe", "Zed"), ("Yan", "")])
+
+    async def work(client: Client) -> dict[str, Any]:
+        tools = (await client.list_tools()).tools
+        assert {tool.name for tool in tools} == {
+            "check_table", "plan", "preview_row", "runs", "status", "results", "gallery", "export", "doctor",
+            "apply_plan",
+        }  # fmt: skip
+        assert all(tool.description and tool.output_schema for tool in tools)
+        return {
+            "check": await said(client, "check_table", file="new.csv"),
+            "runs": await said(client, "runs"),
+            "status": await said(client, "status", file="people.csv"),
+            "results": await said(client, "results", file="people.csv"),
+            "gallery": await said(client, "gallery", file="people.csv"),
+            "export": await said(client, "export", file="people.csv", format="json"),
+            "doctor": await said(client, "doctor"),
+            "apply": await said(client, "apply_plan", path="new.csv"),
+        }
+
+    found = talk(desk, work)
+    assert found["check"]["ok"] is False
+    assert [(each["line"], each["column"]) for each in found["check"]["problems"]] == [(3, "company")]
+    assert found["runs"]["runs"][0]["file"] == "people.csv"
+    assert (found["status"]["exit_code"], found["status"]["rows"]["succeeded"]) == (0, 3)
+    assert [row["status"] for row in found["results"]["rows"]] == ["succeeded"] * 3
+    assert (desk.folder / found["gallery"]["path"]).is_file()
+    assert (desk.folder / found["export"]["path"]).suffix == ".json"
+    assert "no plan" in found["apply"]
+    assert {each["check"] for each in found["doctor"]["findings"]} & {"credentials", "clock", "journal"}
+    whole = json.dumps(found)
+    assert "Name0" not in whole, "no recipient's cell"
+    assert not any(item["id"] in whole for item in service.accepted)
+    assert "https://videos.example" not in whole
+    assert len(service.bodies) == 1, "only the person's own render"
+
+
+def test_values_are_shown_where_the_person_said_so(desk: Desk) -> None:
+    desk.people(1)
+    assert desk.render("people.csv").code == 0
+    rows = talk(desk, lambda client: said(client, "results", file="people.csv"), "--show-values")["rows"]
+    assert (rows[0]["first_name"], rows[0]["url"][:5]) == ("Name0", "https")
+
+
+@pytest.mark.parametrize(
+    "place", ["../secret.csv", "/etc/hostname", "link.csv", "https://files.example/a.csv", "-", "in/x.csv"]
+)
+def test_no_tool_reads_outside_the_folder(desk: Desk, tmp_path_factory: pytest.TempPathFactory, place: str) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "x.csv").write_text("first_name,company\nSecret,Person\n")
+    (desk.folder / "link.csv").symlink_to(outside / "x.csv")
+    (desk.folder / "in").symlink_to(outside)
+    (desk.folder.parent / "secret.csv").write_text("first_name,company\nSecret,Person\n")
+    found = talk(desk, lambda client: said(client, "check_table", file=place))
+    assert isinstance(found, str)
+    assert "folder" in found
+    assert "Secret" not in found
+
+
+def test_runs_of_other_folders_are_nobodys_business_here(desk: Desk, tmp_path: Path) -> None:
+    desk.people(2)
+    assert desk.render("people.csv", "--json").code == 0
+    run = json.loads(desk.run("runs", "--json").out)["runs"][0]["run_id"]
+    other = Desk(desk.folder, str(desk.env["BHUMAN_BASE_URL"]))
+    other.folder = desk.folder / "elsewhere"
+    other.folder.mkdir()
+    other.env = desk.env
+
+    async def work(client: Client) -> tuple[Any, Any]:
+        return await said(client, "runs"), await said(client, "results", file=run)
+
+    listed, refused = talk(other, work)
+    assert listed["runs"] == []
+    assert "outside" in refused
+
+
+def test_a_signature_fits_one_plan_one_person_and_seven_days(tmp_path: Path) -> None:
+    home = settings.home({"BHUMAN_HOME": str(tmp_path / "home")})
+    path = tmp_path / "a.plan.json"
+    document = {"schema": plan_signature.PLAN_SCHEMA, "file": "a.csv", "plan": {"new": 2, "retried": 1}}
+    path.write_text(json.dumps(document))
+    now = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    plan = plan_signature.read_plan(path)
+    assert plan.videos == 3
+    with pytest.raises(errors.Refusal, match="nobody has signed"):
+        plan_signature.require_signed(plan, home, now)
+    plan_signature.sign(plan, home, now)
+    plan_signature.require_signed(plan, home, now)
+    assert (home.config / "plan.key").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(errors.Refusal, match="seven days"):
+        plan_signature.require_signed(plan, home, now + timedelta(days=7, seconds=1))
+    other = settings.home({"BHUMAN_HOME": str(tmp_path / "other")})
+    plan_signature.sign(plan_signature.read_plan(path), other, now)
+    with pytest.raises(errors.Refusal, match="does not belong"):
+        plan_signature.require_signed(plan, home, now)
+    plan_signature.sign(plan, home, now)
+    path.write_text(json.dumps({**document, "plan": {"new": 3, "retried": 0}}))
+    with pytest.raises(errors.Refusal, match="does not belong"):
+        plan_signature.require_signed(plan_signature.read_plan(path), home, now)
+    forged = json.loads(plan_signature.place(path).read_text())
+    forged["sha256"] = plan_signature.read_plan(path).sha256
+    plan_signature.place(path).write_text(json.dumps(forged))
+    with pytest.raises(errors.Refusal, match="does not belong"):
+        plan_signature.require_signed(plan_signature.read_plan(path), home, now)
+
+
+def test_a_plan_is_signed_by_a_person_who_types_the_number(desk: Desk) -> None:
+    (desk.folder / "a.plan.json").write_text(
+        json.dumps({"schema": plan_signature.PLAN_SCHEMA, "file": "a.csv", "plan": {"new": 12, "retried": 0}})
+    )
+    ended = desk.run("plan", "sign", "a.plan.json", stdin=b"12\n")
+    assert (ended.code, (desk.folder / "a.plan.json.signature").exists()) == (2, False)
+    assert "on a terminal" in ended.err
+    words = [sys.executable, "-m", "bhuman_cli", "plan", "sign", "a.plan.json"]
+    for typed, code, is_signed in (("11", 7, False), ("", 0, False), ("12", 0, True)):
+        with terminal.terminal(words, folder=desk.folder, env=desk.environment()) as screen:
+            screen.wait_for("Type the number")
+            screen.type(f"{typed}\r")
+            assert screen.end() == code
+        assert (desk.folder / "a.plan.json.signature").exists() is is_signed
+
+
+@pytest.mark.parametrize("client", ["claude", "cursor", "vscode"])
+def test_what_to_paste_is_json_and_the_skill_names_the_tools(desk: Desk, client: str) -> None:
+    entry = json.loads(desk.run("mcp", "--print-config", client).out)
+    servers = entry.get("mcpServers") or entry["servers"]
+    assert servers["bhuman"]["args"] == ["mcp"]
+    skill = desk.run("mcp", "--print-skill").out
+    assert skill.startswith("---\nname: bhuman\n")
+    assert "bhuman plan sign" in skill
