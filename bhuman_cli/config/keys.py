@@ -278,6 +278,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "lock_wait": Key(read=_duration, default=0.0),
     "allow_empty": Key(read=_flag, text=_switch_text, default=False),
     "unit_cost": Key(read=_number(0, 1_000_000), text=_number_text),
+    "client": Key(read=_text),
     "variables": Key(read=_names, default=()),
     "base_url": Key(read=_text),
     "profile": Key(read=_text, default="default"),

@@ -91,8 +91,8 @@ def render(page: Page) -> str:
         data=markupsafe.Markup(_json(_data(page))),
         style=markupsafe.Markup(style),
         script=markupsafe.Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=digest(style),
+        script_hash=digest(script),
     )
 
 
@@ -257,5 +257,6 @@ def _asset(name: str) -> str:
     return resources.files("bhuman_cli.delivery").joinpath("templates", name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
+    """Return what a page's policy names its own script or style by."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -119,7 +119,12 @@ def drop_old_rows(journal: Journal, run: Run, *, keep: int = RUNS_WITH_CELLS) ->
         if any(counts.get(status) for status in ("queued", "preparing", "processing", "in_doubt")):
             continue
         with journal.transaction():
-            journal.execute("UPDATE run SET tally = ? WHERE run_no = ?", (json.dumps(counts), item.run_no))
+            journal.execute(
+                "UPDATE run SET tally = ?, reused = (SELECT count(*) FROM row WHERE row.run_no = run.run_no"
+                " AND row.plan = 'reused' AND row.shares IS NULL), shared = (SELECT count(*) FROM row"
+                " WHERE row.run_no = run.run_no AND row.shares IS NOT NULL) WHERE run_no = ?",
+                (json.dumps(counts), item.run_no),
+            )
             journal.execute("DELETE FROM row WHERE run_no = ?", (item.run_no,))
         dropped += 1
     return dropped

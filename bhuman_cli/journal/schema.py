@@ -45,7 +45,9 @@ CREATE TABLE run (
   profile       TEXT NOT NULL DEFAULT '', -- whose credentials pay for it
   key_id        TEXT NOT NULL DEFAULT '',
   continues     TEXT NOT NULL DEFAULT '', -- the input path of the file that this one continues under another name
-  reading_rules INTEGER NOT NULL DEFAULT 0  -- version of the rules by which cells became values
+  reading_rules INTEGER NOT NULL DEFAULT 0, -- version of the rules by which cells became values
+  reused        INTEGER NOT NULL DEFAULT 0, -- rows that cost nothing, once the rows themselves were dropped
+  shared        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX run_by_input ON run (target_id, input_path);
 CREATE INDEX run_guard ON run (run_no, run_id, output_path, columns, spec, options);  -- stands twice, as claim_guard
@@ -213,6 +215,8 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         "ALTER TABLE run ADD COLUMN key_id TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN continues TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN reading_rules INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE run ADD COLUMN reused INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE run ADD COLUMN shared INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE target ADD COLUMN braked_at TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE target ADD COLUMN failures_from TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE target ADD COLUMN respellings TEXT NOT NULL DEFAULT ''",

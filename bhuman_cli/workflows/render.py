@@ -166,6 +166,8 @@ def _new_run(job: RenderJob) -> NewRun:
             "poll_interval": job.get("poll_interval") if job.values.is_given("poll_interval") else None,
             "timeout": job.get("timeout"),
             "share_equal": bool(job.get("share_equal")),
+            "client": job.get("client"),
+            "profile": job.get("profile"),
             "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,
             "input_name": job.source.name if job.source.is_address else None,
             "base_url": "" if job.is_local else job.get("base_url"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from bhuman_cli.journal import spend
 from tests.support.money_client import KEYS
 from tests.support.money_service import Oracle
 from tests.support.money_world import Violation, World
@@ -20,9 +21,13 @@ def check(world: World, oracle: Oracle, *, explained: bool = True) -> None:
     with world.looking() as journal:
         chunks = {row["token"]: row for row in journal.query("SELECT * FROM chunk")}
         claims = list(journal.query("SELECT * FROM claim"))
+        paid = sum(payment.count for payment in spend.payments(journal) if payment.kind == "paid")
     owners = {row["generation_id"]: row for row in claims if row["generation_id"]}
     if len(owners) != sum(bool(row["generation_id"]) for row in claims):
         raise Violation("an id is bound to two rows")
+    known = sum(video.ours and video.id in owners for video in oracle.videos.values())
+    if all(id_ in oracle.videos and oracle.videos[id_].ours for id_ in owners) and paid != known:
+        raise Violation(f"spend counts {paid} videos, the service made {known} that are known here")
     _check_losses(oracle, chunks, claims, owners)
 
 

@@ -1,10 +1,10 @@
-"""Owns pandas: counting a run's rows by one of the user's columns and by status. Reads and writes no results file."""
+"""Counts by pandas: a run's rows by column and status, payments by group. Reads and writes no results file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 import pandas as pd
 
@@ -13,6 +13,9 @@ from bhuman_cli.domain import ResultRow, Status
 from bhuman_cli.errors import UsageError
 
 TOTAL = "total"
+
+Frame = pd.DataFrame
+"""What the counts are, for who passes them on."""
 
 
 def counts_by(columns: Sequence[str], rows: Iterable[ResultRow], column: str) -> pd.DataFrame:
@@ -57,6 +60,39 @@ def write(counted: pd.DataFrame, path: Path) -> None:
 def status_counts(counted: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Return header and rows as texts, for the screen."""
     header = [str(counted.index.name), *map(str, counted.columns)]
-    rows = [[str(value), *(str(int(count)) for count in counts)] for value, counts in zip(
+    rows = [[str(value), *map(_shown, counts)] for value, counts in zip(
         counted.index, counted.to_numpy(), strict=True)]  # fmt: skip
     return header, rows
+
+
+def _shown(count: float) -> str:
+    return f"{count:,.2f}" if count != int(count) else str(int(count))
+
+
+SPEND: Final = ("paid", "reused", "shared", "retried", "failed", "in_doubt")
+"""What is counted of payments, in this order."""
+
+
+def spend_by(payments: Iterable[Mapping[str, object]], by: str, unit_cost: float | None = None) -> pd.DataFrame:
+    """Return one row a group with the columns SPEND, and `cost` for a unit cost: the dearest first, or by time.
+
+    payments: mappings with `kind` (paid, in_doubt, reused, shared), `count`, `is_failed`, `is_retried`, and the group.
+    """
+    frame = pd.DataFrame(list(payments), columns=[by, "kind", "count", "is_failed", "is_retried"])
+    count, is_paid = frame["count"].astype("int64"), frame["kind"] == "paid"
+    marks = {
+        "paid": is_paid,
+        "reused": frame["kind"] == "reused",
+        "shared": frame["kind"] == "shared",
+        "retried": is_paid & frame["is_retried"].astype(bool),
+        "failed": is_paid & frame["is_failed"].astype(bool),
+        "in_doubt": frame["kind"] == "in_doubt",
+    }
+    counted = pd.DataFrame({name: count.where(mark, 0) for name, mark in marks.items()}, columns=list(SPEND))
+    counted = counted.groupby(frame[by].astype("object")).sum().astype("int64")
+    counted.index.name = by
+    if unit_cost is not None:
+        counted["cost"] = (counted["paid"] * unit_cost).round(2)
+    if by in {"day", "month"}:
+        return counted.sort_index()
+    return counted.sort_values(["paid", "reused"], ascending=False, kind="stable")
