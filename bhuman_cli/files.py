@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import hashlib
 import os
 import stat
 import tempfile
@@ -16,6 +17,7 @@ from bhuman_cli import shell
 from bhuman_cli.errors import UsageError
 
 _LEFT_BEHIND_S: Final = 3600
+_LONG_NAME_BYTES: Final = 200  # of 255 that most file systems allow
 
 _OF_THE_MACHINE: Final = {
     getattr(errno, name, 0) for name in ("ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO", "EROFS", "ENOBUFS")
@@ -53,7 +55,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     target = path
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{_hidden(target)}.", suffix=".tmp")
     except OSError as error:
         raise UsageError(
             f"{path}: can't be written ({(error.strerror or 'unknown').lower()})", hint="-o PATH"
@@ -78,6 +80,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     _sync_folder(target.parent)
 
 
+def _hidden(target: Path) -> str:
+    """Return how the temporary files of a target begin: its own name would leave no room where that is long."""
+    name = target.name
+    if len(os.fsencode(name)) > _LONG_NAME_BYTES:
+        name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
+    return f".{name}"
+
+
 def require_place(path: Path) -> None:
     """Find out, without leaving anything, whether a file can be made where this one is to be replaced.
 
@@ -97,7 +107,7 @@ def _sweep(target: Path, temporary: Path) -> None:
     """Remove what killed processes left beside the target: it holds people's data. A file in use is younger."""
     with contextlib.suppress(OSError):
         now = temporary.stat().st_mtime
-        for rest in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        for rest in target.parent.glob(f"{glob.escape(_hidden(target))}.*.tmp"):
             if now - rest.stat().st_mtime > _LEFT_BEHIND_S:
                 rest.unlink()
 

@@ -248,6 +248,8 @@ class Requester:
             raise _in_doubt(call.method, f"{name}: the service answered {status}")
         if 300 <= status < 400:
             raise ServiceDown(f"{name}: the service answered with a redirect ({status}), which is never followed")
+        if status in {401, 403} and wire.is_web_page(answer.body):
+            raise ServiceDown(f"{name}: something between here and the service answered with a web page ({status})")
         detail = secrets.mask(wire.server_message(answer.body), self.secrets)
         words = f": {detail}" if detail else ""
         raise ApiError(

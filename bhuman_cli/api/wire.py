@@ -276,6 +276,12 @@ def _moment(text: str) -> datetime:
         return parsedate_to_datetime(text)
 
 
+def is_web_page(body: bytes) -> bool:
+    """Say whether an answer is a page for people: a challenge or a login of something in between."""
+    start = body[:512].lstrip().lower()
+    return start.startswith((b"<!doctype html", b"<html")) or b"<html" in start
+
+
 def _status(value: Any) -> str:
     word = error_text.harmless(_text(value), limit=40).lower()
     return "succeeded" if word == "completed" else word

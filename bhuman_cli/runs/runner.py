@@ -25,6 +25,7 @@ SILENCE_S: Final = 60.0  # no good answer for so long means down
 DOUBT_LOOK_S: Final = 20.0
 _DOUBT_STEP_S: Final = 5.0
 _TICK_S: Final = 0.5
+_SLEPT_S: Final = 5.0  # between two looks: this machine slept, while the service worked on
 _ROUNDS: Final = 3  # of sending, waiting and settling; each further one needs evidence from the one before
 _CHECKPOINT_S: Final = 2.0
 _CHECKPOINT_SHARE: Final = 20  # writing the results file takes at most one part in so many of the time
@@ -168,8 +169,10 @@ class _Execution:
         if self.options.waits:
             self.poller.load_waiting()
             self.poller.ask_soon()
+        turned_s = send_at_s
         while not context.stop.is_pressed:
             now = context.clock.monotonic_s()
+            has_slept, turned_s = now - turned_s > _SLEPT_S, now
             if self.submitter.ending is None and now >= send_at_s:
                 requests = self.submitter.requests
                 send_at_s = now + self.submitter.step()
@@ -178,6 +181,8 @@ class _Execution:
                     poll_at_s = now  # it may have been "never", while nothing was left to wait for
             self._check_doubts_early()
             if self._is_done():
+                if has_slept and self.options.waits and not self.poller.refused:
+                    self.poller.ask_once_more()
                 return
             now = context.clock.monotonic_s()
             if self.options.waits and self.poller.remaining and (now >= poll_at_s or self.poller.has_callbacks()):

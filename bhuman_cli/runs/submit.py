@@ -179,6 +179,9 @@ class Submitter:
         if verdict.needs_credentials:
             cures = f"; {NO_ACCESS}" if verdict.reason.startswith("HTTP 403") else ""
             return self._end(Ending.CREDENTIALS, verdict.reason + cures)
+        if verdict.is_web_page:
+            between = "something between here and the service answered with a web page"
+            return self._end(Ending.DOWN, f"{between} ({verdict.reason})")
         self._slow_downs += 1
         asked = verdict.retry_after_s
         if self._slow_downs > SLOW_DOWNS:
@@ -194,6 +197,14 @@ class Submitter:
         if verdict.stops:
             chunks.reject(journal, chunk, verdict.reason)
             return self._end(Ending.BUSINESS, verdict.reason)
+        if verdict.too_large and chunk.rows > 1:
+            self.chunk_size = (chunk.rows + 1) // 2
+            chunks.release(journal, chunk, verdict.reason)
+            self.context.reporter.notice(
+                f"a request of {chunk.rows} rows is too large ({verdict.reason}); at most {self.chunk_size} go in one"
+                f" (--chunk-size {self.chunk_size} says so at once)"
+            )
+            return 0.0
         self._count_refusal(verdict.reason)
         can_split = verdict.can_split and chunk.rows > 1 and self._extra + 2 <= EXTRA_REQUESTS
         if can_split and not self._is_hopeless():

@@ -18,6 +18,7 @@ from bhuman_cli.journal.chunks import Answer
 from bhuman_cli.runs import answer_ids, no_money
 
 _SPLITTABLE: Final = 400
+_TOO_LARGE: Final = 413
 _NO_MONEY: Final = frozenset({400, 403, 409, 422})  # refusals whose words may say that there is none
 _TAKEN: Final = frozenset({0, *range(200, 300)})  # an envelope's codes that are no refusal
 
@@ -50,10 +51,14 @@ class InDoubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """Certainly not taken. can_split: its halves may be tried. stops: nothing else of the run would be taken."""
+    """Certainly not taken.
+
+    can_split: its halves may be tried. too_large: smaller requests may be. stops: nothing else would be taken.
+    """
 
     reason: str
     can_split: bool = False
+    too_large: bool = False
     stops: bool = False
 
 
@@ -66,10 +71,14 @@ class NoMoney:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resendable:
-    """Certainly not taken, and may be sent again: later (429), or with other credentials (401, 403)."""
+    """Certainly not taken, and may be sent again: later (429), or with other credentials (401, 403).
+
+    is_web_page: something between here and the service answered, which says nothing about a key.
+    """
 
     reason: str
     needs_credentials: bool
+    is_web_page: bool = False
     retry_after_s: float | None = None
 
 
@@ -155,6 +164,8 @@ def _by_envelope(answer: Answer, asked: Asked) -> InDoubt | Refused:
 def _by_status(status: int, answer: Answer, asked: Asked) -> InDoubt | Refused:
     said = wire.server_message(answer.body)
     reason = f"HTTP {status}" + (f": {said}" if said else "")
+    if status in {401, 403} and wire.is_web_page(answer.body):
+        return Resendable(reason=reason, needs_credentials=False, is_web_page=True)
     if status == 402 or (status in _NO_MONEY and no_money.says_so(answer.body, asked.body)):
         return NoMoney(reason=reason)
     if status in {401, 403}:
@@ -164,7 +175,7 @@ def _by_status(status: int, answer: Answer, asked: Asked) -> InDoubt | Refused:
             return NoMoney(reason=reason)
         return Resendable(reason=reason, needs_credentials=False, retry_after_s=_retry_after_s(answer))
     if 400 <= status < 500 and status not in post_result.MAYBE_ACCEPTED:
-        return Rejected(reason=reason, can_split=status == _SPLITTABLE)
+        return Rejected(reason=reason, can_split=status == _SPLITTABLE, too_large=status == _TOO_LARGE)
     return InDoubt(reason=reason)
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Final
 
-from bhuman_cli import errors
+from bhuman_cli import domain, errors
 from bhuman_cli.api.wire import WireError
 from bhuman_cli.domain import Generation, GenerationId
 from bhuman_cli.journal import generations
@@ -28,6 +28,7 @@ _LATENCY_S: Final = 0.2  # how long to wait for answers in flight before looking
 _SOON: Final = 10
 _CONFIRMED_AT_ONCE: Final = 50
 
+_LAST_LOOK: Final = 20  # videos asked about when the time is over
 _EARLY: Final = 5_000  # callbacks kept for generations that are not known yet
 
 Answered = tuple[int, Generation | None, Exception | None]
@@ -60,6 +61,7 @@ class Poller:
     _by_id: dict[str, int] = field(default_factory=dict)
     _updater: RecordUpdater = field(init=False)
     _in_flight: dict[Future[Answered], int] = field(default_factory=dict)
+    _unknown_words: set[str] = field(default_factory=set)
     _list_poller: ListPoller = field(init=False)
 
     def __post_init__(self) -> None:
@@ -222,6 +224,8 @@ class Poller:
                 self._schedule.failed(claim, now)
                 continue
             self.good_at_s = now
+            if record is not None:
+                self._say_unknown(record.status)
             if record is None or not self._is_of(claim, record):
                 # Nothing is known yet, or the row was bound to another id while this question was in flight.
                 self._schedule.answered(claim, now, finished=False)
@@ -242,6 +246,23 @@ class Poller:
             self._remove(ended)
         if self._soon and answers:
             self._ask_front(is_hit=all(claim in final for claim, _, _ in answers))
+
+    def _say_unknown(self, status: str) -> None:
+        """Say once which word for a status this program does not know: it counts as not finished."""
+        if status and status not in domain.STATUS_RANK and status not in self._unknown_words:
+            self._unknown_words.add(status)
+            self.context.reporter.notice(
+                f"the service says {status!r} of a video, which this program does not know: it counts as not finished"
+            )
+
+    def ask_once_more(self) -> None:
+        """Ask about the front a last time: the clock ran on while this machine slept, and the videos went on, too."""
+        now = self.context.clock.monotonic_s()
+        claims = list(itertools.islice(self._waiting, _LAST_LOOK))
+        for claim in claims:
+            self._schedule.hint(claim, now)
+        self._ask_due(most=len(claims))
+        self.drain()
 
     def _is_of(self, claim: int, record: Generation) -> bool:
         """Say whether the record is that of the id to which the row is bound now."""

@@ -87,6 +87,7 @@ def output_for(source: InputSource, values: settings.Settings, opened: CheckedTa
     path = results_file.default_output(
         source.beside, local=bool(values.get("local")), earlier_results=opened.is_earlier_results
     )
+    require_name(path)
     if path.is_symlink() and not opened.is_earlier_results:
         other = path.with_name(f"{path.stem}.out{path.suffix}")
         raise errors.UsageError(
@@ -134,11 +135,24 @@ def require_name(path: Path | None) -> None:
     """Refuse a path that is no text: it could be kept neither in the journal nor in JSON.
 
     Raises:
-        UsageError: it holds bytes that are not UTF-8.
+        UsageError: it holds bytes that are not UTF-8, or is longer than a name may be there.
     """
     whole = str(path.absolute()) if path is not None else ""
     if (shown := whole.encode("utf-8", "replace").decode()) != whole:
         raise errors.UsageError(f"{shown}: the name holds bytes that are not UTF-8; rename it")
+    if path is not None and len(os.fsencode(path.name)) > _longest_name(path.parent):
+        raise errors.UsageError(
+            f"{path.name[:40]}…: a file's name may have {_longest_name(path.parent)} bytes here, and this one has"
+            f" {len(os.fsencode(path.name))}",
+            hint="-o results.csv",
+        )
+
+
+def _longest_name(folder: Path) -> int:
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # another system, or no such folder
+        return 255
 
 
 def write_project_file(source: InputSource, values: settings.Settings, console: Console) -> int:

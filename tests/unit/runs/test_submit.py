@@ -223,6 +223,30 @@ def test_other_refusals_are_not_split(bench: Bench) -> None:
     assert (statuses(bench, run), len(bench.service.bodies)) == (["rejected"] * 2 + ["queued"] * 2, 2)
 
 
+def test_a_request_that_is_too_large_for_something_in_between_is_made_smaller(bench: Bench) -> None:
+    """Halved until it passes, however small that is: no row is at fault, and no refusal counts."""
+    run, sender = started(bench, 64)
+
+    def proxy(service: object, body: dict[str, Any]) -> Any:
+        return answered(413, b"<html>413 Request Entity Too Large</html>") if len(body["names"]) > 3 else None
+
+    bench.service.always = proxy
+    to_the_end(bench, sender)
+    sizes = [len(body["names"]) for body in bench.service.bodies]
+    assert sizes[:6] == [64, 32, 16, 8, 4, 2]
+    assert set(sizes[6:]) == {2}
+    assert statuses(bench, run) == ["queued"] * 64
+    assert "--chunk-size 2" in bench.notices.said[-1]
+
+
+def test_a_web_page_says_nothing_about_a_key(bench: Bench) -> None:
+    run, sender = started(bench, 1)
+    bench.service.posts = [answered(403, b"<!DOCTYPE html><title>Attention Required! | plan limit</title>")]
+    to_the_end(bench, sender)
+    assert (sender.ending, statuses(bench, run)) == (Ending.DOWN, ["pending"])
+    assert "web page" in sender.reason
+
+
 def test_at_most_two_hundred_extra_requests_a_run(bench: Bench) -> None:
     """Every second row is bad: without a limit this would be some two thousand requests."""
     rows = ledger.rows_of(*(f"{'bad' if at % 2 else 'person'} {at}" for at in range(1_000)))

@@ -156,8 +156,8 @@ def test_what_may_have_been_accepted_is_in_doubt(status: int) -> None:
 @pytest.mark.parametrize(("status", "can_split"), [(400, True), (422, False), (404, False), (413, False), (451, False)])
 def test_other_refusals_are_certain_and_only_400_is_split(status: int, can_split: bool) -> None:
     verdict = judged(status, {"code": status, "result": None, "error": "why"})
-    assert verdict == Rejected(reason=f"HTTP {status}: why", can_split=can_split)
-    assert judged(status) == Rejected(reason=f"HTTP {status}", can_split=can_split)
+    assert verdict == Rejected(reason=f"HTTP {status}: why", can_split=can_split, too_large=status == 413)
+    assert judged(status) == Rejected(reason=f"HTTP {status}", can_split=can_split, too_large=status == 413)
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -167,6 +167,26 @@ def test_what_is_not_finished_is_left_to_its_time(bench: Bench) -> None:
     assert bench.service.polls == 10
 
 
+def test_a_machine_that_slept_past_the_end_asks_once_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = accepted(bench, "Ada", "Bob")
+    bench.service.change = UNFINISHED
+
+    def asleep() -> None:
+        bench.clock.pass_s(3_600.0)
+        bench.service.change = lambda record: record
+
+    monkeypatch.setattr(type(bench.notices), "update", lambda _: asleep())
+    bench.carry_out(run, timeout_s=60.0)
+    assert statuses(bench, run) == ["succeeded"] * 2
+
+
+def test_a_word_that_nobody_knows_is_said_once(bench: Bench) -> None:
+    run = accepted(bench, "Ada", "Bob")
+    bench.service.change = lambda record: {**record, "status": "done"}
+    bench.carry_out(run, timeout_s=30.0)
+    assert len([said for said in bench.notices.said if "'done'" in said]) == 1
+
+
 def test_a_service_that_is_away_is_not_asked_on_and_on(bench: Bench) -> None:
     run = accepted(bench, *(f"person {at}" for at in range(60)))
     bench.service.get_error = errors.ServiceDown("down")
