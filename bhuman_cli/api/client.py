@@ -12,10 +12,10 @@ from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.api.requester import BASIC, BEARER, EITHER, LISTS, OPEN, PREFIX, Call, Requester
 from bhuman_cli.api.transport import Response
 from bhuman_cli.clock import ServiceTime
-from bhuman_cli.config import settings
 from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.domain import Generation, Target, TargetKind
 from bhuman_cli.errors import ApiError
+from bhuman_cli.net import hosts
 
 PAGE_SIZE: Final = 100
 
@@ -59,7 +59,7 @@ class Client:
             on_notice=on_notice,
             patience_s=patience_s,
         )
-        self._allow_file = settings.is_loopback(base_url)
+        self._allow_file = hosts.is_loopback_url(base_url)
         self._spellings = _SPELLINGS
 
     @property

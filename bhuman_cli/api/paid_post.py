@@ -23,6 +23,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from bhuman_cli import net
 from bhuman_cli.api import interim, transport
 from bhuman_cli.api.post_result import NotSent, PostResponse
+from bhuman_cli.net import proxies
 
 FIRST_BYTE_S: Final = 300.0
 TOTAL_S: Final = 600.0  # a short time-out would create doubt
@@ -104,7 +105,7 @@ def _exchange(request: PaidRequest, attempt: _Attempt, user_agent: str) -> NotSe
                 timeout=(CONNECT_S, request.first_byte_s),
                 allow_redirects=False,  # a 307 would send the whole paid body once more
                 stream=True,
-                proxies=transport.proxies_for(request.url),
+                proxies=proxies.proxies_for(request.url),
                 verify=net.certificates(os.environ),
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:

@@ -21,6 +21,7 @@ from bhuman_cli import net
 from bhuman_cli.api import interim
 from bhuman_cli.api.retry import Failure
 from bhuman_cli.clock import Clock
+from bhuman_cli.net import proxies
 
 CONNECT_S: Final = 5.0
 TOTAL_S: Final = 30.0
@@ -101,7 +102,7 @@ class Transport:
                 timeout=(CONNECT_S, self._total_s),
                 allow_redirects=False,
                 stream=True,
-                proxies=proxies_for(request.url),
+                proxies=proxies.proxies_for(request.url),
                 verify=net.certificates(os.environ),
             )
             with response:
@@ -173,15 +174,6 @@ def _cut(connection: Any, is_cut: threading.Event) -> None:
     is_cut.set()
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def proxies_for(url: str) -> dict[str, str]:
-    """Return the proxies the environment names for this URL; NO_PROXY and loopback go direct."""
-    from urllib.parse import urlsplit
-
-    if (urlsplit(url).hostname or "") in {"127.0.0.1", "::1", "localhost"}:
-        return {}
-    return dict(requests.utils.get_environ_proxies(url))
 
 
 def as_no_answer(error: Exception) -> NoAnswer:

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 import filelock
 
 from bhuman_cli import errors
+from bhuman_cli.net import hosts
 
 _FILE: Final = "listen.json"
 _LOCK: Final = "listen.lock"
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{22,128}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PATH: Final = re.compile(r"(?:^|/)cb/([^/]+)(?:/([^/]+))?/?$")
-_LOOPBACK: Final = {"127.0.0.1", "localhost", "::1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Say whether only a service on this machine can reach it."""
-        return urlsplit(self.base_url).hostname in _LOOPBACK
+        return hosts.is_loopback_url(self.base_url)
 
 
 def secret(state: Path) -> str:
@@ -109,7 +109,7 @@ def public_url(text: str) -> str:
         UsageError: it is not https (http only on loopback), or has a query or user name.
     """
     parts = urlsplit(text.strip())
-    plain_ok = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    plain_ok = parts.scheme == "http" and hosts.is_loopback(parts.hostname or "")
     if not parts.hostname or not (parts.scheme == "https" or plain_ok):
         raise errors.UsageError("--public-url: has to start with https://, because callbacks hold links to videos")
     if parts.query or parts.fragment or parts.username is not None:

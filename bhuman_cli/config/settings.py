@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import sys
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from bhuman_cli import shell
 from bhuman_cli.config import keys, project_file, starter_file, trust
 from bhuman_cli.errors import JournalError, Refusal, UsageError
+from bhuman_cli.net import hosts
 
 DEFAULT_BASE_URL: Final = "https://studio.bhuman.ai"
 USER_FILE_NAME: Final = "config.toml"
@@ -271,7 +271,7 @@ def base_url(text: str) -> str:
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise UsageError(f"BHUMAN_BASE_URL may hold only scheme, host and port (host {host})", hint="bhuman login")
-    if parts.scheme == "http" and not _is_loopback_host(host):
+    if parts.scheme == "http" and not hosts.is_loopback(host):
         raise UsageError(
             f"BHUMAN_BASE_URL: http to {host} would send the key in clear; http is for this machine only",
             hint=shell.set_variable({"BHUMAN_BASE_URL": f"https://{host}"}),
@@ -286,22 +286,6 @@ def service_name(url: str) -> str:
     """Return scheme://host[:port] of a base URL: the `service` of a target, part of every row's identity."""
     parts = urlsplit(base_url(url))
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether the URL is this machine's."""
-    return _is_loopback_host(urlsplit(url).hostname or "")
-
-
-def _is_loopback_host(host: str) -> bool:
-    if host.rstrip(".") == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def home(environ: Mapping[str, str]) -> Home:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import quote, urlsplit
+
+from bhuman_cli.net import hosts
 
 
 class What(StrEnum):
@@ -161,9 +162,4 @@ def works_elsewhere(link: str) -> bool:
     """Say whether a link can open on another machine: not a file, and not a service on this one."""
     parts = urlsplit(link)
     host = (parts.hostname or "").lower()
-    if parts.scheme == "file" or host == "localhost" or host.endswith(".localhost"):
-        return False
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return bool(host)
+    return bool(host) and parts.scheme != "file" and not (hosts.is_loopback(host) or host.endswith(".localhost"))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Resolve = Callable[[str, int], Sequence[str]]
+from bhuman_cli.net import hosts
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+Resolve = Callable[[str, int], Sequence[str]]
 
 
 class RefusedAddress(Exception):
@@ -63,20 +61,20 @@ class Policy:
             raise
         if not self.allow_private:
             home = _home(self.base_url, self.resolve)
-            for address in map(_parsed, found):
-                if not (is_public(address) or address in home or (address.is_loopback and _any_loopback(home))):
+            for address in map(hosts.unmapped, found):
+                if not (hosts.is_public(address) or address in home or (address.is_loopback and _any_loopback(home))):
                     raise RefusedAddress("it leads to a private address (--allow-private permits that)")
         return found
 
 
 @functools.lru_cache(maxsize=8)
-def _home(base_url: str, resolve: Resolve) -> frozenset[Address]:
+def _home(base_url: str, resolve: Resolve) -> frozenset[hosts.Address]:
     """Return the private addresses of the service in use, asked for once."""
     host = urlsplit(base_url).hostname
     if not host:
         return frozenset()
     try:
-        return frozenset(address for address in map(_parsed, resolve(host, 0)) if not is_public(address))
+        return frozenset(address for address in map(hosts.unmapped, resolve(host, 0)) if not hosts.is_public(address))
     except Unreachable:
         return frozenset()
 
@@ -99,22 +97,5 @@ def split(url: str) -> SplitResult:
     return parts
 
 
-def is_public(address: Address) -> bool:
-    """Say whether the address belongs to the public internet, looking through the ways to wrap IPv4 in IPv6."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if not all(is_public(wrapped) for wrapped in inner if wrapped is not None):
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
-
-
-def _parsed(address: str) -> Address:
-    parsed = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return mapped or parsed
-
-
-def _any_loopback(addresses: frozenset[Address]) -> bool:
+def _any_loopback(addresses: frozenset[hosts.Address]) -> bool:
     return any(address.is_loopback for address in addresses)

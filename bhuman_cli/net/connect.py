@@ -13,10 +13,9 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
 
 from bhuman_cli import net
-from bhuman_cli.net import addresses
+from bhuman_cli.net import addresses, proxies
 
 MAX_HOPS: Final = 5
 CONNECT_S: Final = 10.0
@@ -113,11 +112,10 @@ class Opener:
 
     def _way(self, url: str, scheme: str) -> _Way:
         """Return how to reach this link's host; asked for once, because a lookup for each file costs a round trip."""
-        known = get_environ_proxies(url)
-        proxies = {name: proxy for name, proxy in known.items() if name in {"all", scheme}}
+        named = {name: proxy for name, proxy in proxies.proxies_for(url).items() if name in {"all", scheme}}
         # A proxy resolves the name itself: what is seen from here is checked, more is not possible.
-        found = self._policy.checked(url, by_proxy=bool(proxies))
-        return _Way(proxies=proxies, addresses=("",) if proxies else tuple(found))
+        found = self._policy.checked(url, by_proxy=bool(named))
+        return _Way(proxies=named, addresses=("",) if named else tuple(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Self
 
 from bhuman_cli.errors import UsageError
+from bhuman_cli.net import hosts
 from bhuman_cli.studio.faults.grammar import Fault
 
 CAMPAIGN_ID: Final = "10ca1000-0000-4000-8000-000000000001"
@@ -119,7 +118,7 @@ class StudioConfig:
         # They are kept with what was accepted, and used again from another working directory.
         object.__setattr__(self, "home", self.home.absolute())
         object.__setattr__(self, "template", self.template.absolute() if self.template else None)
-        if not is_loopback(self.host) and not self.allow_remote:
+        if not hosts.is_loopback(self.host) and not self.allow_remote:
             raise UsageError(
                 f"--host {self.host}: its keys are no secret, so it serves only this machine without --allow-remote",
                 hint="bhuman studio serve --host 127.0.0.1",
@@ -128,13 +127,6 @@ class StudioConfig:
             raise UsageError(f"--port {self.port}: a port is between 0 and 65535, and 0 takes a free one")
         if self.workers < 0 or (self.credits is not None and self.credits < 0):
             raise UsageError("--workers and --credits can't be negative")
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine. Names are not looked up: what they mean may change after the check."""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host.lower() == "localhost"
 
 
 def _require(name: str, value: str, choices: tuple[str, ...]) -> None:

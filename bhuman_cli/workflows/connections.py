@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from bhuman_cli import domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
+from bhuman_cli.net import hosts
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import session
 
@@ -43,7 +44,7 @@ def remote(values: settings.Settings, console: Console, found: credentials.Crede
 
     url = str(values.get("base_url"))
     clock = SystemClock()
-    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=values.get("rate"))
+    pace = limiter.for_service(clock, is_loopback=hosts.is_loopback_url(url), rate_per_s=values.get("rate"))
     with clients.Client(url, found, limiter=pace, user_agent=session.user_agent(), on_notice=console.say) as client:
         yield Connection(
             base_url=url,

@@ -23,6 +23,7 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
+from bhuman_cli.net import hosts
 from bhuman_cli.runs import lock
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import connections, session
@@ -78,7 +79,7 @@ def context(
     from bhuman_cli.runs.service import ApiService
     from bhuman_cli.terminal import progress
 
-    in_flight = limiter.LOOPBACK_IN_FLIGHT if settings.is_loopback(link.base_url) else limiter.IN_FLIGHT
+    in_flight = limiter.LOOPBACK_IN_FLIGHT if hosts.is_loopback_url(link.base_url) else limiter.IN_FLIGHT
     stop = Stop()
     service = ApiService(
         client=link.client, target=run.target, user_agent=session.user_agent(), authorization=link.authorization

@@ -15,6 +15,7 @@ from bhuman_cli import __version__, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.config.credentials import Credentials
+from bhuman_cli.net import hosts
 from bhuman_cli.terminal.console import Console
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Session:
             self.console.say(f"waiting for {self.service} …")
 
         pace = limiter.for_service(
-            SystemClock(), is_loopback=settings.is_loopback(self.base_url), rate_per_s=self.values.get("rate"),
+            SystemClock(), is_loopback=hosts.is_loopback_url(self.base_url), rate_per_s=self.values.get("rate"),
             on_slow=say_slow if self.console.is_watched() else None,
         )  # fmt: skip
         return client.Client(

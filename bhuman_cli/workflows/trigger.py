@@ -21,6 +21,7 @@ from bhuman_cli.journal import generations
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun, Run
+from bhuman_cli.net import hosts
 from bhuman_cli.runs import epoch_file, request, runner, spend_limits
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
@@ -71,7 +72,7 @@ def run(name: str, given: Mapping[str, Any]) -> int:
     job = _job(payloads.INTEGRATIONS[name], given)
     if not job.order.integration.is_documented:
         job.console.say(f"{name}: body and answer are not documented by BHuman, what is sent is unverified")
-    for warning in payloads.check(job.order, loopback_base=settings.is_loopback(str(job.values.get("base_url")))):
+    for warning in payloads.check(job.order, loopback_base=hosts.is_loopback_url(str(job.values.get("base_url")))):
         job.console.warn(warning)
     return _dry(job) if job.values.get("dry_run") else _carry_out(job)
 

@@ -11,8 +11,8 @@ import typer
 
 from bhuman_cli import errors, ids
 from bhuman_cli.cli.options import DataOption, JsonOption, LimitOption, ProfileOption, YesOption
-from bhuman_cli.config import settings
 from bhuman_cli.domain import TargetKind
+from bhuman_cli.net import hosts
 from bhuman_cli.terminal.console import Console, harmless
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.input import request_body
@@ -301,7 +301,7 @@ def _create_webhook(
 
 def _check_url(url: str, base_url: str) -> None:
     """Refuse what the service could not call, before it is kept there. Source: API contract, sections 4 and 7."""
-    is_local = settings.is_loopback(base_url) and settings.is_loopback(url) and url.startswith("http://")
+    is_local = hosts.is_loopback_url(base_url) and hosts.is_loopback_url(url) and url.startswith("http://")
     if not is_local and not url.lower().startswith("https://"):
         raise errors.UsageError("--url must begin with https://")
     if not url.isprintable() or " " in url:

@@ -16,8 +16,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bhuman_cli import net
+from bhuman_cli.net.hosts import is_loopback
 from bhuman_cli.studio import http_answer
-from bhuman_cli.studio.config import is_loopback
 from bhuman_cli.studio.faults.grammar import Fault
 from bhuman_cli.studio.queue import records
 from bhuman_cli.studio.queue.backend import Backend

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bhuman_cli.domain import MAX_ROWS_PER_REQUEST
+from bhuman_cli.net.hosts import is_loopback
 from bhuman_cli.studio import http_answer
-from bhuman_cli.studio.config import is_loopback
 from bhuman_cli.studio.faults import effects, grammar
 from bhuman_cli.studio.faults.grammar import Fault
 from bhuman_cli.studio.http_answer import HttpAnswer
@@ -110,7 +110,7 @@ class Front:
         given = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
         name = given.rpartition(":")[0] if re.search(r":\d+$", given) else given
         config = self._backend.config
-        return config.allow_remote or not name or name == config.host or is_loopback(name.strip("[]"))
+        return config.allow_remote or not name or name == config.host or is_loopback(name)
 
     async def _api(self, exchange: _Exchange) -> None:
         if exchange.met:

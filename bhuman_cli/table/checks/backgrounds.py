@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bhuman_cli import domain
-from bhuman_cli.config import settings
 from bhuman_cli.errors import UsageError
+from bhuman_cli.net import hosts
 from bhuman_cli.table.checks import problems
 
 
@@ -25,7 +25,7 @@ def callback_problem(url: str, *, loopback_base: bool) -> problems.Problem | Non
     except ValueError:
         parts = urlsplit("")
     if parts.hostname and not any(sign.isspace() for sign in url):
-        is_loopback = parts.scheme.lower() == "http" and settings.is_loopback(url)
+        is_loopback = parts.scheme.lower() == "http" and hosts.is_loopback_url(url)
         if parts.scheme.lower() == "https" or (is_loopback and loopback_base):
             return None
         if is_loopback:

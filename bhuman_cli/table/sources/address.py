@@ -5,7 +5,6 @@ A link out of a browser leads to a page; each product has another address for th
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from bhuman_cli.errors import UsageError
+from bhuman_cli.net import hosts
 
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _SHEET: Final = re.compile(
@@ -78,19 +78,11 @@ def _checked(text: str, *, insecure: bool) -> SplitResult:
             f"the address at {host} holds a user name or a password, which would stay in the shell's history; "
             "share the table by a link, or download it and render the copy"
         )
-    if scheme == "http" and not insecure and not is_loopback(host):
+    if scheme == "http" and not insecure and not hosts.is_loopback(host):
         raise UsageError(
             f"http:// to {host}: anyone on the way could change the table; write https://", hint="--insecure-source"
         )
     return parts._replace(scheme=scheme, netloc=_netloc(parts))
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether the host is this machine by its name or number."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"
 
 
 def _netloc(parts: SplitResult) -> str:

@@ -26,8 +26,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from bhuman_cli.errors import BhumanError, InputError, ServiceDown
-from bhuman_cli.net import addresses, connect
-from bhuman_cli.table.sources.address import Address, is_loopback
+from bhuman_cli.net import addresses, connect, hosts
+from bhuman_cli.table.sources.address import Address
 
 FOLDER_NAME: Final = "tables"
 """In the state folder: the tables as they came, one file for each version, readable by their owner only."""
@@ -106,7 +106,7 @@ class _Policy:
         known = [] if by_proxy and literal is None else addresses.resolve(host, port)
         places = [literal] if literal is not None else [ipaddress.ip_address(text.partition("%")[0]) for text in known]
         is_inside = (
-            is_loopback(host) if by_proxy and literal is None else any(not addresses.is_public(p) for p in places)
+            hosts.is_loopback(host) if by_proxy and literal is None else any(not hosts.is_public(p) for p in places)
         )
         if is_inside and self.was_public:
             raise addresses.RefusedAddress("it redirects to a private address")
@@ -115,7 +115,7 @@ class _Policy:
         return known
 
 
-def _literal(host: str) -> addresses.Address | None:
+def _literal(host: str) -> hosts.Address | None:
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -181,7 +181,9 @@ def _answer(url: str, policy: _Policy, headers: Mapping[str, str], *, insecure: 
                 return
             following = urljoin(url, answer.headers.get("Location", ""))
         parts = addresses.split(following)
-        if parts.scheme == "http" and (url.startswith("https:") or not (insecure or is_loopback(str(parts.hostname)))):
+        if parts.scheme == "http" and (
+            url.startswith("https:") or not (insecure or hosts.is_loopback(str(parts.hostname)))
+        ):
             raise addresses.RefusedAddress("it redirects from https to http")
         url = following
     raise addresses.RefusedAddress(f"it redirects more than {connect.MAX_HOPS} times")

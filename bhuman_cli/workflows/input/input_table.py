@@ -13,6 +13,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, keys, settings, trust
 from bhuman_cli.domain import Background, Row, RowState, Target, TargetKind
 from bhuman_cli.journal import history
+from bhuman_cli.net import hosts
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import session
 from bhuman_cli.workflows.input.input_source import InputSource
@@ -50,7 +51,7 @@ def open_for(source: InputSource, values: settings.Settings, home: settings.Home
             own_rules=values.get("checks") or {},
             modified_at=source.modified_at,
             now=SystemClock().now(),
-            loopback_base=bool(values.get("local")) or settings.is_loopback(str(values.get("base_url"))),
+            loopback_base=bool(values.get("local")) or hosts.is_loopback_url(str(values.get("base_url"))),
         ),
     )
 

@@ -14,6 +14,7 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
+from bhuman_cli.net import hosts
 from bhuman_cli.runs.context import RunContext
 from bhuman_cli.workflows import connections, run_context, session
 from bhuman_cli.workflows.results import results_writer
@@ -130,7 +131,7 @@ def connect(opened: Session, run: Run) -> Iterator[connections.Connection]:
     from bhuman_cli.api import client, limiter
 
     url, clock = str(run.options.get("base_url") or run.target.service), SystemClock()
-    pace = limiter.for_service(clock, is_loopback=settings.is_loopback(url), rate_per_s=opened.values.get("rate"))
+    pace = limiter.for_service(clock, is_loopback=hosts.is_loopback_url(url), rate_per_s=opened.values.get("rate"))
     held = opened.credentials_for(run.target.service)
     with client.Client(
         url, held, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say

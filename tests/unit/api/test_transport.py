@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.api import transport
 from bhuman_cli.api.retry import Failure
 from bhuman_cli.api.transport import NoAnswer, Request, Transport
+from bhuman_cli.net import proxies
 from tests.support.clocks import HeldClock
 from tests.support.servers import byte_server, reply
 
@@ -86,9 +86,9 @@ def test_the_proxy_of_the_environment_is_not_used_for_this_machine(monkeypatch: 
         monkeypatch.setenv(name, "http://proxy.example:1")
     monkeypatch.setenv("NO_PROXY", "direct.example")
     monkeypatch.delenv("no_proxy", raising=False)
-    assert transport.proxies_for("http://127.0.0.1:5/x") == {}
-    assert transport.proxies_for("https://direct.example/x") == {}
-    assert transport.proxies_for("https://studio.bhuman.ai")["https"] == "http://proxy.example:1"
+    assert proxies.proxies_for("http://127.0.0.1:5/x") == {}
+    assert proxies.proxies_for("https://direct.example/x") == {}
+    assert proxies.proxies_for("https://studio.bhuman.ai")["https"] == "http://proxy.example:1"
 
 
 def test_nobody_listens(sender: Transport) -> None:

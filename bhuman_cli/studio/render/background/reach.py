@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from bhuman_cli.net import hosts
+
 CONNECT_S: Final = 10.0
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 
 
 class FetchError(Exception):
@@ -103,23 +102,9 @@ def locate(address: str, *, allow_private: bool, network: Network = SYSTEM) -> P
     if not ips:
         raise FetchError("is on a host that can't be found")
     # All of them: a name with one private address among public ones is a trap.
-    if not allow_private and not all(is_public(ip) for ip in ips):
+    if not allow_private and not all(hosts.is_public(ip) for ip in ips):
         raise FetchError("is on a private or local address, which is not allowed")
     path = urllib.parse.quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = f"?{urllib.parse.quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
     secure = parts.scheme == "https"
     return Place(url=parts.geturl(), secure=secure, host=host, port=port, path=path + query, ips=tuple(ips))
-
-
-def is_public(ip: str) -> bool:
-    """Say whether an address lies beyond this machine and its networks; one that wraps another is what it wraps."""
-    address = ipaddress.ip_address(ip.split("%", maxsplit=1)[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        address = _wrapped(address) or address
-    return address.is_global and not address.is_multicast
-
-
-def _wrapped(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address in _NAT64 or address in _COMPATIBLE:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour
