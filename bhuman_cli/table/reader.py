@@ -5,6 +5,7 @@ Delimited text is read by `delimited` (which says why not by pandas), workbooks 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -58,6 +59,7 @@ class ReadOptions:
     """What a person says about the file when guessing is not wanted. header_row: 1-based physical line or sheet row.
 
     name: what the file is called, where its path says nothing.
+    choose_encoding: asks a person who sees the terminal: file name, (encoding, word as it reads it) of each → encoding.
     """
 
     sheet: str | None = None
@@ -65,6 +67,7 @@ class ReadOptions:
     encoding: str | None = None
     header_row: int | None = None
     name: str = ""
+    choose_encoding: Callable[[str, Sequence[tuple[str, str]]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +172,8 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
     if held.has_endless_line:
         raise InputError(f"{held.name}: a line of more than {input_file.MAX_LINE_BYTES >> 20} MiB; this is not a table")
     coding = encodings.detect(held, options.encoding)
+    if coding.readings:
+        coding = _settled(held, coding, options)
     if coding.notice:
         notices.append(coding.notice)
     if kind in {"json", "jsonl"}:
@@ -176,6 +181,49 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
         _refuse(options.header_row, "--header-row", held)
         return _open_json(held, kind, coding, notices)
     return _open_text(held, kind, coding, options, notices)
+
+
+def _settled(held: input_file.InputFile, coding: encodings.TextCoding, options: ReadOptions) -> encodings.TextCoding:
+    """Return a guessed encoding with what must be said of it; where several would do a person decides.
+
+    Raises:
+        InputError: there is nobody to ask.
+    """
+    codec, word = coding.readings[0]
+    said = f"{held.name}: not UTF-8; read as {codec}"
+    if options.choose_encoding is not None:
+        if len(coding.readings) > 1:
+            codec = options.choose_encoding(held.name, coding.readings)
+            return encodings.TextCoding(codec=codec, name=codec, had_bom=False)
+        shown = f': "{word}"' if word else ""
+        return dataclasses.replace(coding, notice=f"{said}{shown}; if letters look wrong, give --encoding")
+    column = _column_of(held, coding, options)
+    place = f"line {coding.line}{f', column {column}' if column else ''}"
+    if len(coding.readings) > 1:
+        names = ", ".join(name for name, _ in coding.readings[:4])
+        rule = f"not UTF-8, and several encodings make sense of the letters ({names}): names would differ"
+        hint = f"--encoding {codec}; on a terminal a word is shown in each of them"
+        raise input_errors.line_error(held.name, coding.line, rule, hint=hint, place=place, column=column)
+    notice = f"{said}, which is a guess ({place}): if letters look wrong, give --encoding"
+    return dataclasses.replace(coding, notice=notice)
+
+
+def _column_of(held: input_file.InputFile, coding: encodings.TextCoding, options: ReadOptions) -> str:
+    """Return the column in which the telling word stands, "" where that can't be said."""
+    word = coding.readings[0][1]
+    header: Sequence[str] = ()
+    try:
+        dialect = delimited.detect(held, coding, options.delimiter, options.header_row)
+        for line, cells, _ in delimited.rows(held, coding, dialect):
+            if line >= coding.line and header:
+                place = next((at for at, cell in enumerate(cells) if word in cell), len(header))
+                return csv_records.cleaned(header[place]) if place < len(header) else ""
+            header = header or cells
+            if line >= coding.line:
+                return str(next((at for at, cell in enumerate(cells, 1) if word in cell), "") or "")
+    except InputError:
+        return ""  # said better when the rows are read
+    return ""
 
 
 def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table | None:

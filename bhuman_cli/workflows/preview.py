@@ -30,7 +30,7 @@ def render_row(file: str, row_index: int, flags: dict[str, Any], *, is_json: boo
     home = settings.home(os.environ)
     source = input_source.open_source(file, values, home, console)
     target = Target(service=domain.LOCAL_SERVICE, kind=TargetKind.CAMPAIGN, api_id="")
-    intake = input_table.open_for(source, values, home, target)
+    intake = input_table.open_for(source, values, home, target, console)
     found = next((item for item in intake.rows() if item.row_index == row_index), None)
     if found is None:
         raise errors.UsageError(f"{source.name} has no data row {row_index}", hint="--row 0")

@@ -107,7 +107,7 @@ def _job(source: InputSource, values: settings.Settings, console: Console) -> Re
     home = settings.home(os.environ)
     payloads.require_quality_fits(values.get("quality"), str(values.get("generation_mode")), "--quality")
     target = _target(values, source, needs_one=not values.get("dry_run"))
-    intake = input_table.open_for(source, values, home, target)
+    intake = input_table.open_for(source, values, home, target, console)
     for notice in intake.notices:
         console.say(notice)
     return RenderJob(

@@ -1,14 +1,16 @@
-"""Owns the guess of a text file's encoding and the words that say so. Reads bytes, decides nothing about columns."""
+"""Encoding of a text file: as asked, by its mark, UTF-8, or guessed. Reads bytes, decides nothing about columns."""
 
 from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from bhuman_cli.errors import UsageError
 from bhuman_cli.table import input_errors
+from bhuman_cli.table.formats import encoding_guess
 from bhuman_cli.table.input_file import InputFile
 
 _BOMS: Final = (
@@ -18,33 +20,25 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16"),
 )
-# What spreadsheet programs write when asked for "CSV" without Unicode; a closed list keeps short texts from being
-# taken for something nobody uses.
-_PLAUSIBLE: Final = [
-    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
-    *("cp932", "gb18030", "big5", "cp949", "koi8_r", "mac_roman", "cp850", "cp437"),
-]
-# Icelandic letters without Icelandic vowels are Turkish ones; Portuguese or French ones alone are Hungarian or Baltic.
-_RARE_UNLESS: Final = ((set("ÐÞðþÝý"), set("áéíóúæÁÉÍÓÚÆ")), (set("õûÕÛ"), set("ãçêàâèñôîÃÇÊÀ")))
 _SAMPLE_BYTES: Final = 64 << 10
 _MIN_WHOLE, _WHOLE_PER_BROKEN = 3, 4
-_WORD: Final = re.compile(r"[^\W\d_]+")
-_ASCII_LETTER: Final = re.compile(r"[A-Za-z]")
 _HIGH: Final = re.compile(rb"[\x80-\xff]")
-# In a Western text these stand between or around words, never inside one.
-_ODD_INSIDE_WORD: Final = re.compile(
-    r"(?<=[^\W\d_])[^\w\s'’‘\-.,;:!?\"“”()/&@+|\x80-\x9f](?=[^\W\d_])|[¡-©«-¹»-¿×÷€‚„†‡ˆ‰‹•˜™›](?=[a-z])"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextCoding:
-    """How the bytes are decoded. codec: for `open`; name: for people; notice: what must be said, or ""."""
+    """How the bytes are decoded. codec: for `open`; name: for people; notice: what must be said, or "".
+
+    readings: for a guess, (codec, word) of each encoding that explains the letters well, the best first; the word is
+    one that decides between them. line: where it stands.
+    """
 
     codec: str
     name: str
     had_bom: bool
     notice: str = ""
+    readings: tuple[tuple[str, str], ...] = ()
+    line: int = 0
 
 
 def detect(source: InputFile, wanted: str | None) -> TextCoding:
@@ -61,23 +55,39 @@ def detect(source: InputFile, wanted: str | None) -> TextCoding:
             return TextCoding(codec=codec, name=name, had_bom=True)
     if source.nul_line:
         return _without_mark(source)
+    if source.is_utf8 and (codec := encoding_guess.seven_bit(source.head)):
+        return TextCoding(codec=codec, name=codec, had_bom=False, readings=((codec, ""),), line=1)
     if source.is_utf8:
         return TextCoding(codec="utf-8", name="utf-8", had_bom=False)
     sample = _telling_bytes(source)
     if _is_broken_utf8(sample):
         raise input_errors.line_error(
             source.name,
-            _first_broken_line(source),
+            _first_line(source, lambda line: not _decodable(line, "utf-8")),
             "bytes that are not UTF-8, while nearly all of the file is",
             hint="export it again; --encoding, if it is another one",
         )
-    name = _guess(sample)
-    return TextCoding(
-        codec=name,
-        name=name,
-        had_bom=False,
-        notice=f"{source.name}: not UTF-8; read as {name}, which is a guess: if letters look wrong, give --encoding",
-    )
+    return _guessed(source, sample)
+
+
+def _guessed(source: InputFile, sample: bytes) -> TextCoding:
+    found = encoding_guess.candidates(sample)
+    line = _first_line(source, lambda each: _HIGH.search(each) is not None)
+    if encoding_guess.is_hopeless(found):
+        rule = "letters that no usual encoding explains"
+        raise input_errors.line_error(source.name, line, rule, hint="--encoding, or save it as CSV UTF-8")
+    likely = encoding_guess.near(found)
+    first = found[0]
+    words = [encoding_guess.telling_word(first.text, other.text) for other in likely[1:]]
+    shown = words[0][0] if words else encoding_guess.telling_word(first.text, "")[0]
+    if words:
+        readings = [(first.codec, shown)]
+        readings += [(other.codec, word) for other, (_, word) in zip(likely[1:], words, strict=True)]
+        wanted = shown.encode(first.codec, "replace")
+        line = _first_line(source, lambda each: wanted in each)
+    else:
+        readings = [(first.codec, shown)]
+    return TextCoding(codec=first.codec, name=first.codec, had_bom=False, readings=tuple(readings), line=line)
 
 
 def _asked_for(source: InputFile, wanted: str) -> TextCoding:
@@ -123,50 +133,29 @@ def _is_broken_utf8(sample: bytes) -> bool:
     return whole >= _MIN_WHOLE and whole > broken * _WHOLE_PER_BROKEN
 
 
-def _first_broken_line(source: InputFile) -> int:
+def _first_line(source: InputFile, fits: Callable[[bytes], bool]) -> int:
+    """Return the number of the first line that fits, 1 if none does."""
+    return next((number for number, line in enumerate(_lines(source), 1) if fits(line)), 1)
+
+
+def _lines(source: InputFile) -> Iterator[bytes]:
+    """Yield the lines, also those that end with a carriage return alone."""
     with source.open() as stream:
-        for number, line in enumerate(stream, 1):
-            if not _decodable(line, "utf-8"):
-                return number
-    return 1
-
-
-def _guess(sample: bytes) -> str:
-    western = _western(sample)
-    if western:
-        return western
-    import charset_normalizer
-
-    best = charset_normalizer.from_bytes(sample, cp_isolation=_PLAUSIBLE, threshold=0.5).best()
-    return best.encoding if best is not None else "cp1252" if _decodable(sample, "cp1252") else "latin-1"
+        for line in stream:
+            yield from line.splitlines() if b"\r" in line else (line,)
 
 
 def _telling_bytes(source: InputFile) -> bytes:
     """Return the lines that hold other than ASCII bytes, up to a sample's length."""
     kept: list[bytes] = []
     size = 0
-    with source.open() as stream:
-        for line in stream:
-            if _HIGH.search(line):
-                kept.append(line[:4096])
-                size += len(kept[-1])
-                if size > _SAMPLE_BYTES:
-                    break
-    return b"".join(kept)
-
-
-def _western(sample: bytes) -> str:
-    """Return cp1252 when the text makes sense in it: no symbols inside words, few words of accented letters alone."""
-    if not _decodable(sample, "cp1252"):
-        return ""
-    text = sample.decode("cp1252")
-    words = [word for word in _WORD.findall(text) if not word.isascii()]
-    foreign = sum(len(word) > 1 and not _ASCII_LETTER.search(word) for word in words)
-    if foreign > len(words) * 0.3 or _ODD_INSIDE_WORD.search(text):
-        return ""
-    letters = set(text)
-    is_elsewhere = any(letters & rare and not letters & usual for rare, usual in _RARE_UNLESS)
-    return "" if is_elsewhere else "cp1252"
+    for line in _lines(source):
+        if _HIGH.search(line):
+            kept.append(line[:4096])
+            size += len(kept[-1])
+            if size > _SAMPLE_BYTES:
+                break
+    return b"\n".join(kept)
 
 
 def _decodable(sample: bytes, codec: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,15 +23,21 @@ if TYPE_CHECKING:
     from bhuman_cli.table.reader import ReadOptions
 
 
-def open_for(source: InputSource, values: settings.Settings, home: settings.Home, target: Target) -> CheckedTable:
-    """Open and map the table as the settings say."""
+def open_for(
+    source: InputSource,
+    values: settings.Settings,
+    home: settings.Home,
+    target: Target,
+    console: Console,
+) -> CheckedTable:
+    """Open and map the table as the settings say; on a terminal a person is asked what only letters can tell."""
     from bhuman_cli.table import checked_table
 
     names, said_by = target_variables(values, home, target)
     return checked_table.open_table(
         source.path,
         checked_table.TableOptions(
-            read=_reading(values, source),
+            read=_reading(values, source, console),
             maps=[f"{name}={column}" for name, column in values.get("map")],
             only=values.get("only"),
             exclude=values.get("exclude"),
@@ -56,7 +62,7 @@ def open_for(source: InputSource, values: settings.Settings, home: settings.Home
     )
 
 
-def _reading(values: settings.Settings, source: InputSource) -> ReadOptions:
+def _reading(values: settings.Settings, source: InputSource, console: Console | None = None) -> ReadOptions:
     from bhuman_cli.table import reader
 
     return reader.ReadOptions(
@@ -65,7 +71,22 @@ def _reading(values: settings.Settings, source: InputSource) -> ReadOptions:
         encoding=values.get("encoding"),
         header_row=values.get("header_row"),
         name=source.name if source.is_address else "",
+        choose_encoding=_encoding_question(console) if console and not values.get("yes") else None,
     )
+
+
+def _encoding_question(console: Console) -> Callable[[str, Sequence[tuple[str, str]]], str] | None:
+    """Return what shows one word in each encoding and asks which is right, None where nobody can be asked."""
+    if not console.is_interactive():
+        return None
+
+    def ask(name: str, readings: Sequence[tuple[str, str]]) -> str:
+        listed = "".join(f'\n  {number}  "{word}"  {codec}' for number, (codec, word) in enumerate(readings, 1))
+        numbers = {str(number): codec for number, (codec, _) in enumerate(readings, 1)}
+        question = f"{name}: not UTF-8. Which spelling is right?{listed}\nNumber, or Ctrl-C: "
+        return numbers[console.ask(question, check=numbers.__contains__)]
+
+    return ask
 
 
 def backgrounds(values: settings.Settings) -> tuple[Background, ...]:
