@@ -11,6 +11,7 @@ The house, top to bottom (a room may import from the rooms below it, never above
     delivery/     downloads, gallery, mail merge
     callbacks/    the receiver of completion callbacks
     studio/       the local studio: server/, queue/, faults/, render/
+    gate/         what may be spent now: pure decisions, asked before every request
     table/        reading, mapping, checking and writing spreadsheets: formats/, checks/, output/
     api/          HTTP to the service
     journal/      SQLite: what was sent, answered, bound, decided

@@ -250,6 +250,38 @@ Adopt = Annotated[
     ),
 ]
 
+Take = Annotated[
+    str | None,
+    typer.Option(
+        "--take", metavar="N|N/day", help="At most so many new videos, in this command or a day; the others later.",
+        show_default="all", rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
+First = Annotated[
+    int | None,
+    typer.Option(
+        "--first", metavar="N", help="Send N videos alone, and the others once these ended well.",
+        show_default="3 where none succeeded yet", rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
+InFlight = Annotated[
+    int | None,
+    typer.Option(
+        "--in-flight", metavar="N", help="At most N videos being made at once.", show_default="no limit",
+        rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
+MaxFailures = Annotated[
+    str | None,
+    typer.Option(
+        "--max-failures", metavar="N|P%", help="Stop sending when more of the last videos failed.",
+        show_default="50%", rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
+AcceptFailures = Annotated[
+    bool | None,
+    typer.Option("--accept-failures", help="Go on although too many videos failed.", rich_help_panel=_SPEND),
+]
 Wait = Annotated[
     bool | None,
     typer.Option("--wait/--no-wait", help="Wait for the videos.", show_default="wait", rich_help_panel=_WAIT),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import difflib
 import itertools
+import re
+import zoneinfo
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,6 +235,20 @@ def _pairs_text(text: str) -> Any:
     return parts if all("=" in part for part in parts) else [text]
 
 
+def _take(value: Any) -> str:
+    text = _text_or_number(value).replace(" ", "")
+    if re.fullmatch(r"[0-9]{1,9}(/day)?", text) and int(text.removesuffix("/day")):
+        return text
+    raise Unfit("a number of videos such as 10, or 10/day")
+
+
+def _max_failures(value: Any) -> str:
+    text = _text_or_number(value).replace(" ", "")
+    if re.fullmatch(r"[0-9]{1,9}|(100|[0-9]{1,2})%", text):
+        return text
+    raise Unfit("a number of videos such as 10, or a share such as 50%")
+
+
 KEYS: Final[Mapping[str, Key]] = {
     "campaign": Key(read=_text),
     "instance": Key(read=_text),
@@ -258,6 +274,10 @@ KEYS: Final[Mapping[str, Key]] = {
     "rows": Key(read=_rows),
     "limit": Key(read=_whole(1, 10_000_000), text=_whole_text),
     "sample": Key(read=_whole(1, 10_000_000), text=_whole_text),
+    "take": Key(read=_take),
+    "first": Key(read=_whole(0, 10_000), text=_whole_text),
+    "in_flight": Key(read=_whole(1, 1_000_000), text=_whole_text),
+    "max_failures": Key(read=_max_failures, default="50%"),
     "chunk_size": Key(read=_whole(1, 2_000), text=_whole_text, default=500),
     "max_rows": Key(read=_whole(0, 10_000_000), text=_whole_text),
     "dry_run": Key(read=_flag, text=_switch_text, default=False),
@@ -289,6 +309,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "accept_changes": Key(read=_flag, text=_switch_text, default=False),
     "accept_journal": Key(read=_flag, text=_switch_text, default=False),
     "force": Key(read=_flag, text=_switch_text, default=False),
+    "accept_failures": Key(read=_flag, text=_switch_text, default=False),
     "insecure_source": Key(read=_flag, text=_switch_text, default=False),
 }
 """Every setting: the long options of `render`, and the few that exist only in files or the environment.
@@ -324,10 +345,43 @@ def _profile(profile: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
+def _budget(value: Any) -> Mapping[str, Any]:
+    """Read `[budget]`, or a table below it that is named after a campaign."""
+    if not isinstance(value, Mapping):
+        raise Unfit("a table, such as [budget]")
+    values: dict[str, Any] = {}
+    for written, part in value.items():
+        name = canonical(str(written))
+        if isinstance(part, Mapping):
+            values[str(written).lower()] = _budget(part)
+        elif name not in _BUDGET_KEYS:
+            raise UsageError(f"[budget] has no setting {str(written)[:60]!r}{nearest(name, _BUDGET_KEYS, shown=str)}")
+        else:
+            try:
+                values[name] = _BUDGET_KEYS[name].read(part)
+            except Unfit as unfit:
+                raise UsageError(f"[budget] {written} must be {unfit}") from None
+    return values
+
+
+def _timezone(value: Any) -> str:
+    try:
+        return str(zoneinfo.ZoneInfo(_text(value)).key)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise Unfit("the name of a time zone, such as Europe/Berlin") from None
+
+
+_BUDGET_KEYS: Final[Mapping[str, Key]] = {
+    "rows_per_day": Key(read=_whole(0, 100_000_000)),
+    "rows_per_month": Key(read=_whole(0, 100_000_000)),
+    "when_over": Key(read=_choice("refuse", "later")),
+}
+
 PROFILE_KEYS: Final[Mapping[str, Key]] = {
     "api_key_id": Key(read=_text),
     "api_key_secret_command": Key(read=_commandline),
     "unit_cost": KEYS["unit_cost"],
+    "budget": Key(read=_budget),
 }
 """What `[profiles.NAME]` of the user's own file may hold."""
 
@@ -335,6 +389,8 @@ USER_KEYS: Final[Mapping[str, Key]] = {
     "api_key_id": PROFILE_KEYS["api_key_id"],
     "api_key_secret_command": PROFILE_KEYS["api_key_secret_command"],
     "profiles": Key(read=_profiles),
+    "budget": Key(read=_budget),
+    "timezone": Key(read=_timezone),
 }
 """What only the user's own file may hold, and is no option."""
 
@@ -342,7 +398,17 @@ USER_ONLY: Final = frozenset({"base_url", "log_file", "notify", "budget", "timez
 """What a project file may not hold, because it came with somebody's folder."""
 
 FLAGS_ONLY: Final = frozenset(
-    {"yes", "again", "retry_failed", "adopt", "accept_changes", "accept_journal", "force", "insecure_source"}
+    {
+        "yes",
+        "again",
+        "retry_failed",
+        "adopt",
+        "accept_changes",
+        "accept_journal",
+        "accept_failures",
+        "force",
+        "insecure_source",
+    }
 )
 """What spends, replaces or gives up: only ever a flag, typed for one command."""
 

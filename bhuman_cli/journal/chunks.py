@@ -134,9 +134,12 @@ def unsettled(journal: Journal, target_id: int) -> list[Chunk]:
     ]
 
 
-def begin_sending(journal: Journal, chunk: Chunk, *, clock_offset_s: float | None = None) -> int:
+def begin_sending(
+    journal: Journal, chunk: Chunk, *, allow: Callable[[], None] = lambda: None, clock_offset_s: float | None = None
+) -> int:
     """Say on disk that bytes are about to leave; return the target's new epoch. Committed and synced.
 
+    allow: raises where the request may not go, by what the journal says under its one lock.
     clock_offset_s: the service's clock minus ours, None where no answer told it yet.
 
     Raises:
@@ -149,6 +152,7 @@ def begin_sending(journal: Journal, chunk: Chunk, *, clock_offset_s: float | Non
         frozen = journal.query_one("SELECT body_sha256 FROM chunk WHERE chunk_id = ?", (chunk.chunk_id,))
         if frozen is not None and hashlib.sha256(chunk.body).hexdigest() != frozen["body_sha256"]:
             raise faults.damaged(journal.path, "a request is not what was planned")
+        allow()
         moved = journal.execute(
             "UPDATE target SET epoch = epoch + 1 WHERE target_id = ? AND epoch ="
             " (SELECT epoch FROM chunk WHERE chunk_id = ?)",

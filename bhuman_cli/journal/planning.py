@@ -76,6 +76,7 @@ def counts(journal: Journal, run: runs.Run) -> PlanCounts:
         " count(*) FILTER (WHERE row.plan = 'reused') AS reused, count(*) AS rows,"
         " count(*) FILTER (WHERE row.state = 'invalid') AS invalid,"
         " count(*) FILTER (WHERE row.shares IS NOT NULL) AS shared,"
+        " count(*) FILTER (WHERE row.plan = 'deferred') AS later,"
         " count(*) FILTER (WHERE row.plan = 'reused' AND claim.generation_id IS NULL AND claim.status <> 'failed')"
         " AS in_doubt FROM row LEFT JOIN claim USING (claim_id) WHERE row.run_no = ? AND row.selected = 1",
         (run.run_no,),
@@ -85,6 +86,7 @@ def counts(journal: Journal, run: runs.Run) -> PlanCounts:
     return PlanCounts(
         new=found["new"], retried=found["retried"], reused=found["reused"] - found["in_doubt"], rows=found["rows"],
         invalid=found["invalid"], in_doubt=found["in_doubt"], shared=found["shared"],
+        later=found["later"],
     )  # fmt: skip
 
 
@@ -138,6 +140,14 @@ def decline_sample(journal: Journal, run: runs.Run) -> None:
     with journal.transaction():
         journal.execute("UPDATE row SET plan = NULL WHERE run_no = ? AND plan = 'later'", (run.run_no,))
         journal.execute("UPDATE run SET stopped = 'declined after the sample' WHERE run_no = ?", (run.run_no,))
+
+
+def set_payer(journal: Journal, run: runs.Run, *, profile: str, key_id: str) -> runs.Run:
+    """Keep whose credentials pay for a run; return it as it is now."""
+    with journal.transaction():
+        values = (profile, key_id, run.run_no)
+        journal.execute("UPDATE run SET profile = ?, key_id = ? WHERE run_no = ?", values)
+    return runs.find(journal, run.run_id)
 
 
 def confirm(journal: Journal, run: runs.Run) -> runs.Run:

@@ -56,6 +56,9 @@ class Run:
     created_at: str
     stopped: str
     superseded_by: str
+    profile: str = ""
+    key_id: str = ""
+    continues: str = ""
 
     @property
     def input_name(self) -> str:
@@ -136,6 +139,9 @@ def read_run(found: Any) -> Run:
         created_at=found["created_at"],
         stopped=found["stopped"],
         superseded_by=found["superseded_by"] or "",
+        profile=found["profile"],
+        key_id=found["key_id"],
+        continues=found["continues"],
     )
 
 

@@ -44,6 +44,7 @@ CREATE TABLE run (
   media_folder  TEXT NOT NULL DEFAULT '', -- of the last download
   profile       TEXT NOT NULL DEFAULT '', -- whose credentials pay for it
   key_id        TEXT NOT NULL DEFAULT '',
+  first_rows    INTEGER,              -- how many videos are sent alone before the others; NULL: none, or they are over
   continues     TEXT NOT NULL DEFAULT '', -- the input path of the file that this one continues under another name
   reading_rules INTEGER NOT NULL DEFAULT 0, -- version of the rules by which cells became values
   reused        INTEGER NOT NULL DEFAULT 0, -- rows that cost nothing, once the rows themselves were dropped
@@ -131,6 +132,7 @@ CREATE TABLE claim (
 CREATE UNIQUE INDEX claim_live ON claim (run_no, row_index) WHERE live = 1;  -- a row is in at most one live chunk
 CREATE INDEX claim_pool ON claim (target_id, identity) WHERE live = 1;
 CREATE INDEX claim_text ON claim (chunk_id, text_key);
+CREATE INDEX claim_ended ON claim (target_id, ended_at) WHERE ended_at IS NOT NULL;  -- the last failures
 -- What is shown beside a person stands twice: a bit that rots in one of the two is noticed (`integrity`).
 CREATE INDEX claim_guard ON claim (claim_id, status, binding, url, share_url, thumbnail, gif, whatsapp_video_url);
 
@@ -213,6 +215,7 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         "ALTER TABLE run ADD COLUMN media_folder TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN profile TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN key_id TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE run ADD COLUMN first_rows INTEGER",
         "ALTER TABLE run ADD COLUMN continues TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN reading_rules INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE run ADD COLUMN reused INTEGER NOT NULL DEFAULT 0",
@@ -221,6 +224,7 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         "ALTER TABLE target ADD COLUMN failures_from TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE target ADD COLUMN respellings TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE row ADD COLUMN shares INTEGER",
+        "CREATE INDEX claim_ended ON claim (target_id, ended_at) WHERE ended_at IS NOT NULL",
         "CREATE INDEX chunk_sent ON chunk (sending_at) WHERE sending_at IS NOT NULL",
         "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
         "CREATE TABLE applied_plan (plan_id TEXT PRIMARY KEY, run_id TEXT NOT NULL, at TEXT NOT NULL) STRICT",

@@ -20,6 +20,9 @@ _ENDING_CODES: Final = {
     Ending.BUSINESS: ExitCode.NOT_FINISHED,
     Ending.NO_MONEY: ExitCode.NOT_FINISHED,
     Ending.DOUBT: ExitCode.NOT_FINISHED,  # what is still in doubt at the end is counted, not remembered
+    Ending.BRAKED: ExitCode.NOT_FINISHED,
+    Ending.PACED: ExitCode.NOT_FINISHED,
+    Ending.BUDGET: ExitCode.NOT_FINISHED,
     Ending.SUPERSEDED: ExitCode.REFUSED,
 }
 
@@ -81,7 +84,8 @@ class Outcome:
         if self.stopped:
             return ExitCode.IN_DOUBT if codes else ExitCode(self.stopped)
         if self.ending in _ENDING_CODES and (self.unsent or self.ending is Ending.SUPERSEDED):
-            codes.append(_ENDING_CODES[self.ending])
+            is_first = self.ending is Ending.BUDGET and not self.requests
+            codes.append(ExitCode.REFUSED if is_first else _ENDING_CODES[self.ending])
         if self.waited and not self.declined and self.open_rows > (self.held_back if self.sample_failed else 0):
             codes.append(ExitCode.NOT_FINISHED)
             codes += [ExitCode.DOWN] if self.unanswered else []
@@ -137,7 +141,8 @@ def as_error(outcome: Outcome) -> errors.BhumanError | None:
     if code is ExitCode.OK:
         return None
     if code is ExitCode.REFUSED:
-        return errors.Refusal(outcome.reason or "another process holds the target", code="locked")
+        word = "over_budget" if outcome.ending is Ending.BUDGET else "locked"
+        return errors.Refusal(outcome.reason or "another process holds the target", code=word)
     kind, word, said = _SAID.get(code, (errors.BhumanError, "stopped", "stopped by a signal; nothing is lost"))
     reason = outcome.refused or outcome.reason
     shows_reason = bool(reason) and code is not ExitCode.ROWS_FAILED
@@ -146,10 +151,13 @@ def as_error(outcome: Outcome) -> errors.BhumanError | None:
         said = "every row succeeded, but some files could not be fetched"
     if outcome.unwritten and replace(outcome, unwritten=False).exit_code is not code:
         said = "nothing is left to wait for, but the results file could not be written"
+    word = _GATE_WORDS.get(outcome.ending, word) if code is ExitCode.NOT_FINISHED else word
     found = kind(f"{said}: {reason}" if shows_reason else said, hint=hint, code=word)
     found.exit_code = code
     return found
 
+
+_GATE_WORDS: Final = {Ending.BRAKED: "too_many_failures", Ending.BUDGET: "over_budget"}
 
 _SAID: Final[Mapping[ExitCode, tuple[type[errors.BhumanError], str, str]]] = {
     ExitCode.IN_DOUBT: (errors.InDoubtError, "in_doubt", "a request may have been accepted; a person decides"),

@@ -13,9 +13,11 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import DraftRow, PlanCounts
 from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import identity, recovery
+from bhuman_cli.runs import permission as permissions
 from bhuman_cli.runs.binding import doubts, late_links, unexpected_videos
 from bhuman_cli.runs.context import RunContext
 from bhuman_cli.runs.outcome import Outcome
+from bhuman_cli.runs.permission import Permission
 from bhuman_cli.runs.polling.poller import Poller
 from bhuman_cli.runs.request import Shape, clamp_rows
 from bhuman_cli.runs.submit import Ending, Submitter
@@ -46,7 +48,7 @@ class RunOptions:
 
     timeout_s: None waits until nothing has finished for two hours.
     submits: False only waits: a superseded run, whose unsent rows were released.
-    checkpoint: writes the results file, and says whether it could.
+    permission: asked before every request. checkpoint: writes the results file, and says whether it could.
     """
 
     run: Run
@@ -57,6 +59,7 @@ class RunOptions:
     submits: bool = True
     selected_only: bool = False
     timeout_s: float | None = None
+    permission: Permission = field(default_factory=permissions.unlimited)
     checkpoint: Callable[[], bool] = field(default=lambda: True)
 
 
@@ -114,7 +117,12 @@ class _Execution:
         self.context = context
         self.run = options.run
         self.submitter = Submitter(
-            run=options.run, shape=options.shape, chunk_size=clamp_rows(options.chunk_size), context=context
+            run=options.run,
+            shape=options.shape,
+            chunk_size=clamp_rows(options.chunk_size),
+            context=context,
+            permission=options.permission,
+            can_wait=lambda: options.waits and self.poller.remaining > 0,
         )
         self.poller = Poller(
             run=options.run, context=context, interval_s=options.interval_s, selected_only=options.selected_only

@@ -5,21 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from bhuman_cli import errors
 from bhuman_cli.api.post_result import NotSent, PostResponse
-from bhuman_cli.journal import chunks, faults, history
+from bhuman_cli.gate import allowance, pacing
+from bhuman_cli.journal import chunks, faults, generations, history, traffic
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import identity, judging, request
+from bhuman_cli.runs import permission as permissions
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts
 from bhuman_cli.runs.context import RunContext
+from bhuman_cli.runs.permission import Permission
 from bhuman_cli.runs.request import Shape
 
 CONNECT_ATTEMPTS: Final = 5
@@ -32,6 +35,7 @@ EXTRA_REQUESTS: Final = 200  # by splitting, a run
 DOUBTS: Final = 2  # unresolved ones on a target, from any run
 TOP_UP: Final = "top up in the app under Settings > Plan & usage, then resume"
 NO_ACCESS: Final = "either the key is another account's (`bhuman login`), or the account has no access to this target"
+_WAIT_S: Final = 0.5
 _STORE_AGAIN_S: Final = 5.0
 
 
@@ -43,6 +47,9 @@ class Ending(StrEnum):
     DOWN = "no connection"
     SLOW = "the service asked for a long pause"
     REFUSED = "the service refuses every request"
+    BRAKED = "too many videos failed"
+    PACED = "videos that are being made are waited for"
+    BUDGET = "the budget is spent"
     BUSINESS = "the service declined"
     NO_MONEY = "the account has nothing left to spend"
     DOUBT = "requests are in doubt"
@@ -50,10 +57,19 @@ class Ending(StrEnum):
     SUPERSEDED = "another run took over"
 
 
+class OverBudget(Exception):
+    """A budget has no room for the request; nothing was sent."""
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(slots=True, kw_only=True)
 class Submitter:
     """One run's sending, a request a step.
 
+    permission: asked before every request. can_wait: whether a video is watched that a pause could wait for.
     ending: None while there may be more. accepted: rows taken by the service during this command.
     """
 
@@ -61,6 +77,8 @@ class Submitter:
     shape: Shape
     chunk_size: int
     context: RunContext
+    permission: Permission = field(default_factory=permissions.unlimited)
+    can_wait: Callable[[], bool] = _never
     ending: Ending | None = None
     reason: str = ""
     accepted: int = 0
@@ -80,18 +98,55 @@ class Submitter:
         doubts = [c for c in chunks.unsettled(context.journal, self.run.target_id) if c.state == "in_doubt"]
         if len(doubts) >= DOUBTS:
             return self._end(Ending.DOUBT, f"{len(doubts)} requests on this target are in doubt")
+        if not traffic.has_rows_to_send(context.journal, self.run):
+            return self._end(Ending.SENT, "")
         try:
-            chunk = chunks.plan(
-                context.journal,
-                self.run,
-                lambda rows: request.pick(rows, self.chunk_size),
-                self._freeze,
-            )
-            if chunk is None:
-                return self._end(Ending.SENT, "")
-            return self._send(chunk)
+            match self.permission.ask(context.journal, self.run):
+                case pacing.Brake(reason=reason):
+                    return self._end(Ending.BRAKED, permissions.brake_words(context.journal, self.run, reason))
+                case pacing.Wait() as wait:
+                    return self._wait(wait)
+                case pacing.Send(rows=rows):  # pragma: no branch - there is no other answer
+                    return self._send_next(rows)
         except chunks.StaleChunk as stale:
             return self._end(Ending.SUPERSEDED, stale.message)
+        except OverBudget:
+            return self._over_budget()
+
+    def _send_next(self, rows: int) -> float:
+        journal = self.context.journal
+        rows = min(rows, self.chunk_size)
+        room = self.permission.room(journal)
+        if room is not None:
+            rows = min(rows, room.videos)
+        if rows <= 0:
+            raise OverBudget
+        chunk = self._planned(rows)
+        if chunk is not None and chunk.rows > rows:  # frozen when more was allowed
+            chunks.release_planned(journal, self.run.target_id)
+            chunk = self._planned(rows)
+        return self._end(Ending.SENT, "") if chunk is None else self._send(chunk)
+
+    def _planned(self, rows: int) -> Chunk | None:
+        return chunks.plan(
+            self.context.journal, self.run, lambda candidates: request.pick(candidates, rows), self._freeze
+        )
+
+    def _wait(self, wait: pacing.Wait) -> float:
+        """Wait for a video's end, where this command watches any that could end."""
+        if not self.can_wait():
+            return self._end(Ending.PACED, f"{wait.reason}: {wait.videos:,} without an end")
+        return _WAIT_S
+
+    def _over_budget(self) -> float:
+        journal = self.context.journal
+        room = self.permission.room(journal)
+        if room is None:  # pragma: no cover - a budget was over a moment ago
+            return _WAIT_S
+        if room.budget.later:
+            traffic.defer(journal, self.run, 0, of="('new', 'retried')")
+            return self._end(Ending.SENT, "")
+        return self._end(Ending.BUDGET, allowance.says(room, generations.unsent(journal, self.run)))
 
     def _end(self, ending: Ending, reason: str) -> float:
         self.ending, self.reason = ending, reason
@@ -115,8 +170,14 @@ class Submitter:
     def _send(self, chunk: Chunk) -> float:
         context = self.context
 
+        def allow() -> None:
+            room = self.permission.room(context.journal)
+            if room is not None and room.videos < chunk.rows:  # another command paid since it was planned
+                raise OverBudget
+
         def begin() -> None:
-            context.keep_epoch(chunks.begin_sending(context.journal, chunk, clock_offset_s=context.offset_s))
+            offset_s = context.offset_s
+            context.keep_epoch(chunks.begin_sending(context.journal, chunk, allow=allow, clock_offset_s=offset_s))
             context.stop.in_flight = True
 
         outcome = context.service.post(self.shape.route, chunk.body, begin)

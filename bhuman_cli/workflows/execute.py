@@ -21,7 +21,7 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import RunOptions
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, doubts, plan, run_context
+from bhuman_cli.workflows import connections, doubts, plan, run_context, spending
 from bhuman_cli.workflows.results import results_writer, summary
 
 SCHEMA = "bhuman.render/2"
@@ -93,6 +93,7 @@ def _driven(manner: ExecutionOptions, journal: Journal, run: Run, link: connecti
             submits=manner.submits,
             selected_only=manner.selected_only,
             timeout_s=manner.timeout_s,
+            permission=spending.permission(run, manner.home, journal, manner.console, chunk_size=manner.chunk_size),
             checkpoint=checkpoint,
         )
         return runner.execute(drive, context)

@@ -9,6 +9,7 @@ from pathlib import Path
 from bhuman_cli import domain, errors
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import Refusal
+from bhuman_cli.gate import refusals as order
 from bhuman_cli.journal.planning import PlanCounts
 from bhuman_cli.terminal.console import Console
 
@@ -94,9 +95,13 @@ def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: b
     Raises:
         Refusal: nobody could be asked, or the answer was no.
     """
-    for refusal in refusals:
-        if not asks or refusal.code == "over_max_rows":
-            raise refusal
+    ordered = order.in_order(refusals)
+    lifted_by_nobody = [refusal for refusal in ordered if not asks or refusal.code in order.UNASKED]
+    if lifted_by_nobody:
+        for refusal in ordered[1:]:
+            console.say(f"also: {refusal.message}")
+        raise ordered[0]
+    for refusal in ordered:
         if not console.confirm(f"{refusal.message}. Go on?"):
             raise errors.Declined("nothing was sent")
     many = f"{plan.cost_rows:,}"

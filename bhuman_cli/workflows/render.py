@@ -14,14 +14,14 @@ from bhuman_cli import domain, errors, ids
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
-from bhuman_cli.journal import generations, history, matching, planning
+from bhuman_cli.journal import generations, history, matching, planning, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun
-from bhuman_cli.runs import epoch_file, runner, spend_limits
+from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, connections, execute, run_context, unknown_payments
+from bhuman_cli.workflows import adopt, connections, execute, run_context, spending, unknown_payments
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import input_source, input_table, payloads, problem_report, project_trust
 from bhuman_cli.workflows.input.input_source import InputSource
@@ -168,6 +168,8 @@ def _new_run(job: RenderJob) -> NewRun:
             "share_equal": bool(job.get("share_equal")),
             "client": job.get("client"),
             "profile": job.get("profile"),
+            "in_flight": job.get("in_flight"),
+            "max_failures": job.get("max_failures"),
             "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,
             "input_name": job.source.name if job.source.is_address else None,
             "base_url": "" if job.is_local else job.get("base_url"),
@@ -184,6 +186,7 @@ def _dry(job: RenderJob) -> int:
     journal = database.scratch(job.home.state, SystemClock())
     with contextlib.closing(journal):
         prepared = runner.prepare(journal, _new_run(job), job.intake.rows())
+        prepared, refusals = _gated(job, journal, _paid_by(job, journal, prepared, ""), [])
         plan = _plan(job, prepared, journal)
         problem_report.say(job.intake.problems, job.console)
         _say_remarks(job)
@@ -195,7 +198,6 @@ def _dry(job: RenderJob) -> int:
         if _is_stopped_by_problems(job):
             problem = problem_report.refusal(job.intake, written)
         else:
-            refusals = _refusals(job, journal, prepared, [])
             problem = next((found for found in refusals if found.code == "over_max_rows"), None)
         return execute.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
 
@@ -219,24 +221,26 @@ def _real(job: RenderJob) -> int:
         asks = job.console.is_interactive() and not job.get("yes")
         wait_s = float(job.get("lock_wait"))
         stack.enter_context(run_context.with_lock(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
-        prepared = _prepared(job, journal)
+        prepared = _paid_by(job, journal, _prepared(job, journal), "" if job.is_local else found.key_id)
         if job.is_local:
             link = stack.enter_context(connections.local(job.home, job.own_template, job.console))
         else:
             link = stack.enter_context(connections.remote(job.values, job.console, found))
         prepared, unknown = _adopted(job, journal, prepared, link)
-        plan = replace(_plan(job, prepared, journal), account=link.account)
-        plans.show(plan, job.console)
         looked = unknown_payments.refusals(
             journal, prepared.run, job.home, unknown,
             again=bool(job.get("again")), accept_journal=bool(job.get("accept_journal")),
         )  # fmt: skip
-        plans.settle(_refusals(job, journal, prepared, looked), plan, job.console, asks=job.asks)
+        prepared, refusals = _gated(job, journal, prepared, looked)
+        plan = replace(_plan(job, prepared, journal), account=link.account)
+        plans.show(plan, job.console)
+        plans.settle(refusals, plan, job.console, asks=job.asks)
         epoch_file.accept(journal, prepared.run, job.home.state)
         if job.output in unknown.places:
             adopt.keep(journal, job.output, job.console)
         if job.get("sample"):
             planning.keep_sample(journal, prepared.run, int(job.get("sample")))
+        spending.set_first_rows(journal, prepared.run, job.get("first"), has_sample=bool(job.get("sample")))
         confirmed = runner.confirm(journal, prepared)
         return execute.carry_out(_settings_of(job), journal, confirmed, link)
 
@@ -292,6 +296,30 @@ def _adopted(
     left = adopt.adopt(journal, prepared.run, unknown.ids, link.client, job.console)
     matching.match(journal, prepared.run)
     return replace(prepared, counts=planning.counts(journal, prepared.run)), replace(unknown, ids=tuple(left))
+
+
+def _paid_by(job: RenderJob, journal: Journal, prepared: PreparedRun, key_id: str) -> PreparedRun:
+    profile = "" if job.is_local else str(job.get("profile"))
+    return replace(prepared, run=planning.set_payer(journal, prepared.run, profile=profile, key_id=key_id))
+
+
+def _gated(
+    job: RenderJob, journal: Journal, prepared: PreparedRun, looked: Sequence[errors.Refusal]
+) -> tuple[PreparedRun, list[errors.Refusal]]:
+    """Put the plan to the gate: leave for later what may not go now; return why the rest may not go, either."""
+    run = prepared.run
+    if job.get("accept_failures") and traffic.accept_failures(journal, run):
+        job.console.say("the failures are accepted; counting begins anew")
+    permitted = spending.permission(run, job.home, journal, job.console, chunk_size=job.chunk_size)
+    spending.take(journal, run, job.get("take"), permitted.zone)
+    counts = planning.counts(journal, run)
+    refusals = _refusals(job, journal, replace(prepared, counts=counts), looked)
+    cost = counts.new + counts.retried
+    if cost and traffic.is_braked(journal, run.target_id):
+        refusals.append(permission.too_many_failures(journal, run))
+    left, over = spending.within_budget(journal, run, permitted, cost)
+    refusals += [over] if over is not None else []
+    return replace(prepared, counts=planning.counts(journal, run) if left else counts), refusals
 
 
 def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan:

@@ -12,7 +12,7 @@ from bhuman_cli import domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import history, matching, planning, runs
+from bhuman_cli.journal import history, matching, planning, runs, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock, recovery
@@ -98,6 +98,8 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
         recovery.reopen(journal, run.target_id, run_context.rescue_places(wish.home, Path(run.output_path)))
         _decide(wish, journal, run, link)
         run = runs.find(journal, run.run_id)
+        if wish.values.get("accept_failures") and traffic.accept_failures(journal, run):
+            wish.console.say("the failures are accepted; counting begins anew")
         _look(wish, journal, run, link)
         if run.state == "superseded":
             wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,17 +17,17 @@ from bhuman_cli import errors
 from bhuman_cli.config import credentials, keys, settings
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import generations, planning, traffic
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.net import hosts
-from bhuman_cli.runs import epoch_file, request, runner, spend_limits
+from bhuman_cli.runs import epoch_file, permission, request, runner, spend_limits
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, doubts, execute, run_context, unknown_payments
+from bhuman_cli.workflows import connections, doubts, execute, run_context, spending, unknown_payments
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import payloads, request_body
 from bhuman_cli.workflows.input.payloads import Integration, Payload
@@ -37,7 +37,8 @@ SCHEMA: Final = "bhuman.trigger/1"
 _COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")
 _FOLDER: Final = "triggers"
 _SHARED: Final = ("campaign", "instance", "callback_url", "generation_mode", "timeout", "poll_interval", "yes",
-                  "no_input", "retry_failed", "again", "accept_journal", "lock_wait", "json", "dry_run",
+                  "no_input", "retry_failed", "again", "accept_journal", "accept_failures", "lock_wait", "json",
+                  "dry_run",
                   "log_file")  # fmt: skip
 
 
@@ -150,6 +151,8 @@ def _carry_out(job: TriggerJob) -> int:
             job.order.domain_rows(),
             places=run_context.rescue_places(job.home, job.output),
         )
+        run = planning.set_payer(journal, prepared.run, profile=str(job.values.get("profile")), key_id=found.key_id)
+        prepared = replace(prepared, run=run)
         _refuse_twice(job, prepared)
         link = stack.enter_context(connections.remote(job.values, job.console, found))
         plan = _plan(job, prepared, journal, link)
@@ -161,14 +164,27 @@ def _carry_out(job: TriggerJob) -> int:
         )
         looked = _looked(job, journal, prepared, again=limits.again)
         refusals = spend_limits.refusals(prepared.counts, prepared.previous, job.order.variables, limits, looked)
+        refusals += _gated(job, journal, prepared)
         for refusal in refusals:
             if refusal.code in {"over_max_rows", "unknown_results"}:
                 refusal.hint = ""  # there is no such option here
         plans.settle(refusals, plan, job.console, asks=job.asks)
         epoch_file.accept(journal, prepared.run, job.home.state)
         settings.private_folder(job.output.parent)
+        spending.set_first_rows(journal, run, job.values.get("first"), has_sample=False)
         confirmed = runner.confirm(journal, prepared)
         return _end(job, journal, confirmed, _driven(job, journal, confirmed, link))
+
+
+def _gated(job: TriggerJob, journal: Journal, prepared: PreparedRun) -> list[errors.Refusal]:
+    run, cost = prepared.run, prepared.counts.new + prepared.counts.retried
+    if job.values.get("accept_failures"):
+        traffic.accept_failures(journal, run)
+    permitted = spending.permission(run, job.home, journal, job.console, chunk_size=max(1, len(job.order.rows)))
+    _, over = spending.within_budget(journal, run, permitted, cost)
+    braked = bool(cost) and traffic.is_braked(journal, run.target_id)
+    found = [permission.too_many_failures(journal, run)] if braked else []
+    return [*found, over] if over is not None else found
 
 
 def _looked(job: TriggerJob, journal: Journal, prepared: PreparedRun, *, again: bool) -> list[errors.Refusal]:
@@ -195,6 +211,8 @@ def _new_run(job: TriggerJob, target: Target) -> NewRun:
             "path": order.integration.path,
             "as_object": order.as_object,
             "base_url": job.values.get("base_url"),
+            "in_flight": job.values.get("in_flight"),
+            "max_failures": job.values.get("max_failures"),
         },
         again=bool(job.values.get("again")),
         retry_failed=bool(job.values.get("retry_failed")),
@@ -234,6 +252,9 @@ def _driven(job: TriggerJob, journal: Journal, run: Run, link: connections.Conne
             interval_s=float(job.values.get("poll_interval")),
             waits=job.waits,
             timeout_s=job.values.get("timeout"),
+            permission=spending.permission(
+                run, job.home, journal, job.console, chunk_size=int(run.options["chunk_size"])
+            ),
             checkpoint=results_writer.writer(journal, run, results_writer.style_of(run), job.console),
         )
         return runner.execute(drive, context)

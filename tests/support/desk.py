@@ -62,6 +62,7 @@ class Desk:
             "BHUMAN_API_KEY_ID": plain_service.KEY,
             "BHUMAN_API_KEY_SECRET": plain_service.SECRET,
             "BHUMAN_CAMPAIGN_ID": plain_service.CAMPAIGN_ID,
+            "BHUMAN_FIRST": "0",  # the tests of first rows say otherwise
         }
 
     def table(

@@ -46,10 +46,15 @@ class RenderOptions(TypedDict, total=False):
     yes: opt.Yes
     no_input: opt.NoInput
     max_rows: opt.MaxRows
+    take: opt.Take
+    first: opt.First
+    in_flight: opt.InFlight
+    max_failures: opt.MaxFailures
     retry_failed: opt.RetryFailed
     again: opt.Again
     accept_changes: opt.AcceptChanges
     accept_journal: opt.AcceptJournal
+    accept_failures: opt.AcceptFailures
     adopt: opt.Adopt
     wait: opt.Wait
     timeout: opt.Timeout

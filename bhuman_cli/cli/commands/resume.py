@@ -56,6 +56,7 @@ class GivenOptions(TypedDict, total=False):
     lock_wait: opt.LockWait
     adopt: opt.Adopt
     accept_journal: opt.AcceptJournal
+    accept_failures: opt.AcceptFailures
     profile: opt.Profile
     json: opt.Json
     progress: opt.Progress

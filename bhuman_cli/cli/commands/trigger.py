@@ -54,6 +54,7 @@ class TriggerOptions(TypedDict, total=False):
     retry_failed: opt.RetryFailed
     again: opt.Again
     accept_journal: opt.AcceptJournal
+    accept_failures: opt.AcceptFailures
     lock_wait: opt.LockWait
     json: opt.Json
     log_file: opt.LogFile

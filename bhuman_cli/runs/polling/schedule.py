@@ -246,9 +246,10 @@ class Schedule:
             self._sleep(number)
         few = self._added <= self._options.few
         for number, line in enumerate(self._lines):
-            line.few = few
+            was_few, line.few = line.few, few
             if few:
                 line.ask_all(now)
+            if few or was_few:  # what wakes it is another thing from now on
                 self._sleep(number)
 
     def _line_for(self, chunk: int, size: int, now: float) -> int:

@@ -242,3 +242,18 @@ def test_after_a_list_finished_most_the_rest_is_asked_as_if_it_had_been_asked_on
             schedule.answered(key, now, finished=False)
         now = now + 0.1 if keys else max(now + 0.1, schedule.wake_at(now))
     assert polls <= 60
+
+
+def test_small_requests_are_all_asked_when_they_are_no_longer_few() -> None:
+    """At most four at once: each request follows the end of the one before, beyond ten they are a queue."""
+    asking = Schedule(ScheduleOptions(interval_s=1.0), random.Random(7))
+    now, asked = 0.0, dict.fromkeys(range(40), 0)
+    for chunk in range(10):
+        for place in range(4):
+            asking.add(4 * chunk + place, chunk=chunk, place=place, now=now)
+        while asking.remaining:
+            assert now < 10_000
+            for key in asking.due(now, 4):
+                asked[key] += 1
+                asking.answered(key, now, finished=asked[key] > 1)
+            now = max(now + 0.01, min(asking.wake_at(now), now + 60))

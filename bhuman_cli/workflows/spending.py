@@ -1,0 +1,101 @@
+"""What the gate asks a command's settings for: its pace, its budgets, what it takes. Sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import Any
+
+from bhuman_cli import domain
+from bhuman_cli.config import settings
+from bhuman_cli.errors import Refusal
+from bhuman_cli.gate import allowance, pacing
+from bhuman_cli.gate.allowance import Budget
+from bhuman_cli.gate.pacing import Pace
+from bhuman_cli.journal import traffic
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.runs import Run
+from bhuman_cli.runs.permission import BudgetScope, Permission, unlimited
+from bhuman_cli.terminal.console import Console
+
+
+def permission(run: Run, home: settings.Home, journal: Journal, console: Console, *, chunk_size: int) -> Permission:
+    """Return what the run's requests have to ask before they go: as stored with the run, and the user's budgets."""
+    if run.target.service == domain.LOCAL_SERVICE:
+        return unlimited()
+    in_flight = run.options.get("in_flight")
+    return Permission(
+        pace=Pace(
+            chunk_size=chunk_size,
+            in_flight=int(in_flight) if in_flight else None,
+            max_failures=pacing.read_max_failures(str(run.options.get("max_failures") or pacing.DEFAULT_MAX_FAILURES)),
+        ),
+        budgets=_budgets(run, home),
+        zone=_zone(home, journal, console),
+    )
+
+
+def _budgets(run: Run, home: settings.Home) -> tuple[BudgetScope, ...]:
+    own = settings.user_values(home, "")
+    of_all = own.get("budget") or {}
+    scopes = [BudgetScope(budget=_budget("budget", of_all))]
+    if of_campaign := of_all.get(run.target.api_id):
+        name = f"budget of {run.target.kind} {domain.short_id(run.target.api_id)}"
+        scopes.append(BudgetScope(budget=_budget(name, of_campaign), api_id=run.target.api_id))
+    profiles = own.get("profiles") or {}
+    if of_profile := profiles.get(run.profile, {}).get("budget"):
+        name = f"budget of profile {run.profile}"
+        scopes.append(BudgetScope(budget=_budget(name, of_profile), profile=run.profile))
+    return tuple(scope for scope in scopes if scope.budget.per_day is not None or scope.budget.per_month is not None)
+
+
+def _budget(name: str, table: Mapping[str, Any]) -> Budget:
+    return Budget(
+        name=name,
+        per_day=table.get("rows_per_day"),
+        per_month=table.get("rows_per_month"),
+        later=table.get("when_over") == "later",
+    )
+
+
+def _zone(home: settings.Home, journal: Journal, console: Console) -> tzinfo:
+    """Return the time zone in which days are counted; a journal that several machines share keeps the first."""
+    named = settings.user_values(home, "").get("timezone")
+    if not named:
+        return allowance.zone(None)
+    kept = traffic.fact(journal, "timezone", str(named))
+    if kept != named:
+        console.say(f"days are counted in {kept}, as this journal began, and not in {named}")
+    return allowance.zone(kept)
+
+
+def take(journal: Journal, run: Run, text: str | None, zone: tzinfo | None) -> int:
+    """Leave what `--take` does not allow for another command; return how many videos are left."""
+    if text is None:
+        return 0
+    wanted = allowance.read_take(text)
+    since = allowance.day_start(journal.clock.now(), zone or allowance.zone(None))
+    sent = traffic.sent_of_file_since(journal, run, since) if wanted.is_daily else 0
+    return traffic.defer(journal, run, wanted.videos - sent)
+
+
+def within_budget(journal: Journal, run: Run, permitted: Permission, cost: int) -> tuple[int, Refusal | None]:
+    """Leave what the budget does not allow for another day, or refuse; return how many videos are left."""
+    room = permitted.room(journal)
+    if room is None or cost <= room.videos:
+        return 0, None
+    if room.budget.later:
+        return traffic.defer(journal, run, room.videos, of="('new', 'retried')"), None
+    return 0, Refusal(allowance.says(room, cost), hint="", code="over_budget")
+
+
+def set_first_rows(journal: Journal, run: Run, asked: int | None, *, has_sample: bool) -> None:
+    """Decide how many of the run's videos are sent alone before the others."""
+    if run.target.service == domain.LOCAL_SERVICE or has_sample:
+        return
+    first = pacing.first_rows(
+        asked,
+        has_succeeded=traffic.has_succeeded(journal, run.target_id),
+        waiting=traffic.waiting(journal, run, whole_target=True),
+    )
+    traffic.set_first_rows(journal, run, first)
