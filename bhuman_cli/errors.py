@@ -55,9 +55,12 @@ EXIT_MEANINGS: Mapping[ExitCode, str] = {
 # When several apply, the one nearest to money wins.
 NEAREST_TO_MONEY: tuple[ExitCode, ...] = (
     ExitCode.IN_DOUBT,
+    ExitCode.BUG,
     ExitCode.DOWN,
     ExitCode.CREDENTIALS,
     ExitCode.REFUSED,
+    ExitCode.INPUT,
+    ExitCode.USAGE,
     ExitCode.NOT_FINISHED,
     ExitCode.ROWS_FAILED,
 )

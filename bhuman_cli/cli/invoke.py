@@ -66,7 +66,7 @@ def call(
         BhumanError: as the command raises it; what it printed before is in `heard` of the exception's note.
     """
     heard = Heard(on_notice=on_notice, on_progress=on_progress)
-    token = talk.CURRENT.set(talk.Talk(listener=heard, cancel=cancel))
+    token = talk.CURRENT.set(talk.Talk(listener=heard, cancel=cancel, owns_signals=False))
     try:
         code = app.app(args=list(words), prog_name="bhuman", standalone_mode=False)
         heard.exit_code = code if isinstance(code, int) else 0

@@ -37,12 +37,14 @@ class Listener(Protocol):
 class Talk:
     """One command's talk.
 
-    listener: hears it in place of the streams. cancel: set by that program to have the command stop.
+    listener: hears it in place of the streams. owns_signals: Ctrl-C is this program's, and not a caller's.
+    cancel: set by a calling program to have the command stop.
     file, run_id: what it is about, in the log and in JSON lines. as_events: every line of stderr is a JSON object.
     is_quiet: errors only. held: what is said only if something happens, None once it has.
     """
 
     listener: Listener | None = None
+    owns_signals: bool = True
     cancel: threading.Event | None = None
     file: str = ""
     run_id: str = ""

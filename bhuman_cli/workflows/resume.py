@@ -36,9 +36,9 @@ class ResumeOptions:
 def _one(wish: ResumeOptions, journal: Journal, run_id: str | None) -> int:
     if run_id is not None:
         return _continue(wish, journal, runs.find(journal, run_id))
-    unfinished = history.unfinished(journal)
+    unfinished = _here(wish, history.unfinished(journal))
     if not unfinished:
-        wish.console.say("there is no unfinished run")
+        wish.console.say("Nothing to resume.")
         if wish.values.get("json"):
             wish.console.out_json({"schema": execute.SCHEMA, "run_id": None, "exit_code": 0, "next": None})
         return int(ExitCode.OK)
@@ -47,7 +47,7 @@ def _one(wish: ResumeOptions, journal: Journal, run_id: str | None) -> int:
 
 def _all(wish: ResumeOptions, journal: Journal) -> int:
     codes: list[ExitCode] = []
-    for run in reversed(history.unfinished(journal)):
+    for run in reversed(_here(wish, history.unfinished(journal))):
         try:
             codes.append(ExitCode(_continue(wish, journal, run)))
         except errors.Refusal as refusal:
@@ -60,11 +60,20 @@ def _all(wish: ResumeOptions, journal: Journal) -> int:
         if codes and codes[-1] in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
             return int(codes[-1])
     if not codes:
-        wish.console.say("nothing was to be continued")
+        wish.console.say("Nothing to resume.")
     code = int(errors.worst(codes))
     if wish.values.get("json") and not codes:
         wish.console.out_json({"schema": execute.SCHEMA, "run_id": None, "exit_code": code, "next": None})
     return code
+
+
+def _here(wish: ResumeOptions, unfinished: list[Run]) -> list[Run]:
+    """Return the runs of this service and of the local studio; those of another one are not this command's."""
+    here = {settings.service_name(str(wish.values.get("base_url"))), domain.LOCAL_SERVICE}
+    found = [run for run in unfinished if run.target.service in here]
+    if others := len(unfinished) - len(found):
+        wish.console.say(f"{others} unfinished run{'s' * (others != 1)} of other services left alone")
+    return found
 
 
 def _is_new(journal: Journal, run: Run, refusal: errors.Refusal) -> bool:

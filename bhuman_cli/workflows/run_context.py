@@ -134,7 +134,7 @@ def _signals(stop: Stop, say: Callable[[str], None], end_waits: Callable[[], Non
     if threading.current_thread() is not threading.main_thread():
         yield  # a notebook's or a server's thread: `cancel` stops it
         return
-    is_called = console.talk.listener is not None
+    is_called = not console.talk.owns_signals
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame

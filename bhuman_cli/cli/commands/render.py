@@ -72,17 +72,17 @@ class RenderOptions(TypedDict, total=False):
     init: opt.Init
 
 
-File = Annotated[
-    str,
+Files = Annotated[
+    list[str],
     typer.Argument(
-        metavar="FILE",
+        metavar="FILE...",
         help="The table: csv, tsv, txt, xlsx, xlsm, xls, ods, json, jsonl, an https:// address, or - for CSV on stdin.",
     ),
 ]
 
 
 @options.typed_options
-def render(file: File, **given: Unpack[RenderOptions]) -> int:
+def render(files: Files, **given: Unpack[RenderOptions]) -> int:
     """Render every row of a spreadsheet; run it again and it continues.
 
     The header becomes the variables, each row a video. Links are written beside your own columns. Rows that were paid
@@ -94,11 +94,17 @@ def render(file: File, **given: Unpack[RenderOptions]) -> int:
 
     `bhuman render campaign.csv -c CAMPAIGN_ID`
 
+    `bhuman render clients/*.csv`   several tables, one plan
+
     `bhuman render campaign.csv --dry-run`   what would be sent
 
     `bhuman render leads.xlsx --map first_name="First Name" --only first_name,company --sample 3`
     """
     from bhuman_cli.workflows import render
 
+    if len(files) > 1:
+        from bhuman_cli.workflows import batch
+
+        return batch.run(files, given)
     writes_project_file = bool(given.pop("init", None))
-    return render.run(file, given, writes_project_file=writes_project_file)
+    return render.run(files[0], given, writes_project_file=writes_project_file)
