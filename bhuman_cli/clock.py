@@ -1,4 +1,4 @@
-"""Owns the protocols that outer rooms fill in, and the only real clock. No decisions here."""
+"""The only real clock, and the protocol that tests fill in. No decisions here."""
 
 from __future__ import annotations
 

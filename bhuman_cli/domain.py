@@ -1,4 +1,4 @@
-"""Owns the words of the house as types: rows, targets, chunks, generations, statuses. No I/O, only invariants."""
+"""Domain types: rows, targets, chunks, generations, statuses. No I/O, only invariants."""
 
 from __future__ import annotations
 

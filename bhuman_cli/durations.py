@@ -1,4 +1,4 @@
-"""Owns the reading and showing of durations such as `90s`, `15m`, `2h`. Pure."""
+"""Durations such as `90s`, `15m`, `2h`: read and shown. Pure."""
 
 from __future__ import annotations
 

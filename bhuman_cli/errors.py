@@ -1,4 +1,4 @@
-"""Owns the exception tree and the exit codes; knows nothing of what raises them.
+"""Exceptions and exit codes. Must not know what raises them.
 
 BhumanError                    exit  code in `--json`
 ├── UsageError                  2    usage

@@ -1,4 +1,4 @@
-"""Owns replacing a file whole: temporary file beside it, sync, rename, sync of the folder. Knows nothing of tables."""
+"""Atomic replacement of files: a temporary file beside them, sync, rename, folder sync. Knows nothing of tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the reading of ids as people paste them: UUIDs and BHuman app URLs. Pure; asks nobody whether an id exists."""
+"""Ids as people paste them: UUIDs and BHuman app URLs. Pure; asks nobody whether an id exists."""
 
 from __future__ import annotations
 

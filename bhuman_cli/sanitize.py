@@ -1,4 +1,4 @@
-"""Owns making the service's text safe for spreadsheets and terminals. Pure; the user's own cells never pass here."""
+"""Service text made safe for spreadsheets and terminals. Pure; the user's own cells never pass here."""
 
 from __future__ import annotations
 

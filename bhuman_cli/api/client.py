@@ -1,4 +1,4 @@
-"""Owns the endpoints: a method each, credentials per route, GETs asked again. Never the submitting POST (api.paid)."""
+"""Endpoints of the service: a method each, credentials per route, GETs retried. Never the paid POST (`paid_post`)."""
 
 from __future__ import annotations
 

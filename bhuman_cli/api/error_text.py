@@ -1,4 +1,4 @@
-"""Owns the service's own words for people: finding them in a failure, making them harmless. Pure; trusts nothing."""
+"""Messages in the service's error bodies, found and made safe. Pure; trusts nothing."""
 
 from __future__ import annotations
 

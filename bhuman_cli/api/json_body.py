@@ -1,4 +1,4 @@
-"""Owns bytes to JSON: whatever comes, a value that can be stored and compared, or WireError. Knows no endpoint."""
+"""JSON from bytes: a value that can be stored and compared, or WireError. Knows no endpoint."""
 
 from __future__ import annotations
 

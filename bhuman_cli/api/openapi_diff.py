@@ -1,4 +1,4 @@
-"""Owns what this program sends, as a table, and its comparison with a service's OpenAPI document. Sends nothing."""
+"""Requests of this program as a table, compared with a service's OpenAPI document. Sends nothing."""
 
 from __future__ import annotations
 

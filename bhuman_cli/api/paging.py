@@ -1,4 +1,4 @@
-"""Owns following a list from page to page until it ends. Knows no endpoint, sends nothing itself."""
+"""Pages of a list, followed until it ends. Knows no endpoint, sends nothing itself."""
 
 from __future__ import annotations
 

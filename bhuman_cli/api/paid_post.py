@@ -1,4 +1,4 @@
-"""Owns the one request that costs money: sent once, on a fresh connection, never retried, never redirected.
+"""The one request that costs money: sent once, on a fresh connection, never retried, never redirected.
 
 The moment before the first byte is handed to the caller, so that intent is on disk before effect; whether that moment
 was reached is what tells "certainly not sent" from "nobody knows". Decides nothing about what an answer means.

@@ -1,4 +1,4 @@
-"""Owns which addresses `bhuman api` may call: this service's own, never its completion ingress. Pure."""
+"""Addresses that `bhuman api` may call: this service's own, never its completion ingress. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what a paid request can come to, as data: for those who decide and store, without importing HTTP."""
+"""Results of a paid request as data, for those who decide and store without importing HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns asking: credentials in turn, GETs repeated, pace, what a refusal means. Knows no endpoint, nor the paid POST."""
+"""Requests with credentials in turn, retried GETs and a pace. Knows no endpoint, nor the paid POST."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the decision whether a GET is asked again, and when. Pure: no clock, no randomness, no HTTP of its own."""
+"""Retry policy: whether a GET is asked again, and when. Pure: no clock, no randomness, no HTTP of its own."""
 
 from __future__ import annotations
 

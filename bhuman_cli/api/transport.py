@@ -1,4 +1,4 @@
-"""Owns `requests` for all but the paid POST: one attempt, bounded in time and size. Decides nothing about retries."""
+"""Transport of every request but the paid POST: one attempt, bounded in time and size. Never decides on retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the reading of the service's JSON into domain words. Pure and tolerant: whatever comes, a value or WireError."""
+"""The service's JSON as domain types. Pure and tolerant: whatever comes, a value or WireError."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns where callbacks reach this machine: the secret path, the public URL, and whether `bhuman listen` runs now."""
+"""Address at which callbacks reach this machine: secret path, public URL, whether `bhuman listen` runs now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the reading of one callback's bytes into an event. Pure; says nothing about whether the event is true."""
+"""One callback's bytes as an event. Pure; says nothing about whether the event is true."""
 
 from __future__ import annotations
 

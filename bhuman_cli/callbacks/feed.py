@@ -1,4 +1,4 @@
-"""Owns what `listen` tells of stored events: each with the state it leads to, and whether this machine asked for it."""
+"""Feed of stored events: each with the state it leads to, and whether this machine asked for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns how events about one generation become one state, whatever their order. Pure; it does not say what is true."""
+"""Merge of a generation's events into one state, whatever their order. Pure; does not say what is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what a running `render` takes from the receiver's file: ids to ask about now. Reads only, and never fails."""
+"""Notifications for a running `render` from the receiver's file: ids to ask about now. Reads only, never fails."""
 
 from __future__ import annotations
 

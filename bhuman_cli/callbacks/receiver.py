@@ -1,4 +1,4 @@
-"""Owns the HTTP side of `listen`: a secret path, small bodies, and 2xx only for what is stored. Prints nothing."""
+"""HTTP receiver of `listen`: a secret path, small bodies, and 2xx only for what is stored. Prints nothing."""
 
 from __future__ import annotations
 

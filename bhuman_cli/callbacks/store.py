@@ -1,4 +1,4 @@
-"""Owns `callbacks.sqlite3`: every event that was answered with 2xx, as it came. Appended to, forgotten on request."""
+"""Event store `callbacks.sqlite3`: every event answered with 2xx, as it came. Append-only, but for forgetting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the list of commands and the error boundary: only here an exception becomes a message and an exit code.
+"""Commands and the error boundary: only here an exception becomes a message and an exit code.
 
 Commands are imported only when they are run, so that `bhuman --help` stays instant; COMMANDS says what they
 do in short, and a test holds the two together.

@@ -1,4 +1,4 @@
-"""Owns what is kept of an unexpected exception: where it happened, never what the rows or keys were."""
+"""Report of an unexpected exception: where it happened, never what the rows or keys were."""
 
 from __future__ import annotations
 

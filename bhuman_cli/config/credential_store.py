@@ -1,4 +1,4 @@
-"""Owns what `bhuman login` keeps: secrets in the operating system's keyring, else in a 0600 file. Prints nothing.
+"""Store of what `bhuman login` keeps: the operating system's keyring, else a 0600 file. Prints nothing.
 
 The file says where each secret is, so that a keyring is only asked (and can only ask its own questions) when
 something was put there: a cron job without a session never waits for one.

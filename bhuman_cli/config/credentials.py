@@ -1,4 +1,4 @@
-"""Owns finding and masking credentials. Never prints one, never keeps one, never checks one with the service."""
+"""Credentials: where they are found, and how they are masked. Never prints, keeps or checks one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the fetching of a run's media into one folder: what is there already, several at once, the manifest."""
+"""Batch download of a run's media into one folder: several files at once, skipping what is there, with a manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns `manifest.csv` beside the media: which file belongs to which row. A line is appended before its file appears."""
+"""`manifest.csv` beside the media: which file belongs to which row. A line is appended before its file appears."""
 
 from __future__ import annotations
 

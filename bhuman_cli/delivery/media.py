@@ -1,4 +1,4 @@
-"""Owns what a media file looks like from outside: its kind by the first bytes, whether it is whole. Never decodes."""
+"""Media files from outside: their kind by the first bytes, whether they are whole. Never decodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns file names for media: a template of row fields, safe on every file system, unique from the start. No I/O."""
+"""File names for media: a template of row fields, safe on every file system, unique from the start. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the life of a paid request on disk. Every transition is a verb, guarded by the state it starts from.
+"""The life of a paid request on disk. Every transition is a verb, guarded by the state it starts from.
 
     planned → sending → mapping | accepted | rejected | split | in_doubt | released (429, 401, 403)
     mapping → accepted | in_doubt;  in_doubt → accepted (evidence) | released (a person, or proof)

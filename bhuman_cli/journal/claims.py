@@ -1,4 +1,4 @@
-"""Owns which row stands in which request: claims taken, given back, taken over. Every function is part of a transition.
+"""Claims: which row stands in which request. Every function is part of a transition.
 
 Called inside the transaction of the verb that moves the chunk; on its own it would break the rule that a row is in at
 most one live chunk.

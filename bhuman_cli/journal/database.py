@@ -1,4 +1,4 @@
-"""Owns the journal's file: opening, locking down, versions, transactions. What is in it, the sibling modules know.
+"""The journal's file: opening, locking down, versions, transactions. Its contents belong to the sibling modules.
 
 `journal_mode=DELETE, synchronous=EXTRA`: WAL has had a reset bug up to SQLite 3.51.2, and 2 ms a commit is
 nothing here.

@@ -1,4 +1,4 @@
-"""Owns what people, or proof, decide about requests in doubt and ids that contradict their rows; each one is kept."""
+"""Decisions, by people or by proof, about requests in doubt and ids that contradict their rows; each is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what is known of each generation: bindings, statuses, counts, the rows of a results file.
+"""Generations in the journal: bindings, statuses, counts, the rows of a results file.
 
 STATUS is the one definition of the `status` column; counting and writing both use it.
 """

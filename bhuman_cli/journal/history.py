@@ -1,4 +1,4 @@
-"""Owns looking back: earlier runs of a file, unfinished runs, lookups by id, forgetting values, adopted generations."""
+"""History: earlier runs of a file, unfinished runs, lookups by id, adopted generations."""
 
 from __future__ import annotations
 

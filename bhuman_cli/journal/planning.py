@@ -1,4 +1,4 @@
-"""Owns the beginning of a run: a draft with all its rows, what of it is paid already, and the confirmation.
+"""Plan of a run: a draft with all its rows, what of it is paid already, and the confirmation.
 
 A draft claims nothing: it can be thrown away at any moment before `confirm`.
 """

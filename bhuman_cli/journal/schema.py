@@ -1,4 +1,4 @@
-"""Owns the journal's tables, their reasons, and the steps from older versions. It runs no queries of its own."""
+"""Tables of the journal, their reasons, and the steps from older versions. Runs no queries of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the list of what a run needs from outside: the service, the clock, the person, the stop button. No decisions."""
+"""Context of a run: service, clock, person and stop button, handed in. No decisions."""
 
 from __future__ import annotations
 

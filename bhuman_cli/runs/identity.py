@@ -1,4 +1,4 @@
-"""Owns what makes two rows the same purchase, and two texts the same text. Pure."""
+"""Identity: what makes two rows the same purchase, and two texts the same text. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the lock of a target: the operating system's, so that it dies with its owner, who is named beside it."""
+"""Lock of a target: the operating system's, so that it dies with its owner, who is named beside it."""
 
 from __future__ import annotations
 

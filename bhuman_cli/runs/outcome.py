@@ -1,4 +1,4 @@
-"""Owns what a command reports at its end: counts, the exit code, the command that continues. Pure."""
+"""Outcome of a run when its command ends: counts, exit code, the command that continues. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what an earlier stop left behind: requests being sent, answers kept elsewhere. Sends nothing.
+"""Recovery after a stop: requests that were being sent, answers kept elsewhere. Sends nothing.
 
 Call it under the target's lock: a `sending` chunk then has no living sender.
 """

@@ -1,4 +1,4 @@
-"""Owns the paid request's content: which rows go together, and the frozen bytes. Pure; sends nothing."""
+"""The paid request's content: which rows go together, and the frozen bytes. Pure; sends nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the order of a run: plan, confirm, send and wait at once, settle, count. Decisions are in the siblings."""
+"""Runner: plan, confirm, send and wait at once, settle, count. Decisions are in the siblings."""
 
 from __future__ import annotations
 

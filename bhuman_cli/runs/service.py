@@ -1,4 +1,4 @@
-"""Owns the joint between a run and the HTTP client: which route, which credentials, which agent. Decides nothing."""
+"""Adapter from the API client to what a run needs: route, credentials, agent. Decides nothing."""
 
 from __future__ import annotations
 

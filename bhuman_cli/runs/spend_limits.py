@@ -1,4 +1,4 @@
-"""Owns the spend guard: what must be asked, or refused, before a plan may cost money. Pure."""
+"""Spend limits: what must be asked, or refused, before a plan may cost money. Pure."""
 
 from __future__ import annotations
 

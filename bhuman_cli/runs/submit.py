@@ -1,4 +1,4 @@
-"""Owns the sending: one request in flight, intent on disk before it, its raw answer on disk before anybody reads it.
+"""Submitter: one request in flight, intent on disk before it, its raw answer on disk before anybody reads it.
 
 **Money.** A request is sent at most once. Its rows go into another one only after a verdict that is certain.
 """

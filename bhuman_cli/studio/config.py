@@ -1,4 +1,4 @@
-"""Owns what a studio is started with, and how its time moves. Knows nothing of the web or of disks."""
+"""Configuration of a studio, and how its time moves. Knows nothing of the web or of disks."""
 
 from __future__ import annotations
 

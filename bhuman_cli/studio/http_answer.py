@@ -1,4 +1,4 @@
-"""Owns the envelope and the shapes of refusals, as raw answers. No decisions."""
+"""Raw answers: the envelope and the shapes of refusals. No decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the form in which a malformed table is refused: one sentence for people, the same as a problem for programs."""
+"""Errors about malformed tables: one sentence for people, the same as a problem for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the input's bytes: where they lie, their hash, whether they stayed the same. Knows nothing of what they mean."""
+"""The input's bytes: where they lie, their hash, whether they stayed the same. Does not know what they mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns `--rows` and `--limit`: which rows are meant. Pure; counts only."""
+"""Selection by `--rows` and `--limit`: which rows are meant. Pure; counts only."""
 
 from __future__ import annotations
 

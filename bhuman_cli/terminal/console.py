@@ -1,4 +1,4 @@
-"""Owns what people see: stdout is data, stderr is talk; colours, tables, prompts. The only module that draws with rich.
+"""Console: stdout is data, stderr is talk; colours, tables, prompts. The only module that draws with rich.
 
 Nothing here decides; text from servers and spreadsheets is made harmless before it reaches a terminal.
 """

@@ -1,4 +1,4 @@
-"""Owns turning a hint into a command that works when pasted. Decides nothing about what to hint at."""
+"""Hints as commands that work when pasted. Does not decide what to hint at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what is shown while a run goes: a live table on a terminal, periodic lines or JSON events elsewhere; on stderr.
+"""Progress of a run: a live table on a terminal, periodic lines or JSON events elsewhere; on stderr.
 
 It looks at the journal no more often than its own cost allows, so that showing takes at most a small share of the time.
 """

@@ -1,4 +1,4 @@
-"""Owns taking over ids that stand in a results file but not in this journal: a lost journal, or another machine's."""
+"""Adoption of ids that stand in a results file but not in this journal: a lost journal, or another machine's."""
 
 from __future__ import annotations
 

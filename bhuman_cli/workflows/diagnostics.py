@@ -1,4 +1,4 @@
-"""Owns the single checks of `doctor`: each looks at one thing and returns findings. Prints nothing, changes nothing."""
+"""Checks of `doctor`: each looks at one thing and returns findings. Prints nothing, changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns carrying a confirmed run out and what is said at its end: summary, JSON, exit code."""
+"""Execution of a confirmed run, and what is said at its end: summary, JSON, exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns showing the plan and asking before money is spent. What must be asked is decided in runs.guard."""
+"""The plan as it is shown, and the question before money is spent. Does not decide what must be asked."""
 
 from __future__ import annotations
 

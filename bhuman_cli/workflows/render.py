@@ -1,4 +1,4 @@
-"""Owns the work of `bhuman render`: settings to table, table to plan, plan to a run, run to an exit code."""
+"""Workflow of `bhuman render`: settings to table, table to plan, plan to run, run to exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the way from options to a connected client, and the options that account commands share. Prints nothing."""
+"""Session of a command: settings, credentials and a connected client. Prints nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the work of `trigger`: an order as a run of one chunk, and what is said of it.
+"""Workflow of `trigger`: one payload as a run of one chunk, and what is said of it.
 
 **Money.** It goes through the same journal, lock, plan and confirmation as `render`.
 """

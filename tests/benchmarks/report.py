@@ -1,4 +1,4 @@
-"""Owns how figures are shown: tables for people, JSON for machines, facts of the machine. It measures nothing."""
+"""How figures are shown: tables for people, JSON for machines, facts of the machine. It measures nothing."""
 
 from __future__ import annotations
 

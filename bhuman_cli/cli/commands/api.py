@@ -1,4 +1,4 @@
-"""Owns `api METHOD PATH`: any other endpoint, authenticated. Parses, asks before anything but a GET, calls, prints."""
+"""Command `api METHOD PATH`: any other endpoint, authenticated. Asks before anything but a GET."""
 
 from __future__ import annotations
 

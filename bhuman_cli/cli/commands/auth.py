@@ -1,4 +1,4 @@
-"""Owns `login`, `logout`, `whoami`: parse, ask, check with the service, keep, say. No secret passes through argv."""
+"""Commands `login`, `logout`, `whoami`. No secret passes through argv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns `doctor`: runs the checks, shows every setting with its source, prints. Secrets stay masked."""
+"""Command `doctor`: runs the checks, shows every setting with its source. Secrets stay masked."""
 
 from __future__ import annotations
 

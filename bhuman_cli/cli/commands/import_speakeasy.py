@@ -1,4 +1,4 @@
-"""Owns `import-speakeasy`: list the presenters that can be imported, choose one, import it."""
+"""Command `import-speakeasy`: lists the presenters that can be imported, imports one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns `listen`: puts the receiver together, prints its address and what arrives. The events are the store's."""
+"""Command `listen`: starts the receiver, prints its address and what arrives. The events are the store's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the command line of `bhuman render`: its options and help. The work is in cli.rendering."""
+"""Command `render`: options and help. The work is `workflows.render`."""
 
 from __future__ import annotations
 

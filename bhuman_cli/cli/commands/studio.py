@@ -1,4 +1,4 @@
-"""Owns `bhuman studio`: serve, faults, template. Parses and prints; what the studio is, is in bhuman_cli.studio."""
+"""Commands `studio serve|faults|template`: parse and print. What the studio is, `bhuman_cli.studio` says."""
 
 from __future__ import annotations
 

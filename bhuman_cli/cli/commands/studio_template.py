@@ -1,4 +1,4 @@
-"""Owns `bhuman studio template`: new, list, check. What a template is, is in bhuman_cli.studio.render.template."""
+"""Commands `studio template new|list|check`. What a template is, `studio.render.template` says."""
 
 from __future__ import annotations
 

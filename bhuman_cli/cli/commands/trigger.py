@@ -1,4 +1,4 @@
-"""Owns the command lines of `trigger campaign|zapier|pabbly|leadr|sample`. The work is in cli.triggering."""
+"""Commands `trigger campaign|zapier|pabbly|leadr|sample`. The work is `workflows.trigger`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns asking once more for links that come after a video's end: WhatsApp's, thumbnail, GIF. It waits for none of them.
+"""Links that come after a video's end: WhatsApp's, thumbnail, GIF. Waits for none of them.
 
 A callback only says whom to ask; what is kept comes from the record. Few requests: where questions bring nothing, no
 more are asked.

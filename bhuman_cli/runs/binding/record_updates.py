@@ -1,4 +1,4 @@
-"""Owns keeping what records say: statuses, links, and what follows for the bindings of their request. Asks nobody.
+"""Updates from the service's records: statuses, links, and what follows for bindings. Asks nobody.
 
 Most records simply equal their row; only where one does not is the whole request looked at again.
 """

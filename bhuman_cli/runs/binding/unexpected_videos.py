@@ -1,4 +1,4 @@
-"""Owns the closing audit: videos of a run's time, on its target, that this journal did not ask for.
+"""Closing audit: videos of a run's time, on its target, that this journal did not ask for.
 
 It reports; it binds, frees and sends nothing.
 """

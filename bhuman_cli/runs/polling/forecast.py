@@ -1,4 +1,4 @@
-"""Owns the belief about how far the service has come in one queue, learned from answers. Pure: no I/O, no clock.
+"""Forecast of how far the service has come in one queue, learned from answers. Pure: no I/O, no clock.
 
 It must not know which ids are asked; `runs.frontier` decides that from the forecast.
 """

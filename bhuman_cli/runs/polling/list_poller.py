@@ -1,4 +1,4 @@
-"""Owns reading a target's list page by page while it is cheaper than single questions. Keeps and decides no bindings.
+"""Poller of a target's list, page by page, while that is cheaper than single questions. Decides no bindings.
 
 A sweep goes in steps of a few pages, so that sending, the stop button and the screen never wait for a long list.
 """

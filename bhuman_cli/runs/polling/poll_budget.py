@@ -1,4 +1,4 @@
-"""Owns what a queue may still spend on asks that miss. Pure: no I/O, no clock.
+"""Token bucket for polls that find nothing new. Pure: no I/O, no clock.
 
 It must not know ids; `runs.frontier` pays from it.
 """

@@ -1,4 +1,4 @@
-"""Owns one queue of generations: which of its ids are worth a request now. Pure: no I/O, no clock of its own.
+"""One queue of generations: which of its ids are worth a request now. Pure: no I/O, no clock of its own.
 
 Videos are served roughly in submission order. A line asks in passes, and in each pass, in this order:
 

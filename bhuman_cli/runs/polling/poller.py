@@ -1,4 +1,4 @@
-"""Owns the waiting: asks about generations in the order the schedule says, or by list where that is open and cheaper.
+"""Poller of generations in the order of the schedule, or by list where that is open and cheaper.
 
 What is learnt is written in batches; losing one costs a GET, never money.
 """

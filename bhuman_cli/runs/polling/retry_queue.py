@@ -1,4 +1,4 @@
-"""Owns the ids that were asked and had not finished, and when each is due again. Pure: no I/O, no clock.
+"""Ids that were asked and had not finished, and when each is due again. Pure: no I/O, no clock.
 
 It must not decide how long to wait; `runs.frontier` does.
 """

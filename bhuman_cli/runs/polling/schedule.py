@@ -1,4 +1,4 @@
-"""Owns who is asked next: hints first, then each queue's frontier. Pure: no I/O, no clock of its own, no threads."""
+"""Schedule of polls: hints first, then each queue's front. Pure: no I/O, no clock of its own, no threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the list of rehearsable faults, as `bhuman studio faults` prints it. No behaviour.
+"""Catalogue of rehearsable faults, as `bhuman studio faults` prints it. No behaviour.
 
 None of these answers is documented by BHuman but 400, 401 and 422: they are invented from what HTTP services do.
 """

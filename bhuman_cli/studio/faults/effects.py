@@ -1,4 +1,4 @@
-"""Owns what each request fault does to a good answer. Pure: answer in, answer out."""
+"""Effects of faults: what each does to a good answer. Pure: answer in, answer out."""
 
 from __future__ import annotations
 

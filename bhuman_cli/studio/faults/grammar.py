@@ -1,4 +1,4 @@
-"""Owns the words in which a bad day is rehearsed: the grammar of `--fault`, and which fault meets which request.
+"""Grammar of `--fault`: the words in which a bad day is rehearsed, and which fault meets which request.
 
 What a fault does to an answer is in `mangle`, to a connection in `front`, to callbacks in `callbacks`.
 

@@ -1,4 +1,4 @@
-"""Owns what the studio decides: accepting rows, ending videos, what may be shown of them. No HTTP.
+"""Decisions of the studio: accepting rows, ending videos, what may be shown of them. No HTTP.
 
 Used by one thread: the event loop's.
 """

@@ -1,4 +1,4 @@
-"""Owns the delivery of callbacks: one POST per generation and event, again with growing pauses until it is taken.
+"""Delivery of callbacks: one POST per generation and event, with growing pauses until it is taken.
 
 What is owed is in the store; only loopback addresses are called unless the studio may go further.
 """

@@ -1,4 +1,4 @@
-"""Owns the studio's SQLite file: opening it, its version, transactions. Only `store` asks for what is in it."""
+"""The studio's SQLite file: its tables, opening it, its version, transactions. Only `store` asks for its contents."""
 
 from __future__ import annotations
 

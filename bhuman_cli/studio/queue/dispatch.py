@@ -1,4 +1,4 @@
-"""Owns handing queued videos to the render workers, and recording how they end. No rendering."""
+"""Dispatcher of queued videos to the render workers; records how they end. No rendering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what is handed to the store: an accepted request, its rows, a line of the log."""
+"""Entries for the store: an accepted request, its rows, a line of the log."""
 
 from __future__ import annotations
 

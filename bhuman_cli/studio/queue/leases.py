@@ -1,4 +1,4 @@
-"""Owns the name under which a process claims work, and whether the owners of other claims are still alive.
+"""Leases: the name under which a process claims work, and whether other owners are still alive.
 
 Several studios may share a home. An owner's lock is the operating system's: it dies with its process, whatever happens.
 """

@@ -1,4 +1,4 @@
-"""Owns what a client sees of a generation: the record, its URLs, and the callback payloads. Pure."""
+"""Records as a client sees them: a generation, its URLs, the callback payloads. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the numbering and the buffering of the request log. What costs money is on disk before it is answered."""
+"""Request log: numbering and buffering. What costs money is on disk before it is answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what is kept: the queue, the log, the callbacks owed, campaigns and the like. No HTTP, no rules.
+"""Store of the queue, the log, the callbacks owed, campaigns and the like. No HTTP, no rules.
 
 Used by one thread at a time. Several processes may share a home: work is claimed under an owner's name,
 and an owner that died (its lock file can be locked) loses its claims. Every method that changes something has

@@ -1,4 +1,4 @@
-"""Owns campaigns, video instances, Speakeasy projects and saved webhooks. No HTTP; on disk through the store."""
+"""Campaigns, video instances, Speakeasy projects and saved webhooks. No HTTP; on disk through the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what makes a well-formed request unusable (HTTP 400): mapping, assets, segments. Pure.
+"""Validation of well-formed requests (HTTP 400): mapping, assets, segments. Pure.
 
 Source: API contract, sections 2.1, 2.3, 6.
 """

@@ -1,4 +1,4 @@
-"""Owns the prepared base of a template: the footage encoded once with key frames at the marks."""
+"""Base of a template: the footage encoded once, with key frames at the marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what is thrown away of the cache: old assets, and bases nobody used for long. Never touches finished videos."""
+"""Trimming of the cache: old assets, and bases unused for long. Never touches finished videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns pixels: RGBA patches into YUV planes, blending, fades. Knows no files, codecs or scenes."""
+"""Composition of pixels: RGBA patches into YUV planes, blending, fades. Knows no files, codecs or scenes."""
 
 from __future__ import annotations
 

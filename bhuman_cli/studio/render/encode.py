@@ -1,4 +1,4 @@
-"""Owns the settings of the encoders: everything that must be equal for pieces to be spliced. Encodes; reads nothing."""
+"""Encoder settings: everything that must be equal for pieces to be spliced. Encodes; reads nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what a process keeps between rows of one template, and how a planned scene becomes a file and its stills."""
+"""Render engine: what a process keeps between rows of one template, and how a scene becomes a file and its stills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the drawing of the built-in presenter: a flat, friendly figure. Pictures only; no video, no sound."""
+"""Figure of the built-in presenter, drawn flat. Pictures only; no video, no sound."""
 
 from __future__ import annotations
 

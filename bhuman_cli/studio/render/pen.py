@@ -1,4 +1,4 @@
-"""Owns drawing smooth flat shapes straight into video colours. Knows nothing of what is drawn."""
+"""Pen for smooth flat shapes straight in video colours. Knows nothing of what is drawn."""
 
 from __future__ import annotations
 

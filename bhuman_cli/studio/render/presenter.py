@@ -1,4 +1,4 @@
-"""Owns the built-in presenter's video: made by code at first use, kept in the cache. Its motion and sound."""
+"""Video of the built-in presenter: made by code at first use, kept in the cache. Its motion and sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the built-in presenter's background: a quiet room, out of focus, or a plain green wall. Still pictures only."""
+"""Room behind the built-in presenter, out of focus, or a plain green wall. Still pictures only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the decision what is on screen when: template, values and assets in, timed captions out. Pure; draws nothing."""
+"""Scene: what is on screen when; template, values and assets in, timed captions out. Pure; draws nothing."""
 
 from __future__ import annotations
 

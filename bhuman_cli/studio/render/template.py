@@ -1,4 +1,4 @@
-"""Owns what a video template is and its TOML form: sections, backgrounds, limits, the built-in one. Renders nothing."""
+"""Video template: sections, backgrounds, limits, and the built-in one. Renders nothing."""
 
 from __future__ import annotations
 

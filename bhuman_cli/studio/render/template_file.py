@@ -1,4 +1,4 @@
-"""Owns the TOML form of templates and the JSON form of backgrounds: reading, and saying all that is wrong at once."""
+"""Template files in TOML and backgrounds in JSON: read, with all that is wrong said at once."""
 
 from __future__ import annotations
 

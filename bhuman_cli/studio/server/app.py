@@ -1,4 +1,4 @@
-"""Owns the assembly of the web application: routes, refusals, the background tasks. Decides nothing itself."""
+"""The web application, assembled: routes, refusals, background tasks. Decides nothing itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns who may call what. Source: API contract, section 5, "access"."""
+"""Access to routes: who may call what. Source: API contract, section 5, "access"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the studio inside another program: the same application, in a thread, on a free port. Signals stay untouched."""
+"""The studio inside another program: the same application, in a thread, on a free port. Leaves signals alone."""
 
 from __future__ import annotations
 

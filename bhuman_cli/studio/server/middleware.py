@@ -1,4 +1,4 @@
-"""Owns the first and the last moment of every request: its number, its body's limit, its faults, its log entry.
+"""ASGI middleware around every request: its number, its body's limit, its faults, its log entry.
 
 An ASGI application around another one. Decides nothing about the API itself.
 """

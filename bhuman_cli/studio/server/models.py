@@ -1,4 +1,4 @@
-"""Owns the shapes of the API as pydantic models: what may come in, and what goes out as OpenAPI tells it. No rules.
+"""Pydantic models of the API: what may come in, and what goes out as OpenAPI tells it. No rules.
 
 Written from the API contract. Tolerant inside what the documents allow: unknown fields are ignored, null is absent.
 """

@@ -1,4 +1,4 @@
-"""Owns what the OpenAPI document says beyond the routes: shapes and examples of bodies, and the credentials."""
+"""Additions to the OpenAPI document beyond the routes: shapes and examples of bodies, and the credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the placeholder media that `--render instant` serves for every video: a real, tiny MP4, JPEG and GIF."""
+"""Placeholder media that `--render instant` serves for every video: a real, tiny MP4, JPEG and GIF."""
 
 from __future__ import annotations
 

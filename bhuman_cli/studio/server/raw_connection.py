@@ -1,4 +1,4 @@
-"""Owns what HTTP servers are made to prevent: half headers, broken promises about length, connections that just end.
+"""Raw connections that break HTTP on purpose: half headers, wrong lengths, connections that just end.
 
 Reaches below ASGI: the connection's own transport travels in the scope.
 """

@@ -1,4 +1,4 @@
-"""Owns how routes read a body, ask for credentials, and answer. The order is the documented one: 422, 401, 400."""
+"""Replies: how routes read a body, ask for credentials, and answer, in the documented order 422, 401, 400."""
 
 from __future__ import annotations
 

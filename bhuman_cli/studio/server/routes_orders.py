@@ -1,4 +1,4 @@
-"""Owns the routes that take orders for videos. Source: API contract, sections 2.1 to 2.5, 2.16, 2.17."""
+"""Routes that take orders for videos. Source: API contract, sections 2.1 to 2.5, 2.16, 2.17."""
 
 from __future__ import annotations
 

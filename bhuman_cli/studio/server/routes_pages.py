@@ -1,4 +1,4 @@
-"""Owns what people open in a browser: the front page, share pages, media, Swagger UI. Changes nothing."""
+"""Routes for browsers: the front page, share pages, media, Swagger UI. Changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the routes of campaigns, video instances, Speakeasy projects and saved webhooks.
+"""Routes of campaigns, video instances, Speakeasy projects and saved webhooks.
 
 Source: API contract, sections 2.6 to 2.8, 2.13 to 2.15. How things are created and changed is not documented: POST
 creates (or changes, with an `id` in the body), PUT and PATCH change.

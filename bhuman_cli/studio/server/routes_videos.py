@@ -1,4 +1,4 @@
-"""Owns the routes that show generations. Source: API contract, sections 2.9 to 2.12."""
+"""Routes that show generations. Source: API contract, sections 2.9 to 2.12."""
 
 from __future__ import annotations
 

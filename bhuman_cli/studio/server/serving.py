@@ -1,4 +1,4 @@
-"""Owns the socket and the server loop that a studio runs in, in this process or in a thread of it."""
+"""Socket and server loop that a studio runs in, in this process or in a thread of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the results file: its columns, name and bytes, and reading one back. Replaces files atomically."""
+"""The results file: its columns, name and bytes, and reading one back. Replaces files atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns results as .xlsx: a plain workbook of any length, or the user's own workbook with our columns added."""
+"""Results as a new .xlsx of any length, or the user's own workbook with our columns added."""
 
 from __future__ import annotations
 

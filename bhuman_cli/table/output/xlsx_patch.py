@@ -1,4 +1,4 @@
-"""Owns adding our columns to the user's own .xlsx: one sheet's XML is changed, every other part is copied as it is.
+"""Patch of the user's own .xlsx: one sheet's XML is changed, every other part is copied as it is.
 
 Not openpyxl: it would drop charts, pictures and stored formula results, and takes seconds for what is done at every
 checkpoint. Knows XML text and column letters, nothing of rows' meaning.

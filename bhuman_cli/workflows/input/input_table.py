@@ -1,4 +1,4 @@
-"""Owns turning settings into an opened table and an output path, and what is written beside them. Sends nothing."""
+"""Input table from settings, with its output path and the checks before the first request. Sends nothing."""
 
 from __future__ import annotations
 

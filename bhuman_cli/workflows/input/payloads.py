@@ -1,4 +1,4 @@
-"""Owns reading one integration's payload, from options or JSON, into rows that a run can send. Sends nothing."""
+"""Payloads of integrations, from options or JSON, as rows that a run can send. Sends nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns saying what is wrong with a table: grouped for people, whole in `<stem>.problems.csv`, as JSON for programs."""
+"""Report of a table's problems: grouped for people, whole in `<stem>.problems.csv`, as JSON for programs."""
 
 from __future__ import annotations
 

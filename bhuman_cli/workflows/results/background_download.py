@@ -1,4 +1,4 @@
-"""Owns fetching media while a run still waits: `render --download`. What it misses, the pass after the run fetches."""
+"""Download during a run, for `render --download`. What it misses, the pass after the run fetches."""
 
 from __future__ import annotations
 

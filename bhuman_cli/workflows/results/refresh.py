@@ -1,4 +1,4 @@
-"""Owns asking about what a stored run still lacks, for commands that only look. Sends nothing that is paid."""
+"""Refresh of a stored run, for commands that only look. Sends nothing that is paid."""
 
 from __future__ import annotations
 

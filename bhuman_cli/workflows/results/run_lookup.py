@@ -1,4 +1,4 @@
-"""Owns finding the run that download, gallery and export are about, and where its files stand. Decides nothing else."""
+"""Lookup of the run that download, gallery and export are about, and of its files. Decides nothing else."""
 
 from __future__ import annotations
 

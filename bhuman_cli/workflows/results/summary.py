@@ -1,4 +1,4 @@
-"""Owns what is said when a run has ended: counts, failures by reason, where the files are, what to do next. Pure."""
+"""Summary of a run that has ended: counts, failures by reason, files, the next command. Pure."""
 
 from __future__ import annotations
 

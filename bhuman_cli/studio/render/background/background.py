@@ -1,4 +1,4 @@
-"""Owns what an asset shows as a background: its pictures for a span of frames, and its sound."""
+"""Background from an asset: its pictures for a span of frames, and its sound."""
 
 from __future__ import annotations
 

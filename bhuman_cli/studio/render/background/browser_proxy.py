@@ -1,4 +1,4 @@
-"""Owns the browser's only way out: a proxy on loopback that looks names up itself, and connects to what it checked.
+"""Proxy that is the browser's only way out: on loopback, connecting only to addresses that it checked.
 
 What a page loads, and where it leads, is its author's choice; so the check can't be left to the browser, whose own
 lookup may answer differently a moment later. Reads no more than the head of a message, and keeps nothing.

@@ -1,4 +1,4 @@
-"""Owns freeing a person from a wall of one colour: what covers how much of a pixel, and its own colour alone.
+"""Chroma key: frees a person from a wall of one colour, pixel coverage and own colour.
 
 The key filter says what is wall and what is person, by colour alone. Between them lie pixels that hold a bit of both:
 taken as they are they show a dark or green seam. There the excess of the wall's colour tells how much of a pixel it

@@ -1,4 +1,4 @@
-"""Owns the presenter cut out of the footage: in a box, in a circle, or freed from green. Kept for all rows."""
+"""Cutout of the presenter: in a box, in a circle, or freed from green. Kept for all rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns fetching assets over HTTP: redirects, sizes and times bounded. Where it may go is decided in `reach`."""
+"""Download of assets over HTTP: redirects, sizes and times bounded. Where it may go, `reach` decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the outline of a presenter in a box or a circle, and the soft shadow that lifts it off what lies behind."""
+"""Outline of a presenter in a box or a circle, and the soft shadow behind it."""
 
 from __future__ import annotations
 

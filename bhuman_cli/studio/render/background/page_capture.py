@@ -1,4 +1,4 @@
-"""Owns pictures of web pages: Playwright where it can be imported, else the browser by command line, else nothing."""
+"""Captures of web pages: Playwright where it can be imported, else the browser by command line, else nothing."""
 
 from __future__ import annotations
 

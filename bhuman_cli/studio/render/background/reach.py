@@ -1,4 +1,4 @@
-"""Owns which addresses may be reached: takes them apart, looks names up, and connects only to what was checked."""
+"""Reachable places: addresses taken apart, looked up, and connected to only as they were checked."""
 
 from __future__ import annotations
 

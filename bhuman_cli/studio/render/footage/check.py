@@ -1,4 +1,4 @@
-"""Owns one question: can a decoder open this media file? Decodes one picture, keeps nothing, repairs nothing."""
+"""Check whether a decoder can open a media file. Decodes one picture, keeps nothing, repairs nothing."""
 
 from __future__ import annotations
 

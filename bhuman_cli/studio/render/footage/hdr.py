@@ -1,4 +1,4 @@
-"""Owns the way from HDR footage (phones film so unless told not to) to ordinary colours: a table for ffmpeg's `lut3d`.
+"""HDR footage (phones film so unless told not to) in ordinary colours: a table for ffmpeg's `lut3d`.
 
 Reads and decodes nothing.
 """

@@ -1,4 +1,4 @@
-"""Owns the reading of footage: whatever a file holds becomes upright constant-rate 8-bit pictures and 48 kHz stereo."""
+"""Reader of footage: whatever a file holds becomes upright constant-rate 8-bit pictures and 48 kHz stereo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the times of footage: how long it is, how many pictures a second it needs. Reads packets; decodes nothing."""
+"""Timing of footage: how long it is, how many pictures a second it needs. Reads packets; decodes nothing."""
 
 from __future__ import annotations
 

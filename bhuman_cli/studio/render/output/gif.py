@@ -1,4 +1,4 @@
-"""Owns the preview GIF: prepared once per base, and per row only what changed is drawn and compressed again."""
+"""Preview GIF: prepared once per base; per row only what changed is drawn and compressed again."""
 
 from __future__ import annotations
 

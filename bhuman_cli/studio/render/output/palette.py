@@ -1,4 +1,4 @@
-"""Owns the choice of a GIF's 255 colours, and the way from any colour to one of them. Knows no GIFs and no video."""
+"""Palette of a GIF's 255 colours, and the way from any colour to one of them. Knows no GIFs and no video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the share page of one video: a file that works from disk and from a server alike. Knows nothing of rendering."""
+"""Share page of one video: a file that works from disk and from a server alike. Knows nothing of rendering."""
 
 from __future__ import annotations
 

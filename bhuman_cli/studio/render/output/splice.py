@@ -1,4 +1,4 @@
-"""Owns the one file made of many pieces: encoding a piece, writing packets in order, checking the result."""
+"""Splice of many pieces into one file: encoding a piece, writing packets in order, checking the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a row's finished still pictures: the thumbnail's size and form."""
+"""Thumbnails: a row's finished still pictures, their size and form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the way onto machines that are already there: a Dask cluster as an executor, found or said to be missing."""
+"""Dask cluster as an executor, on machines that are already there. Starts none itself."""
 
 from __future__ import annotations
 

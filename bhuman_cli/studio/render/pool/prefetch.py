@@ -1,4 +1,4 @@
-"""Owns fetching a row's assets while earlier rows are still encoded: the cache is warm when a worker comes to it."""
+"""Prefetch of a row's assets while earlier rows are encoded: the cache is warm when a worker comes to it."""
 
 from __future__ import annotations
 

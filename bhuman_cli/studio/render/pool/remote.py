@@ -1,4 +1,4 @@
-"""Owns a row's way on a cluster's worker: in the shared folder if it sees it, else in its own, and back as bytes."""
+"""Rows on a cluster's worker: in the shared folder if it sees it, else in its own, and back as bytes."""
 
 from __future__ import annotations
 

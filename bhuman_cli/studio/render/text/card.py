@@ -1,4 +1,4 @@
-"""Owns the card that stands in for a page nobody can photograph: a name, initials, a colour. One still picture."""
+"""Card that stands in for a page nobody can capture: a name, initials, a colour. One still picture."""
 
 from __future__ import annotations
 

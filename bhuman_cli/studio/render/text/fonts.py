@@ -1,4 +1,4 @@
-"""Owns which font draws which character: the shipped Noto faces, then the system's for CJK and emoji. Draws no text."""
+"""Fonts: which one draws which character, the shipped Noto faces first, then the system's. Draws no text."""
 
 from __future__ import annotations
 

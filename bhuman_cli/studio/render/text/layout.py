@@ -1,4 +1,4 @@
-"""Owns text as pictures: fitting values into a box, and drawing them. Knows no styles and no video."""
+"""Layout of text: values fitted into a box, and drawn. Knows no styles and no video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the way from text to placed glyphs: direction, font runs, shaping. In em units; draws and wraps nothing."""
+"""Shaping: text to placed glyphs, with direction and font runs, in em units. Draws and wraps nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns how captions look: each style turns a caption into one RGBA picture and its place. No timing."""
+"""Caption styles: each turns a caption into one RGBA picture and its place. No timing."""
 
 from __future__ import annotations
 
