@@ -99,9 +99,14 @@ def style_notice(style: OutputStyle, table: reader.Table, row_count: int) -> str
     """Return what must be said when a workbook's other sheets and styles can't be kept, "" otherwise."""
     if style.kind != "xlsx" or table.kind not in reader.BOOK_KINDS.values():
         return ""
-    if style.source is not None and row_count <= MAX_STYLED_ROWS:
+    if style.source is None:
+        why = "the input is not an .xlsx file"
+    elif row_count > MAX_STYLED_ROWS:
+        why = f"more than {MAX_STYLED_ROWS:,} rows"
+    elif not xlsx_new.can_write_into(_place(style), *_columns_of(table), row_count):
+        why = "the input's sheet is written in a way that can't be changed safely"
+    else:
         return ""
-    why = f"more than {MAX_STYLED_ROWS:,} rows" if style.source is not None else "the input is not an .xlsx file"
     return f"{why}: the results are a new workbook, without the input's other sheets and styles"
 
 
@@ -214,13 +219,24 @@ def _write_workbook(
     if len(first) > MAX_STYLED_ROWS:
         xlsx_new.write_plain(stream, columns, ours, itertools.chain(first, lines))
         return
-    place = xlsx_new.Place(
-        source=style.source, sheet=style.sheet, header_line=style.header_line, first_column=style.first_column
-    )
-    if not xlsx_new.write_into(stream, place, len(columns), ours, first):
+    if not xlsx_new.write_into(stream, _place(style), len(columns), ours, first):
         stream.seek(0)
         stream.truncate()
         xlsx_new.write_plain(stream, columns, ours, first)
+
+
+def _columns_of(table: reader.Table) -> tuple[int, list[str]]:
+    """Return how many columns are the user's, and the names of ours beside them."""
+    own = own_columns(table.header)
+    width = len(table.header) if own is None else own
+    return width, result_header(table.raw_header[:width])
+
+
+def _place(style: OutputStyle) -> xlsx_new.Place:
+    assert style.source is not None
+    return xlsx_new.Place(
+        source=style.source, sheet=style.sheet, header_line=style.header_line, first_column=style.first_column
+    )
 
 
 def recognise(path: Path) -> RecognisedColumns:

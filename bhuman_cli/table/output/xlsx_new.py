@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -76,22 +76,39 @@ def write_into(stream: IO[bytes], place: Place, width: int, ours: Sequence[str],
     if not _still_holds(place, width, lines):
         return False
     held = input_file.spool(place.source)
-    links = [number for number, name in enumerate(ours) if _is_linked(name)]
-    patch = xlsx_patch.Patch(
-        part=xlsx.sheet_part(held, place.sheet),
-        header_row=place.header_line,
-        names=ours,
-        start=place.first_column + width,
-        rows={place.header_line + 1 + row_index: texts for row_index, _, texts in lines},
-        links=links,
-    )
-    clickable = {texts[number]: _is_link(texts[number]) for _, _, texts in lines for number in links}
+    patch = _patch(held, place, width, ours, {row_index: texts for row_index, _, texts in lines})
+    clickable = {texts[number]: _is_link(texts[number]) for _, _, texts in lines for number in patch.links}
     try:
         with held.open() as original:
             xlsx_patch.apply(original, stream, patch, is_link=clickable)
     except (xlsx_patch.CannotPatchError, zipfile.BadZipFile, KeyError):
         return False
     return True
+
+
+def can_write_into(place: Place, width: int, ours: Sequence[str], row_count: int) -> bool:
+    """Say beforehand whether the user's workbook can be kept; nothing is written."""
+    try:
+        held = input_file.spool(place.source)
+        with held.open() as original:
+            patch = _patch(held, place, width, ours, dict.fromkeys(range(row_count), ()))
+            return xlsx_patch.can_apply(original, patch)
+    except (BhumanError, OSError):
+        return False
+
+
+def _patch(
+    held: input_file.InputFile, place: Place, width: int, ours: Sequence[str], rows: Mapping[int, Sequence[str]]
+) -> xlsx_patch.Patch:
+    """rows: row_index → our texts."""
+    return xlsx_patch.Patch(
+        part=xlsx.sheet_part(held, place.sheet),
+        header_row=place.header_line,
+        names=ours,
+        start=place.first_column + width,
+        rows={place.header_line + 1 + row_index: texts for row_index, texts in rows.items()},
+        links=[number for number, name in enumerate(ours) if _is_linked(name)],
+    )
 
 
 def _still_holds(place: Place, width: int, lines: Sequence[Line]) -> bool:

@@ -14,15 +14,23 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 from xml.parsers import expat
 
+from bhuman_cli.table.formats import cell_flags
+
 _RELATIONS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_STRICT: Final = "http://purl.oclc.org/ooxml/spreadsheetml/main"
+_STRICT_RELATIONS: Final = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006/relationships"
 _OUR_ID: Final = "rIdBhuman"
 # Source: ECMA-376 part 1, 18.3.1.99: what may stand behind the hyperlinks of a sheet.
-_BEHIND_LINKS: Final = (
-    "printOptions|pageMargins|pageSetup|headerFooter|rowBreaks|colBreaks|customProperties|cellWatches|ignoredErrors"
-    "|smartTags|drawing|legacyDrawing|legacyDrawingHF|drawingHF|picture|oleObjects|controls|webPublishItems|tableParts"
-    "|extLst"
+_BEHIND_LINKS: Final = frozenset(
+    [
+        *("printOptions", "pageMargins", "pageSetup", "headerFooter", "rowBreaks", "colBreaks", "customProperties"),
+        *("cellWatches", "ignoredErrors", "smartTags", "drawing", "legacyDrawing", "legacyDrawingHF", "drawingHF"),
+        *("picture", "oleObjects", "controls", "webPublishItems", "tableParts", "extLst"),
+    ]
 )
+_TAG: Final = re.compile(r"""<(/?)(?:\w+:)?([\w.-]+)((?:[^<>"']|"[^"]*"|'[^']*')*?)(/?)>""")
+_NOT_PLAIN: Final = re.compile(r"<!--|<!\[CDATA\[")
 _NOT_SEEN: Final = re.compile(r'\b(?:hidden="(?:1|true)"|width="0(?:\.0*)?")')
 _ESCAPE_LIKE: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
@@ -33,7 +41,10 @@ class CannotPatchError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Patch:
-    """What is added. rows: sheet row → our texts. start: our first column, 0-based. links: which of them are links."""
+    """What is added. rows: sheet row → our texts. links: which of our columns are links.
+
+    start: our first column, 0-based; moved to the right of what is merged or reckoned there.
+    """
 
     part: str
     header_row: int
@@ -57,19 +68,45 @@ def apply(source: IO[bytes], target: IO[bytes], patch: Patch, *, is_link: Mappin
     Raises:
         CannotPatchError: the sheet can't be changed safely; what was written to the target is void.
     """
-    folder, _, file = patch.part.rpartition("/")
-    relations = f"{folder}/_rels/{file}.rels"
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
-        sheet = _Sheet(_decoded(old.read(patch.part)), patch, is_link).patched()
-        _require_well_formed(sheet)
-        names = old.namelist()
-        for name in names:
-            if name == patch.part:
+        part, relations = _names(old, patch.part)
+        sheet, related = _patched(old, patch, is_link)
+        for name in old.namelist():
+            if name == part:
                 new.writestr(name, sheet.encode())
             elif name != relations:
                 new.writestr(old.getinfo(name), old.read(name))
-        before = _decoded(old.read(relations)) if relations in names else ""
-        new.writestr(relations, _relations(before, patch.linked).encode())
+        new.writestr(relations, related.encode())
+
+
+def can_apply(source: IO[bytes], patch: Patch) -> bool:
+    """Say whether a sheet can be changed safely; nothing is written."""
+    try:
+        with zipfile.ZipFile(source) as old:
+            _patched(old, patch, {})
+    except (CannotPatchError, zipfile.BadZipFile, KeyError, OSError, ValueError):
+        return False
+    return True
+
+
+def _patched(old: zipfile.ZipFile, patch: Patch, is_link: Mapping[str, bool]) -> tuple[str, str]:
+    """Return the sheet with our columns, and its relations."""
+    part, relations = _names(old, patch.part)
+    sheet = _Sheet(_decoded(old.read(part)), patch, is_link)
+    text = sheet.patched()
+    _require_well_formed(text)
+    before = _decoded(old.read(relations)) if relations in old.namelist() else ""
+    related = _relations(before, patch.linked, sheet.relations_namespace)
+    _require_well_formed(related)
+    return text, related
+
+
+def _names(old: zipfile.ZipFile, part: str) -> tuple[str, str]:
+    """Return what the archive calls a part and its relations; some programs write backslashes, or other cases."""
+    real = {name.replace("\\", "/").lower(): name for name in old.namelist()}
+    folder, _, file = part.rpartition("/")
+    relations = f"{folder}/_rels/{file}.rels"
+    return real.get(part.lower(), part), real.get(relations.lower(), relations)
 
 
 def _decoded(data: bytes) -> str:
@@ -86,17 +123,23 @@ def _require_well_formed(sheet: str) -> None:
         raise CannotPatchError from None
 
 
-def _relations(before: str, linked: Sequence[tuple[str, str]]) -> str:
+def _relations(before: str, linked: Sequence[tuple[str, str]], namespace: str) -> str:
+    """Return the relations of a sheet with those of our links; each tag may carry a prefix."""
     if not before:
         before = f'<?xml version="1.0" encoding="UTF-8"?>\n<Relationships xmlns="{_PACKAGE}"></Relationships>'
-    before = re.sub(rf'<Relationship\b[^>]*\bId="{_OUR_ID}\d+"[^>]*/>', "", before)
-    before = re.sub(r"<Relationships\b([^>]*)/>", r"<Relationships\1></Relationships>", before)
+    root = re.search(r"<((?:\w+:)?)Relationships\b", before)
+    if root is None or _NOT_PLAIN.search(before):
+        raise CannotPatchError
+    prefix = root[1]
+    name = f"{prefix}Relationships"
+    before = re.sub(rf'<{prefix}Relationship\b[^>]*\bId="{_OUR_ID}\d+"[^>]*/>', "", before)
+    before = re.sub(rf"<{name}\b([^>]*)/>", rf"<{name}\1></{name}>", before)
     ours = "".join(
-        f'<Relationship Id="{_OUR_ID}{number}" Type="{_RELATIONS}/hyperlink" Target="{html.escape(url)}" '
+        f'<{prefix}Relationship Id="{_OUR_ID}{number}" Type="{namespace}/hyperlink" Target="{html.escape(url)}" '
         'TargetMode="External"/>'
         for number, (_, url) in enumerate(linked)
     )
-    head, tag, tail = before.rpartition("</Relationships>")
+    head, tag, tail = before.rpartition(f"</{name}>")
     if not tag:
         raise CannotPatchError
     return head + ours + tag + tail
@@ -107,8 +150,9 @@ class _Sheet:
 
     def __init__(self, text: str, patch: Patch, is_link: Mapping[str, bool]) -> None:
         found = re.search(r"<((?:\w+:)?)sheetData\b[^>]*?(/?)>", text)
-        if found is None:
+        if found is None or _NOT_PLAIN.search(text):
             raise CannotPatchError
+        self.relations_namespace = _STRICT_RELATIONS if _STRICT in text[: found.start()] else _RELATIONS
         self._prefix = found[1]
         end = found.end() if found[2] else text.find(f"</{self._prefix}sheetData>", found.end())
         if end < 0:
@@ -117,6 +161,34 @@ class _Sheet:
         self._behind = self._behind.removeprefix(f"</{self._prefix}sheetData>")
         self._patch = patch
         self._is_link = is_link
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Move our columns to the right of merged cells that reach into them, and of formulas that stand there.
+
+        Under a merged cell nobody would see them; a formula taken away would leave the calculation chain behind.
+        """
+        patch, prefix = self._patch, self._prefix
+        rows = {patch.header_row, *patch.rows}
+        first_row, last_row = min(rows), max(rows)
+        merges = filter(
+            None, map(cell_flags.area, re.findall(r'<(?:\w+:)?mergeCell\b[^>]*\bref="([^"]+)"', self._behind))
+        )
+        taken = [
+            (area.first_column, area.last_column)
+            for area in merges
+            if area.first_row <= last_row and area.last_row >= first_row and area.last_column > area.first_column
+        ]
+        pattern = rf'<{prefix}c\b[^>]*\br="([A-Z]+)(\d+)"[^>/]*>\s*<{prefix}f\b'
+        columns = {
+            cell_flags.column_of(letters) for letters, row in re.findall(pattern, self._rows) if int(row) in rows
+        }
+        taken.extend((column, column) for column in columns)
+        for first, last in sorted(taken):
+            if first < patch.end and last >= patch.start:
+                patch.start = last + 1
+        if patch.end > cell_flags.MAX_COLUMNS:
+            raise CannotPatchError
 
     def patched(self) -> str:
         """Return the sheet with our columns."""
@@ -156,7 +228,7 @@ class _Sheet:
         right: list[str] = []
         for match in re.finditer(rf"<{prefix}c\b([^>]*?)(?:/>|>.*?</{prefix}c>)", cells, re.DOTALL):
             reference = re.search(r'\br="([A-Z]+)\d+"', match[1])
-            column = _index(reference[1]) if reference else column + 1
+            column = cell_flags.column_of(reference[1]) if reference else column + 1
             if column < self._patch.start:
                 left.append(match[0])
                 style = re.search(r'\bs="(\d+)"', match[1])
@@ -192,18 +264,15 @@ class _Sheet:
         behind = re.sub(rf"<{prefix}hyperlink\b[^>]*/>", kept, behind)
         behind = re.sub(rf"<{prefix}hyperlinks\b[^>]*(?:/>|>\s*</{prefix}hyperlinks>)", "", behind)
         ours = "".join(
-            f'<{prefix}hyperlink xmlns:bh="{_RELATIONS}" ref="{place}" bh:id="{_OUR_ID}{number}"/>'
+            f'<{prefix}hyperlink xmlns:bh="{self.relations_namespace}" ref="{place}" bh:id="{_OUR_ID}{number}"/>'
             for number, (place, _) in enumerate(patch.linked)
         )
         if not ours:
             return behind
         if (at := behind.find(f"</{prefix}hyperlinks>")) >= 0:
             return behind[:at] + ours + behind[at:]
-        follows = re.search(rf"<{prefix}(?:{_BEHIND_LINKS})\b|</{prefix}worksheet>", behind)
-        if follows is None:
-            raise CannotPatchError
-        block = f"<{prefix}hyperlinks>{ours}</{prefix}hyperlinks>"
-        return behind[: follows.start()] + block + behind[follows.start() :]
+        at = _place_of_links(behind)
+        return f"{behind[:at]}<{prefix}hyperlinks>{ours}</{prefix}hyperlinks>{behind[at:]}"
 
     def _frozen(self, before: str) -> str:
         """Freeze the header, unless the user froze something."""
@@ -256,6 +325,22 @@ class _Sheet:
         )
 
 
+def _place_of_links(behind: str) -> int:
+    """Return where a sheet's links stand: in front of the first of its own children that follow them."""
+    depth = 0
+    for match in _TAG.finditer(behind):
+        is_end, name, _, is_empty = match.groups()
+        if is_end:
+            depth -= 1
+            if depth < 0:
+                return match.start()
+            continue
+        if not depth and name in _BEHIND_LINKS:
+            return match.start()
+        depth += not is_empty
+    raise CannotPatchError
+
+
 def _letters(column: int) -> str:
     found = ""
     column += 1
@@ -263,10 +348,3 @@ def _letters(column: int) -> str:
         column, rest = divmod(column - 1, 26)
         found = chr(65 + rest) + found
     return found
-
-
-def _index(letters: str) -> int:
-    index = 0
-    for letter in letters:
-        index = index * 26 + ord(letter) - 64
-    return index - 1

@@ -6,9 +6,11 @@ import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 import openpyxl
 import pytest
+import xlsxwriter
 from openpyxl.chart import BarChart, Reference
 from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
@@ -19,6 +21,7 @@ from bhuman_cli.table.output import results_file
 
 SHEET = "xl/worksheets/sheet1.xml"
 HEADER_ROW = 2
+DATA = Path(__file__).parents[2] / "data" / "tables"
 
 
 def make(path: Path, change: Callable[[Worksheet], None] | None = None) -> Path:
@@ -210,3 +213,105 @@ def test_a_sheet_that_is_not_understood_gives_a_plain_workbook(tmp_path: Path) -
     rewrite(source, lambda text: text.replace("<sheetData>", "<sheetData><!-- <sheetData> --><row r='3'/>", 1))
     write(source, output)
     assert [each.cells[0] for each in results_file.read_ids(output)] == ["P0 & <Co>", "P1 & <Co>", "", "P3 & <Co>"]
+
+
+# Source: ECMA-376 part 1, 18.3.1.99: the children of a worksheet, in the order the schema asks for.
+CHILDREN = (
+    *("sheetPr", "dimension", "sheetViews", "sheetFormatPr", "cols", "sheetData", "sheetCalcPr", "sheetProtection"),
+    *("protectedRanges", "scenarios", "autoFilter", "sortState", "dataConsolidate", "customSheetViews", "mergeCells"),
+    *("phoneticPr", "conditionalFormatting", "dataValidations", "hyperlinks", "printOptions", "pageMargins"),
+    *("pageSetup", "headerFooter", "rowBreaks", "colBreaks", "customProperties", "cellWatches", "ignoredErrors"),
+    *("smartTags", "drawing", "legacyDrawing", "legacyDrawingHF", "picture", "oleObjects", "controls"),
+    *("webPublishItems", "tableParts", "extLst"),
+)
+
+
+def children(path: Path) -> list[str]:
+    return [each.tag.rpartition("}")[2] for each in ElementTree.fromstring(parts(path)[SHEET])]
+
+
+def place_of_ours(path: Path, row: int) -> tuple[int, tuple[object, ...]]:
+    found = [each.value for each in openpyxl.load_workbook(path)["Leads"][row]]
+    return found.index("row_index" if row == HEADER_ROW else "0"), tuple(found)
+
+
+@pytest.mark.filterwarnings("ignore:.*extension is not supported")
+def test_the_sheet_keeps_the_schemas_order_where_children_have_extensions(tmp_path: Path) -> None:
+    source, output = tmp_path / "leads.xlsx", tmp_path / "out.xlsx"
+    with xlsxwriter.Workbook(source) as book:
+        sheet = book.add_worksheet("Leads")
+        for row, cells in enumerate((["Title"], ["name", "score", "site"], ["Ada", 1, ""], ["Bo", 2, ""])):
+            sheet.write_row(row, 0, cells)
+        sheet.conditional_format("B3:B4", {"type": "data_bar", "data_bar_2010": True})
+        sheet.data_validation("A3:A4", {"validate": "list", "source": ["Ada"]})
+        sheet.autofilter("A2:C4")
+        sheet.add_sparkline("Z1", {"range": "Leads!B3:B4"})
+        book.add_worksheet("Other")
+    margins = '<pageMargins left="1" right="1" top="1" bottom="1" header="1" footer="1"/>'
+    guid = "{8A2F8A3E-6E4C-4D0B-9C0B-0A0B0C0D0E0F}"
+    view = f'<customSheetViews><customSheetView guid="{guid}">{margins}</customSheetView></customSheetViews>'
+    rewrite(source, lambda text: re.sub(r"(<autoFilter [^>]*/>)", rf"\1{view}", text))
+    write(source, output)
+    assert "hyperlinks" in children(output)
+    assert children(output) == sorted(children(output), key=CHILDREN.index)
+    assert openpyxl.load_workbook(output)["Leads"]["H3"].hyperlink.target == "https://v.io/x?a=1&b=2"
+
+
+def test_ours_stand_right_of_what_is_merged_or_reckoned_there(tmp_path: Path) -> None:
+    def merged(sheet: Worksheet) -> None:
+        for row in range(2, 6):
+            sheet.merge_cells(start_row=row, start_column=3, end_row=row, end_column=5)
+
+    def reckoned(sheet: Worksheet) -> None:
+        sheet["F4"] = '=IF(A4="","x","")'
+
+    for change, column in ((merged, 5), (reckoned, 6)):
+        source, output = make(tmp_path / "leads.xlsx", change), tmp_path / "out.xlsx"
+        rewrite(source, lambda text: re.sub(r'(<c r="F4"[^>]*>.*?)<v>42</v>', r"\1<v>0</v>", text))
+        rewrite(source, lambda text: re.sub(r'<c r="F4"[^>]*>(.*?)<v>0</v>', r'<c r="F4" t="str">\1<v></v>', text))
+        write(source, output)
+        assert place_of_ours(output, HEADER_ROW)[0] == column
+        assert place_of_ours(output, 3)[0] == column
+        write(output, output, "succeeded")  # and there they stay
+        assert place_of_ours(output, HEADER_ROW)[0] == column
+        assert [known.status for known in results_file.read_ids(output)] == ["succeeded"] * 4
+    assert openpyxl.load_workbook(output)["Leads"]["F4"].value == '=IF(A4="","x","")'
+
+
+def test_relations_with_a_prefix_and_parts_with_backslashes_are_kept(tmp_path: Path) -> None:
+    source, output = make(tmp_path / "leads.xlsx"), tmp_path / "out.xlsx"
+    with zipfile.ZipFile(source) as old:
+        every = [(name, old.read(name)) for name in old.namelist()]
+    with zipfile.ZipFile(source, "w") as new:
+        for name, data in every:
+            changed = data
+            if name.endswith("sheet1.xml.rels"):
+                text = data.decode().replace("<Relationship", "<p:Relationship").replace("</Rel", "</p:Rel")
+                changed = text.replace(" xmlns=", " xmlns:p=").encode()
+            new.writestr(zipfile.ZipInfo(name.replace("/", "\\") if "theme" in name else name), changed)
+    opened = write(source, output)
+    style = results_file.output_style(output, opened.table, source)
+    assert results_file.style_notice(style, opened.table, 4) == ""
+    book = openpyxl.load_workbook(output)
+    assert book["Other"]["A1"].value == "keep me"
+    assert book["Leads"]["B3"].hyperlink.target == "https://example.com/own"
+    assert book["Leads"]["H3"].hyperlink.target == "https://v.io/x?a=1&b=2"
+
+
+def test_links_of_a_strict_workbook_are_strict(tmp_path: Path) -> None:
+    source, output = DATA / "strict.xlsx", tmp_path / "out.xlsx"
+    table = reader.open_table(source, reader.ReadOptions())
+    fields = {"url": "https://v.io/x"}
+    rows = [ResultRow(cells=row.cells, fields={"row_index": str(row.row_index), **fields}) for row in table.rows()]
+    results_file.write_results(output, table.raw_header, rows, results_file.output_style(output, table, source))
+    relations = next(data for name, data in parts(output).items() if name.endswith("sheet1.xml.rels"))
+    assert b"http://purl.oclc.org/ooxml/officeDocument/relationships/hyperlink" in relations
+    assert b"schemas.openxmlformats.org/officeDocument" not in relations + parts(output)[SHEET]
+
+
+def test_what_cannot_be_kept_is_said_before_anything_is_paid(tmp_path: Path) -> None:
+    source, output = make(tmp_path / "leads.xlsx"), tmp_path / "out.xlsx"
+    rewrite(source, lambda text: text.replace("<sheetData>", "<!-- odd --><sheetData>", 1))
+    table = reader.open_table(source, reader.ReadOptions(header_row=HEADER_ROW))
+    said = results_file.style_notice(results_file.output_style(output, table, source), table, 4)
+    assert "can't be changed safely: the results are a new workbook" in said

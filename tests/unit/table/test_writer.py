@@ -207,15 +207,17 @@ def test_a_row_that_fails_leaves_the_old_file_whole_and_no_rest(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_link_is_followed_and_the_mode_is_kept(tmp_path: Path) -> None:
+def test_a_link_is_replaced_and_the_mode_of_a_file_is_kept(tmp_path: Path) -> None:
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     real.write_text("x")
     real.chmod(0o640)
     link.symlink_to(real)
     results_file.write_results(link, ["name"], results([["Ann"]]), CSV)
-    assert link.is_symlink()
+    assert not link.is_symlink()
+    assert real.read_text() == "x"
+    results_file.write_results(real, ["name"], results([["Ann"]]), CSV)
     assert real.stat().st_mode & 0o777 == 0o640
-    assert results_file.recognise(real) is RecognisedColumns.OURS
+    assert results_file.recognise(link) is RecognisedColumns.OURS
 
 
 def test_a_new_file_that_opens_videos_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
