@@ -236,7 +236,7 @@ def _real(job: RenderJob) -> int:
         plans.show(plan, job.console)
         plans.settle(refusals, plan, job.console, asks=job.asks)
         epoch_file.accept(journal, prepared.run, job.home.state)
-        if job.output in unknown.places:
+        if Path(os.path.realpath(job.output)) in {Path(os.path.realpath(place)) for place in unknown.places}:
             adopt.keep(journal, job.output, job.console)
         if job.get("sample"):
             planning.keep_sample(journal, prepared.run, int(job.get("sample")))

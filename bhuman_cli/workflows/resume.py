@@ -51,7 +51,7 @@ def _all(wish: ResumeOptions, journal: Journal) -> int:
         try:
             codes.append(ExitCode(_continue(wish, journal, run)))
         except errors.Refusal as refusal:
-            wish.console.say(f"run {run.run_id} is skipped: {refusal.message}")
+            wish.console.warn(f"run {run.run_id} is skipped: {refusal.message}")
             if refusal.code != "locked" and _is_new(journal, run, refusal):
                 codes.append(refusal.exit_code)
         except errors.BhumanError as error:

@@ -147,7 +147,7 @@ def test_deleting_needs_the_target_s_lock(desk: Desk, service: PlainService) -> 
     run_id = desk.render("people.csv", "--json").document["run_id"]
     target = Target(service=service.url, kind=TargetKind.CAMPAIGN, api_id=plain_service.CAMPAIGN_ID)
     with filelock.FileLock(desk.home / "locks" / f"{lock.name_of(target)}.lock"):
-        for more in ([], ["--forget-payments", "--confirm", run_id]):
+        for more in (["--yes"], ["--forget-payments", "--confirm", run_id]):
             refused = desk.run("runs", "delete", run_id, *more)
             assert refused.code == 7
             assert "another bhuman" in refused.err

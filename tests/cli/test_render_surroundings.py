@@ -173,7 +173,7 @@ def test_on_a_terminal_a_locked_target_is_asked_about(desk: Desk, service: Plain
     assert len(service.accepted) == 2
 
 
-@pytest.mark.parametrize("options", [("--again",), ("--adopt",), ("--limit", "1")])
+@pytest.mark.parametrize("options", [("--again",), ("--adopt",)])
 def test_ids_that_the_journal_does_not_know_are_never_overwritten(
     desk: Desk, service: PlainService, options: tuple[str, ...]
 ) -> None:
@@ -181,9 +181,6 @@ def test_ids_that_the_journal_does_not_know_are_never_overwritten(
     assert desk.render("people.csv").code == 0
     before = (desk.folder / "people.results.csv").read_bytes()
     other = {"BHUMAN_HOME": str(desk.folder / "other machine")}
-    if options[0] == "--limit":  # whatever is asked for was paid by this journal, too: nothing is refused
-        desk.people(1, "one.csv")
-        assert desk.render("one.csv", env=other).code == 0
     desk.people(2)
     ended = desk.render("people.csv", *options, env=other)
     assert ended.code == 0

@@ -111,12 +111,8 @@ def test_what_can_t_be_read_of_a_list_is_not_finished(here: Here) -> None:
 
 
 def test_an_id_of_neither_word_is_looked_for_under_both(here: Here) -> None:
-    answers = (
-        said({}, "404 No"),
-        said({}, "404 No"),
-        said({"result": []}),
-        said({"result": [{"id": ID, "status": "failed"}]}),
-    )
+    answers = [said({}, "404 No")] * 3  # one for each spelling of the id
+    answers += [said({"result": []}), said({"result": [{"id": ID, "status": "failed"}]})]
     with byte_server(*answers) as server:
         ended = here("status", ID, "--json", BHUMAN_BASE_URL=server.url)
     assert (ended.code, ended.document["kind"]) == (5, "instance")

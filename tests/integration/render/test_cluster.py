@@ -21,7 +21,8 @@ PROGRAM = """
 import json, os, signal, sys
 from pathlib import Path
 from distributed import LocalCluster
-from bhuman_cli.studio.render import job, workers
+from bhuman_cli.studio.render import job
+from bhuman_cli.studio.render.pool import workers
 
 def main(cache, template, out, rows):
     with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None, host="127.0.0.1") as cluster:
@@ -59,7 +60,8 @@ APART = """
 import json, os, signal, subprocess, sys
 from pathlib import Path
 from distributed import LocalCluster
-from bhuman_cli.studio.render import job, workers
+from bhuman_cli.studio.render import job
+from bhuman_cli.studio.render.pool import workers
 
 def worker(address, hidden, scratch):
     # In a mount namespace of its own our folder is an empty one, as on another machine.

@@ -208,7 +208,7 @@ def test_rendering_again_replaces_the_files_whole(plain: Studio) -> None:
     plain.row(VALUES)
     names = sorted(path.name for path in Path(media.video).parent.iterdir())
     assert names == ["index.html", "preview.gif", "thumbnail.jpg", "video.mp4"]
-    assert Path(media.video).stat().st_mode & 0o777 == 0o644
+    assert Path(media.video).stat().st_mode & 0o777 == 0o600
 
 
 def test_the_thumbnail_shows_the_first_caption(plain: Studio) -> None:
