@@ -29,7 +29,7 @@ def keep(journal: Journal, output: Path, console: Console) -> None:
     with output.open("rb") as stream:
         is_changed = last is not None and hashlib.file_digest(stream, "sha256").hexdigest() != last.sha256
     if not is_changed:
-        console.say(
+        console.warn(
             f"{output.name} holds ids that this journal does not know; it is kept as {results_file.keep_backup(output)}"
         )
 

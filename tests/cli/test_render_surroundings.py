@@ -81,7 +81,9 @@ def test_a_cap_in_the_settings_file_holds_for_a_trigger_too(desk: Desk, service:
 
 def test_a_sample_that_nobody_waits_for_has_not_failed(desk: Desk, service: PlainService) -> None:
     desk.people(3)
+    as_is, service.shape = service.shape, lambda record: record | {"status": "queued", "url": None}
     ended = desk.render("people.csv", "--sample", "1", "--yes", "--no-wait", "--json")
+    service.shape = as_is
     assert (ended.code, ended.error["code"]) == (6, "not_finished")
     assert len(service.accepted) == 1
     assert desk.render("people.csv", "--sample", "1", "--yes", "--json").code == 0

@@ -58,7 +58,7 @@ def _keep_other(journal: Journal, run: Run, console: Console) -> None:
         why, more = f"held {other}'s results", "; -o writes to another file"
     else:
         return
-    console.say(f"{path.name} {why}; what it held is kept as {results_file.keep_backup(path)}{more}")
+    console.warn(f"{path.name} {why}; what it held is kept as {results_file.keep_backup(path)}{more}")
 
 
 def _whose(last: history.OutputRecord, run: Run) -> str:
