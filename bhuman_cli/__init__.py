@@ -15,6 +15,7 @@ The house, top to bottom (a room may import from the rooms below it, never above
     table/        reading, mapping, checking and writing spreadsheets: formats/, checks/, output/
     api/          HTTP to the service
     journal/      SQLite: what was sent, answered, bound, decided
+    manual/       the topics of `bhuman help`, one Markdown file each
     config/       settings, project files, credentials and where they are kept
     clock         the only real clock, and the protocol that tests fill in
     files         writing aside and renaming

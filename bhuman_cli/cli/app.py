@@ -71,6 +71,7 @@ COMMANDS: dict[str, Entry] = {
     "mcp": Entry("mcp", "mcp", _ACCOUNT, "Serve tools for agents over stdio, for the folder it is started in."),
     "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends more or sends elsewhere."),
     "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),
+    "help": Entry("help", "help_", _ACCOUNT, "Read the manual: a topic, or a command's help."),
     "studio": Entry("studio", "app", _LOCAL, "Run AI Studio's API on this machine, rendering for real."),
 }
 

@@ -34,6 +34,14 @@ def unknown_command(name: str, known: Sequence[str], path: str = "bhuman") -> Us
     )
 
 
+def unknown_topic(name: str, known: Sequence[str]) -> UsageError:
+    """Return the error for a word that is neither a topic nor a command, and the one that was probably meant."""
+    meant = nearest(name, known)
+    return UsageError(
+        f"there is no topic or command `{_short(name)}`{_did_you_mean(meant)}", hint=f"bhuman help {meant}".rstrip()
+    )
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """Return the one that was probably meant, or "": an unfinished word counts as well as a mistyped one."""
     begun = [name for name in known if len(word.strip("-")) > 2 and name.startswith(word)]

@@ -21,6 +21,7 @@ from bhuman_cli import errors
 from bhuman_cli.terminal import talk as talks
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "FAIL": ("✗", "bold red")}
+_PAGE_WIDTH = 100  # longer lines of prose are hard to read
 _KEPT_CONTROLS = {"\n", "\t"}
 # What JSON need not escape, but a terminal may obey: C1 (the other way to write an escape code), direction overrides.
 _UNSEEN = re.compile(
@@ -84,6 +85,16 @@ class Console:
             self.talk.listener.take_line(text)
         else:
             write_line(sys.stdout, text)
+
+    def markdown(self, text: str) -> None:
+        """Print Markdown to stdout: drawn on a terminal, as it is in a pipe."""
+        if self.talk.listener is not None or not _is_terminal(sys.stdout):
+            self.out(text.rstrip("\n"))
+            return
+        from rich.markdown import Markdown
+
+        drawn = _rich(stderr=False)
+        drawn.print(Markdown(text), width=min(drawn.width, _PAGE_WIDTH))
 
     def out_json(self, document: Any) -> None:
         """Print one JSON document to stdout, for programs."""
