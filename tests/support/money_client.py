@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,13 +12,16 @@ from pathlib import Path
 from bhuman_cli import errors
 from bhuman_cli.domain import GenerationId, RenderSpec, ResultRow, Row, Target, TargetKind
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, decisions, generations, history, runs
+from bhuman_cli.journal import chunks, generations, history, runs
 from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import recovery, runner
 from bhuman_cli.runs.context import RunContext, Stop
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import RunOptions
+from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import doubts
+from bhuman_cli.workflows.doubts import Word
 from tests.support.money_service import CAMPAIGN, Oracle
 from tests.support.money_world import Violation, WatchedJournal, World
 
@@ -54,6 +58,7 @@ class Client:
     chunk_size: int = 2
     waits: bool = True
     timeout_s: float = 130.0
+    shares_equal: bool = False
     last: Outcome | None = None
     refused: str = ""
     stop: Stop = field(default_factory=Stop)
@@ -94,7 +99,7 @@ class Client:
             new = NewRun(
                 target=TARGET, input_path=path, input_sha256="x", output_path=path + ".results.csv",
                 columns=VARIABLES, spec=RenderSpec(variables=VARIABLES),
-                options={"chunk_size": self.chunk_size}, retry_failed=retry, again=again,
+                options={"chunk_size": self.chunk_size, "share_equal": self.shares_equal}, retry_failed=retry, again=again,
             )  # fmt: skip
             prepared = runner.prepare(journal, new, rows_of(table), places=self.places)
             self.world.life.next_commit = lambda: self.oracle.wanted.update({path: frozenset(table)})
@@ -127,40 +132,40 @@ class Client:
             yield
         except errors.Refusal as refusal:
             self.refused = refusal.code
-        except errors.JournalError as error:
+        except (errors.JournalError, errors.ServiceDown) as error:
             self.refused = error.message
 
     def _decide(self, journal: WatchedJournal, run: Run, decision: str) -> None:
         """Do what `resume RUN --in-doubt …` does, and let the judge know what a person allowed."""
-        if decision == "accept":
-            decisions.settle_conflicts(journal, run, accept_position=True)
-            return
-        doubtful = [c for c in chunks.unsettled(journal, run.target_id) if c.state in {"in_doubt", "mapping"}]
-        for chunk in doubtful:
-            if decision == "resend":
-                self._allow(journal, chunk)
-            if chunk.state == "mapping":
-                chunks.mark_in_doubt(journal, chunk, chunk.reason)
-            if decision == "resend":
-                decisions.release_rows(journal, chunk, why="resend", run_id=run.run_id)
-            else:
-                decisions.abandon(journal, chunk, run_id=run.run_id)
-        if decision == "abandon":
-            decisions.settle_conflicts(journal, run, accept_position=False)
+        word = Word(decision="" if decision == "accept" else decision, accept_position=decision == "accept")
+        before = self._resent()
+        try:
+            doubts.decide(word, self._context(journal), run, Console(quiet=True, no_input=True))
+        finally:  # what was committed before a kill was allowed, too
+            for text_key in (self._resent() - before).elements():
+                self.oracle.allowed[KEYS[text_key]] += 1
 
-    def _allow(self, journal: WatchedJournal, chunk: chunks.Chunk) -> None:
-        unbound = {fact.place for fact in generations.chunk_facts(journal, chunk.chunk_id) if not fact.generation_id}
-        for found in journal.query("SELECT place, text_key FROM claim WHERE chunk_id = ?", (chunk.chunk_id,)):
-            if found["place"] in unbound:
-                self.oracle.allowed[KEYS[found["text_key"]]] += 1
+    def _resent(self) -> Counter[bytes]:
+        """Count the rows that a person let be sent again, as it is on disk."""
+        with self.world.looking() as journal:
+            return Counter(
+                found[0]
+                for found in journal.query(
+                    "SELECT claim.text_key FROM claim JOIN decision USING (chunk_id) WHERE decision.what = 'resend'"
+                    " AND claim.live = 0 AND claim.generation_id IS NULL"
+                )
+            )
 
-    def _carry_out(self, journal: WatchedJournal, run: Run) -> None:
-        context = RunContext(
+    def _context(self, journal: WatchedJournal) -> RunContext:
+        return RunContext(
             journal=journal, service=self.oracle, clock=self.world.clock, stop=self.stop, reporter=Quiet(),
             rng=random.Random(7),
             save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, self.places, TARGET),
             callbacks=lambda token: [GenerationId(i) for i in self.oracle.called_back(token)],
         )  # fmt: skip
+
+    def _carry_out(self, journal: WatchedJournal, run: Run) -> None:
+        context = self._context(journal)
         drive = RunOptions(
             run=run,
             shape=Shape(target=TARGET, spec=run.spec, callback_url="https://hook.test/{token}"),
