@@ -167,6 +167,7 @@ def begin_sending(
         if (moved, marked) != (1, 1):
             raise StaleChunk("another process is working on this target; nothing was sent", hint="bhuman runs")
         _follow_epoch(journal, chunk)
+        journal.open_requests.add(chunk.chunk_id)
         return _epoch(journal, chunk)
 
 
@@ -417,5 +418,9 @@ def transition(journal: Journal, chunk: Chunk, before: tuple[str, ...], after: C
         f"UPDATE chunk SET state = ?, reason = ?, judged_at = ? WHERE chunk_id = ? AND state IN ({marks})",
         (str(after), reason, journal.now(), chunk.chunk_id, *before),
     )
+    if after in {ChunkState.MAPPING, ChunkState.IN_DOUBT}:
+        journal.open_requests.add(chunk.chunk_id)
+    else:
+        journal.open_requests.discard(chunk.chunk_id)
     if moved != 1:
         raise StaleChunk(f"a request can't become {after}: another process changed it", hint="bhuman runs")

@@ -28,6 +28,7 @@ class Journal:
         self._connection = connection
         self.path = path
         self.clock = clock
+        self.open_requests: set[int] = set()  # sent by this process, and not settled: known though the file can't be
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Journal]:

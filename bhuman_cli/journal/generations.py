@@ -328,6 +328,16 @@ def _count(journal: Journal, what: str, run: Run) -> int:
     return int(found[0]) if found else 0
 
 
+def retryable(journal: Journal, run: Run) -> int:
+    """Count the selected rows whose render failed; those that a person gave up never did."""
+    found = journal.query_one(
+        "SELECT count(*) FROM row JOIN claim USING (claim_id) WHERE row.run_no = ? AND row.selected = 1"
+        " AND claim.status = 'failed' AND claim.generation_id IS NOT NULL AND coalesce(claim.seen, '') <> 'given up'",
+        (run.run_no,),
+    )
+    return int(found[0]) if found else 0
+
+
 def conflicts(journal: Journal, run: Run) -> list[tuple[int, str]]:
     """Return (row_index, message) of the run's rows whose record contradicts their place."""
     return [

@@ -186,6 +186,17 @@ def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[RunSummary]
     return [item for found in list(targets) for item in list_runs(journal, target_id=found[0])]
 
 
+def run_in_doubt(journal: Journal, target: domain.Target, input_path: str) -> str | None:
+    """Return the newest run of a file with a request that is sending, mapping or in doubt; None if there is none."""
+    found = journal.query_one(
+        "SELECT run.run_id FROM run JOIN target USING (target_id) WHERE target.service = ? AND target.kind = ?"
+        " AND target.api_id = ? AND run.input_path = ? AND EXISTS (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no"
+        " AND chunk.state IN ('sending', 'mapping', 'in_doubt')) ORDER BY run.run_no DESC LIMIT 1",
+        (target.service, str(target.kind), target.api_id, input_path),
+    )
+    return str(found[0]) if found else None
+
+
 def runs_of_file(journal: Journal, run: Run) -> set[int]:
     """Return the numbers of all runs of this run's file on its target."""
     asked = "SELECT run_no FROM run WHERE target_id = ? AND input_path = ?"

@@ -5,8 +5,9 @@ It decides only requests of the run it names, and frees none that was seen to be
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final
 
 from bhuman_cli import domain, durations, errors, ids
 from bhuman_cli.clock import iso_utc
-from bhuman_cli.domain import ChunkState, Generation, GenerationId, TargetKind
+from bhuman_cli.domain import ChunkState, Generation, GenerationId, Target, TargetKind
 from bhuman_cli.journal import chunks, decisions, generations, history, targets
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.database import Journal
@@ -58,6 +59,36 @@ def require_sense(word: Word) -> None:
         raise errors.UsageError(
             "--request names the request that --in-doubt decides about", hint="bhuman resume --help"
         )
+
+
+@contextlib.contextmanager
+def never_hidden(journal: Journal, target: Target, input_path: str) -> Iterator[None]:
+    """While a request of this file is in doubt no other end hides it: whatever goes wrong in the block, it is told.
+
+    Raises:
+        InDoubtError: instead of any other error.
+    """
+    try:
+        yield
+    except errors.InDoubtError:
+        raise
+    except Exception as error:
+        run_id = _run_in_doubt(journal, target, input_path)
+        if run_id is None:
+            raise
+        said = error.message if isinstance(error, errors.BhumanError) else f"{type(error).__name__}: {error}"
+        raise errors.InDoubtError(
+            f"a request may have been accepted; a person decides. What ended this command: {said}",
+            hint=f"bhuman resume {run_id} --in-doubt ask" if run_id else "bhuman runs",
+        ) from error
+
+
+def _run_in_doubt(journal: Journal, target: Target, input_path: str) -> str | None:
+    """Return the newest run of the file with a request whose fate is open; "" where that can't be looked up now."""
+    try:
+        return history.run_in_doubt(journal, target, input_path)
+    except (errors.JournalError, OSError, MemoryError):
+        return "" if journal.open_requests else None
 
 
 def decide(word: Word, context: RunContext, run: Run, console: Console) -> None:

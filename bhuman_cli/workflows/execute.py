@@ -183,7 +183,7 @@ def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome)
         manner.console.say(f"waiting ended: {outcome.refused}")
     if outcome.exit_code is ExitCode.CREDENTIALS:
         manner.console.say("hint: bhuman login")
-    has_failed = outcome.exit_code is ExitCode.ROWS_FAILED and bool(outcome.selected.get(Status.FAILED))
+    has_failed = outcome.exit_code is ExitCode.ROWS_FAILED and bool(generations.retryable(journal, run))
     hint = manner.retry_hint if has_failed else ""
     if hint:
         manner.console.say(f"hint: {hint}")

@@ -21,7 +21,7 @@ from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, connections, execute, run_context, spending, unknown_payments
+from bhuman_cli.workflows import adopt, connections, doubts, execute, run_context, spending, unknown_payments
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import input_source, input_table, payloads, problem_report, project_trust
 from bhuman_cli.workflows.input.input_source import InputSource
@@ -221,6 +221,7 @@ def _real(job: RenderJob) -> int:
         asks = job.console.is_interactive() and not job.get("yes")
         wait_s = float(job.get("lock_wait"))
         stack.enter_context(run_context.with_lock(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
+        stack.enter_context(doubts.never_hidden(journal, job.target, job.source.input_path))
         prepared = _paid_by(job, journal, _prepared(job, journal), "" if job.is_local else found.key_id)
         if job.is_local:
             link = stack.enter_context(connections.local(job.home, job.own_template, job.console))

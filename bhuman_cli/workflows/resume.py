@@ -97,6 +97,7 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
                 on_wait=wish.console.say,
             )
         )  # fmt: skip
+        stack.enter_context(doubts.never_hidden(journal, run.target, run.input_path))
         if is_local:
             template = run.options.get("template")
             link = stack.enter_context(connections.local(wish.home, Path(template) if template else None, wish.console))

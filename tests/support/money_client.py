@@ -99,7 +99,8 @@ class Client:
             new = NewRun(
                 target=TARGET, input_path=path, input_sha256="x", output_path=path + ".results.csv",
                 columns=VARIABLES, spec=RenderSpec(variables=VARIABLES),
-                options={"chunk_size": self.chunk_size, "share_equal": self.shares_equal}, retry_failed=retry, again=again,
+                options={"chunk_size": self.chunk_size, "share_equal": self.shares_equal},
+                retry_failed=retry, again=again,
             )  # fmt: skip
             prepared = runner.prepare(journal, new, rows_of(table), places=self.places)
             self.world.life.next_commit = lambda: self.oracle.wanted.update({path: frozenset(table)})
