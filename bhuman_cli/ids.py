@@ -59,7 +59,7 @@ def of_kind(text: str, kind: str) -> str:
     """
     found = parse(text)
     if found.kind not in {None, kind}:
-        raise UsageError(f"this is the address of another thing (kind: {found.kind}), not of {_NAMES[kind]}")
+        raise UsageError(f"this URL belongs to {_NAMES.get(str(found.kind), found.kind)}, not to {_NAMES[kind]}")
     return found.uuid
 
 

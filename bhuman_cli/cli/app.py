@@ -219,7 +219,7 @@ def _say_unknown_variables(argv: Sequence[str]) -> None:
     if argv[:1] in (["doctor"], ["--version"]):  # `doctor` lists them among its findings
         return
     for name, meant in environment.unknown(os.environ, COMMANDS, load):
-        console.Console(json_mode=_wants_json(argv)).say(f"{name} means nothing to bhuman{meant}")
+        console.Console(json_mode=_wants_json(argv)).say(f"{name} is not a bhuman variable{meant}")
 
 
 def _said_no(no: errors.Declined) -> int:

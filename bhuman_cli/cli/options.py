@@ -131,7 +131,7 @@ Set = Annotated[
 Default = Annotated[
     list[str] | None,
     typer.Option(
-        "--default", metavar="VARIABLE=VALUE", help="A stand-in for blank cells. Repeatable.", rich_help_panel=_MAP
+        "--default", metavar="VARIABLE=VALUE", help="Value for blank cells. Repeatable.", rich_help_panel=_MAP
     ),
 ]
 Clean = Annotated[
@@ -210,9 +210,7 @@ DryRun = Annotated[
     ),
 ]
 Yes = Annotated[bool | None, typer.Option("--yes", "-y", help="Don't ask.", rich_help_panel=_COMMON)]
-NoInput = Annotated[
-    bool | None, typer.Option("--no-input", help="Behave as without a terminal.", rich_help_panel=_SPEND)
-]
+NoInput = Annotated[bool | None, typer.Option("--no-input", help="Never prompt.", rich_help_panel=_SPEND)]
 MaxRows = Annotated[
     int | None,
     typer.Option(
@@ -301,7 +299,7 @@ PollInterval = Annotated[
 ]
 Rate = Annotated[
     float | None,
-    typer.Option("--rate", metavar="N", help="Questions a second, at most.", show_default="10", rich_help_panel=_WAIT),
+    typer.Option("--rate", metavar="N", help="Maximum requests per second.", show_default="10", rich_help_panel=_WAIT),
 ]
 ChunkSize = Annotated[
     int | None,

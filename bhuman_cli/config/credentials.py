@@ -199,7 +199,9 @@ def _basic_from(environ: Mapping[str, str], command: secret_command.SecretComman
             return encode(values[0], command.secret()), f"environment {names[0]} and {command.name}"
         if any(values):
             have, lack = (names[0], names[1]) if values[0] else (names[1], names[0])
-            raise CredentialsError(f"{have} is set, but {lack} is not: half a key opens nothing", hint="bhuman login")
+            raise CredentialsError(
+                f"{have} is set, but {lack} is not: both variables are required", hint="bhuman login"
+            )
     if environ.get("BHUMAN_BASIC_AUTH", "").strip():
         return decode_basic(environ["BHUMAN_BASIC_AUTH"]), "environment BHUMAN_BASIC_AUTH"
     return None, ""

@@ -76,7 +76,7 @@ def environment(environ: Mapping[str, str], unknown: Iterable[tuple[str, str]]) 
     unknown: (name, which was probably meant) of each.
     """
     for name, meant in unknown:
-        yield Finding(check="environment", verdict=WARN, detail=f"{name} means nothing to bhuman{meant}")
+        yield Finding(check="environment", verdict=WARN, detail=f"{name} is not a bhuman variable{meant}")
     proxies = [f"{name}={_without_secret(environ[name])}" for name in _PROXIES if environ.get(name)]
     if proxies:
         yield Finding(check="proxy", verdict=OK, detail=", ".join(proxies))
@@ -183,7 +183,7 @@ def _skew(answer: Response, asked_at: datetime, took_s: float) -> Finding:
     try:
         theirs = parsedate_to_datetime(answer.headers.get("date", ""))
     except ValueError:
-        return Finding(check="clock", verdict=OK, detail="the service does not say what time it is")
+        return Finding(check="clock", verdict=OK, detail="the service sent no Date header")
     theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
     skew_s = (asked_at - theirs).total_seconds() + took_s / 2
     if abs(skew_s) <= _SKEW_S:

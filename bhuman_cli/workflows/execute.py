@@ -265,6 +265,6 @@ def _with_media(
     except KeyboardInterrupt:
         return replace(outcome, stopped=int(ExitCode.INTERRUPTED))
     except errors.BhumanError as error:
-        manner.console.warn(f"the files are not fetched: {error.message}")
+        manner.console.warn(f"download failed: {error.message}")
         code = ExitCode.NOT_FINISHED
     return replace(outcome, fetched=code, fetch_command=again)

@@ -47,7 +47,7 @@ def test_the_address_of_another_thing_is_not_taken_for_the_target(desk: Desk, se
     for option, address in (("--campaign", instance), ("--instance", campaign)):
         ended = desk.render("people.csv", option, address, "--json", env={"BHUMAN_CAMPAIGN_ID": None})
         assert (ended.code, service.accepted) == (2, [])
-        assert "this is the address of another thing" in ended.error["message"]
+        assert "this URL belongs to a" in ended.error["message"]
     assert desk.render("people.csv", "--campaign", campaign, env={"BHUMAN_CAMPAIGN_ID": None}).code == 0
 
 

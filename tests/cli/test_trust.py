@@ -73,7 +73,7 @@ def test_settings_of_the_environment_hold_and_are_shown(desk: Desk, service: Pla
     desk.people(3)
     capped = desk.render("people.csv", "--json", env={"BHUMAN_MAX_ROWS": "2", "BHUMAN_MAX_ROW": "9"})
     assert (capped.code, capped.error["code"], service.accepted) == (7, "over_max_rows", [])
-    assert "BHUMAN_MAX_ROW means nothing to bhuman; did you mean BHUMAN_MAX_ROWS?" in capped.err
+    assert "BHUMAN_MAX_ROW is not a bhuman variable; did you mean BHUMAN_MAX_ROWS?" in capped.err
     shown = desk.run("doctor", "--offline", env={"BHUMAN_MAX_ROWS": "2"}).out
     assert "environment BHUMAN_MAX_ROWS" in shown
     assert desk.render("people.csv", env={"BHUMAN_JSON": "1"}).rows["submitted"] == 3

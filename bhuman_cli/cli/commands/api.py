@@ -65,7 +65,7 @@ Auth = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before sending anything but a GET.")]
-NoInput = Annotated[bool, typer.Option("--no-input", help="Behave as without a terminal.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never prompt.")]
 
 
 def api(  # noqa: PLR0913 - one parameter is one option

@@ -114,7 +114,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
     allow_private: AllowPrivate = False,
     allow_remote: AllowRemote = False,
 ) -> int:
-    """Serve the API until Ctrl-C. The first line on stdout is its URL; talk goes to stderr.
+    """Serve the API until Ctrl-C. The first line on stdout is its URL; messages go to stderr.
 
     The key is `local` with the secret `local`, the user token `local`.
 

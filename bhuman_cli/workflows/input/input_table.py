@@ -285,5 +285,5 @@ def warn_missing_glyphs(rows: Iterable[Row], console: Console) -> Iterator[Row]:
         more = f" and {len(missing) - _EXAMPLES} more" if len(missing) > _EXAMPLES else ""
         where = ", ".join(map(str, lines)) + (" …" if count > len(lines) else "")
         what = f"{count} rows (lines {where})" if count > 1 else f"1 row (line {where})"
-        console.warn(f"no font here draws {points}{more}: {what} will be drawn without")
+        console.warn(f"no installed font has {points}{more}; these characters will be missing in {what}")
         console.say("hint: apt install fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji")

@@ -1,4 +1,4 @@
-"""The commands around the account and AI Studio's things: what people and programs see."""
+"""The commands around the account and AI Studio's resources: what people and programs see."""
 
 from __future__ import annotations
 

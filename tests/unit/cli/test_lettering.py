@@ -24,7 +24,7 @@ def test_rows_pass_and_uncovered_characters_are_named_by_code_point(capsys: pyte
     ]
     assert list(input_table.warn_missing_glyphs(rows, Console())) == rows
     said = capsys.readouterr().err
-    assert "no font here draws U+12000: 2 rows (lines 3, 4) will be drawn without" in said
+    assert "no installed font has U+12000; these characters will be missing in 2 rows (lines 3, 4)" in said
     assert "Secret" not in said
 
 
