@@ -85,36 +85,39 @@ def detect(source: InputFile, coding: encodings.TextCoding, wanted: str | None, 
     else:
         first = "\t" if source.suffix == ".tsv" else ","
         is_cut = len(sample) >= _SAMPLE_CHARS
-        delimiter = _evenest(body, is_cut, first)
-        if not any(delimiter in line for line in body):
-            delimiter = _unusual(source, body[:-1] if is_cut and len(body) > 1 else body, skip + 1) or delimiter
+        whole = _whole_rows(body[:-1] if is_cut and len(body) > 1 else body)
+        delimiter = next((sign for sign in _CONTROLS if _cuts_all(sign, whole)), "") or _evenest(body, is_cut, first)
+        if not any(delimiter in row for row in whole):
+            _require_no_other(source, whole, skip + 1)
     return _quoted(source, coding, delimiter, skip)
 
 
-def _unusual(source: InputFile, lines: Sequence[str], line: int) -> str:
-    """Return a control character that cuts the one column everywhere; ask for a printable sign that does.
+def _whole_rows(lines: Sequence[str]) -> list[str]:
+    return [row for row in (each.rstrip("\r\n") for each in lines[:_SAMPLE_ROWS]) if row.strip()]
+
+
+def _cuts_all(sign: str, rows: Sequence[str]) -> bool:
+    count = rows[0].count(sign) if len(rows) > 1 else 0
+    return bool(count) and all(row.count(sign) == count for row in rows)
+
+
+def _require_no_other(source: InputFile, rows: Sequence[str], line: int) -> None:
+    """Refuse one column that looks like several.
 
     Raises:
-        InputError: such a sign stands in every row as often as in the header.
+        InputError: an unusual sign stands in every row as often as in the header, or blanks do.
     """
-    rows = [row for row in (each.rstrip("\r\n") for each in lines[:_SAMPLE_ROWS]) if row.strip()]
-    if len(rows) < 2:
-        return ""
-    for sign in (*_CONTROLS, *_UNUSUAL):
-        count = rows[0].count(sign)
-        if count and all(row.count(sign) == count for row in rows):
-            if sign in _CONTROLS:
-                return sign
+    for sign in _UNUSUAL:
+        if _cuts_all(sign, rows):
             rule = f"one column, with `{sign}` in its name and as often in every row: is it what cuts the columns?"
             hint = f"--delimiter '{sign}', or --delimiter , if it is one column"
             raise input_errors.line_error(source.name, line, rule, hint=hint)
-    if all(_GAP.search(row.strip()) for row in rows):
+    if len(rows) > 1 and all(_GAP.search(row.strip()) for row in rows):
         rule = "one column, with several blanks in its name and in every row: are its columns cut by blanks?"
         hint = (
             "open it in the spreadsheet program as fixed width, and save it as CSV; --delimiter , if it is one column"
         )
         raise input_errors.line_error(source.name, line, rule, hint=hint)
-    return ""
 
 
 def _quoted(source: InputFile, coding: encodings.TextCoding, delimiter: str, skip: int) -> Dialect:

@@ -156,6 +156,8 @@ def _is_row(text: str, *, is_all: bool) -> bool:
     except (json.JSONDecodeError, RecursionError, _TwiceError):
         return not is_all and '"' in text and text.rstrip(_SPACE).endswith("}")
     values = found.values() if isinstance(found, dict) else ()
+    if values and all(isinstance(each, dict) for each in values):
+        return False  # columns of rows, or rows by name, as pandas writes them
     return not any(isinstance(each, list) and each and all(isinstance(one, dict) for one in each) for each in values)
 
 
