@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html.entities
+import itertools
 import re
 from typing import Final
 
 # What read UTF-8 as its own letters: the first letter that a two- or three-byte sequence then becomes.
 _MISREADERS: Final = ("cp1252", "mac_roman", "cp437", "cp850", "cp1250")
-_RUN: Final = re.compile(r"[^\x00-\x7f]{2,}")
+_RUN: Final = re.compile(r"[^\x00-\x7f]{2,40}")
+_RUNS_READ: Final = 500
 _LEAD: Final = re.compile(r"[ÂÃÄÅâĂ√‚¬├┬╬ãÔÎÏÐÑ][^\x00-\x7f]")
 # What a wrong guess restores by accident stands outside of these: letters of Latin scripts, usual signs, and Greek and
 # Cyrillic where several stand together.
@@ -21,7 +23,8 @@ _ESCAPED_LINE: Final = re.compile(r'\n(?:="|\'[\d=+\-@])')
 
 def is_mojibake(text: str) -> bool:
     """Say whether a text was UTF-8 once, read in another encoding and saved so (`JosÃ©`)."""
-    return may_be_mojibake(text) and any(map(_restores, _RUN.findall(text)))
+    runs = (match[0] for match in itertools.islice(_RUN.finditer(text), _RUNS_READ))
+    return may_be_mojibake(text) and any(map(_restores, runs))
 
 
 def may_be_mojibake(text: str) -> bool:
