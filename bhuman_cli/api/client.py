@@ -186,7 +186,7 @@ class Client:
     def update(self, kind: TargetKind, api_id: str, payload: Mapping[str, Any]) -> Any:
         """Change a campaign or instance; the id stands in the query and the payload. One attempt."""
         call = Call(
-            method="PUT",
+            method="PATCH",
             path=f"{PREFIX}/{_noun(kind)}",
             query=(("id", api_id),),
             payload={"id": api_id, **payload},

@@ -15,6 +15,9 @@ CAMPAIGN_ID: Final = "10ca1000-0000-4000-8000-000000000001"
 INSTANCE_ID: Final = "10ca1000-0000-4000-8000-000000000002"
 """The campaign and the video instance every new studio starts with; fixed, so that a README line can be pasted."""
 
+EXAMPLE_ID: Final = "10ca1000-0000-4000-8000-000000000003"
+"""A video that was never ordered and stands in no list: what the document's examples show."""
+
 PROJECT_IDS: Final = ("10ca1000-0000-4000-8000-0000000000a1", "10ca1000-0000-4000-8000-0000000000a2")
 WORKSPACE_ID: Final = "10ca1000-0000-4000-8000-0000000000b1"
 USER_ID: Final = "10ca1000-0000-4000-8000-0000000000c1"

@@ -162,9 +162,11 @@ def list_faults() -> int:
 
 
 def _serve(config: StudioConfig) -> int:
-    from bhuman_cli.studio.server import serving
+    from bhuman_cli.studio.server import raw_connection, serving
     from bhuman_cli.terminal import console
 
+    raw_connection.raise_limit()
+    serving.talk_tersely()
     bound = serving.bind(config)
     url = serving.base_url(config, bound)
 

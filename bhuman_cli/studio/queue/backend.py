@@ -1,23 +1,29 @@
 """Decisions of the studio: accepting rows, ending videos, what may be shown of them. No HTTP.
 
-Used by one thread: the event loop's.
+Used by the event loop, which reads through a connection of its own; changes are made by the writer's thread.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import sqlite3
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bhuman_cli import clock
-from bhuman_cli.studio.config import StudioConfig
+from bhuman_cli.studio.config import EXAMPLE_ID, StudioConfig
 from bhuman_cli.studio.faults import grammar
 from bhuman_cli.studio.queue import records, targets, validation
+from bhuman_cli.studio.queue.database import Writer
 from bhuman_cli.studio.queue.entries import Batch, End, NewRow
 from bhuman_cli.studio.queue.store import FINAL, StudioStore
+
+T = TypeVar("T")
 
 DEFAULT_FAILURE: Final = "the render failed (rehearsed)"
 
@@ -48,17 +54,42 @@ class Order:
 class Backend:
     """The studio without its web."""
 
-    def __init__(self, config: StudioConfig, store: StudioStore, clock: clock.Clock, base_url: str) -> None:
+    def __init__(self, config: StudioConfig, clock: clock.Clock, base_url: str) -> None:
+        """Open the queue in the studio's home.
+
+        Raises:
+            ServiceDown: it can't be used. UsageError: the template can't be.
+        """
         self.config = config
-        self.store = store
-        self.plan = grammar.Plan(config.faults)
-        self.targets = targets.Targets(config, store, clock)
-        self.links = records.Links(base_url=base_url, media=config.home / "media", kind=config.links)
-        self.wake: Callable[[], None] = lambda: None
         self.clock = clock
+        self.plan = grammar.Plan(config.faults)
+        self._writing = StudioStore.open(config.home)
+        self.store = StudioStore.open(config.home, read_only=True)
+        self._writer = Writer(self._writing.database)
+        try:
+            self.targets = targets.Targets(config, self.store, clock)
+        except BaseException:
+            self.close()
+            raise
+        self.links = records.Links(base_url=base_url, media=config.home / "media", kind=config.links)
+        self.wake_workers: Callable[[], None] = lambda: None
+        self.wake_sender: Callable[[], None] = lambda: None
+        self.closing = asyncio.Event()
         self.owner_name = ""
         self._reads: dict[str, int] = {}
-        self._announced: set[str] = set()
+
+    def close(self) -> None:
+        """Make the changes that are waiting, and let go of the files."""
+        self.store.close()
+        self._writer.close()
+
+    async def write(self, change: Callable[[StudioStore], T]) -> T:
+        """Make a change, together with those of others; it is on disk when this returns."""
+        return await asyncio.wrap_future(self._writer.do(lambda: change(self._writing)))
+
+    async def change(self, change: Callable[[targets.Targets], T]) -> T:
+        """Change campaigns and the like; it is on disk when this returns."""
+        return await self.write(lambda store: change(self.targets.on(store)))
 
     def now(self) -> str:
         """Return the moment as records hold it."""
@@ -70,7 +101,7 @@ class Backend:
 
     # --- in -------------------------------------------------------------------------------------------------------
 
-    def accept(self, order: Order, request_no: int) -> list[str]:
+    async def accept(self, order: Order, request_no: int) -> list[str]:
         """Take an order, all rows or none, and return one id per row in their order; on disk when this returns.
 
         Raises:
@@ -101,10 +132,14 @@ class Backend:
             self._new_row(index, text, row_assets)
             for index, (text, row_assets) in enumerate(zip(order.names, assets, strict=True))
         ]
-        now_s = self.now_s()
-        if not self.store.accept(batch, rows, now_s=now_s, now=self.now(), due_s=self._due_s(now_s)):
+        now, now_s = self.now(), self.now_s()
+        due_s = self._due_s(now_s)
+        if not await self.write(lambda store: store.accept(batch, rows, now_s=now_s, now=now, due_s=due_s)):
             raise OutOfCredits
-        self.wake()
+        if any(row.state == "queued" for row in rows):
+            self.wake_workers()
+        if batch.callback_url:
+            self.wake_sender()
         return [row.id for row in rows]
 
     def _new_row(self, index: int, text: Sequence[str], assets: Sequence[str]) -> NewRow:
@@ -125,16 +160,25 @@ class Backend:
             placeholder=instant and state == "succeeded",
         )
 
-    def finish(self, identifier: str, state: str, message: str = "", *, placeholder: bool = False) -> bool:
-        """Record how a render ended; the first end counts. False if there was nothing to end."""
-        row = self.store.generation(identifier)
-        if row is None:
+    async def finish(self, ends: Mapping[str, End | None]) -> list[bool]:
+        """Record how renders ended, None for those that the machine could not do now; the first end counts.
+
+        Returned is for each whether there was something to end.
+        """
+
+        def record(store: StudioStore) -> list[bool]:
+            return [self._finish(store, identifier, end) for identifier, end in ends.items()]
+
+        done = await self.write(record)
+        self.wake_sender()
+        return done
+
+    def _finish(self, store: StudioStore, identifier: str, end: End | None) -> bool:
+        if end is None:
+            store.give_back(identifier, self.owner_name)
             return False
-        due_s = self._due_s(row["accepted_s"])
-        end = End(state=state, message=message, placeholder=placeholder)
-        ended = self.store.finish(identifier, end, now=self.now(), due_s=due_s)
-        self.wake()
-        return ended
+        row = store.generation(identifier)
+        return row is not None and store.finish(identifier, end, now=self.now(), due_s=self._due_s(row["accepted_s"]))
 
     def _due_s(self, accepted_s: float) -> float | None:
         match self.config.pace.kind:
@@ -150,20 +194,33 @@ class Backend:
     def show(self, row: records.GenerationRow, links: records.Links | None = None) -> dict[str, Any]:
         """Return a generation's record; being read may move it on."""
         identifier = row["id"]
-        reads = self._reads.get(identifier, 0)
+        reads = max(row["reads"], self._reads.get(identifier, 0))
         status = self.config.pace.cap(row["state"], reads=reads, age_s=self.now_s() - row["accepted_s"])
-        if self.config.pace.kind == "reads":
+        if self.config.pace.kind == "reads" and not row["reads"]:
             self._reads[identifier] = reads + 1
-            if status in FINAL and row["callback_url"] and identifier not in self._announced:
-                self._announced.add(identifier)
-                self.store.owe([identifier], self.now_s())
-                self.wake()
+            if status in FINAL:
+                self._noted = asyncio.ensure_future(self._note_reads(identifier, reads))
         return records.record(row, status, links or self.links)
+
+    async def _note_reads(self, identifier: str, reads: int) -> None:
+        """Keep that a video has ended for its client, whose callback is due; if that fails, the next read does it."""
+
+        def note(store: StudioStore) -> None:
+            store.note_reads(identifier, max(1, reads))
+            store.owe([identifier], self.now_s())
+
+        with contextlib.suppress(sqlite3.OperationalError):
+            await self.write(note)
+            self._reads.pop(identifier, None)
+            self.wake_sender()
 
     def record(self, identifier: str, links: records.Links | None = None) -> dict[str, Any] | None:
         """Return the record of one generation, or None."""
-        row = self.store.generation(identifier)
+        row = self._generation(identifier)
         return None if row is None else self.show(row, links)
+
+    def _generation(self, identifier: str) -> records.GenerationRow | None:
+        return records.EXAMPLE if identifier == EXAMPLE_ID else self.store.generation(identifier)
 
     def page(
         self, kind: str, target_id: str, *, page: int, size: int, links: records.Links | None = None
@@ -176,14 +233,14 @@ class Backend:
 
     def media_folder(self, identifier: str) -> Path | None:
         """Return the folder with the files of a video that has succeeded, or None."""
-        row = self.store.generation(identifier)
+        row = self._generation(identifier)
         if row is None or row["state"] != "succeeded":
             return None
         return self.links.media / ("placeholder" if row["placeholder"] else row["id"])
 
     def page_values(self, identifier: str) -> tuple[records.GenerationRow, list[tuple[str, str]]] | None:
         """Return a generation and its (variable, value) pairs for the share page, or None."""
-        row = self.store.generation(identifier)
+        row = self._generation(identifier)
         if row is None:
             return None
         return row, list(zip(json.loads(row["variables"]), json.loads(row["text"]), strict=True))

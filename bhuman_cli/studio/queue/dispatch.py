@@ -1,19 +1,21 @@
-"""Dispatcher of queued videos to the render workers; records how they end. No rendering."""
+"""Dispatcher of queued videos to the render workers, which records how they end. No rendering."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import logging
 import os
-import sys
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
 from bhuman_cli.studio.config import StudioConfig
 from bhuman_cli.studio.queue.backend import Backend
 from bhuman_cli.studio.queue.database import Row
+from bhuman_cli.studio.queue.entries import End
 from bhuman_cli.studio.queue.leases import Owner
+from bhuman_cli.studio.queue.store import StudioStore
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.render.job import RenderedMedia, RenderJob
@@ -22,14 +24,16 @@ if TYPE_CHECKING:
 LOOK_AGAIN_S: Final = 2.0
 """How often to look for rows that another process left behind; own rows wake the dispatcher at once."""
 
+PAUSE_S: Final = 5.0
+"""How long nothing is begun where the machine had no room for what was."""
+
 LAST_FILE: Final = "index.html"
 """The renderer puts its files in place whole, and this one last: where it is, the others are."""
 
-MOST_WORKERS_ON_WINDOWS: Final = 61
-"""More than that one process pool can't wait for there."""
-
 MAX_ATTEMPTS: Final = 5
 """A video that so many owners died on is given up: it may be what kills them."""
+
+_LOGGER = logging.getLogger("bhuman.studio")
 
 
 class Dispatcher:
@@ -43,9 +47,10 @@ class Dispatcher:
         self._pool = pool
         self._closing = False
         self._futures: dict[str, Future[RenderedMedia]] = {}
-        self._waiting: list[str] = []
-        self._running: set[str] = set()
-        self._unsaid: dict[str, Future[RenderedMedia]] = {}
+        self._begun: set[str] = set()
+        self._ends: dict[str, End | None] = {}
+        self._paused_until_s = self._looked_s = float("-inf")
+        self._is_halted = False
 
     def wake(self) -> None:
         """Look at the queue now."""
@@ -55,80 +60,92 @@ class Dispatcher:
         """Work until cancelled."""
         while True:
             self._wake.clear()
-            self._record()
-            self._owner.take_back(self._backend.store)
-            self._fill()
+            await self._record()
+            await self._look()
+            await self._fill()
             with contextlib.suppress(TimeoutError):
                 # Not wait_for(): Python 3.11's forgets that it was cancelled if it was woken at the same moment.
                 async with asyncio.timeout(LOOK_AGAIN_S):
                     await self._wake.wait()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop the workers at once; what was not done is left to Owner.release()."""
         self._closing = True
         if self._pool is not None:
             self._pool.close()
-        for identifier, future in {**self._unsaid, **self._futures}.items():
+        for identifier, future in self._futures.items():
             if future.done() and not future.cancelled() and future.exception() is None:
-                self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
+                self._ends[identifier] = _end_of(future)
+        await self._record()
 
-    def _fill(self) -> None:
+    async def _look(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._looked_s >= LOOK_AGAIN_S:
+            self._looked_s = now_s
+            await self._backend.write(self._owner.take_back)
+
+    async def _fill(self) -> None:
         if self._backend.config.render == "instant":
             return  # its own orders ended as they came; what waits was ordered from a studio that renders
         # One row ahead of each worker, so that none waits for this loop.
         room = 2 * self._workers - len(self._futures)
-        if room > 0:
-            for row in self._backend.store.claim(self._owner.name, room, living=self._owner.neighbours()):
+        if room > 0 and asyncio.get_running_loop().time() >= self._paused_until_s:
+            owner = self._owner
+            rows = await self._backend.write(lambda store: store.claim(owner.name, room, living=owner.neighbours()))
+            for row in rows:
                 self._begin(row)
-        self._mark_started()
+        await self._mark_started()
 
     def _begin(self, row: Row) -> None:
         identifier = row["id"]
-        folder = self._backend.links.media / identifier
-        if (folder / LAST_FILE).is_file():
-            # Whoever had it before was done but for saying so.
-            self._backend.finish(identifier, "succeeded")
+        if (self._backend.links.media / identifier / LAST_FILE).is_file():
+            self._ends[identifier] = End(state="succeeded")  # whoever had it before was done but for saying so
+            self.wake()
         elif row["attempts"] > MAX_ATTEMPTS:
-            self._backend.finish(identifier, "failed", f"the render was begun {MAX_ATTEMPTS} times and never ended")
+            why = f"the render was begun {MAX_ATTEMPTS} times and never ended"
+            self._ends[identifier] = End(state="failed", message=why)
+            self.wake()
         else:
-            for leftover in folder.glob(".*"):
-                leftover.unlink(missing_ok=True)
-            self._submit(row)
+            loop = asyncio.get_running_loop()
+            future = self._workers_pool().submit(self._job(row))
+            self._futures[identifier] = future
+            future.add_done_callback(lambda done: _back_to(loop, self._ended, identifier, done))
 
-    def _submit(self, row: Row) -> None:
-        identifier = row["id"]
-        loop = asyncio.get_running_loop()
-        future = self._workers_pool().submit(self._job(row))
-        self._futures[identifier] = future
-        self._waiting.append(identifier)
-        future.add_done_callback(lambda done: _back_to(loop, self._ended, identifier, done))
+    async def _mark_started(self) -> None:
+        free = self._workers - len(self._begun)
+        starting = [identifier for identifier in self._futures if identifier not in self._begun][: max(free, 0)]
+        if starting:
+            self._begun.update(starting)
+            name, now = self._owner.name, self._backend.now()
 
-    def _mark_started(self) -> None:
-        while self._waiting and len(self._running) < self._workers:
-            identifier = self._waiting.pop(0)
-            self._running.add(identifier)
-            self._backend.store.start(identifier, self._owner.name, now=self._backend.now())
+            def start(store: StudioStore) -> None:
+                for identifier in starting:
+                    store.start(identifier, name, now=now)
+
+            await self._backend.write(start)
 
     def _ended(self, identifier: str, future: Future[RenderedMedia]) -> None:
         if self._closing:
             return
         self._futures.pop(identifier, None)
-        self._running.discard(identifier)
-        if identifier in self._waiting:
-            self._waiting.remove(identifier)
-        self._unsaid[identifier] = future
+        self._begun.discard(identifier)
+        self._ends[identifier] = _end_of(future)
+        if self._ends[identifier] is None:
+            self._paused_until_s = asyncio.get_running_loop().time() + PAUSE_S
+            if not self._is_halted:
+                _LOGGER.error("%s; what is queued waits, and is tried again every %g s", future.exception(), PAUSE_S)
+            self._is_halted = True
+        elif self._is_halted and future.exception() is None:
+            self._is_halted = False
+            _LOGGER.error("there is room again: the local studio goes on rendering")
         self.wake()
 
-    def _record(self) -> None:
+    async def _record(self) -> None:
         """Write down how renders ended; what can't be written now (a full disk) is kept for the next time."""
-        for identifier, future in list(self._unsaid.items()):
-            error = future.exception()
-            if error is None:
-                self._backend.finish(identifier, "succeeded", "; ".join(future.result().warnings))
-            else:
-                reason = str(error) or f"the renderer stopped: {type(error).__name__}"
-                self._backend.finish(identifier, "failed", reason)
-            del self._unsaid[identifier]
+        if self._ends:
+            ends = dict(self._ends)
+            await self._backend.finish(ends)
+            self._ends = {identifier: end for identifier, end in self._ends.items() if identifier not in ends}
 
     def _workers_pool(self) -> RenderPool:
         if self._pool is None:
@@ -163,8 +180,19 @@ def connect(config: StudioConfig) -> RenderPool:
 
 def worker_count(config: StudioConfig) -> int:
     """Return how many rows are rendered at the same time."""
-    workers = config.workers or os.cpu_count() or 1
-    return min(workers, MOST_WORKERS_ON_WINDOWS) if sys.platform == "win32" else workers
+    return config.workers or os.cpu_count() or 1
+
+
+def _end_of(future: Future[RenderedMedia]) -> End | None:
+    """Return how a render ended; None if the machine had no room for it, which says nothing of the row."""
+    from bhuman_cli.studio.render.job import RenderHalted
+
+    error = future.exception()
+    if error is None:
+        return End(state="succeeded", message="; ".join(future.result().warnings))
+    if isinstance(error, RenderHalted):
+        return None
+    return End(state="failed", message=str(error) or f"the renderer stopped: {type(error).__name__}")
 
 
 def _back_to(loop: asyncio.AbstractEventLoop, call: Any, identifier: str, future: Future[Any]) -> None:

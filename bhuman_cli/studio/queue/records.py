@@ -1,4 +1,4 @@
-"""Records as a client sees them: a generation, its URLs, the callback payloads. Pure."""
+"""What a client sees of a generation: the record, its URLs, and the callback payloads. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from bhuman_cli.studio.config import ACTOR_ID, USER_ID, VIDEO_ID
+from bhuman_cli.studio.config import ACTOR_ID, CAMPAIGN_ID, EXAMPLE_ID, USER_ID, VIDEO_ID
 
 MEDIA: Mapping[str, str] = {"url": "video.mp4", "thumbnail": "thumbnail.jpg", "gif": "preview.gif"}
 
@@ -18,6 +18,14 @@ class GenerationRow(Protocol):
     """A row of the store's generations, by column name."""
 
     def __getitem__(self, key: str, /) -> Any: ...
+
+
+EXAMPLE: Final[GenerationRow] = {
+    "id": EXAMPLE_ID, "target_kind": "campaign", "target_id": CAMPAIGN_ID, "state": "succeeded", "attempts": 1,
+    "api_row_index": 0, "text": '["Alex"]', "variables": '["first_name"]', "accepted_at": "2026-10-02T12:00:00Z",
+    "updated_at": "2026-10-02T12:00:00Z", "placeholder": 1, "message": "", "whatsapp": 0, "accepted_s": 0.0,
+    "reads": 1_000_000,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,70 +1,94 @@
-"""Store of the queue, the log, the callbacks owed, campaigns and the like. No HTTP, no rules.
+"""Store of what is to be made: the queue, the callbacks owed, campaigns and the like. No HTTP, no rules.
 
 Used by one thread at a time. Several processes may share a home: work is claimed under an owner's name,
 and an owner that died (its lock file can be locked) loses its claims. Every method that changes something has
-committed when it returns.
+committed when it returns, or is part of its caller's transaction.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
+from bhuman_cli.studio.queue import request_log, schema
 from bhuman_cli.studio.queue.database import Database, Row
-from bhuman_cli.studio.queue.entries import Batch, End, LogEntry, NewRow, Settled
-
-LOGGED_REQUESTS: Final = 50_000
-"""Older entries of the request log are dropped: a studio may run for months."""
-
-LOGGED_BODIES: Final = 1_000
-"""Older bodies are dropped sooner: they may have 10 MiB, and they are people's data."""
+from bhuman_cli.studio.queue.entries import Batch, End, NewRow, Settled
 
 FINAL: Final = ("succeeded", "failed")
+NAME: Final = "studio.sqlite"
+
+_GENERATIONS: Final = (
+    "SELECT g.*, b.request_no, b.route, b.target_kind, b.target_id, b.variables, b.backgrounds, b.options,"
+    " b.callback_url, b.whatsapp, b.template, b.accepted_at FROM generations g JOIN batches b ON b.no = g.batch_no"
+)
+
+_PAGE: Final = (
+    f"{_GENERATIONS.replace('generations g JOIN batches b', 'batches b CROSS JOIN generations g')}"
+    " AND g.api_row_index >= :offset - b.before WHERE b.target_kind = :kind AND b.target_id = :target"
+    " AND b.before >= (SELECT max(before) FROM batches"
+    " WHERE target_kind = :kind AND target_id = :target AND before <= :offset)"
+    " AND b.before < :offset + :limit ORDER BY b.before, g.api_row_index LIMIT :limit"
+)
+"""A page of a target's videos. A video's place is its batch's `before` and its own row, so nothing is counted."""
+
+_TOTAL: Final = "SELECT before + rows FROM batches WHERE target_kind = ? AND target_id = ? ORDER BY before DESC LIMIT 1"
+
+_OF_OTHERS: Final = "SELECT 1 FROM batches b WHERE b.no = {0} AND b.accepted_by IN (SELECT value FROM json_each(?))"
+"""Whether a batch was accepted by a living neighbour. Parameter: a JSON list of their names."""
+
+_QUEUED: Final = (
+    "SELECT id FROM generations WHERE state = 'queued'"
+    f" AND NOT EXISTS ({_OF_OTHERS.format('generations.batch_no')}) ORDER BY seq LIMIT ?"
+)
+
+_RECEIVERS: Final = (
+    "WITH RECURSIVE owed(receiver) AS ("
+    " SELECT min(receiver) FROM callbacks WHERE outcome = '' AND owner IS NULL UNION ALL"
+    " SELECT (SELECT min(receiver) FROM callbacks WHERE outcome = '' AND owner IS NULL"
+    " AND receiver > owed.receiver) FROM owed WHERE owed.receiver IS NOT NULL)"
+    " SELECT receiver FROM owed WHERE receiver IS NOT NULL"
+)
+"""Each that is owed something, by one step in the index for each and not for each message."""
+
+_OWED: Final = (
+    "SELECT rowid, * FROM callbacks WHERE outcome = '' AND owner IS NULL AND receiver = ?"
+    " AND (event = 'completion' OR ? OR NOT EXISTS (SELECT 1 FROM callbacks earlier"
+    " WHERE earlier.outcome = '' AND earlier.generation_id = callbacks.generation_id AND earlier.event = 'completion'))"
+    " AND NOT EXISTS (SELECT 1 FROM generations g WHERE g.id = callbacks.generation_id"
+    f" AND EXISTS ({_OF_OTHERS.format('g.batch_no')})) ORDER BY due_s, rowid LIMIT ?"
+)
+"""What one receiver may be sent. Parameters: the receiver, whether in any order, living neighbours, how many."""
 
 
 class StudioStore:
     """The studio's memory on disk."""
 
-    def __init__(self, opened: Database) -> None:
+    def __init__(self, opened: Database, home: Path) -> None:
         self._db = opened
+        self._home = home
         self._writing = opened.writing
+        self.close = opened.close
 
     @classmethod
-    def open(cls, home: Path) -> Self:
+    def open(cls, home: Path, *, read_only: bool = False) -> Self:
         """Open the queue in a studio's home, made if missing; may be done while a studio is running there.
 
         Raises:
             ServiceDown: the file can't be used.
         """
-        return cls(Database.open(home / "studio.sqlite"))
+        return cls(Database.open(home / NAME, schema.QUEUE, read_only=read_only), home)
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
-
-    # --- requests -------------------------------------------------------------------------------------------------
-
-    def reserve_numbers(self, count: int) -> int:
-        """Set aside request numbers for one process, and return the first."""
-        with self._writing():
-            first = int(self.setting("next_request_no") or 1)
-            self._set("next_request_no", str(first + count))
-        return first
-
-    def log(self, entries: Iterable[LogEntry]) -> None:
-        """Write requests into the log, and forget those that are too old."""
-        rows = [(e.no, e.method, e.path, e.query, e.status, e.fault, e.body, e.at) for e in entries]
-        with self._writing():
-            self._db.executemany("INSERT OR REPLACE INTO requests VALUES (?,?,?,?,?,?,?,?)", rows)
-            if rows:
-                self._db.execute("DELETE FROM requests WHERE no <= ?", (rows[-1][0] - LOGGED_REQUESTS,))
-                self._db.execute(FORGET_BODIES, (LOGGED_BODIES,))
+    @property
+    def database(self) -> Database:
+        """Return the connection, for the thread that writes with it."""
+        return self._db
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the log: no, method, path, query, status, fault, body (bytes or None), at."""
-        return [dict(row) for row in self._db.execute("SELECT * FROM requests ORDER BY no")]
+        return request_log.read(self._home)
 
     # --- accepting ------------------------------------------------------------------------------------------------
 
@@ -86,90 +110,67 @@ class StudioStore:
         return True
 
     def _insert(self, batch: Batch, rows: Sequence[NewRow], *, now_s: float, now: str) -> None:
-        cursor = self._db.execute(
+        before = self._db.execute(_TOTAL, (batch.target_kind, batch.target_id)).fetchone()
+        said = (
+            batch.request_no, batch.route, batch.target_kind, batch.target_id, _json(list(batch.variables)),
+            _json(list(batch.backgrounds)), _json(dict(batch.options)), batch.callback_url, batch.whatsapp,
+            batch.template, now, batch.accepted_by, len(rows), before[0] if before else 0,
+        )  # fmt: skip
+        number = self._db.execute(
             "INSERT INTO batches (request_no, route, target_kind, target_id, variables, backgrounds, options,"
-            " callback_url, whatsapp, template, accepted_at, accepted_by) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                batch.request_no,
-                batch.route,
-                batch.target_kind,
-                batch.target_id,
-                _json(list(batch.variables)),
-                _json(list(batch.backgrounds)),
-                _json(dict(batch.options)),
-                batch.callback_url,
-                batch.whatsapp,
-                batch.template,
-                now,
-                batch.accepted_by,
-            ),
-        )
-        number = cursor.lastrowid
+            " callback_url, whatsapp, template, accepted_at, accepted_by, rows, before)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            said,
+        ).lastrowid
         self._db.executemany(
             "INSERT INTO generations (id, batch_no, api_row_index, text, assets, state, message, placeholder,"
             " accepted_s, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
             (
-                (
-                    row.id,
-                    number,
-                    index,
-                    _json(list(row.text)),
-                    _json(list(row.assets)),
-                    row.state,
-                    row.message,
-                    row.placeholder,
-                    now_s,
-                    now,
-                )
+                (row.id, number, index, _json(list(row.text)), _json(list(row.assets)), row.state, row.message,
+                 row.placeholder, now_s, now)
                 for index, row in enumerate(rows)
             ),
-        )
+        )  # fmt: skip
 
     def accepted(self) -> list[dict[str, Any]]:
         """Return what the studio accepted, in order: the service's own count, by which clients are judged."""
+        names = ("id", "target_id", "api_row_index", "request_no", "accepted_at", "state", "attempts")
+        lists = ("text", "assets", "variables")
         return [
-            {
-                "id": row["id"],
-                "target_id": row["target_id"],
-                "text": json.loads(row["text"]),
-                "assets": json.loads(row["assets"]),
-                "variables": json.loads(row["variables"]),
-                "api_row_index": row["api_row_index"],
-                "request_no": row["request_no"],
-                "accepted_at": row["accepted_at"],
-                "state": row["state"],
-                "attempts": row["attempts"],
-            }
-            for row in self._db.execute(f"{GENERATIONS} ORDER BY g.seq")
+            {name: row[name] for name in names} | {name: json.loads(row[name]) for name in lists}
+            for row in self._db.execute(f"{_GENERATIONS} ORDER BY g.seq")
         ]
 
     # --- reading --------------------------------------------------------------------------------------------------
 
     def generation(self, identifier: str) -> Row | None:
         """Return one generation with what its request said, or None."""
-        row: Row | None = self._db.execute(f"{GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
+        row: Row | None = self._db.execute(f"{_GENERATIONS} WHERE g.id = ?", (identifier,)).fetchone()
         return row
 
     def generations(self, kind: str, target_id: str, *, offset: int, limit: int) -> tuple[int, list[Row]]:
         """Return how many generations a target has, and one page of them, oldest first."""
-        where = "WHERE b.target_kind = ? AND b.target_id = ?"
-        total = self._db.execute(
-            f"SELECT count(*) FROM generations g JOIN batches b ON b.no = g.batch_no {where}", (kind, target_id)
-        ).fetchone()[0]
-        if offset >= total:
-            return total, []
-        rows = self._db.execute(
-            f"{GENERATIONS} {where} ORDER BY g.seq LIMIT ? OFFSET ?", (kind, target_id, limit, offset)
-        ).fetchall()
-        return total, rows
+        total = self._db.execute(_TOTAL, (kind, target_id)).fetchone()
+        if total is None or offset >= total[0]:
+            return (total[0] if total else 0), []
+        wanted = {"kind": kind, "target": target_id, "offset": offset, "limit": limit}
+        return total[0], self._db.execute(_PAGE, wanted).fetchall()
 
     def latest(self, limit: int) -> list[Row]:
         """Return the newest generations, newest first."""
-        return self._db.execute(f"{GENERATIONS} ORDER BY g.seq DESC LIMIT ?", (limit,)).fetchall()
+        return self._db.execute(f"{_GENERATIONS} ORDER BY g.seq DESC LIMIT ?", (limit,)).fetchall()
 
     def counts(self) -> dict[str, int]:
         """Return how many generations are in each state."""
-        return dict(self._db.execute("SELECT state, count(*) FROM generations GROUP BY state").fetchall())
+        return self._tally("state")
+
+    def callback_outcomes(self) -> dict[str, int]:
+        """Return how many callbacks came to what, the most first; `owed` is not settled yet."""
+        return {outcome or "owed": count for outcome, count in self._tally("outcome").items()}
+
+    def _tally(self, of: str) -> dict[str, int]:
+        found = self._db.execute("SELECT word, n FROM tally WHERE of = ? AND n > 0 ORDER BY n DESC LIMIT 8", (of,))
+        return dict(found.fetchall())
 
     # --- working --------------------------------------------------------------------------------------------------
 
@@ -179,7 +180,7 @@ class StudioStore:
         living: other owners that are alive; what they accepted is theirs, by their own settings.
         """
         with self._writing():
-            taken = [row[0] for row in self._db.execute(f"{QUEUED} ORDER BY seq LIMIT ?", (_json(list(living)), limit))]
+            taken = [row[0] for row in self._db.execute(_QUEUED, (_json(list(living)), limit))]
             self._db.executemany(
                 "UPDATE generations SET state = 'preparing', owner = ?, attempts = attempts + 1 WHERE id = ?",
                 [(owner, identifier) for identifier in taken],
@@ -211,6 +212,15 @@ class StudioStore:
                 self._owe_for(identifier, due_s)
         return bool(done)
 
+    def give_back(self, identifier: str, owner: str) -> None:
+        """Queue again what this owner could not do, through no fault of the work's; it is no attempt."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE generations SET state = 'queued', owner = NULL, attempts = attempts - 1"
+                " WHERE id = ? AND owner = ? AND state IN ('preparing', 'processing')",
+                (identifier, owner),
+            )
+
     def requeue(self, owner: str, *, died: bool) -> int:
         """Give back what an owner had claimed and not finished; return how many. Only a death counts as an attempt."""
         with self._writing():
@@ -220,6 +230,11 @@ class StudioStore:
                 " WHERE owner = ? AND state IN ('preparing', 'processing')",
                 (0 if died else 1, owner),
             ).rowcount
+
+    def note_reads(self, identifier: str, reads: int) -> None:
+        """Record that a video was shown so often, which ended it for its client; its callbacks are due now."""
+        with self._writing():
+            self._db.execute("UPDATE generations SET reads = ? WHERE id = ?", (reads, identifier))
 
     def owners(self) -> list[str]:
         """Return everybody who has claimed something and not finished it."""
@@ -247,32 +262,37 @@ class StudioStore:
         events = ["completion", "whatsapp.ready"] if whatsapp else ["completion"]
         if url:
             self._db.executemany(
-                "INSERT OR IGNORE INTO callbacks (generation_id, event, url, due_s) VALUES (?,?,?,?)",
-                [(identifier, event, url, due_s) for identifier in identifiers for event in events],
+                "INSERT OR IGNORE INTO callbacks (generation_id, event, url, due_s, receiver) VALUES (?,?,?,?,?)",
+                [(identifier, event, url, due_s, _receiver(url)) for identifier in identifiers for event in events],
             )
 
     def take_owed(
-        self, owner: str, now_s: float, limit: int, *, any_order: bool = False, living: Sequence[str] = ()
-    ) -> list[Row]:
+        self,
+        owner: str,
+        now_s: float,
+        room: Callable[[list[str]], Mapping[str, int]],
+        *,
+        any_order: bool = False,
+        living: Sequence[str] = (),
+    ) -> tuple[list[Row], float | None]:
         """Take callbacks that are due for this owner; nobody else gets them until they are settled.
 
+        room: says of those that are owed something how many messages each may be sent now, who comes first first.
+        Returned with them is when the next is due of those that had room; None: none is.
         A whatsapp.ready comes only after its completion is settled, unless any_order. living: as for claim().
         """
+        others = _json(list(living))
+        taken: list[Row] = []
+        later: list[Row] = []
         with self._writing():
-            rows = self._db.execute(
-                f"SELECT rowid, * FROM callbacks WHERE {OWED} AND due_s <= ? ORDER BY due_s, rowid LIMIT ?",
-                (any_order, _json(list(living)), now_s, limit),
-            ).fetchall()
+            receivers = [row[0] for row in self._db.execute(_RECEIVERS)]
+            for receiver, most in room(receivers).items():
+                for row in self._db.execute(_OWED, (receiver, any_order, others, most)).fetchall():
+                    (taken if row["due_s"] <= now_s else later).append(row)
             self._db.executemany(
-                "UPDATE callbacks SET owner = ? WHERE rowid = ?", [(owner, row["rowid"]) for row in rows]
+                "UPDATE callbacks SET owner = ? WHERE rowid = ?", [(owner, row["rowid"]) for row in taken]
             )
-        return rows
-
-    def next_due_s(self, living: Sequence[str] = ()) -> float | None:
-        """Return when the next callback is due that nobody has taken, or None. living: as for claim()."""
-        asked = f"SELECT min(due_s) FROM callbacks WHERE {OWED}"
-        due: float | None = self._db.execute(asked, (False, _json(list(living)))).fetchone()[0]
-        return due
+        return taken, min((row["due_s"] for row in later), default=None)
 
     def settle(self, attempts: Iterable[Settled]) -> None:
         """Record what came of attempts at callbacks."""
@@ -287,17 +307,21 @@ class StudioStore:
         """Return every callback ever owed."""
         return [dict(row) for row in self._db.execute("SELECT * FROM callbacks ORDER BY rowid")]
 
-    def callback_outcomes(self) -> dict[str, int]:
-        """Return how many callbacks came to what; `owed` is not settled yet."""
-        rows = self._db.execute("SELECT outcome, count(*) FROM callbacks GROUP BY outcome ORDER BY 2 DESC LIMIT 8")
-        return {outcome or "owed": count for outcome, count in rows}
-
     # --- things and settings --------------------------------------------------------------------------------------
 
-    def things(self, kind: str) -> list[dict[str, Any]]:
-        """Return the records of a kind, oldest first."""
-        rows = self._db.execute("SELECT record FROM things WHERE kind = ? ORDER BY position", (kind,))
-        return [json.loads(row[0]) for row in rows]
+    def things(self, kind: str, *, offset: int = 0, limit: int = -1) -> tuple[int, list[dict[str, Any]]]:
+        """Return how many records of a kind there are, and some of them, oldest first."""
+        total = self._db.execute("SELECT coalesce(max(position), 0) FROM things WHERE kind = ?", (kind,)).fetchone()[0]
+        rows = self._db.execute(
+            "SELECT record FROM things WHERE kind = ? AND position > ? ORDER BY position LIMIT ?", (kind, offset, limit)
+        )
+        return total, [json.loads(row[0]) for row in rows]
+
+    def newest_webhook(self) -> str:
+        """Return the URL saved last, or ""."""
+        wanted = "SELECT record FROM things WHERE kind = 'webhook' ORDER BY position DESC LIMIT 1"
+        row = self._db.execute(wanted).fetchone()
+        return str(json.loads(row[0])["webhook"]) if row else ""
 
     def thing(self, kind: str, identifier: str) -> dict[str, Any] | None:
         """Return one record, or None."""
@@ -330,29 +354,13 @@ class StudioStore:
             self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
 
+def _receiver(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return f"{parts.hostname}:{parts.port or parts.scheme}"
+    except ValueError:
+        return ""
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-GENERATIONS: Final = (
-    "SELECT g.*, b.request_no, b.route, b.target_kind, b.target_id, b.variables, b.backgrounds, b.options,"
-    " b.callback_url, b.whatsapp, b.template, b.accepted_at FROM generations g JOIN batches b ON b.no = g.batch_no"
-)
-
-_OF_OTHERS: Final = "SELECT no FROM batches WHERE accepted_by IN (SELECT value FROM json_each(?))"
-"""Batches that living neighbours accepted. Parameter: a JSON list of their names."""
-
-QUEUED: Final = f"SELECT id FROM generations WHERE state = 'queued' AND batch_no NOT IN ({_OF_OTHERS})"
-
-OWED: Final = (
-    "outcome = '' AND owner IS NULL AND (event = 'completion' OR ? OR NOT EXISTS (SELECT 1 FROM callbacks earlier"
-    " WHERE earlier.outcome = '' AND earlier.generation_id = callbacks.generation_id AND earlier.event = 'completion'))"
-    " AND NOT EXISTS (SELECT 1 FROM generations g WHERE g.id = callbacks.generation_id"
-    f" AND g.batch_no IN ({_OF_OTHERS}))"
-)
-"""Callbacks that may be taken. Parameters: whether in any order, and a JSON list of living neighbours."""
-
-FORGET_BODIES: Final = (
-    "UPDATE requests SET body = NULL WHERE body IS NOT NULL AND no <="
-    " (SELECT no FROM requests WHERE body IS NOT NULL ORDER BY no DESC LIMIT 1 OFFSET ?)"
-)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bhuman_cli import clock
 from bhuman_cli.errors import UsageError
@@ -46,6 +47,12 @@ class Targets:
         self._clock = clock
         self._variables, self._accepts_any = _template_variables(config.template)
 
+    def on(self, store: StudioStore) -> Self:
+        """Return the same through another connection."""
+        other = copy.copy(self)
+        other._store = store
+        return other
+
     def seed(self) -> None:
         """Put what every studio starts with into a new home."""
         if self._store.thing("instance", INSTANCE_ID) is None:
@@ -61,24 +68,25 @@ class Targets:
         """Return what an order to this campaign or instance needs.
 
         Raises:
-            rules.Unusable: there is none.
+            InvalidOrder: there is none.
         """
         record = self._store.thing(kind, identifier)
         if record is None and not self._config.any_target:
             raise InvalidOrder(f"{'campaign_id' if kind == 'campaign' else 'video_instance_id'}: not found")
         record = record or {}
-        saved = self._store.things("webhook")
+        saved = "" if record.get("callback_url") else self._store.newest_webhook()
         return Resolved(
             variables=self._variables,
             accepts_any=self._accepts_any,
             template=self._config.template,
-            callback_url=record.get("callback_url") or (saved[-1]["webhook"] if saved else ""),
+            callback_url=record.get("callback_url") or saved,
             whatsapp=bool(record.get("whatsapp")),
         )
 
-    def list(self, kind: str) -> list[dict[str, Any]]:
-        """Return all records of a kind, oldest first."""
-        return [self._complete(kind, record) for record in self._store.things(kind)]
+    def page(self, kind: str, *, offset: int = 0, limit: int = -1) -> tuple[int, list[dict[str, Any]]]:
+        """Return how many records of a kind there are, and some of them, oldest first."""
+        total, records = self._store.things(kind, offset=offset, limit=limit)
+        return total, [self._complete(kind, record) for record in records]
 
     def get(self, kind: str, identifier: str) -> dict[str, Any] | None:
         """Return one record, or None."""
@@ -89,34 +97,26 @@ class Targets:
         """Create a campaign (identifier None) or change the given fields of one; None if there is no such one.
 
         Raises:
-            rules.Unusable: its video instance does not exist, or a new one has no name.
+            InvalidOrder: its video instance does not exist.
         """
         instance_id = fields.get("video_instance_id")
         if instance_id is not None and self._store.thing("instance", instance_id) is None:
             raise InvalidOrder("video_instance_id: not found")
         if identifier is not None:
             return self._change("campaign", identifier, fields)
-        if not fields.get("name"):
-            raise InvalidOrder("name is missing")
         return self._create_campaign(str(uuid.uuid4()), fields)
 
     def save_instance(self, identifier: str | None, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Create a video instance (identifier None) or change the given fields of one; None if there is no such one.
-
-        Raises:
-            rules.Unusable: a new one has no name.
-        """
+        """Create a video instance (identifier None) or change the given fields of one; None if there is no such one."""
         if identifier is not None:
             return self._change("instance", identifier, fields)
-        if not fields.get("name"):
-            raise InvalidOrder("name is missing")
         return self._create_instance(str(uuid.uuid4()), fields)
 
     def import_project(self, identifier: str) -> dict[str, Any]:
         """Make a video instance of a Speakeasy project, and return it; a second import returns the first's instance.
 
         Raises:
-            rules.Unusable: there is no such project.
+            InvalidOrder: there is no such project.
         """
         project = self._store.thing("project", identifier)
         if project is None:

@@ -1,4 +1,4 @@
-"""The web application, assembled: routes, refusals, background tasks. Decides nothing itself."""
+"""Web application, put together: routes, refusals, the background tasks. Decides nothing itself."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from bhuman_cli import __version__
 from bhuman_cli import clock as clocks
@@ -57,68 +58,65 @@ def create_app(
     Raises:
         UsageError: the template can't be used, or nobody is where the rendering was to be done.
     """
-    clock = clock or clocks.SystemClock()
-    store = StudioStore.open(config.home)
+    backend = Backend(config, clock or clocks.SystemClock(), base_url)
+    log: RequestLog | None = None
     try:
-        backend = Backend(config, store, clock, base_url)
+        log = RequestLog(config.home)
+        token = _worker_token(config.home)
         # Elsewhere is looked for now: a wrong address is the caller's mistake, not every video's.
         pool = dispatch.connect(config) if config.executor else None
     except BaseException:
-        store.close()
+        backend.close()
+        if log is not None:
+            log.close()
         raise
-    log = RequestLog(store)
     app = FastAPI(
-        title="BHuman AI Studio (local)",
+        title="Bhuman AI Studio (local)",
         version=__version__,
         openapi_url="/swagger-ui/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan(backend, log, pool),
     )
     app.state.backend = backend
     app.state.log = log
-    app.state.closing = asyncio.Event()
-    app.state.worker_token = _worker_token(config.home)
+    app.state.worker_token = token
     for module in (routes_orders, routes_videos, routes_resources, routes_pages):
         app.include_router(module.router)
+    app.include_router(routes_pages.hidden)
     app.add_exception_handler(replies.RefusedRequest, _refused)
     app.add_exception_handler(validation.InvalidOrder, _unusable)
     app.add_exception_handler(RequestValidationError, _misshapen)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
-    openapi.extend(app)
-    app.add_middleware(middleware.Front, backend=backend, log=log, closing=app.state.closing)
+    openapi.extend(app, config)
+    app.add_middleware(middleware.Front, backend=backend, log=log, token=token, error_page=routes_pages.error_page)
     return app
 
 
 def _lifespan(backend: Backend, log: RequestLog, pool: RenderPool | None) -> Callable[[FastAPI], Any]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        backend.targets.seed()
-        _grant_credits(backend)
-        if backend.config.render == "instant":
+        await backend.change(lambda targets: targets.seed())
+        await _grant_credits(backend)
+        with contextlib.suppress(OSError):  # pictures that may be missing on a full disk
             placeholder.install_placeholder(backend.links.media)
         owner = Owner(backend.config.home)
         backend.owner_name = owner.name
         dispatcher, sender = dispatch.Dispatcher(backend, owner, pool), Sender(backend, owner)
-
-        def wake() -> None:
-            dispatcher.wake()
-            sender.wake()
-
-        backend.wake = wake
+        backend.wake_workers, backend.wake_sender = dispatcher.wake, sender.wake
         works = (dispatcher.run, sender.run, functools.partial(_flushing, log))
         tasks = [asyncio.create_task(_kept_up(work)) for work in works]
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        dispatcher.close()
-        sender.close()
-        with contextlib.suppress(sqlite3.OperationalError):  # whoever opens the home next finds it as after a crash
-            owner.release(backend.store)
-            log.flush()
-        backend.store.close()
+        for end in (dispatcher.close, sender.close, lambda: backend.write(owner.release), log.flush):
+            with contextlib.suppress(sqlite3.OperationalError):  # whoever opens the home next finds it as after a crash
+                await end()
+        backend.close()
+        log.close()
 
     return lifespan
 
@@ -142,17 +140,21 @@ async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
 async def _flushing(log: RequestLog) -> None:
     while True:
         await asyncio.sleep(FLUSH_S)
-        log.flush()
+        await log.flush()
 
 
-def _grant_credits(backend: Backend) -> None:
+async def _grant_credits(backend: Backend) -> None:
     """Set the pretend balance; a restart with the same grant goes on with what is left of it."""
     if backend.config.credits is None:
         return  # a neighbour in this home may live on a balance
     granted = str(backend.config.credits)
     if granted != backend.store.setting("credits_granted"):
-        backend.store.keep_setting("credits_granted", granted)
-        backend.store.keep_setting("credits_left", granted)
+
+        def grant(store: StudioStore) -> None:
+            store.keep_setting("credits_granted", granted)
+            store.keep_setting("credits_left", granted)
+
+        await backend.write(grant)
 
 
 def _worker_token(home: Path) -> str:
@@ -180,11 +182,17 @@ async def _misshapen(_: Request, error: Exception) -> Response:
 
 
 async def _unwritable(_: Request, error: Exception) -> Response:
+    _LOGGER.error("nothing can be written: %s; orders are refused until it can", error)
     return replies.send(http_answer.refusal(503, f"nothing can be written: {error}; nothing was accepted"))
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     answer = http_answer.refusal(error.status_code, str(error.detail))
     headers = tuple((error.headers or {}).items())
+    if error.status_code == 405:
+        matches = [route for route in request.app.routes if route.matches(dict(request.scope))[0] is not Match.NONE]
+        methods = {method for route in matches for method in getattr(route, "methods", ())}
+        methods |= {"HEAD"} if "GET" in methods else set()
+        headers = (("allow", ", ".join(sorted(methods))),)
     return replies.send(http_answer.HttpAnswer(status=answer.status, body=answer.body, headers=headers))

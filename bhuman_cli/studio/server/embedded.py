@@ -1,4 +1,4 @@
-"""The studio inside another program: the same application, in a thread, on a free port. Leaves signals alone."""
+"""Studio inside another program: the same application, in a thread, on a free port. Signals stay untouched."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Embedded:
         assert self._loop is not None
 
         async def flush() -> None:
-            self._state().log.flush()
+            await self._state().log.flush()
 
         asyncio.run_coroutine_threadsafe(flush(), self._loop).result(GONE_WITHIN_S)
 

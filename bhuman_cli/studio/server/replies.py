@@ -1,9 +1,9 @@
-"""Replies: how routes read a body, ask for credentials, and answer, in the documented order 422, 401, 400."""
+"""Replies, and what all routes do alike: read a body, ask for credentials. In the documented order: 422, 401, 400."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
@@ -15,8 +15,23 @@ from bhuman_cli.studio.server import auth, models
 from bhuman_cli.studio.server.middleware import REQUEST_NO
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
-Spec = dict[int | str, dict[str, Any]]
+ACCESS: Final = "x-access"
+_ENCODINGS: Final = {"", "utf-8", "utf8", "us-ascii", "ascii"}
+_OTHER_ENCODINGS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00")
+
+_TOLD: Final = {
+    400: "the payload can't be used: its fields don't fit each other, the campaign or the template",
+    401: "missing or wrong credentials",
+    403: "not a worker",
+    404: "there is none with this id",
+    405: "no such method here; `Allow` names those that there are",
+    413: "the body is over 10 MiB",
+    415: "the body is in an encoding that is not read here: only UTF-8, not compressed",
+    421: "the Host of the request is not this machine's",
+    503: "nothing can be written or held now; nothing was accepted",
+}
 
 
 class RefusedRequest(Exception):
@@ -27,34 +42,40 @@ class RefusedRequest(Exception):
         self.answer = answer
 
 
-def responses(success: type[BaseModel], *codes: int) -> Spec:
-    """Return what OpenAPI says of a route's answers."""
-    told = {
-        400: "the payload can't be used",
-        401: "missing or wrong credentials",
-        403: "not a worker",
-        404: "not found",
-        413: "the body is too large",
-    }
-    refusals: Spec = {code: {"model": models.Problem, "description": told[code]} for code in codes}
-    shape: Spec = {422: {"model": models.ShapeProblem, "description": "the body or query can't be read"}}
-    return {200: {"model": success}, **refusals, **shape}
+def described(
+    name: str, access: auth.Access, success: Any, *codes: int, body: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    """Return what a route declares of itself: its name, who may enter, what it answers and takes."""
+    refusals = {*codes, 405, 421, 503, *((413, 415) if body else ()), *((401,) if auth.asks(access) else ())}
+    extra: dict[str, Any] = {ACCESS: access}
+    if body is not None:
+        schema = {"$ref": f"#/components/schemas/{body.__name__}"}
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    problems = {code: {"model": models.Problem, "description": _TOLD[code]} for code in sorted(refusals)}
+    misshapen = {422: {"model": models.ShapeProblem, "description": "the body or query can't be read"}}
+    done: dict[int, Any] = {}
+    if success is not None:
+        told = success.__doc__ if isinstance(success, type) else _EITHER
+        done = {200: {"model": success, "description": told}}
+    return {"operation_id": name, "responses": {**done, **problems, **misshapen}, "openapi_extra": extra}
 
 
-def takes(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what OpenAPI says of a route's body; the body itself is read by body()."""
-    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+_EITHER: Final = "accepted, or refused for want of credits, which is no HTTP error"
 
 
 async def body(request: Request, model: type[M]) -> M:
     """Read the JSON body, whatever its content type says.
 
     Raises:
-        Refused: it is not JSON, or not of this shape (422). Values are not repeated in the answer.
+        RefusedRequest: it is in another encoding (415), not JSON, or not of this shape (422), without its values.
     """
+    content = await request.body()
+    charset = request.headers.get("content-type", "").lower().partition("charset=")[2].partition(";")[0].strip(' "')
+    coding = request.headers.get("content-encoding", "identity").lower()
+    if coding != "identity" or charset not in _ENCODINGS or content.startswith(_OTHER_ENCODINGS):
+        raise RefusedRequest(http_answer.refusal(415, _TOLD[415]))
     try:
-        return model.model_validate_json(await request.body())
+        return model.model_validate_json(content.removeprefix(b"\xef\xbb\xbf"))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         raise RefusedRequest(shape_refusal(problems, "body")) from None
@@ -69,24 +90,22 @@ def shape_refusal(problems: Any, where: str = "") -> http_answer.HttpAnswer:
     return http_answer.HttpAnswer(status=422, body=http_answer.encode({"detail": detail[:50]}))
 
 
-def enter(request: Request, door: auth.Access) -> Backend:
-    """Return the backend to a request whose credentials open this door.
+def enter(request: Request) -> Backend:
+    """Return the backend to a request whose credentials open its route.
 
     Raises:
-        Refused: they don't (401).
+        RefusedRequest: they don't (401; 403 at the workers' door).
     """
     backend: Backend = request.app.state.backend
-    if not auth.may_enter(backend.config, door, request.headers.get("authorization")):
+    access = request.scope["route"].openapi_extra[ACCESS]
+    if access is auth.Access.WORKER:
+        if not auth.same(request.headers.get("x-worker-token", ""), request.app.state.worker_token):
+            raise RefusedRequest(http_answer.refusal(403, "only render workers may report"))
+    elif auth.asks(access) and not auth.may_enter(backend.config, access, request.headers.get("authorization")):
         # No WWW-Authenticate: with it, a browser asks for a password over Swagger UI's own dialog.
-        raise RefusedRequest(http_answer.refusal(401, _why(backend, request.headers.get("authorization"))))
+        why = auth.why_not(backend.config, request.headers.get("authorization"))
+        raise RefusedRequest(http_answer.refusal(401, why))
     return backend
-
-
-def _why(backend: Backend, authorization: str | None) -> str:
-    scheme, _, rest = (authorization or "").strip().partition(" ")
-    if scheme.lower() == "basic" and backend.config.access != "documented":
-        return "not open to API keys" if auth.is_known_pair(backend.config, rest) else "unknown client id or secret"
-    return "missing or invalid authorization"
 
 
 def links(request: Request) -> records.Links:
@@ -98,18 +117,17 @@ def links(request: Request) -> records.Links:
     return replace(backend.links, base_url=f"http://{host}")
 
 
-def accept(request: Request, order: Order) -> Response:
-    """Accept an order and answer with its ids.
+async def accept(request: Request, order: Order) -> list[str]:
+    """Accept an order, and return its ids.
 
     Raises:
-        rules.Unusable: the payload can't be used.
+        InvalidOrder: the payload can't be used. RefusedRequest: it can't be paid for.
     """
     backend: Backend = request.app.state.backend
     try:
-        ids = backend.accept(order, request.scope[REQUEST_NO])
+        return await backend.accept(order, request.scope[REQUEST_NO])
     except OutOfCredits:
-        return send(http_answer.quota())
-    return ok(ids)
+        raise RefusedRequest(http_answer.quota()) from None
 
 
 def ok(result: Any) -> Response:
@@ -117,9 +135,15 @@ def ok(result: Any) -> Response:
     return send(http_answer.success(result))
 
 
-def not_found(what: str) -> Response:
-    """Answer 404."""
-    return send(http_answer.refusal(404, f"{what} not found"))
+def found(result: T | None, what: str) -> T:
+    """Return what there is.
+
+    Raises:
+        RefusedRequest: it is None (404).
+    """
+    if result is None:
+        raise RefusedRequest(http_answer.refusal(404, f"{what} not found"))
+    return result
 
 
 def send(answer: http_answer.HttpAnswer) -> Response:

@@ -2,146 +2,103 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from bhuman_cli.studio import http_answer
 from bhuman_cli.studio.config import INSTANCE_ID
-from bhuman_cli.studio.queue.backend import Backend, Order
+from bhuman_cli.studio.queue.backend import Order
+from bhuman_cli.studio.queue.entries import End
 from bhuman_cli.studio.queue.validation import InvalidOrder
 from bhuman_cli.studio.server import models, replies
 from bhuman_cli.studio.server.auth import Access
+from bhuman_cli.studio.server.replies import described
 
 router = APIRouter(prefix="/api/ai_studio", tags=["orders"])
 
-TOKEN_HEADER = "x-worker-token"
+ACCEPTED = models.Ids | models.BusinessFailure
 
 
 @router.post(
-    "/pipeline/campaign",
-    responses=replies.responses(models.Ids, 400, 401, 413),
-    openapi_extra=replies.takes(models.CampaignRequest),
+    "/pipeline/campaign", **described("render_campaign", Access.ORDER, ACCEPTED, 400, body=models.CampaignRequest)
 )
 async def campaign(request: Request) -> Response:
     """Make one video for each row of `names`."""
-    return await _ordered_campaign(request, "campaign")
+    payload = await replies.body(request, models.CampaignRequest)
+    return await _ordered(request, "campaign", str(payload.campaign_id), payload)
 
 
-@router.post(
-    "/pipeline/zapier",
-    responses=replies.responses(models.Ids, 400, 401, 413),
-    openapi_extra=replies.takes(models.CampaignRequest),
-)
+@router.post("/pipeline/zapier", **described("render_zapier", Access.BASIC, ACCEPTED, 400, body=models.CampaignRequest))
 async def zapier(request: Request) -> Response:
     """Take the same as the campaign route."""
-    return await _ordered_campaign(request, "zapier")
-
-
-async def _ordered_campaign(request: Request, route: str) -> Response:
     payload = await replies.body(request, models.CampaignRequest)
-    replies.enter(request, Access.ORDER if route == "campaign" else Access.BASIC)
-    return replies.accept(request, _ordered(route, "campaign", str(payload.campaign_id), payload))
+    return await _ordered(request, "zapier", str(payload.campaign_id), payload)
 
 
-@router.post(
-    "/try_sample",
-    responses=replies.responses(models.Ids, 400, 401, 413),
-    openapi_extra=replies.takes(models.SampleRequest),
-)
+@router.post("/try_sample", **described("render_sample", Access.ORDER, ACCEPTED, 400, body=models.SampleRequest))
 async def try_sample(request: Request) -> Response:
     """Make one video of a video instance for each row of `names`."""
     payload = await replies.body(request, models.SampleRequest)
-    replies.enter(request, Access.ORDER)
-    return replies.accept(request, _ordered("try_sample", "instance", str(payload.video_instance_id), payload))
+    return await _ordered(request, "try_sample", str(payload.video_instance_id), payload)
 
 
-@router.post(
-    "/pipeline/pabbly",
-    responses=replies.responses(models.Ids, 400, 401, 413),
-    openapi_extra=replies.takes(models.PabblyRequest),
-)
+@router.post("/pipeline/pabbly", **described("render_pabbly", Access.BASIC, ACCEPTED, 400, body=models.PabblyRequest))
 async def pabbly(request: Request) -> Response:
     """Make one video; the variables come by name."""
     payload = await replies.body(request, models.PabblyRequest)
-    replies.enter(request, Access.BASIC)
-    _no_blanks(payload.variables)
-    return replies.accept(request, _single("pabbly", payload.campaign_id, payload.variables, payload))
+    replies.enter(request)
+    if any(not value.strip() for value in payload.variables.values()):
+        raise InvalidOrder("variables: a value is blank")
+    return replies.ok(await replies.accept(request, _either("pabbly", payload, payload.variables, None)))
 
 
-@router.post(
-    "/pipeline/leadr",
-    responses=replies.responses(models.Ids, 400, 401, 413),
-    openapi_extra=replies.takes(models.LeadrRequest),
-)
+@router.post("/pipeline/leadr", **described("render_leadr", Access.BASIC, ACCEPTED, 400, body=models.LeadrRequest))
 async def leadr(request: Request) -> Response:
     """Take the ordered shape or the object shape: what the service takes is not documented."""
     payload = await replies.body(request, models.LeadrRequest)
-    replies.enter(request, Access.BASIC)
-    variables, names = _either(payload.variables, payload.names)
-    order = Order(
-        route="leadr",
-        kind="campaign",
-        target_id=str(payload.campaign_id),
-        variables=variables,
-        names=names,
-        callback_url=payload.callback_url or "",
-        generation_mode=payload.generation_mode,
-    )
-    return replies.accept(request, order)
+    replies.enter(request)
+    return replies.ok(await replies.accept(request, _either("leadr", payload, payload.variables, payload.names)))
 
 
 @router.post(
     "/videos_preview",
-    responses=replies.responses(models.Thing, 400, 401, 413),
-    openapi_extra=replies.takes(models.PreviewRequest),
+    **described(
+        "preview_video", Access.EITHER, models.PreviewAnswer | models.BusinessFailure, 400, body=models.PreviewRequest
+    ),
 )
 async def videos_preview(request: Request) -> Response:
     """Make a preview. Not documented: answers {id, ids, status}."""
     payload = await replies.body(request, models.PreviewRequest)
-    backend = replies.enter(request, Access.EITHER)
+    backend = replies.enter(request)
     kind = "campaign" if payload.campaign_id else "instance"
     target = str(payload.campaign_id or payload.video_instance_id or INSTANCE_ID)
     # With no values of its own, each of the template's variables shows its name.
     known = {name: name for name in backend.targets.resolve(kind, target).variables} or {"first_name": "Alex"}
-    variables, names = _either(payload.variables or known, payload.names)
-    order = Order(
-        route="videos_preview",
-        kind=kind,
-        target_id=target,
-        variables=variables,
-        names=names,
-        callback_url=payload.callback_url or "",
-    )
-    answer = replies.accept(request, order)
-    ids = http_answer.HttpAnswer(status=200, body=bytes(answer.body)).payload()["result"]
-    return replies.ok({"id": ids[0], "ids": ids, "status": "queued"}) if ids else answer
+    order = _either("videos_preview", payload, payload.variables or known, payload.names, kind=kind, target=target)
+    ids = await replies.accept(request, order)
+    return replies.ok({"id": ids[0], "ids": ids, "status": "queued"})
 
 
 @router.post(
     "/pipeline/webhook",
-    responses=replies.responses(models.Thing, 403, 404, 413),
-    openapi_extra=replies.takes(models.WorkerReport),
+    **described("report_render", Access.WORKER, models.ReportedAnswer, 403, 404, body=models.WorkerReport),
 )
 async def worker_report(request: Request) -> Response:
     """Hear from a render worker how a video ended. Closed to everybody else; never call it."""
-    given = request.headers.get(TOKEN_HEADER, "")
-    if not hmac.compare_digest(given.encode(), str(request.app.state.worker_token).encode()):
-        return replies.send(http_answer.refusal(403, "only render workers may report"))
+    backend = replies.enter(request)
     report = await replies.body(request, models.WorkerReport)
-    backend: Backend = request.app.state.backend
-    if backend.store.generation(str(report.id)) is None:
-        return replies.not_found("generation")
-    ended = backend.finish(str(report.id), report.status, report.message)
-    return replies.ok({"id": str(report.id), "ended": ended})
+    identifier = str(report.id)
+    replies.found(backend.store.generation(identifier), "generation")
+    (ended,) = await backend.finish({identifier: End(state=report.status, message=report.message)})
+    return replies.ok({"id": identifier, "ended": ended})
 
 
-def _ordered(route: str, kind: str, target_id: str, payload: models.OrderedRows) -> Order:
-    return Order(
+async def _ordered(request: Request, route: str, target_id: str, payload: models.OrderedRows) -> Response:
+    replies.enter(request)
+    order = Order(
         route=route,
-        kind=kind,
+        kind="instance" if route == "try_sample" else "campaign",
         target_id=target_id,
         variables=payload.variables,
         names=payload.names,
@@ -151,28 +108,26 @@ def _ordered(route: str, kind: str, target_id: str, payload: models.OrderedRows)
         generation_mode=payload.generation_mode,
         enable_lipsync=payload.enable_lipsync,
     )
-
-
-def _single(route: str, campaign_id: Any, variables: Mapping[str, str], payload: models.PabblyRequest) -> Order:
-    return Order(
-        route=route,
-        kind="campaign",
-        target_id=str(campaign_id),
-        variables=list(variables),
-        names=[list(variables.values())],
-        callback_url=payload.callback_url or "",
-        generation_mode=payload.generation_mode,
-    )
+    return replies.ok(await replies.accept(request, order))
 
 
 def _either(
-    variables: Sequence[str] | Mapping[str, str], names: Sequence[Sequence[str]] | None
-) -> tuple[list[str], list[list[str]]]:
-    if isinstance(variables, Mapping):
-        return list(variables), [list(variables.values())]
-    return list(variables), [list(row) for row in names or []]
-
-
-def _no_blanks(variables: Mapping[str, str]) -> None:
-    if any(not value.strip() for value in variables.values()):
-        raise InvalidOrder("variables: a value is blank")
+    route: str,
+    payload: models.PabblyRequest | models.LeadrRequest | models.PreviewRequest,
+    variables: Sequence[str] | Mapping[str, str],
+    names: Sequence[Sequence[str]] | None,
+    *,
+    kind: str = "campaign",
+    target: str = "",
+) -> Order:
+    by_name = isinstance(variables, Mapping)
+    rows: Any = [list(variables.values())] if isinstance(variables, Mapping) else names or []
+    return Order(
+        route=route,
+        kind=kind,
+        target_id=target or str(payload.campaign_id),
+        variables=list(variables),
+        names=rows if by_name else [list(row) for row in rows],
+        callback_url=payload.callback_url or "",
+        generation_mode=getattr(payload, "generation_mode", None),
+    )

@@ -1,12 +1,16 @@
-"""Socket and server loop that a studio runs in, in this process or in a thread of it."""
+"""Socket and the server loop that a studio runs in, in this process or in a thread of it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
+import logging
 import signal
 import socket
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -16,6 +20,12 @@ from bhuman_cli.errors import UsageError
 from bhuman_cli.studio.config import CAMPAIGN_ID, StudioConfig
 from bhuman_cli.studio.server import app as studio_app
 from bhuman_cli.studio.server import raw_connection
+
+BACKLOG: Final = 32
+"""How many connections the loop takes at one time: what it takes, it must have descriptors for."""
+
+WAITING: Final = 1_024
+SAID_AGAIN_S: Final = 60.0
 
 GRACE_S: Final = 1.0
 """How long an answer under way may take when the studio is asked to end."""
@@ -84,7 +94,7 @@ class Server(uvicorn.Server):
 
         Written out because uvicorn's own waits a tenth of a second each time, and so would every command.
         """
-        self.config.app.state.closing.set()  # type: ignore[union-attr]  # the FastAPI that build() made
+        self.config.app.state.backend.closing.set()  # type: ignore[union-attr]  # the FastAPI that build() made
         for server in self.servers:
             server.close()
         for bound in sockets or []:
@@ -105,6 +115,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
+        for bound in sockets or []:
+            bound.listen(WAITING)  # the loop told the system that no more than it takes at a time may wait
         if self.started:
             self._on_ready()
 
@@ -130,7 +142,8 @@ def build(
     application = studio_app.create_app(config, base_url=base_url(config, bound), clock=clock)
     settings = uvicorn.Config(
         application,
-        http=raw_connection.Protocol,
+        http=functools.partial(raw_connection.Protocol, raw_connection.Connections()),  # type: ignore[arg-type]
+        backlog=BACKLOG,
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -139,9 +152,35 @@ def build(
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_keep_alive=30,
+        timeout_keep_alive=round(raw_connection.IDLE_S),
     )
     return Server(settings, on_ready=on_ready, signals=signals)
+
+
+class OncePerMinute(logging.Handler):
+    """Says on stderr what the servers have to say: one line for one cause a minute, and never a stack trace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record, unless its like was printed a moment ago."""
+        cause = f"{record.name} {record.msg}"[:200]
+        if record.created - self._said.get(cause, 0.0) < SAID_AGAIN_S:
+            return
+        self._said[cause] = record.created
+        problem = record.exc_info[1] if record.exc_info else None
+        frame = traceback.extract_tb(problem.__traceback__)[-1] if problem and problem.__traceback__ else None
+        where = f" ({frame.filename}:{frame.lineno})" if frame else ""
+        told = f": {type(problem).__name__}: {problem}{where}" if problem else ""
+        sys.stderr.write(f"{record.getMessage().strip().splitlines()[0]}{told}\n")
+        sys.stderr.flush()
+
+
+def talk_tersely() -> None:
+    """Let all loggers of this process speak through OncePerMinute; for a process that is nothing but a studio."""
+    logging.basicConfig(level=logging.WARNING, handlers=[OncePerMinute()], force=True)
 
 
 def banner(config: StudioConfig, url: str) -> list[str]:

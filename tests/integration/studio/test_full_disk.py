@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from bhuman_cli.studio.queue import request_log
+from bhuman_cli.studio.queue import request_log, schema
 from bhuman_cli.studio.queue.database import Database
 from tests.support import small_template
 from tests.support.studio import RunningStudio, accepted, eventually, running_studio
@@ -22,8 +22,9 @@ def order(studio: RunningStudio, *names: str) -> requests.Response:
 
 def fill(studio: RunningStudio, full: bool) -> None:
     """Let SQLite refuse every change, as it does on a full disk, or take them again."""
-    database: Any = studio._embedded._state().backend.store._db
-    database.execute(f"PRAGMA query_only = {'ON' if full else 'OFF'}")
+    state: Any = studio._embedded._state()
+    for database in (state.backend._writing.database, state.log._database):
+        database.execute(f"PRAGMA query_only = {'ON' if full else 'OFF'}")
 
 
 def states(home: Path) -> list[str]:
@@ -64,7 +65,7 @@ def test_what_was_rendered_meanwhile_is_recorded_later(tmp_path: Path, caplog: p
 
 
 def test_a_change_that_sqlite_undid_itself_says_why(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "studio.sqlite")
+    database = Database.open(tmp_path / "studio.sqlite", schema.QUEUE)
 
     def change() -> None:
         with database.writing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,33 +27,51 @@ def browser(tmp_path: Path) -> Iterator[chromium.Browser]:
         yield started
 
 
-# What the Authorize dialog does when its form is sent.
+# What the Authorize dialog does when its forms are sent.
 AUTHORIZE = """window.ui.authActions.authorize({
-  key: {name: "key", schema: {type: "http", scheme: "basic"}, value: {username: "local", password: "local"}}})"""
-OPEN = "document.querySelector('.opblock.is-open')"
+  key: {name: "key", schema: {type: "http", scheme: "basic"}, value: {username: "local", password: "local"}},
+  user: {name: "user", schema: {type: "http", scheme: "bearer"}, value: "local"}})"""
 
 
-def execute(browser: chromium.Browser, status: str) -> None:
-    """Send the campaign example as it stands, and wait for this status."""
-    if not browser.js(f"!!{OPEN}"):
-        browser.js("document.querySelector('[id$=pipeline_campaign_post] button.opblock-summary-control').click()")
-    eventually(lambda: browser.js(f"!!{OPEN}?.querySelector('textarea')?.value.includes('Alex')"))
-    browser.js(f"{OPEN}.querySelector('button.execute').click()")
-    shown = f"{OPEN}.querySelector('.live-responses-table td.response-col_status:not(.col_header)')?.innerText ?? ''"
-    eventually(lambda: browser.js(shown).startswith(status) and browser.js(f"!{OPEN}.querySelector('.loading')"))
+def try_out(browser: chromium.Browser, studio: RunningStudio) -> dict[str, int]:
+    """Open each operation and press its button; return what the studio answered, 0 where the form asks for more."""
+    answers = {}
+    for number, name in enumerate(browser.js("[...document.querySelectorAll('.opblock')].map(one => one.id)")):
+        block = f"document.querySelectorAll('.opblock')[{number}]"
+        header = f"{block}.querySelector('button.opblock-summary-control').click()"
+        browser.js(header)
+        body = f"({block}.querySelector('textarea.body-param__text')?.value ?? '{{').startsWith('{{')"
+        button = f"{block}.querySelector('button.execute')"
+        ready = f"!!{button} && !{block}.querySelector('.loading') && {body}"
+        eventually(functools.partial(browser.js, ready), within_s=60)
+        before = len(studio.requests())
+        browser.js(f"{button}.click()")
+        asked_for_more = f"!!{block}.querySelector('.validation-errors')"
+        eventually(functools.partial(_is_answered, browser, studio, before, asked_for_more), within_s=60)
+        answers[name.split("-")[-1]] = next((entry["status"] for entry in studio.requests()[before:]), 0)
+        browser.js(header)  # an open one makes the page slow
+    return answers
 
 
-def test_swagger_ui_takes_an_order_offline(studio: RunningStudio, browser: chromium.Browser) -> None:
+def _is_answered(browser: chromium.Browser, studio: RunningStudio, before: int, asked_for_more: str) -> bool:
+    return len(studio.requests()) > before or bool(browser.js(asked_for_more))
+
+
+def test_swagger_ui_gets_through_with_every_example_as_it_stands(
+    studio: RunningStudio, browser: chromium.Browser
+) -> None:
     browser.open(f"{studio.base_url}/swagger-ui/", offline=False)
     eventually(lambda: browser.js("document.querySelectorAll('.opblock').length > 20"))
-    execute(browser, "401")
     browser.js(AUTHORIZE)
-    execute(browser, "200")
-    assert [row["text"] for row in studio.accepted()] == [["Alex", "ExampleCo"], ["Jordan", "Sample Labs"]]
+    answers = try_out(browser, studio)
+    assert len(answers) > 20
+    # The workers' door stays closed: its form asks for a token that no page knows.
+    assert {name: status for name, status in answers.items() if status != 200} == {"report_render": 0}
+    assert [row["text"] for row in studio.accepted()][:2] == [["Alex", "ExampleCo"], ["Jordan", "Sample Labs"]]
     assert {url.split("/", 3)[2] for url in browser.requests if url.startswith("http")} == {
         studio.base_url.removeprefix("http://")
     }
-    assert [line for line in browser.console if "401" not in line] == []
+    assert browser.console == []
 
 
 def test_front_and_share_page(studio: RunningStudio, browser: chromium.Browser) -> None:

@@ -263,7 +263,8 @@ def test_work_that_is_woken_while_it_is_told_to_end_ends(
 ) -> None:
     async def told() -> bool:
         owner = Owner(tmp_path)
-        working = work(Backend(config, store, clock.SystemClock(), "http://127.0.0.1:9"), owner)
+        backend = Backend(config, clock.SystemClock(), "http://127.0.0.1:9")
+        working = work(backend, owner)
         task = asyncio.create_task(working.run())
         for _ in range(5):
             await asyncio.sleep(0)
@@ -274,13 +275,13 @@ def test_work_that_is_woken_while_it_is_told_to_end_ends(
         await asyncio.wait({task}, timeout=0.3)
         ended = task.done()
         task.cancel()
-        working.close()
-        owner.release(store)
+        await working.close()
+        await backend.write(owner.release)
+        backend.close()
         return ended
 
     config = StudioConfig(home=tmp_path, render="instant")
-    with contextlib.closing(StudioStore.open(tmp_path)) as store:
-        assert asyncio.run(told())
+    assert asyncio.run(told())
 
 
 @pytest.mark.parametrize("render", ["instant", "real"])

@@ -19,7 +19,7 @@ from bhuman_cli.errors import ServiceDown, UsageError
 from bhuman_cli.studio.config import StudioConfig
 from bhuman_cli.studio.queue.store import StudioStore
 from bhuman_cli.studio.server import middleware
-from tests.support.studio import RunningStudio, running_studio
+from tests.support.studio import RunningStudio, eventually, running_studio
 
 
 @pytest.fixture
@@ -84,19 +84,64 @@ def test_other_folders_hold_nothing_either(studio: RunningStudio, path: str) -> 
 
 def test_a_body_over_the_limit_is_read_to_its_end_and_refused(studio: RunningStudio) -> None:
     body = b'{"filler": "' + b"x" * middleware.MAX_BODY_BYTES + b'"}'
-    answer = requests.post(studio.api("pipeline/campaign"), data=body, headers=studio.basic, timeout=30)
-    assert answer.status_code == 413
-    assert studio.accepted() == []
-    # The connection was not torn down under the client: the same one can be used again.
+    # The connection is not torn down under the client: the same one can be used again.
     with requests.Session() as session:
-        assert session.post(studio.api("pipeline/campaign"), data=body, timeout=30).status_code == 413
+        answer = session.post(studio.api("pipeline/campaign"), data=body, headers=studio.basic, timeout=30)
+        assert answer.status_code == 413
         assert session.get(studio.base_url, timeout=10).status_code == 200
+    assert studio.accepted() == []
 
 
 def test_a_body_at_the_limit_is_looked_at(studio: RunningStudio) -> None:
     head, tail = b'{"filler": "', b'"}'
     body = head + b"x" * (middleware.MAX_BODY_BYTES - len(head) - len(tail)) + tail
-    assert requests.post(studio.api("pipeline/campaign"), data=body, timeout=30).status_code == 422
+    answer = requests.post(studio.api("pipeline/campaign"), data=body, headers=studio.basic, timeout=30)
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("path", ["/api/ai_studio/pipeline/campaign", "/nowhere", "/api/ai_studio/campaigns"])
+def test_of_a_strangers_body_little_is_read_and_nothing_kept(studio: RunningStudio, path: str, framing: str) -> None:
+    body = b"x" * 5 * 1024 * 1024
+    data = iter([body]) if framing == "chunked" else body
+    answer = requests.post(studio.base_url + path, data=data, headers={"Origin": "https://evil.example"}, timeout=30)
+    assert (answer.status_code, answer.headers["connection"]) == (401, "close")
+    small = requests.post(studio.base_url + path, data=b"x" * 60_000, timeout=30)
+    assert small.status_code in {422, 404, 405}, "of a short one it is said what is wrong with it, as documented"
+    sent = [entry for entry in studio.requests() if entry["method"] == "POST"]
+    assert len(sent) == 2
+    assert all(entry["body"] is None for entry in sent)
+
+
+def test_a_foreign_host_is_refused_before_its_body_comes(studio: RunningStudio) -> None:
+    head = b"POST /api/ai_studio/pipeline/campaign HTTP/1.1\r\nhost: rebound.example\r\ncontent-length: 9000000\r\n"
+    address = urlsplit(studio.base_url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as connection:
+        connection.sendall(head + f"authorization: {studio.basic['Authorization']}\r\n\r\n".encode() + b"x" * 1000)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 421")
+
+
+def test_all_bodies_together_have_a_bound_and_wait_for_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(middleware, "ALL_BODIES_BYTES", middleware.MAX_BODY_BYTES)
+    monkeypatch.setattr(middleware, "ROOM_S", 0.2)
+    with running_studio(tmp_path) as studio:
+        address = urlsplit(studio.base_url)
+        key = studio.basic["Authorization"]
+        head = f"POST {'/api/ai_studio/pipeline/campaign'} HTTP/1.1\r\nhost: localhost\r\nauthorization: {key}\r\n"
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as holder:
+            holder.sendall(head.encode() + b"content-length: 10485760\r\n\r\n{")
+            eventually(lambda: one_row(studio).status_code == 503)
+            refused = one_row(studio)
+            assert "nothing was accepted" in refused.json()["error"]
+        eventually(lambda: one_row(studio).status_code == 200)
+        assert len(studio.accepted()) == 1
+
+
+def one_row(studio: RunningStudio) -> requests.Response:
+    body = {"campaign_id": studio.campaign_id, "variables": ["first_name"], "names": [["Ana"]]}
+    return requests.post(studio.api("pipeline/campaign"), json=body, headers=studio.basic, timeout=10)
 
 
 def test_a_client_that_leaves_in_the_middle_leaves_nothing(studio: RunningStudio) -> None:
@@ -155,7 +200,7 @@ def test_a_failed_page_hides_the_reason(studio: RunningStudio) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"\xff\xfe",
+        b"\xff",
         b"[" * 100_000,
         b'{"campaign_id":' + b"9" * 6_000 + b"}",
         b'{"campaign_id": "10ca1000-0000-4000-8000-000000000001", "variables": ["a"], "names": [["\\ud800"]]}',

@@ -27,14 +27,13 @@ def ask(studio: RunningStudio, method: str, path: str, body: Any = None, *, bear
 
 
 def test_a_campaign_is_created_changed_listed_and_rendered_for(studio: RunningStudio) -> None:
-    made = ask(studio, "POST", "campaigns", {"name": "Autumn"}).json()["result"]
+    made = ask(studio, "POST", "campaign", {"name": "Autumn"}).json()["result"]
     assert made["video_instance_id"] == studio.instance_id
-    changed = ask(studio, "PUT", f"campaign?id={made['id']}", {"name": "Winter"}).json()["result"]
+    changed = ask(studio, "PATCH", f"campaign?id={made['id']}", {"name": "Winter"}).json()["result"]
     assert (changed["name"], changed["created_at"]) == ("Winter", made["created_at"])
-    patched = ask(studio, "PATCH", "campaign", {"id": made["id"], "whatsapp": True}).json()["result"]
+    patched = ask(studio, "PATCH", f"campaign?id={made['id']}", {"whatsapp": True}).json()["result"]
     assert (patched["name"], patched["whatsapp"]) == ("Winter", True)
-    assert ask(studio, "POST", "campaign", {"id": made["id"], "name": "Spring"}).json()["result"]["name"] == "Spring"
-    assert ask(studio, "GET", f"campaign?id={made['id']}").json()["result"]["name"] == "Spring"
+    assert ask(studio, "GET", f"campaign?id={made['id']}").json()["result"] == patched
     listed = ask(studio, "GET", "campaigns?page=0&size=1").json()["result"]
     assert (listed["total"], [record["id"] for record in listed["campaigns"]]) == (2, [studio.campaign_id])
     order = {"campaign_id": made["id"], "variables": ["a"], "names": [["x"]]}
@@ -42,7 +41,7 @@ def test_a_campaign_is_created_changed_listed_and_rendered_for(studio: RunningSt
 
 
 def test_an_instance_is_created_and_changed(studio: RunningStudio) -> None:
-    (made,) = ask(studio, "POST", "video_instances", {"name": "Presenter"}).json()["result"]
+    (made,) = ask(studio, "POST", "video_instance", {"name": "Presenter"}).json()["result"]
     (changed,) = ask(studio, "PATCH", f"video_instance?id={made['id']}", {"use_case": "demo"}).json()["result"]
     assert (changed["name"], changed["use_case"]) == ("Presenter", "demo")
     assert ask(studio, "GET", "video_instances?page=0&size=100").json()["result"]["total"] == 2
@@ -55,14 +54,19 @@ def test_an_instance_is_created_and_changed(studio: RunningStudio) -> None:
         ("GET", f"video_instance?id={uuid.UUID(int=1)}", None, 404),
         ("GET", "video_instances?page=0", None, 422),
         ("GET", "video_instances?page=0&size=101", None, 422),
-        ("PUT", f"campaign?id={uuid.UUID(int=1)}", {"name": "x"}, 404),
-        ("PUT", "campaign", {"name": "x"}, 422),
-        ("POST", "campaign", {}, 400),
+        ("PATCH", f"campaign?id={uuid.UUID(int=1)}", {"name": "x"}, 404),
+        ("PATCH", "campaign", {"name": "x"}, 422),
+        ("PATCH", f"video_instance?id={uuid.UUID(int=1)}", {"name": "x"}, 404),
+        ("POST", "campaign", {}, 422),
+        ("POST", "campaign", {"name": "x", "whatsapp": "yes"}, 422),
+        ("POST", "campaign", {"name": "x", "whatsapp": 1}, 422),
         ("POST", "campaign", {"name": ""}, 422),
         ("POST", "campaign", {"name": "x", "video_instance_id": str(uuid.UUID(int=1))}, 400),
-        ("POST", "video_instance", {}, 400),
+        ("POST", "video_instance", {}, 422),
         ("POST", "webhook", {"name": "x"}, 422),
         ("DELETE", "campaign", None, 405),
+        ("PUT", "campaign", {"name": "x"}, 405),
+        ("GET", "campaigns/", None, 404),
         ("GET", "nothing", None, 404),
     ],
 )
@@ -73,7 +77,7 @@ def test_what_does_not_work_says_so(studio: RunningStudio, method: str, path: st
 
 
 def test_basic_keys_may_not_manage_campaigns(studio: RunningStudio) -> None:
-    assert ask(studio, "POST", "campaigns", {"name": "x"}, bearer=False).status_code == 401
+    assert ask(studio, "POST", "campaign", {"name": "x"}, bearer=False).status_code == 401
     assert ask(studio, "GET", "campaigns", bearer=False).status_code == 401
 
 

@@ -17,7 +17,7 @@ from tests.unit.api.conftest import API, BASE, BASIC, BEARER, Make, auth, envelo
 def test_creating_and_changing(make: Make, http: responses.RequestsMock) -> None:
     body = matchers.json_params_matcher
     http.post(f"{API}/campaign", json=enveloped({"id": "new"}), match=[body({"name": "x"})])
-    http.put(f"{API}/video_instance", json=enveloped(None), match=[body({"id": "i", "name": "y"}), query(id="i")])
+    http.patch(f"{API}/video_instance", json=enveloped(None), match=[body({"id": "i", "name": "y"}), query(id="i")])
     http.post(
         f"{API}/webhook", json=enveloped({"id": "w"}), match=[body({"name": "n", "webhook": "https://h"}), auth(BASIC)]
     )
@@ -54,7 +54,7 @@ def test_a_change_without_an_answer_is_in_doubt(make: Make, http: responses.Requ
 def test_a_change_acknowledged_in_any_shape_is_done(make: Make, http: responses.RequestsMock) -> None:
     http.post(f"{API}/webhook", status=201, body=b"")
     http.post(f"{API}/campaign", json=enveloped("new-id"))
-    http.put(f"{API}/campaign", status=204)
+    http.patch(f"{API}/campaign", status=204)
     http.post(f"{API}/videos_preview", json={"preview": {"id": "p"}})
     client = make()
     assert client.create_webhook("n", "https://h") is None

@@ -19,7 +19,7 @@ def basic(pair: str) -> str:
     ("access", "authorization", "doors"),
     [
         ("strict", basic("local:local"), {Access.ORDER, Access.BASIC, Access.EITHER}),
-        ("open", basic("local:local"), set(Access)),
+        ("open", basic("local:local"), {Access.ORDER, Access.BASIC, Access.EITHER, Access.LIST}),
         ("documented", basic("local:local"), {Access.ORDER}),
         ("documented", "Bearer local", {Access.LIST}),
         ("documented", basic("local:other"), set()),

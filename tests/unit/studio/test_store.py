@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import dataclasses
+import functools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bhuman_cli.studio.queue import database
+from bhuman_cli.studio.queue import request_log
 from bhuman_cli.studio.queue import store as stores
 from bhuman_cli.studio.queue.entries import Batch, End, LogEntry, NewRow, Settled
 
@@ -43,6 +47,10 @@ def accept(
     return store.accept(what, rows, now_s=0.0, now="2026-01-01T00:00:00Z", due_s=0.0)
 
 
+def everything(owed: list[str]) -> dict[str, int]:
+    return dict.fromkeys(owed, 10)
+
+
 def row(identifier: str, state: str = "queued") -> NewRow:
     return NewRow(id=identifier, text=[identifier], assets=[], state=state)
 
@@ -72,10 +80,9 @@ def test_what_a_living_neighbour_accepted_is_its_own(store: stores.StudioStore) 
     url = "http://127.0.0.1/"
     accept(store, row("one"), row("done", "succeeded"), callback_url=url, accepted_by="neighbour")
     assert store.claim("me", 9, living=["neighbour"]) == []
-    assert store.take_owed("me", 9, 9, living=["neighbour"]) == []
-    assert store.next_due_s(["neighbour"]) is None
+    assert store.take_owed("me", 9, everything, living=["neighbour"]) == ([], None)
     assert [taken["id"] for taken in store.claim("me", 9)] == ["one"]
-    assert len(store.take_owed("me", 9, 9)) == 1
+    assert len(store.take_owed("me", 9, everything)[0]) == 1
 
 
 def test_an_end_is_recorded_once(store: stores.StudioStore) -> None:
@@ -88,13 +95,13 @@ def test_an_end_is_recorded_once(store: stores.StudioStore) -> None:
 
 
 def taken(store: stores.StudioStore, *, any_order: bool = False) -> list[str]:
-    return [owed["event"] for owed in store.take_owed("me", 9, 10, any_order=any_order)]
+    return [owed["event"] for owed in store.take_owed("me", 9, everything, any_order=any_order)[0]]
 
 
 def test_whatsapp_waits_for_its_completion(store: stores.StudioStore) -> None:
     accept(store, row("one", "succeeded"), callback_url="http://127.0.0.1/", whatsapp=True)
     assert taken(store) == ["completion"]
-    assert store.next_due_s() is None
+    assert taken(store) == []
     assert taken(store, any_order=True) == ["whatsapp.ready"]
     store.requeue("me", died=True)
     assert taken(store) == ["completion"]
@@ -104,25 +111,69 @@ def test_whatsapp_waits_for_its_completion(store: stores.StudioStore) -> None:
 
 def test_a_callback_is_sent_by_one_owner_and_given_back_when_it_dies(store: stores.StudioStore) -> None:
     accept(store, row("one", "succeeded"), callback_url="http://127.0.0.1/")
-    assert len(store.take_owed("me", 9, 10)) == 1
-    assert store.take_owed("you", 9, 10) == []
+    assert len(store.take_owed("me", 9, everything)[0]) == 1
+    assert store.take_owed("you", 9, everything) == ([], None)
     assert store.owners() == ["me"]
     store.requeue("me", died=True)
-    assert len(store.take_owed("you", 9, 10)) == 1
+    assert len(store.take_owed("you", 9, everything)[0]) == 1
     store.settle([Settled("one", "completion", "", 20.0)])
-    assert store.take_owed("you", 9, 10) == []
-    assert store.next_due_s() == 20.0
+    assert store.take_owed("you", 9, everything) == ([], 20.0)
+
+
+def test_each_receiver_is_sent_what_it_has_room_for(store: stores.StudioStore) -> None:
+    for number in range(4):
+        accept(store, row(f"silent-{number}", "succeeded"), callback_url="http://127.0.0.1:1/hook")
+    accept(store, row("good", "succeeded"), callback_url="http://127.0.0.1:2/hook")
+
+    def room(owed: list[str]) -> dict[str, int]:
+        assert owed == ["127.0.0.1:1", "127.0.0.1:2"]
+        return {"127.0.0.1:2": 8, "127.0.0.1:1": 2}
+
+    sent = [found["generation_id"] for found in store.take_owed("me", 9, room)[0]]
+    assert sent == ["good", "silent-0", "silent-1"]
+
+
+FIRST_VERSION = """
+CREATE TABLE requests (no INTEGER PRIMARY KEY, body BLOB);
+CREATE TABLE batches (no INTEGER PRIMARY KEY, request_no INTEGER NOT NULL, route TEXT NOT NULL,
+ target_kind TEXT NOT NULL, target_id TEXT NOT NULL, variables TEXT NOT NULL, backgrounds TEXT NOT NULL,
+ options TEXT NOT NULL, callback_url TEXT NOT NULL, whatsapp INTEGER NOT NULL, template TEXT,
+ accepted_at TEXT NOT NULL);
+CREATE TABLE generations (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+ batch_no INTEGER NOT NULL REFERENCES batches(no), api_row_index INTEGER NOT NULL, text TEXT NOT NULL,
+ assets TEXT NOT NULL, state TEXT NOT NULL, owner TEXT, attempts INTEGER NOT NULL DEFAULT 0,
+ message TEXT NOT NULL DEFAULT '', placeholder INTEGER NOT NULL DEFAULT 0, accepted_s REAL NOT NULL,
+ updated_at TEXT NOT NULL);
+CREATE INDEX generations_by_batch ON generations (batch_no, seq);
+CREATE TABLE callbacks (generation_id TEXT NOT NULL REFERENCES generations(id), event TEXT NOT NULL, url TEXT NOT NULL,
+ attempts INTEGER NOT NULL DEFAULT 0, due_s REAL NOT NULL, outcome TEXT NOT NULL DEFAULT '',
+ PRIMARY KEY (generation_id, event));
+CREATE INDEX callbacks_owed ON callbacks (due_s) WHERE outcome = '';
+CREATE TABLE things (kind TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, record TEXT NOT NULL,
+ PRIMARY KEY (kind, id));
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+PRAGMA user_version = 1;
+"""
 
 
 def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    later = ("the process that is sending it", "the process that took it")
-    first = "\n".join(line for line in database.DDL.splitlines() if not any(word in line for word in later))
-    first = first.replace("accepted_at  TEXT NOT NULL,", "accepted_at  TEXT NOT NULL")
-    with contextlib.closing(sqlite3.connect(tmp_path / "studio.sqlite")) as old:
-        old.executescript(first + "PRAGMA user_version = 1;")
+    with contextlib.closing(sqlite3.connect(tmp_path / "studio.sqlite")) as old, old:
+        old.executescript(FIRST_VERSION)
+        for no, (target, rows) in enumerate((("c", 2), ("d", 1), ("c", 3)), 1):
+            old.execute(f"INSERT INTO batches VALUES ({no},1,'r','campaign','{target}','[]','[]','{{}}','',0,NULL,'n')")
+            for place in range(rows):
+                old.execute(
+                    "INSERT INTO generations (id, batch_no, api_row_index, text, assets, state, accepted_s, updated_at)"
+                    f" VALUES ('{no}-{place}', {no}, {place}, '[]', '[]', 'succeeded', 0, 'n')"
+                )
+        old.execute("INSERT INTO callbacks (generation_id, event, url, due_s) VALUES ('1-0', 'completion', 'u', 0)")
     with contextlib.closing(stores.StudioStore.open(tmp_path)) as store:
-        accept(store, row("one", "succeeded"), callback_url="http://127.0.0.1/")
-        assert len(store.take_owed("me", 9, 10)) == 1
+        accept(store, row("new"), row("newer"))
+        total, page = store.generations("campaign", "c", offset=1, limit=5)
+        assert (total, [found["id"] for found in page]) == (7, ["1-1", "3-0", "3-1", "3-2", "new"])
+        assert store.counts() == {"succeeded": 6, "queued": 2}
+        assert store.callback_outcomes() == {"owed": 1}
+        assert len(store.take_owed("me", 9, everything)[0]) == 1
 
 
 def test_a_failed_render_has_no_whatsapp(store: stores.StudioStore) -> None:
@@ -131,32 +182,101 @@ def test_a_failed_render_has_no_whatsapp(store: stores.StudioStore) -> None:
     assert [owed["event"] for owed in store.callbacks()] == ["completion"]
 
 
-def test_the_log_forgets_what_is_too_old(store: stores.StudioStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "LOGGED_REQUESTS", 2)
-    for number in range(1, 5):
-        entry = LogEntry(no=number, method="GET", path="/", query="", status=200, fault="", body=None, at="n")
-        store.log([entry])
-    assert [entry["no"] for entry in store.requests()] == [3, 4]
-
-
-def test_request_numbers_are_never_given_twice(store: stores.StudioStore, tmp_path: Path) -> None:
-    with contextlib.closing(stores.StudioStore.open(tmp_path / "home")) as other:
-        starts = [store.reserve_numbers(10), other.reserve_numbers(10), store.reserve_numbers(10)]
-    assert starts == [1, 11, 21]
-
-
-def test_old_bodies_are_forgotten_before_their_entries(
-    store: stores.StudioStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stores, "LOGGED_BODIES", 2)
-    for number, method in enumerate(["POST", "GET", "POST", "GET", "POST"], 1):
-        body = b"{}" if method == "POST" else None
-        entry = LogEntry(no=number, method=method, path="/", query="", status=200, fault="", body=body, at="n")
-        store.log([entry])
-    assert [(entry["no"], entry["body"]) for entry in store.requests()] == [
-        (1, None),
-        (2, None),
-        (3, b"{}"),
-        (4, None),
-        (5, b"{}"),
+def numbered(count: int, method: str = "GET", body: bytes | None = None) -> list[LogEntry]:
+    return [
+        LogEntry(no=no, method=method, path="/" * 9_000, query="", status=200, fault="", body=body, at="n")
+        for no in range(1, count + 1)
     ]
+
+
+def logged(home: Path, entries: list[LogEntry]) -> list[dict[str, Any]]:
+    async def write() -> None:
+        log = request_log.RequestLog(home)
+        for entry in entries:
+            await log.add(entry)
+            await log.flush()
+        log.close()
+
+    asyncio.run(write())
+    return request_log.read(home)
+
+
+def test_the_log_forgets_what_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_log, "LOGGED_REQUESTS", 2)
+    entries = logged(tmp_path, numbered(4))
+    assert [(entry["no"], len(entry["path"])) for entry in entries] == [(3, 2_000), (4, 2_000)]
+
+
+def test_request_numbers_are_never_given_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_log, "_BLOCK", 10)
+
+    async def numbers() -> list[int]:
+        one, other = request_log.RequestLog(tmp_path), request_log.RequestLog(tmp_path)
+        given = [await log.number() for log in (one, other, one) for _ in range(8)]
+        one.close()
+        other.close()
+        return given
+
+    given = asyncio.run(numbers())
+    assert given == [*range(1, 9), *range(11, 19), 9, 10, *range(21, 27)]
+
+
+@pytest.mark.parametrize(("bodies", "size"), [(2, 1_000), (9, 10)])
+def test_old_bodies_are_forgotten_before_their_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bodies: int, size: int
+) -> None:
+    monkeypatch.setattr(request_log, "LOGGED_BODIES", bodies)
+    monkeypatch.setattr(request_log, "LOGGED_BYTES", size)
+    entries = logged(tmp_path, numbered(5, "POST", b"5 B.."))
+    assert [(entry["no"], entry["body"] is not None) for entry in entries] == [
+        (1, False),
+        (2, False),
+        (3, False),
+        (4, True),
+        (5, True),
+    ]
+
+
+LIMIT = 1_000
+
+
+def steps(store: stores.StudioStore, ask: Callable[[], Any]) -> int:
+    """Count what SQLite does, in hundreds of its steps: a scan of everything shows, however fast the machine is."""
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+
+    connection = store.database._connection
+    connection.set_progress_handler(step, 100)
+    ask()
+    connection.set_progress_handler(None, 0)
+    return count
+
+
+def test_work_grows_with_what_is_open_and_not_with_what_was_done(tmp_path: Path) -> None:
+    def questions(home: Path, done: int) -> dict[str, int]:
+        with contextlib.closing(stores.StudioStore.open(home)) as store:
+            for first in range(0, done, LIMIT):
+                old = [row(f"old-{number}", "succeeded") for number in range(first, first + LIMIT)]
+                accept(store, *old, callback_url="http://127.0.0.1/")
+            store._db.execute("UPDATE callbacks SET outcome = 'delivered'")
+            small = dataclasses.replace(batch(), target_id="small")
+            store.accept(small, [row("a"), row("b"), row("c")], now_s=0, now="n", due_s=0)
+            page = functools.partial(store.generations, "campaign", limit=100)
+            return {
+                "claim": steps(store, lambda: store.claim("me", 2)),
+                "owners": steps(store, store.owners),
+                "requeue": steps(store, lambda: store.requeue("me", died=False)),
+                "owed": steps(store, lambda: store.take_owed("me", 9, everything)),
+                "a small campaign": steps(store, lambda: page("small", offset=0)),
+                "the first page": steps(store, lambda: page("c", offset=0)),
+                "the last page": steps(store, lambda: page("c", offset=done - 100)),
+                "counts": steps(store, store.counts),
+                "outcomes": steps(store, store.callback_outcomes),
+                "front page": steps(store, lambda: store.latest(24)),
+            }
+
+    few, many = questions(tmp_path / "few", LIMIT), questions(tmp_path / "many", 10 * LIMIT)
+    assert {name: (few[name], count) for name, count in many.items() if count > 1.5 * few[name] + 2} == {}
