@@ -234,15 +234,23 @@ def wrote_output(journal: Journal, run: Run, sha256: str) -> None:
         journal.execute("UPDATE run SET output_sha256 = ? WHERE run_no = ?", (sha256, run.run_no))
 
 
+def rewrote_output(journal: Journal, path: str, sha256: str) -> None:
+    """Remember that a results file, if it is one of ours, was changed by the program itself."""
+    with journal.transaction():
+        journal.execute(
+            "UPDATE run SET output_sha256 = ? WHERE output_path = ? AND output_sha256 <> ''", (sha256, path)
+        )
+
+
 def record_media_folder(journal: Journal, run: Run, folder: str) -> None:
     """Remember where the run's media were downloaded to last."""
     with journal.transaction():
         journal.execute("UPDATE run SET media_folder = ? WHERE run_no = ?", (folder, run.run_no))
 
 
-def media_folder(journal: Journal, run: Run) -> str:
+def media_folder(journal: Journal, run_no: int) -> str:
     """Return the folder of the run's last download, "" if there was none."""
-    found = journal.query_one("SELECT media_folder FROM run WHERE run_no = ?", (run.run_no,))
+    found = journal.query_one("SELECT media_folder FROM run WHERE run_no = ?", (run_no,))
     return found[0] if found else ""
 
 

@@ -191,10 +191,19 @@ CREATE TABLE applied_plan (
   at      TEXT NOT NULL
 ) STRICT;
 
--- Rows whose person asked to be removed: shown as `skipped`, never paid again. An identity holds no values.
+-- People who asked to be removed: their rows are shown as `skipped` and never paid again. Holds no value of theirs.
 CREATE TABLE forgotten (
-  identity BLOB PRIMARY KEY,
-  at       TEXT NOT NULL
+  name   TEXT NOT NULL,               -- the column that names them; '' for the whole row
+  digest BLOB NOT NULL,               -- of the value, with a key of this journal's own
+  at     TEXT NOT NULL,
+  PRIMARY KEY (name, digest)
+) STRICT, WITHOUT ROWID;
+
+-- Files that hold rows of a run, so that a person can be removed from them: exports, galleries, folders of media.
+CREATE TABLE artifact (
+  path   TEXT PRIMARY KEY,            -- absolute
+  kind   TEXT NOT NULL,               -- table | page | media | posters | text
+  run_no INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- What is known of the journal itself: journal_id (random, kept by a copy), moved_to, reading_rules.
@@ -232,7 +241,10 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         "CREATE TABLE event (event_id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL,"
         " run_no INTEGER, claim_id INTEGER, detail TEXT NOT NULL DEFAULT '') STRICT",
         "CREATE INDEX event_claim ON event (claim_id)",
-        "CREATE TABLE forgotten (identity BLOB PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE TABLE forgotten (name TEXT NOT NULL, digest BLOB NOT NULL, at TEXT NOT NULL,"
+        " PRIMARY KEY (name, digest)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE artifact (path TEXT PRIMARY KEY, kind TEXT NOT NULL, run_no INTEGER NOT NULL)"
+        " STRICT, WITHOUT ROWID",
         "CREATE INDEX claim_guard ON claim (claim_id, status, binding, url, share_url, thumbnail, gif,"
         " whatsapp_video_url)",
         "CREATE INDEX run_guard ON run (run_no, run_id, output_path, columns, spec, options)",

@@ -14,7 +14,7 @@ from bhuman_cli import domain, errors, ids
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
-from bhuman_cli.journal import generations, history, matching, planning, traffic
+from bhuman_cli.journal import generations, history, matching, persons, planning, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun
 from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
@@ -185,7 +185,9 @@ def _dry(job: RenderJob) -> int:
     input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
     journal = database.scratch(job.home.state, SystemClock())
     with contextlib.closing(journal):
-        prepared = runner.prepare(journal, _new_run(job), job.intake.rows())
+        prepared = runner.prepare(
+            journal, _new_run(job), persons.without_forgotten(journal, job.intake.columns, job.intake.rows())
+        )
         prepared, refusals = _gated(job, journal, _paid_by(job, journal, prepared, ""), [])
         plan = _plan(job, prepared, journal)
         problem_report.say(job.intake.problems, job.console)
@@ -266,7 +268,7 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
     prepared = runner.prepare(
         journal,
         _new_run(job),
-        _rows(job),
+        persons.without_forgotten(journal, job.intake.columns, _rows(job)),
         places=run_context.rescue_places(job.home, job.output),
         is_gone=results_writer.is_gone if job.is_local else None,
     )

@@ -126,6 +126,24 @@ def delete(
     return 0
 
 
+OlderThan = Annotated[str, typer.Option("--older-than", metavar="AGE", help="Runs begun longer ago than this: 90d.")]
+
+
+@app.command("prune")
+def prune(
+    *, older_than: OlderThan, forget_payments: ForgetPayments = False, confirm: Confirm = None, yes: Yes = False
+) -> int:
+    """Delete each finished run of that age, as `runs delete` does; what was paid stays known.
+
+    **Examples**
+
+    `bhuman runs prune --older-than 90d`
+    """
+    wanted = run_deletion.DeletionOptions(forget_payments=forget_payments, confirm=confirm, yes=yes)
+    run_deletion.prune(settings.home(os.environ), durations.parse(older_than), wanted, Console())
+    return 0
+
+
 def _line(item: RunSummary, clock: SystemClock, *, for_people: bool) -> tuple[str, ...]:
     run = item.run
     where = "local" if run.target.service == domain.LOCAL_SERVICE else run.target.api_id[:8]

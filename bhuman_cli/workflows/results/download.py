@@ -16,7 +16,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import FIELD, What
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, history
+from bhuman_cli.journal import generations, history, persons
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.terminal.console import Console
@@ -59,6 +59,9 @@ def download(session: Session, found: RunResults, options: DownloadOptions) -> i
         export.style_for(options.table, found, option="--results")
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
         history.record_media_folder(journal, found.run, str(options.folder.absolute()))
+        persons.record_artifact(journal, found.run.run_no, "media", str(options.folder.absolute()))
+        if options.table is not None:
+            persons.record_artifact(journal, found.run.run_no, "table", str(options.table.absolute()))
     with connect(session, found.run) as client:
         return fetch_files(found, options, client, session.console)
 

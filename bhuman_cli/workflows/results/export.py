@@ -78,6 +78,7 @@ def write(session: Session, found: RunResults, options: ExportOptions) -> int:
     if options.purpose is For.SUPPORT:
         return _write_support(session, found, output, force=options.force)
     style = style_for(output, found, bom=options.bom, force=options.force)
+    run_lookup.record_artifact(session, found, "table", output)
     if options.purpose is not None:
         mails = mail_export.MailOptions(
             purpose=options.purpose, email=options.email, utm=options.utm, fallback_link=options.fallback_link,
@@ -121,6 +122,8 @@ def _write_support(session: Session, found: RunResults, output: Path, *, force: 
     run_lookup.require_other(found, output)
     if output.exists() and not force and support_bundle.SCHEMA not in output.read_text("utf-8", errors="replace"):
         raise errors.UsageError(f"{output} is not a support bundle; it is left alone", hint="--force")
+    run_lookup.record_artifact(session, found, "text", output)
+    run_lookup.record_artifact(session, found, "text", output.with_suffix(".txt"))
     document = support_bundle.write(session, found, output)
     session.console.say(f"{len(document['rows']):,} rows that ended badly; readable: {output.with_suffix('.txt')}")
     if session.console.json_mode:
@@ -143,6 +146,8 @@ def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
     from bhuman_cli.table.output import results_file
     from bhuman_cli.workflows.results import summary
 
+    if options.posters is not None:
+        run_lookup.record_artifact(session, found, "posters", options.posters)
     table = mail_export.build(session, found, options, output)
     rows = [row for row in table.rows if statuses is None or row.fields["status"] in statuses]
     header = table.header

@@ -174,6 +174,7 @@ def write(session: Session, found: RunResults, options: GalleryOptions) -> Path:
         review=review.read(options.reviews), key=_key(found), name=found.stem, is_alone=options.embeds,
         made_at=SystemClock().now().timestamp() * 1000,
     )  # fmt: skip
+    run_lookup.record_artifact(session, found, "page", path)
     _write(path, pages.render(page))
     if session.console.json_mode:
         session.console.out_json(

@@ -44,7 +44,7 @@ def last_folder(session: Session, run: RunResults) -> Path:
     import contextlib
 
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
-        kept = history.media_folder(journal, run.run)
+        kept = history.media_folder(journal, run.run.run_no)
     return Path(kept) if kept else run.media_folder
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from bhuman_cli import errors
+from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.journal import forget, history, runs
 from bhuman_cli.journal.database import Journal
@@ -45,6 +47,25 @@ def delete(home: settings.Home, names: Sequence[str], options: DeletionOptions, 
         _require_yes(console, chosen, options)
         for run in chosen:
             _delete(home, journal, run, options, console)
+
+
+def prune(home: settings.Home, older_than_s: float, options: DeletionOptions, console: Console) -> None:
+    """Delete every finished run that began longer ago, after one question for all.
+
+    Raises:
+        Refusal: nobody could be asked, or one may have been paid. Declined: the answer was no.
+    """
+    with contextlib.closing(run_context.open_journal(home)) as journal:
+        oldest = SystemClock().now() - timedelta(seconds=older_than_s)
+        names = [
+            item.run.run_id
+            for item in history.list_runs(journal)
+            if item.is_finished and not item.is_forgotten and datetime.fromisoformat(item.run.created_at) < oldest
+        ]
+    if not names:
+        console.say("there are no finished runs of that age")
+        return
+    delete(home, names, options, console)
 
 
 def _delete(home: settings.Home, journal: Journal, run: runs.Run, options: DeletionOptions, console: Console) -> None:

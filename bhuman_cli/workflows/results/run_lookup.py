@@ -13,7 +13,7 @@ from bhuman_cli import domain, errors
 from bhuman_cli.clock import Clock
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
-from bhuman_cli.journal import generations, history
+from bhuman_cli.journal import generations, history, persons
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.journal.runs import Run
@@ -136,6 +136,12 @@ def columns(delivered: RunResults, given: Sequence[str] | None, option: str) -> 
                 f"{option} {name[:60]!r}: there is no such column", hint=f"columns: {', '.join(header[:20])}"
             )
     return wanted
+
+
+def record_artifact(session: Session, found: RunResults, kind: str, path: Path) -> None:
+    """Remember that a file or folder holds rows of the run, so that a person can be removed from it."""
+    with contextlib.closing(run_context.open_journal(session.home)) as journal:
+        persons.record_artifact(journal, found.run.run_no, kind, str(path.absolute()))
 
 
 def require_other(found: RunResults, path: Path) -> None:
