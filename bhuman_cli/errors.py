@@ -52,6 +52,41 @@ EXIT_MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.TERMINATED: "terminated (SIGTERM)",
 }
 
+CODES: Mapping[str, tuple[ExitCode, str]] = {
+    "usage": (ExitCode.USAGE, "correct the command line, the setting or the file that the message names"),
+    "bug": (ExitCode.BUG, "report it with the file that the message names"),
+    "input": (ExitCode.INPUT, "correct the table at the lines in `problems`, or --on-invalid skip"),
+    "credentials": (ExitCode.CREDENTIALS, "bhuman login, or access to the campaign"),
+    "rows_failed": (ExitCode.ROWS_FAILED, "look at the column `message`; --retry-failed pays for failed rows again"),
+    "api": (ExitCode.ROWS_FAILED, "look at the service's words in the message"),
+    "not_finished": (ExitCode.NOT_FINISHED, "bhuman resume RUN"),
+    "locked": (ExitCode.REFUSED, "wait for the other bhuman, or --lock-wait 10m"),
+    "untrusted_settings": (ExitCode.REFUSED, "read the project file, then bhuman trust FILE"),
+    "other_account": (ExitCode.REFUSED, "use the profile that the run was paid with, or --accept-account"),
+    "old_journal": (ExitCode.REFUSED, "bring the newer journal back, or --accept-journal"),
+    "unknown_results": (ExitCode.REFUSED, "--adopt takes the ids over"),
+    "unknown_videos": (ExitCode.REFUSED, "--adopt takes them over; --accept-videos if they are not yours"),
+    "plan_unsigned": (ExitCode.REFUSED, "a person runs bhuman plan sign PLAN on a terminal"),
+    "plan_changed": (ExitCode.REFUSED, "make a new plan"),
+    "plan_used": (ExitCode.REFUSED, "bhuman resume, or make a new plan"),
+    "plan_expired": (ExitCode.REFUSED, "make a new plan, and have it signed"),
+    "plan_other_target": (ExitCode.REFUSED, "make a plan for this campaign"),
+    "plan_other_journal": (ExitCode.REFUSED, "apply the plan where it was made"),
+    "too_many_failures": (ExitCode.REFUSED, "look at what failed, then --accept-failures"),
+    "source_shrank": (ExitCode.REFUSED, "look whether the table was loaded whole, then --accept-changes"),
+    "variables_changed": (ExitCode.REFUSED, "--map VARIABLE=COLUMN, or --accept-changes"),
+    "over_max_rows": (ExitCode.REFUSED, "--max-rows N, if so many are meant"),
+    "over_budget": (ExitCode.REFUSED, "wait until the day or month is over, or change [budget]"),
+    "in_grace_time": (ExitCode.REFUSED, "try again at the time that the message names"),
+    "not_confirmed": (ExitCode.REFUSED, "answer the question, or --yes"),
+    "service_down": (ExitCode.DOWN, "try again later: bhuman resume RUN"),
+    "journal": (ExitCode.DOWN, "bhuman doctor"),
+    "in_doubt": (ExitCode.IN_DOUBT, "bhuman resume RUN --in-doubt ask"),
+    "stopped": (ExitCode.INTERRUPTED, "bhuman resume RUN"),
+    "declined": (ExitCode.OK, "nothing is wrong: the answer was no"),
+}
+"""Error code → its exit code and its cure, for `bhuman schema --errors`."""
+
 # When several apply, the one nearest to money wins.
 NEAREST_TO_MONEY: tuple[ExitCode, ...] = (
     ExitCode.IN_DOUBT,

@@ -97,6 +97,7 @@ class ResumeOptions(TypedDict, total=False):
 
     all: bool
     in_doubt: str | None
+    request: int | None
     accept_position: bool
     yes: bool
     wait: bool

@@ -69,6 +69,7 @@ COMMANDS: dict[str, Entry] = {
     "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login.", _KEYS),
     "whoami": Entry("auth", "whoami", _ACCOUNT, "Show which credentials are used, and whether they work.", _KEYS),
     "plan": Entry("plan", "app", _RENDER, "Sign a plan that somebody else may then carry out."),
+    "schema": Entry("schema", "schema", _ACCOUNT, "Print the JSON Schema of a document that programs read."),
     "mcp": Entry("mcp", "mcp", _ACCOUNT, "Serve tools for agents over stdio, for the folder it is started in."),
     "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends more or sends elsewhere."),
     "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),

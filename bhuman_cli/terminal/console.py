@@ -98,6 +98,7 @@ class Console:
 
     def out_json(self, document: Any) -> None:
         """Print one JSON document to stdout, for programs."""
+        self.talk.has_document = True
         if self.talk.listener is not None:
             self.talk.listener.take_document(document)
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from bhuman_cli.workflows import connections, doubts, plan, run_context, spendin
 from bhuman_cli.workflows.results import results_writer, summary
 
 SCHEMA = "bhuman.render/2"
+_MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,9 +190,11 @@ def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome)
         manner.console.say(f"hint: {hint}")
     if outcome.exit_code is ExitCode.IN_DOUBT:
         doubts.explain(journal, run, manner.console)
-    manner.console.event("end", **{key: value for key, value in document(run, outcome).items() if key != "run_id"})
+    manner.console.event(
+        "end", **{key: value for key, value in document(journal, run, outcome).items() if key != "run_id"}
+    )
     if manner.is_json:
-        manner.console.out_json(document(run, outcome))
+        manner.console.out_json(document(journal, run, outcome))
         stopped = outcomes.as_error(outcome)
         if stopped is not None:
             stopped.hint = stopped.hint or hint
@@ -200,7 +203,7 @@ def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome)
         manner.console.out(run.output_path)
 
 
-def document(run: Run, outcome: Outcome) -> dict[str, Any]:
+def document(journal: Journal, run: Run, outcome: Outcome) -> dict[str, Any]:
     """Return the `--json` document."""
     counted = outcome.as_json()
     return {
@@ -209,6 +212,39 @@ def document(run: Run, outcome: Outcome) -> dict[str, Any]:
         "target": {f"{run.target.kind}_id": run.target.api_id},
         "output": run.output_path,
         **counted,
+        **problems(journal, run),
+    }
+
+
+def problems(journal: Journal, run: Run) -> dict[str, Any]:
+    """Return the rows that need a person, the first hundred, and how many more there are."""
+    tally = generations.tally(journal, run, selected_only=True)
+    total = sum(tally.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.IN_DOUBT, Status.INVALID))
+    listed = [
+        {"row_index": row.row_index, "line": row.line, "status": row.status, "reason": row.reason}
+        for row in (generations.failures(journal, run, limit=_MOST_PROBLEMS) if total else ())
+    ]
+    more = {"more_problems": total - len(listed)} if total > len(listed) else {}
+    return {"problems": listed, **more}
+
+
+def stopped_document(
+    target: domain.Target | None, output: Path | None, tally: Mapping[str, int], code: ExitCode
+) -> dict[str, Any]:
+    """Return the document of a command that was stopped before anything was sent; tally: of the rows, where known."""
+    counts = {str(status): tally.get(status, 0) for status in Status}
+    is_named = target is not None and target.api_id != domain.NO_TARGET
+    return {
+        "schema": SCHEMA,
+        "run_id": None,
+        "target": {f"{target.kind}_id": target.api_id if is_named else None} if target is not None else {},
+        "output": str(output.absolute()) if output is not None else None,
+        "rows": {"total": sum(counts.values()), **counts, "reused": 0, "submitted": 0, "shared": 0, "later": 0},
+        "problems": [],
+        "requests": {"submit": 0, "poll": 0},
+        "elapsed_s": 0.0,
+        "exit_code": int(code),
+        "next": None,
     }
 
 
@@ -237,6 +273,7 @@ def dry(
             "target": {f"{run.target.kind}_id": _known(run.target.api_id)},
             "output": run.output_path,
             "rows": rows,
+            **problems(journal, run),
             "requests": {"submit": 0, "poll": 0},
             "elapsed_s": 0.0,
             "exit_code": int(code),

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ class RenderJob:
     target: Target
     asks: bool
     own_template: Path | None = None
+    tally: Mapping[str, int] = field(default_factory=dict)
 
     def get(self, name: str) -> Any:
         """Return a setting."""
@@ -88,6 +89,7 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
     console = Console(
         json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
     )
+    job: RenderJob | None = None
     try:
         source = input_source.open_source(file, values, settings.home(os.environ), console)
         if writes_project_file:
@@ -99,8 +101,21 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
     except errors.BhumanError as error:
         console.log(error.message, level="ERROR")
         console.log(f"exit={int(error.exit_code)}")
+        _document_stop(console, job, error)
         error.is_for_programs = console.json_mode  # `json` may stand in the project file
         raise
+
+
+_WITH_DOCUMENT = frozenset(
+    {errors.ExitCode.INPUT, errors.ExitCode.CREDENTIALS, errors.ExitCode.REFUSED, errors.ExitCode.DOWN}
+)
+
+
+def _document_stop(console: Console, job: RenderJob | None, error: errors.BhumanError) -> None:
+    """Print the document of a render that was stopped: a monitor reads one at every exit but 1 and 2."""
+    if console.json_mode and error.exit_code in _WITH_DOCUMENT and not console.talk.has_document:
+        target, output = (job.target, job.output) if job is not None else (None, None)
+        console.out_json(execute.stopped_document(target, output, job.tally if job else {}, error.exit_code))
 
 
 def _job(source: InputSource, values: settings.Settings, console: Console) -> RenderJob:
@@ -272,6 +287,7 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
         places=run_context.rescue_places(job.home, job.output),
         is_gone=results_writer.is_gone if job.is_local else None,
     )
+    job.tally = generations.tally(journal, prepared.run)
     if said := results_file.style_notice(results_writer.style_of(prepared.run), job.intake.table, prepared.counts.rows):
         job.console.say(said)
     log = job.intake.problems

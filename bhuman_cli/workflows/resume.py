@@ -40,7 +40,7 @@ def _one(wish: ResumeOptions, journal: Journal, run_id: str | None) -> int:
     if not unfinished:
         wish.console.say("Nothing to resume.")
         if wish.values.get("json"):
-            wish.console.out_json({"schema": execute.SCHEMA, "run_id": None, "exit_code": 0, "next": None})
+            wish.console.out_json(execute.stopped_document(None, None, {}, ExitCode.OK))
         return int(ExitCode.OK)
     return _continue(wish, journal, unfinished[0])
 
@@ -63,7 +63,7 @@ def _all(wish: ResumeOptions, journal: Journal) -> int:
         wish.console.say("Nothing to resume.")
     code = int(errors.worst(codes))
     if wish.values.get("json") and not codes:
-        wish.console.out_json({"schema": execute.SCHEMA, "run_id": None, "exit_code": code, "next": None})
+        wish.console.out_json(execute.stopped_document(None, None, {}, ExitCode(code)))
     return code
 
 

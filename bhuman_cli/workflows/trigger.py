@@ -267,7 +267,7 @@ def _end(job: TriggerJob, journal: Journal, run: Run, outcome: Outcome) -> int:
     rows: Sequence[Mapping[str, str]] = [row.fields for row in generations.results(journal, run)]
     if job.console.json_mode:
         shown = [{name: fields[name] for name in _COLUMNS} for fields in rows]
-        job.console.out_json({**execute.document(run, outcome), "schema": SCHEMA, "generations": shown})
+        job.console.out_json({**execute.document(journal, run, outcome), "schema": SCHEMA, "generations": shown})
     else:
         job.console.table(_COLUMNS, [[fields[name] for name in _COLUMNS] for fields in rows])
     if outcome.reason and outcome.exit_code is not ExitCode.OK:

@@ -33,7 +33,7 @@ def test_a_wrong_key_and_no_key(desk: Desk, service: PlainService) -> None:
     assert set(desk.column("status")) == {"pending"}
     for arguments in ((), ("--json",)):
         none = desk.render("people.csv", *arguments, env=NO_KEY)
-        assert (none.code, none.out) == (4, "")
+        assert (none.code, none.document["exit_code"], none.rows["total"]) == (4, 4, 0)
         assert "bhuman login" in none.err.strip().splitlines()[-1]
     half = desk.render("people.csv", env={"BHUMAN_API_KEY_SECRET": None})
     assert half.code == 4
@@ -63,7 +63,7 @@ def test_one_clear_sentence_for_a_file_that_is_none(
     elif content is not None:
         (desk.folder / name).write_bytes(content)
     ended = desk.render(name, "--json")
-    assert (ended.code, ended.out) == (code, "")
+    assert (ended.code, ended.document["exit_code"] if code == 3 else ended.out) == (code, 3 if code == 3 else "")
     assert said in ended.error["message"]
     assert ended.error["code"] == {2: "usage", 3: "input"}[code]
     assert "Traceback" not in ended.err
@@ -203,7 +203,7 @@ def test_another_process_holds_the_target(desk: Desk, service: PlainService) -> 
     with lock.target_lock(desk.home, target, clock=SystemClock()):
         refused = desk.render("people.csv", "--json")
         waited = desk.render("people.csv", "--lock-wait", "0.3s")
-    assert (refused.code, refused.error["code"], refused.out) == (7, "locked", "")
+    assert (refused.code, refused.error["code"], refused.document["exit_code"]) == (7, "locked", 7)
     assert f"process {os.getpid()}" in refused.error["message"]
     assert waited.code == 7
     assert "waiting for another bhuman" in waited.err
@@ -278,7 +278,7 @@ def test_a_journal_that_cannot_be_used_is_eight_before_anything_is_sent(desk: De
     desk.home.mkdir()
     (desk.home / "journal.sqlite3").write_bytes(b"damaged" * 999)
     ended = desk.render("people.csv", "--json")
-    assert (ended.code, ended.error["code"], ended.out) == (8, "journal", "")
+    assert (ended.code, ended.error["code"], ended.document["exit_code"]) == (8, "journal", 8)
     assert "damaged" in ended.error["message"]
     assert service.seen == []
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import plain_service
+from tests.support import plain_service, schemas
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -35,6 +35,7 @@ class Ended:
     def document(self) -> dict[str, Any]:
         """Return the `--json` document: all of stdout."""
         found: dict[str, Any] = json.loads(self.out)
+        schemas.require_valid(found)
         return found
 
     @property
