@@ -87,8 +87,12 @@ def _parameter(parameter: Any) -> dict[str, Any]:
 
 
 def _type(parameter: Any) -> str:
-    described = parameter.display_type
-    return str(described() if callable(described) else described)
+    """Return text, number, path …: of one value, where the option is repeatable."""
+    kind = parameter.type_descriptor.annotation
+    kind = next(iter(getattr(kind, "__args__", ())), kind)
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "switch", "Path": "path"}.get(
+        kind.__name__, "text"
+    )
 
 
 def error_list() -> dict[str, Any]:

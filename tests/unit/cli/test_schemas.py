@@ -40,7 +40,8 @@ def test_the_command_tree_names_every_command_and_the_environment_of_its_options
     assert set(tree) == set(app.COMMANDS)
     render = {name: option for option in tree["render"]["options"] for name in option["names"]}
     assert render["--max-rows"]["metavar"] == "N"
-    assert render["--map"]["multiple"] is True
+    assert (render["--map"]["multiple"], render["--map"]["type"]) == (True, "text")
+    assert (render["--max-rows"]["type"], render["--yes"]["type"]) == ("whole number", "switch")
     assert render["--yes"]["environment"] == []
     gallery = {name: option for option in tree["gallery"]["options"] for name in option["names"]}
     assert any(option["environment"] for option in gallery.values())
