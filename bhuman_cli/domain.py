@@ -40,6 +40,18 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
+MAKING: Final = (Status.QUEUED, Status.PREPARING, Status.PROCESSING)
+"""Accepted and paid, and not ended."""
+
+UNFINISHED: Final = (*MAKING, Status.PENDING)
+"""What may still become a video by itself."""
+
+FINISHED: Final = (
+    Status.SUCCEEDED, Status.FAILED, Status.REJECTED, Status.INVALID, Status.SKIPPED, Status.IN_DOUBT,
+)  # fmt: skip
+"""What waiting does not change; for `in_doubt`, evidence or a person."""
+
+
 class TargetKind(StrEnum):
     """Which endpoint a run's rows are sent to."""
 

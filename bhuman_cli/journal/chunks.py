@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from bhuman_cli import errors
 from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import claims, faults, matching
+from bhuman_cli.journal import claims, faults, matching, targets
 from bhuman_cli.journal.claims import Candidate, Freeze
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
@@ -168,7 +168,7 @@ def begin_sending(
             raise StaleChunk("another process is working on this target; nothing was sent", hint="bhuman runs")
         _follow_epoch(journal, chunk)
         journal.open_requests.add(chunk.chunk_id)
-        return _epoch(journal, chunk)
+        return targets.epoch(journal, chunk.target_id)
 
 
 def _follow_epoch(journal: Journal, chunk: Chunk) -> None:
@@ -368,7 +368,7 @@ def reissue(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: st
     with journal.transaction():
         transition(journal, chunk, ("sending", "mapping"), ChunkState.RELEASED, reason)
         rows = claims.reclaim_rows(journal, run, chunk.chunk_id)
-        _insert(journal, run, rows, _epoch(journal, chunk), chunk.chunk_id, freeze)
+        _insert(journal, run, rows, targets.epoch(journal, chunk.target_id), chunk.chunk_id, freeze)
 
 
 def reject(journal: Journal, chunk: Chunk, reason: str) -> None:
@@ -386,12 +386,7 @@ def split(journal: Journal, run: Run, chunk: Chunk, freeze: Freeze, reason: str)
         rows = claims.reclaim_rows(journal, run, chunk.chunk_id)
         middle = (len(rows) + 1) // 2
         for half in (rows[:middle], rows[middle:]):
-            _insert(journal, run, half, _epoch(journal, chunk), chunk.chunk_id, freeze)
-
-
-def _epoch(journal: Journal, chunk: Chunk) -> int:
-    found = journal.query_one("SELECT epoch FROM target WHERE target_id = ?", (chunk.target_id,))
-    return int(found[0]) if found else 0
+            _insert(journal, run, half, targets.epoch(journal, chunk.target_id), chunk.chunk_id, freeze)
 
 
 def release_planned(journal: Journal, target_id: int) -> None:

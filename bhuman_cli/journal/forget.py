@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from bhuman_cli import errors
+from bhuman_cli import domain, errors
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.journal import generations, runs
 from bhuman_cli.journal.database import Journal
@@ -116,7 +116,7 @@ def drop_old_rows(journal: Journal, run: Run, *, keep: int = RUNS_WITH_CELLS) ->
     dropped = 0
     for item in old:
         counts = generations.tally(journal, item)
-        if any(counts.get(status) for status in ("queued", "preparing", "processing", "in_doubt")):
+        if any(counts.get(status) for status in (*domain.MAKING, domain.Status.IN_DOUBT)):
             continue
         with journal.transaction():
             journal.execute(

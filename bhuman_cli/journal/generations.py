@@ -35,8 +35,6 @@ JOINED: Final = (
 )
 """A row with the video it shows: its own, or that of the equal row that owns it."""
 
-UNFINISHED: Final = (Status.QUEUED, Status.PREPARING, Status.PROCESSING, Status.PENDING)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:

@@ -40,7 +40,7 @@ class RunSummary:
 
     @property
     def _is_over(self) -> bool:
-        open_rows = sum(self.tally.get(status, 0) for status in generations.UNFINISHED) - self.later
+        open_rows = sum(self.tally.get(status, 0) for status in domain.UNFINISHED) - self.later
         return not self.unsent and not self.tally.get("in_doubt", 0) and open_rows == 0
 
 
@@ -109,7 +109,7 @@ def unfinished(journal: Journal) -> list[Run]:
 
 
 def _has_work(item: RunSummary) -> bool:
-    waiting = sum(item.tally.get(status, 0) for status in ("queued", "preparing", "processing", "in_doubt"))
+    waiting = sum(item.tally.get(status, 0) for status in (*domain.MAKING, domain.Status.IN_DOUBT))
     return bool(waiting or item.unsent or item.run.stopped == UNWRITTEN)
 
 
@@ -280,6 +280,12 @@ def record_stop(journal: Journal, run: Run, reason: str) -> None:
     """Remember why submitting ended early; "" when it goes on."""
     with journal.transaction():
         journal.execute("UPDATE run SET stopped = ? WHERE run_no = ?", (reason, run.run_no))
+
+
+def identities_of_text(journal: Journal, run: Run, text_key: bytes) -> list[bytes]:
+    """Return the distinct identities of a run's rows with this text."""
+    asked = "SELECT DISTINCT identity FROM row WHERE run_no = ? AND text_key = ?"
+    return [found["identity"] for found in journal.query(asked, (run.run_no, text_key))]
 
 
 def adopt(journal: Journal, run: Run, items: Iterable[AdoptedGeneration]) -> int:

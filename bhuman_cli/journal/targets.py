@@ -42,3 +42,18 @@ def note_service_time(journal: Journal, chunk_id: int, *, at: str, offset_s: flo
             " clock_offset_s = coalesce(clock_offset_s, ?) WHERE chunk_id = ?",
             (at, offset_s, chunk_id),
         )
+
+
+def epoch(journal: Journal, target_id: int) -> int:
+    """Return how often something was sent to a target."""
+    found = journal.query_one("SELECT epoch FROM target WHERE target_id = ?", (target_id,))
+    return int(found[0]) if found else 0
+
+
+def shows_texts(journal: Journal, target_id: int) -> bool:
+    """Say whether any record of the target equalled its row: then one with other values is somebody else's."""
+    asked = (
+        "SELECT 1 FROM claim WHERE target_id = ? AND (seen LIKE 'own%' OR seen LIKE 'fold%')"
+        " AND chunk_id IS NOT NULL LIMIT 1"
+    )
+    return journal.query_one(asked, (target_id,)) is not None

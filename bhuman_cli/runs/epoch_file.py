@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bhuman_cli import errors, files
 from bhuman_cli.domain import LOCAL_SERVICE, Target
-from bhuman_cli.journal import decisions
+from bhuman_cli.journal import decisions, targets
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock
@@ -36,7 +36,7 @@ def refusal(journal: Journal, run: Run, folder: Path) -> errors.Refusal | None:
     if run.target.service == LOCAL_SERVICE:
         return None
     path = _path(folder, run.target)
-    kept, own = _read(path), _epoch(journal, run)
+    kept, own = _read(path), targets.epoch(journal, run.target_id)
     if kept <= own:
         if kept < own:
             keeper(folder, run.target)(own)
@@ -53,7 +53,7 @@ def refusal(journal: Journal, run: Run, folder: Path) -> errors.Refusal | None:
 def accept(journal: Journal, run: Run, folder: Path) -> None:
     """Take the journal for the right one, on a person's word, which is journaled: the counter follows it."""
     path = _path(folder, run.target)
-    kept, own = _read(path), _epoch(journal, run)
+    kept, own = _read(path), targets.epoch(journal, run.target_id)
     if kept <= own or run.target.service == LOCAL_SERVICE:
         return
     decisions.record(journal, run, "accept-journal", f"epoch {own} instead of {kept}")
@@ -77,8 +77,3 @@ def _write(path: Path, epoch: int) -> None:
         stream.write(f"{epoch}\n".encode())
     if os.name == "posix":
         path.chmod(0o600)
-
-
-def _epoch(journal: Journal, run: Run) -> int:
-    found = journal.query_one("SELECT epoch FROM target WHERE target_id = ?", (run.target_id,))
-    return int(found[0]) if found else 0

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from bhuman_cli import errors
+from bhuman_cli import domain, errors
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.runs.submit import Ending
 
-_OPEN: Final = (Status.PENDING, Status.QUEUED, Status.PREPARING, Status.PROCESSING)
 _ENDING_CODES: Final = {
     Ending.CREDENTIALS: ExitCode.CREDENTIALS,
     Ending.DOWN: ExitCode.DOWN,
@@ -73,7 +72,7 @@ class Outcome:
     @property
     def open_rows(self) -> int:
         """Return the selected rows that have no end yet."""
-        return sum(self.selected.get(status, 0) for status in _OPEN) - self.later
+        return sum(self.selected.get(status, 0) for status in domain.UNFINISHED) - self.later
 
     @property
     def exit_code(self) -> ExitCode:

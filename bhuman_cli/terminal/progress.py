@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from bhuman_cli import durations
+from bhuman_cli import domain, durations
 from bhuman_cli.clock import Clock
 from bhuman_cli.terminal import console as consoles
 
@@ -32,7 +32,6 @@ _SHOWN: Final = (
     "skipped",
 )
 _STYLES: Final = {"succeeded": "green", "failed": "red", "rejected": "red", "in_doubt": "magenta", "invalid": "yellow"}
-_ENDS: Final = ("succeeded", "failed", "rejected", "in_doubt", "invalid", "skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class Snapshot:
     @property
     def ended(self) -> int:
         """Return the rows that have an end."""
-        return sum(self.tally.get(status, 0) for status in _ENDS)
+        return sum(self.tally.get(status, 0) for status in domain.FINISHED)
 
 
 class Progress(Protocol):

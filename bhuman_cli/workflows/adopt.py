@@ -52,10 +52,9 @@ def adopt(journal: Journal, run: Run, unknown: Sequence[str], client: Client, co
         if record is None or record.text is None or video_list.is_foreign(record, run.target):
             continue
         key = identity.text_key(record.text)
-        asked = "SELECT DISTINCT identity FROM row WHERE run_no = ? AND text_key = ?"
-        rows = list(journal.query(asked, (run.run_no, key)))
-        if len(rows) == 1:  # rows with equal values but other assets can't be told apart by their text
-            items.append(AdoptedGeneration(identity=rows[0]["identity"], text_key=key, generation=record))
+        identities = history.identities_of_text(journal, run, key)
+        if len(identities) == 1:  # rows with equal values but other assets can't be told apart by their text
+            items.append(AdoptedGeneration(identity=identities[0], text_key=key, generation=record))
     adopted = history.adopt(journal, run, items)
     console.say(f"{adopted:,} of {len(unknown):,} unknown ids were taken over")
     taken = {item.generation.id for item in items}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli import errors
+from bhuman_cli import domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery import mailmerge
@@ -234,7 +234,7 @@ def _submitted(each: FileRun) -> int:
 
 def _is_open(document: Mapping[str, Any]) -> bool:
     rows = document["rows"]
-    waiting = sum(rows.get(name, 0) for name in ("queued", "preparing", "processing", "pending"))
+    waiting = sum(rows.get(name, 0) for name in domain.UNFINISHED)
     return bool(waiting - rows.get("later", 0)) and document.get("run_id") is not None
 
 

@@ -70,7 +70,7 @@ def _begin(console: Console, journal: Journal, run: Run) -> None:
     console.talk.run_id, console.talk.file = run.run_id, run.input_name
     console.log("start")
     tally = generations.tally(journal, run, selected_only=True)
-    if generations.unsent(journal, run) or any(tally.get(status) for status in generations.UNFINISHED):
+    if generations.unsent(journal, run) or any(tally.get(status) for status in domain.UNFINISHED):
         console.tell_news()
 
 

@@ -83,3 +83,15 @@ def test_every_command_of_the_list_is_there_and_says_the_same_in_short() -> None
 
 def _start(text: str) -> str:
     return text.split(maxsplit=1)[0].lower()
+
+
+def test_only_the_owners_of_databases_speak_sql() -> None:
+    spoken = [
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        if not str(path.relative_to(ROOT)).startswith(("journal/", "callbacks/store", "studio/queue/"))
+        and re.search(
+            r"\b(SELECT|UPDATE|INSERT INTO|DELETE FROM)\b .*\b(FROM|SET|VALUES|WHERE)\b", path.read_text("utf-8")
+        )
+    ]
+    assert spoken == []

@@ -99,7 +99,9 @@ class RecordUpdater:
             words = {claim: _plain(view.facts[claim].seen) for claim in claims}
             decided = {claim: binding for claim, binding in words.items() if binding is not None}
         else:
-            decided = match.decide(list(view.facts.values()), speaks_text=self._has_spoken())
+            decided = match.decide(
+                list(view.facts.values()), speaks_text=targets.shows_texts(self.context.journal, self.run.target_id)
+            )
         changed = {claim: binding for claim, binding in decided.items() if view.facts[claim].binding != binding}
         for claim, binding in changed.items():
             view.facts[claim] = replace(view.facts[claim], binding=str(binding))
@@ -116,14 +118,6 @@ class RecordUpdater:
                 is_plain=all(_plain(fact.seen) is not None for fact in facts if fact.seen),
             )
         return self._views[chunk_id]
-
-    def _has_spoken(self) -> bool:
-        """Say whether any record of this target equalled its row: then one with other values is somebody else's."""
-        asked = (
-            "SELECT 1 FROM claim WHERE target_id = ? AND (seen LIKE 'own%' OR seen LIKE 'fold%')"
-            " AND chunk_id IS NOT NULL LIMIT 1"
-        )
-        return self.context.journal.query_one(asked, (self.run.target_id,)) is not None
 
     def _has_conflict(self, chunk_id: int) -> bool:
         view = self._view(chunk_id)

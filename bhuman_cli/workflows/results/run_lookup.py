@@ -63,7 +63,7 @@ class RunResults:
     @property
     def unfinished(self) -> int:
         """Return how many rows may still get a video."""
-        waiting = {Status.QUEUED, Status.PREPARING, Status.PROCESSING, Status.PENDING, Status.IN_DOUBT}
+        waiting = {*domain.UNFINISHED, Status.IN_DOUBT}
         return sum(row.fields["status"] in waiting for row in self.rows)
 
 

@@ -133,16 +133,11 @@ def _code(tally: dict[str, int], *, unsent: int = 0) -> ExitCode:
     codes = []
     if tally.get(Status.IN_DOUBT):
         codes.append(ExitCode.IN_DOUBT)
-    if unsent or any(tally.get(word) for word in tally if word not in _ENDS):
+    if unsent or any(tally.get(word) for word in tally if word not in domain.FINISHED):
         codes.append(ExitCode.NOT_FINISHED)
     if any(tally.get(word) for word in (Status.FAILED, Status.REJECTED, Status.INVALID)):
         codes.append(ExitCode.ROWS_FAILED)
     return errors.worst(codes)
-
-
-_ENDS: Final = (
-    Status.SUCCEEDED, Status.FAILED, Status.REJECTED, Status.INVALID, Status.SKIPPED, Status.IN_DOUBT,
-)  # fmt: skip
 
 
 def _generation(journal: Journal, client: Client, uuid: str) -> Report | None:
