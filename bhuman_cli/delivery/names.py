@@ -45,7 +45,7 @@ def check(template: str, columns: Iterable[str]) -> None:
             raise errors.UsageError(f"--name {template!r}: a file name, not a folder; leave out / and \\")
         if name is None:
             continue
-        if name not in known:
+        if name not in known and name not in {column.strip() for column in known}:
             raise errors.UsageError(
                 f"--name {template!r}: there is no column {name!r}", hint=f"columns: {', '.join(known[:20])}"
             )
@@ -62,6 +62,8 @@ def stems(template: str, rows: Sequence[Mapping[str, str]]) -> list[str]:
     Where two rows would share a name, all but the first get their row_index behind it.
     """
     parts = _parse(template)
+    spelled = {name.strip(): name for name in (rows[0] if rows else ())}  # white space around a header doesn't count
+    parts = [(text, spelled.get(name, name) if name else name, spec, more) for text, name, spec, more in parts]
     wanted = [safe("".join(_filled(part, row) for part in parts)) for row in rows]
     taken: set[str] = set()
     names = []

@@ -56,12 +56,12 @@ def login(
     check = sessions.check_credentials(session, entered)[0]
     if check.verdict == "refused" and not unchecked:
         raise errors.CredentialsError(
-            f"{session.service} refused these credentials{_after(check)}; nothing was kept; --unchecked keeps them",
+            f"{session.service} refused these credentials{_after(check)}; nothing was saved; --unchecked saves them",
             hint=f"bhuman login{' --token' if token else ''}",
         )
     if check.verdict == "unknown" and not unchecked:
         raise errors.ServiceDown(
-            f"{session.service} could not be asked whether they work{_after(check)}; nothing was kept",
+            f"{session.service} could not be asked whether they work{_after(check)}; nothing was saved",
             hint="bhuman login --unchecked",
         )
     place = _keep(session, entered, file=file)
@@ -89,7 +89,7 @@ def logout(
     elif was_kept:
         session.console.say(f"forgot the credentials of profile {session.profile} for {session.service}")
     else:
-        session.console.say(f"nothing was kept for profile {session.profile} and {session.service}")
+        session.console.say(f"no saved key for profile {session.profile} and {session.service}")
     if any(session.environ.get(name, "").strip() for name in credentials.VARIABLES):
         session.console.say("credentials in the environment are still in effect: bhuman whoami")
     return 0

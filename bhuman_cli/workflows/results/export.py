@@ -210,15 +210,9 @@ def _count(session: Session, found: RunResults, column: str, statuses: set[str] 
     """Show or write how many rows of each value ended how."""
     import json
 
-    from bhuman_cli.table import mapping
     from bhuman_cli.table.output import counts
 
-    if column not in found.header:
-        near = mapping.closest(column, found.header)
-        meant = f"; did you mean {near}?" if near else ""
-        raise errors.UsageError(
-            f"--by {column[:60]!r}: there is no such column{meant}", hint="bhuman export.export --help"
-        )
+    column = run_lookup.column(found.header, column, "--by")
     counted = counts.counts_by(found.header, _rows(found, (), statuses), column)
     if output is not None:
         counts.write(counted, output)

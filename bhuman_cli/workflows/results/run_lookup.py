@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli import domain, errors
-from bhuman_cli.clock import Clock
+from bhuman_cli import domain, durations, errors
+from bhuman_cli.clock import Clock, SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.journal import generations, history, persons
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.journal.runs import Run
+from bhuman_cli.table.formats import csv_records
 from bhuman_cli.workflows import run_context
 from bhuman_cli.workflows.input import input_source
 from bhuman_cli.workflows.results import refresh
@@ -76,17 +78,28 @@ def find_run(session: Session, text: str | None, *, with_late_links: bool = Fals
         UsageError: there is none, or several.
     """
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
-        run = _latest(journal) if text is None else named(journal, text.strip())
+        run = _latest(session, journal) if text is None else named(journal, text.strip())
         if with_late_links:
             refresh.fetch_announced_links(session, journal, run)
         rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
         return RunResults(run=run, rows=rows, seconds=seconds, lines=generations.lines(journal, run))
 
 
-def _latest(journal: Journal) -> Run:
+def _latest(session: Session, journal: Journal) -> Run:
+    """Return the latest run with a video, and say which that is; a younger one of another file is asked about."""
+    console, younger = session.console, ""
     for item in history.list_runs(journal):
-        if item.tally.get(Status.SUCCEEDED):
-            return item.run
+        if not item.tally.get(Status.SUCCEEDED):
+            younger = younger or item.run.input_name
+            continue
+        run = item.run
+        since = durations.ago(age_s(run, SystemClock()))
+        console.say(f"{run.input_name} · run {run.run_id} · {since}")
+        if younger and younger != run.input_name and console.is_interactive():
+            question = f"{younger} was rendered later, but has no video yet. Take {run.input_name}?"
+            if not console.confirm(question):
+                raise errors.Declined("nothing was written")
+        return run
     raise errors.UsageError("there is no run with a finished video yet", hint="bhuman runs")
 
 
@@ -129,13 +142,22 @@ def columns(delivered: RunResults, given: Sequence[str] | None, option: str) -> 
     header = delivered.header
     # A name may itself hold a comma.
     parts = [[text] if text in header else text.split(",") for text in given or ()]
-    wanted = [name.strip() for some in parts for name in some if name.strip()]
-    for name in wanted:
-        if name not in header:
-            raise errors.UsageError(
-                f"{option} {name[:60]!r}: there is no such column", hint=f"columns: {', '.join(header[:20])}"
-            )
-    return wanted
+    return [column(header, name, option) for some in parts for name in some if name.strip()]
+
+
+def column(header: Sequence[str], name: str, option: str) -> str:
+    """Return the column of this name as the file spells it; marks and white space around names don't count.
+
+    Raises:
+        UsageError: there is none.
+    """
+    plain = {csv_records.cleaned(each): each for each in reversed(header)}
+    found = name if name in header else plain.get(csv_records.cleaned(name))
+    if found is None:
+        near = difflib.get_close_matches(csv_records.cleaned(name), list(plain), n=1)
+        said = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(list(plain)[:20])}"
+        raise errors.UsageError(f"{option} {name[:60]!r}: there is no such column{said}")
+    return found
 
 
 def record_artifact(session: Session, found: RunResults, kind: str, path: Path) -> None:

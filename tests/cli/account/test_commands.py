@@ -30,7 +30,7 @@ def test_log_in_use_it_and_log_out(here: Here, desk: Desk, studio: RunningStudio
     assert set(kept) == {"basic", "bearer"}, "the token stands beside the key"
     assert here("campaigns", "list", **NO_KEYS).code == 0
     assert here("logout", "--json", **NO_KEYS).document["forgotten"] is True
-    assert here("logout", **NO_KEYS).err.startswith("nothing was kept")
+    assert here("logout", **NO_KEYS).err.startswith("no saved key")
     assert here("whoami", **NO_KEYS).code == 4
 
 

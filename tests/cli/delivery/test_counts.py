@@ -31,4 +31,4 @@ def test_rows_are_counted_by_the_values_of_a_column(
         lines = {line["first_name"]: line["total"] for line in csv.DictReader(file)}
     assert lines == {**dict.fromkeys(NAMES, "1"), "total": str(len(NAMES))}
     code, _, said = counted("firstname")
-    assert (code, "did you mean first_name?" in said) == (2, True), said
+    assert (code, "did you mean 'first_name'?" in said) == (2, True), said
