@@ -124,6 +124,17 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option("--exclude", metavar="COL,…", help="Never send these columns.", rich_help_panel=_MAP),
 ]
+AllColumns = Annotated[
+    bool | None,
+    typer.Option("--all-columns", help="Send all columns, not only those the target uses.", rich_help_panel=_MAP),
+]
+RowKey = Annotated[
+    str | None,
+    typer.Option(
+        "--row-key", metavar="COLUMN", help="Tells who a row is, so that an edited one is not taken for a new one.",
+        show_default="email or id, where unique", rich_help_panel=_MAP,
+    ),
+]  # fmt: skip
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="VARIABLE=VALUE", help="A constant for all rows. Repeatable.", rich_help_panel=_MAP),

@@ -282,6 +282,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "max_rows": Key(read=_whole(0, 10_000_000), text=_whole_text),
     "dry_run": Key(read=_flag, text=_switch_text, default=False),
     "on_invalid": Key(read=_choice("stop", "skip"), default="stop"),
+    "all_columns": Key(read=_flag, text=_switch_text, default=False),
+    "row_key": Key(read=_text),
     "share_equal": Key(read=_flag, text=_switch_text, default=True),
     "strict": Key(read=_flag, text=_switch_text, default=False),
     "no_input": Key(read=_flag, text=_switch_text, default=False),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bhuman_cli.domain import ChunkState, Row, RowState, Status
-from bhuman_cli.journal import chunks, forget, generations, history, matching, planning, runs
+from bhuman_cli.journal import chunks, comparison, forget, generations, history, matching, planning, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import DraftRow, PlanCounts
 from bhuman_cli.journal.runs import NewRun, Run
@@ -35,11 +35,15 @@ _CHECKPOINT_SHARE: Final = 20  # writing the results file takes at most one part
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedRun:
-    """A draft that is ready to be shown and confirmed."""
+    """A draft that is ready to be shown and confirmed.
+
+    paid_with_more: rows that were paid when more of their columns were sent.
+    """
 
     run: Run
     counts: PlanCounts
     previous: history.PreviousRun
+    paid_with_more: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,10 +74,12 @@ def prepare(
     *,
     places: Sequence[Path] = (),
     is_gone: Callable[[str], bool] | None = None,
+    larger: Sequence[Callable[[Row], bytes]] = (),
 ) -> PreparedRun:
     """Record a draft of the table and decide what of it is new. Under the target's lock.
 
     rows: streamed once, in order. is_gone: says whether a finished video's file is gone (local studio only).
+    larger: how rows were identified when more of their columns were sent; what was paid so is not paid again.
     """
     with journal.transaction():
         target_id = runs.target_key(journal, new.target)
@@ -82,18 +88,41 @@ def prepare(
         gone = [claim for claim, url in history.finished_urls(journal, target_id) if is_gone(url)]
         forget.forget_gone(journal, target_id, gone)
     run = runs.start_draft(journal, new)
-    planning.add_rows(journal, run, _identified(new, rows))
+    found_larger: list[int] = []
+    planning.add_rows(journal, run, _identified(journal, run, new, rows, larger, found_larger))
     matching.match(journal, run)
-    return PreparedRun(run=run, counts=planning.counts(journal, run), previous=history.previous_run(journal, run))
+    return PreparedRun(
+        run=run,
+        counts=planning.counts(journal, run),
+        previous=history.previous_run(journal, run),
+        paid_with_more=len(found_larger),
+    )
 
 
-def _identified(new: NewRun, rows: Iterable[Row]) -> Iterator[DraftRow]:
+def _identified(
+    journal: Journal,
+    run: Run,
+    new: NewRun,
+    rows: Iterable[Row],
+    larger: Sequence[Callable[[Row], bytes]],
+    found_larger: list[int],
+) -> Iterator[DraftRow]:
     identify = identity.of_spec(new.spec)
+
+    def is_paid(key: bytes) -> bool:
+        return comparison.is_paid(journal, run.target_id, key, but_failed=new.retry_failed)
+
     for row in rows:
-        if row.state is RowState.PENDING:
-            yield DraftRow(row=row, identity=identify(row.values, row.assets), text_key=identity.text_key(row.values))
-        else:
+        if row.state is not RowState.PENDING:
             yield DraftRow(row=row, identity=b"", text_key=b"")
+            continue
+        own = identify(row.values, row.assets)
+        if larger and not is_paid(own):
+            paid = next((key for of in larger if is_paid(key := of(row))), None)
+            if paid is not None:
+                found_larger.append(row.row_index)
+                own = paid
+        yield DraftRow(row=row, identity=own, text_key=identity.text_key(row.values))
 
 
 def confirm(journal: Journal, prepared: PreparedRun) -> Run:

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bhuman_cli.errors import Refusal
-from bhuman_cli.journal.history import PreviousRun
 from bhuman_cli.journal.planning import PlanCounts
 
 DEFAULT_MAX_ROWS: Final = 2_000  # whenever nobody is asked
-MANY_ROWS: Final = 20
-MANY_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +24,10 @@ class Limits:
     again: bool
 
 
-def refusals(
-    counts: PlanCounts, before: PreviousRun, variables: tuple[str, ...], limits: Limits, looked: Sequence[Refusal]
-) -> list[Refusal]:
+def refusals(counts: PlanCounts, changed: str, limits: Limits, looked: Sequence[Refusal]) -> list[Refusal]:
     """Return why the plan may not be carried out without a person's word, in the order to ask.
 
+    changed: why the variables, or many rows, are not what they were; "" where they are.
     looked: what a look outside this journal says against it; told first.
     """
     cost = counts.new + counts.retried
@@ -41,14 +37,15 @@ def refusals(
     if limits.max_rows is not None and cost > limits.max_rows:
         found.append(
             Refusal(
-                f"{cost:,} rows would be submitted, but at most {limits.max_rows:,} are allowed",
-                hint=f"--max-rows {cost}",
+                f"{cost:,} rows would be submitted, but at most {limits.max_rows:,} are allowed;"
+                f" --max-rows {cost} allows these",
+                hint="--dry-run",
                 code="over_max_rows",
             )
         )
-    changed = _changes(counts, before, variables)
     if changed and not limits.accepts_changes and not limits.again:
-        found.append(Refusal(changed, hint="--accept-changes", code="variables_changed"))
+        said = f"{changed}; to pay for {cost:,}: --accept-changes"
+        found.append(Refusal(said, hint="--dry-run", code="variables_changed"))
     return found
 
 
@@ -57,16 +54,4 @@ def shrunk(rows: int, before: int, limits: Limits) -> list[Refusal]:
     if limits.accepts_changes or limits.again or not before or 2 * rows >= before:
         return []
     said = f"the table has {rows:,} rows, and had {before:,} when it was last rendered: was it loaded whole?"
-    return [Refusal(said, hint="--accept-changes", code="source_shrank")]
-
-
-def _changes(counts: PlanCounts, before: PreviousRun, variables: tuple[str, ...]) -> str:
-    if before.variables is not None and set(before.variables) != set(variables):
-        gone = sorted(set(before.variables) - set(variables))
-        come = sorted(set(variables) - set(before.variables))
-        parts = ([f"without {', '.join(gone)}"] if gone else []) + ([f"with {', '.join(come)}"] if come else [])
-        return f"the variables differ from this file's last accepted run ({' and '.join(parts)})"
-    anew = min(counts.new, before.paid - before.shown)
-    if anew > MANY_ROWS and anew > MANY_SHARE * before.paid:
-        return f"{anew:,} of {before.paid:,} rows that were rendered for this file would be rendered anew"
-    return ""
+    return [Refusal(f"{said} If so: --accept-changes", hint="--dry-run", code="source_shrank")]

@@ -40,6 +40,7 @@ class TableOptions:
     limit: int | None = None
     known_variables: Sequence[str] | None = None
     known_source: str = ""
+    all_columns: bool = False
     strict: bool = False
     allow_empty: bool = False
     callback_url: str | None = None
@@ -74,6 +75,8 @@ class CheckedTable:
         self._plan = _plan(table, self._header, options)
         self.variables = self._plan.variables
         self.missing, self.unknown = self._plan.missing, self._plan.unknown
+        self.kept, self.private_looking = self._plan.kept, self._plan.private_looking
+        self.known = options.known_variables
         sent = [self._header[position] for position in self._plan.positions]
         self._names = rules.column_rules(self.variables[: len(sent)], self._header, sent)
         self.problems = problems.ProblemLog()
@@ -245,6 +248,7 @@ def _mapping_options(options: TableOptions) -> mapping.MappingOptions:
         assets=options.asset_columns,
         known=options.known_variables,
         known_source=options.known_source,
+        all_columns=options.all_columns,
     )
 
 

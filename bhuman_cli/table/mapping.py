@@ -6,6 +6,7 @@ White space around values is cut with what this decides, in `intake`, and nowher
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -36,7 +37,10 @@ class MappingOptions:
     assets: Sequence[str] = ()
     known: Sequence[str] | None = None
     known_source: str = ""
+    all_columns: bool = False
 
+
+_PRIVATE: Final = re.compile(r"e?mail|phone|mobile|telef|^tel$|note|comment|remark|^id$|id$|uuid|address$")
 
 NO_COLUMN: Final = -9  # no flaw of a record has this number
 """Instead of an asset's column: the same address for all rows."""
@@ -50,6 +54,7 @@ class ColumnPlan:
     constants: values of the last of them. defaults: variable number → stand-in. assets: columns, in background order;
     several segments may show the same one. fixed_assets: the address all rows show instead, "" where a column does.
     missing, unknown: known variables without a column; variables that are not known. notices: for people.
+    kept: columns that are not sent. private_looking: those that few videos say, and that would be sent unasked.
     """
 
     variables: tuple[str, ...]
@@ -61,6 +66,8 @@ class ColumnPlan:
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
     notices: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+    private_looking: tuple[str, ...] = ()
 
     def asset_cells(self, cells: Sequence[str]) -> list[str]:
         """Return a row's assets as they stand, one for each background."""
@@ -111,6 +118,7 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
     renamed = _renamed(header, wishes.maps, assets)
     sets = _pairs(wishes.sets, "--set")
     sent = _sent(header, wishes, renamed, assets, sets)
+    sent = _known_ones(header, sent, wishes, renamed)
     _require_own_names(header, sent)
     if not wishes.only:
         notices.extend(_nameless(header))
@@ -124,6 +132,7 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
     missing = tuple(name for name in known if name not in variables)
     unknown = tuple(name for name in variables if name not in known)
     notices.extend(_unmatched(missing, unknown, wishes, sets))
+    kept = tuple(column for position, column in enumerate(header) if column and position not in {*names, *assets})
     return ColumnPlan(
         variables=variables,
         positions=tuple(names),
@@ -134,6 +143,8 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
         missing=missing,
         unknown=unknown,
         notices=tuple(notices),
+        kept=kept,
+        private_looking=_private_looking(header, names, wishes),
     )
 
 
@@ -304,6 +315,23 @@ def _defaults(
             raise _no_column("--default", name, variables, what="variable")
         found[number] = value
     return found
+
+
+def _known_ones(
+    header: Sequence[str], sent: list[int], wishes: MappingOptions, renamed: Mapping[int, str]
+) -> list[int]:
+    """Return the columns that the target uses; all of them where that is not known, or was not asked for."""
+    if wishes.known is None or wishes.only or wishes.all_columns:
+        return sent
+    known = {normalized(name) for name in wishes.known}
+    used = [position for position in sent if position in renamed or normalized(header[position]) in known]
+    return used or sent  # none of them: whether it is this target's table at all is asked
+
+
+def _private_looking(header: Sequence[str], names: Mapping[int, str], wishes: MappingOptions) -> tuple[str, ...]:
+    if wishes.known is not None or wishes.only:
+        return ()
+    return tuple(header[position] for position in names if _PRIVATE.search(normalized(header[position])))
 
 
 def _unmatched(

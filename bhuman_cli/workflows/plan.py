@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from bhuman_cli import domain, errors
+from bhuman_cli import domain, errors, shell
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import Refusal
 from bhuman_cli.gate import refusals as order
@@ -19,6 +20,8 @@ class Plan:
     """What a person sees before it costs anything.
 
     unit_cost: the user's own estimate, None if there is none. sample: rows to send before the others, None for all.
+    sends, keeps: columns. private: of the former, those that few videos say. example: line and values of one row.
+    callback: whom the service tells of each video, and who said so. refusals: why it would not go as it stands.
     """
 
     counts: PlanCounts
@@ -31,6 +34,13 @@ class Plan:
     unit_cost: float | None
     sample: int | None = None
     quality: str | None = None
+    profile: str = ""
+    sends: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    example: tuple[int, tuple[str, ...]] | None = None
+    callback: tuple[str, str] | None = None
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def cost_rows(self) -> int:
@@ -48,8 +58,17 @@ class Plan:
         """Return the rows that are paid before anybody is asked again."""
         return self.cost_rows if self.sample is None else self.sample
 
-    def as_json(self) -> dict[str, int]:
-        """Return the `plan` of a dry run."""
+    def as_json(self) -> dict[str, Any]:
+        """Return the `plan` of a dry run; it holds no values."""
+        return {
+            **self.counted(),
+            "sends": list(self.sends),
+            "keeps": list(self.keeps),
+            "refusals": [refusal.as_json() for refusal in self.refusals],
+        }
+
+    def counted(self) -> dict[str, int]:
+        """Return how many of each."""
         counts = self.counts
         return {
             "new": counts.new,
@@ -65,7 +84,7 @@ def show(plan: Plan, console: Console) -> None:
     """Say what would be done, and where."""
     if plan.cost_rows:
         console.tell_news()
-    console.event("plan", **plan.as_json())
+    console.event("plan", **plan.counted())
     counts = plan.counts
     parts = [f"{counts.new:,} new", f"{counts.reused:,} reused"]
     parts += [f"{counts.retried:,} retried"] if counts.retried else []
@@ -78,15 +97,31 @@ def show(plan: Plan, console: Console) -> None:
     if counts.shared:
         videos = counts.new + counts.retried + counts.reused + counts.in_doubt
         console.say(f"  {videos + counts.shared:,} rows, {videos:,} videos: equal rows show the same one")
-    target = "not named yet" if plan.target.api_id == domain.NO_TARGET else plan.target.api_id
-    console.say(f"  {plan.target.kind} {target} on {plan.service}, as {plan.account}")
-    if plan.journal is not None:
-        console.say(f"  journal {plan.journal}")
+    target = "not named yet" if plan.target.api_id == domain.NO_TARGET else domain.short_id(plan.target.api_id)
+    profile = f", profile {plan.profile}" if plan.profile not in {"", "default"} else ""
+    console.say(f"  {plan.target.kind} {target} on {plan.service}, as {plan.account}{profile}")
+    _show_columns(plan, console)
+    if plan.callback is not None:
+        console.say(f"  each finished video is told to {plan.callback[0]} ({plan.callback[1]})")
     console.say(f"  results {plan.output}")
     if plan.quality == "premium" and plan.cost_rows:
         console.say("  premium quality: each of these videos costs double")
     if plan.unit_cost is not None and plan.cost_rows:
         console.say(f"  about {plan.unit_cost * plan.cost_rows:,.2f} by your own unit_cost of {plan.unit_cost:g} a row")
+
+
+def _show_columns(plan: Plan, console: Console) -> None:
+    if plan.sends:
+        console.say(f"  sent: {', '.join(plan.sends)}")
+    if plan.keeps:
+        console.say(f"  kept here: {', '.join(plan.keeps)}")
+    if plan.private and plan.cost_rows:
+        listed = shell.quote(",".join(plan.private))
+        console.say(f"  {', '.join(plan.private)} would be sent, too; --exclude {listed} keeps that here")
+    if plan.example is not None and console.is_interactive():  # the only place where values are shown
+        line, values = plan.example
+        shown = ", ".join(f"{name} = {value}" for name, value in zip(plan.sends, values, strict=False))
+        console.say(f"  as line {line}: {shown}")
 
 
 def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: bool) -> None:
@@ -107,5 +142,5 @@ def settle(refusals: Sequence[Refusal], plan: Plan, console: Console, *, asks: b
     many = f"{plan.cost_rows:,}"
     if plan.first_rows < plan.cost_rows:
         many = f"a sample of {plan.first_rows:,} of {many}"
-    if asks and plan.first_rows and not console.confirm(f"Submit {many} rows to {plan.service}?"):
+    if asks and plan.first_rows and not console.confirm(f"Submit {many} rows to {plan.service} and pay for them?"):
         raise errors.Declined("nothing was sent")

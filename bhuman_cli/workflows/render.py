@@ -5,23 +5,34 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from bhuman_cli import domain, errors, ids
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
-from bhuman_cli.journal import generations, history, matching, persons, planning, traffic
+from bhuman_cli.gate import refusals as order
+from bhuman_cli.journal import comparison, generations, history, matching, persons, planning, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun
 from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, connections, doubts, execute, run_context, spending, unknown_payments
+from bhuman_cli.workflows import (
+    adopt,
+    changed_rows,
+    connections,
+    doubts,
+    execute,
+    run_context,
+    spending,
+    unknown_payments,
+)
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import input_source, input_table, payloads, problem_report, project_trust
 from bhuman_cli.workflows.input.input_source import InputSource
@@ -46,6 +57,7 @@ class RenderJob:
     asks: bool
     own_template: Path | None = None
     tally: Mapping[str, int] = field(default_factory=dict)
+    distrust: tuple[errors.Refusal, ...] = ()
 
     def get(self, name: str) -> Any:
         """Return a setting."""
@@ -96,7 +108,7 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
             return input_table.write_project_file(source, values, console)
         if console.is_watched():
             console.say(f"reading {source.name}")
-        job = _job(source, values, console)
+        job = replace(_job(source, values, console), distrust=tuple(refusals))
         return _dry(job) if values.get("dry_run") else _real(job)
     except errors.BhumanError as error:
         console.log(error.message, level="ERROR")
@@ -200,11 +212,11 @@ def _dry(job: RenderJob) -> int:
     input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
     journal = database.scratch(job.home.state, SystemClock())
     with contextlib.closing(journal):
-        prepared = runner.prepare(
-            journal, _new_run(job), persons.without_forgotten(journal, job.intake.columns, job.intake.rows())
-        )
+        new = _new_run(job)
+        rows = persons.without_forgotten(journal, job.intake.columns, job.intake.rows())
+        prepared = runner.prepare(journal, new, rows, larger=_larger(job, journal, new))
         prepared, refusals = _gated(job, journal, _paid_by(job, journal, prepared, ""), [])
-        plan = _plan(job, prepared, journal)
+        plan = replace(_plan(job, prepared, journal), refusals=tuple(order.in_order([*job.distrust, *refusals])))
         problem_report.say(job.intake.problems, job.console)
         _say_remarks(job)
         written = problem_report.write(job.intake.problems, job.source.beside, job.console)
@@ -280,10 +292,12 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
     input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
     files.require_place(job.output)
     input_table.require_folder(job.get("download"), "--download")
+    new = _new_run(job)
     prepared = runner.prepare(
         journal,
-        _new_run(job),
+        new,
         persons.without_forgotten(journal, job.intake.columns, _rows(job)),
+        larger=_larger(job, journal, new),
         places=run_context.rescue_places(job.home, job.output),
         is_gone=results_writer.is_gone if job.is_local else None,
     )
@@ -330,15 +344,33 @@ def _gated(
     if job.get("accept_failures") and traffic.accept_failures(journal, run):
         job.console.say("the failures are accepted; counting begins anew")
     permitted = spending.permission(run, job.home, journal, job.console, chunk_size=job.chunk_size)
+    if prepared.paid_with_more:
+        job.console.say(f"{prepared.paid_with_more:,} rows were paid with more columns; they are not paid again")
+    changed = changed_rows.refusal(
+        journal, run, prepared.counts, prepared.previous, job.intake.known, job.get("row_key")
+    )
     spending.take(journal, run, job.get("take"), permitted.zone)
     counts = planning.counts(journal, run)
-    refusals = _refusals(job, journal, replace(prepared, counts=counts), looked)
+    refusals = _refusals(job, journal, replace(prepared, counts=counts), changed, looked)
     cost = counts.new + counts.retried
     if cost and traffic.is_braked(journal, run.target_id):
         refusals.append(permission.too_many_failures(journal, run))
     left, over = spending.within_budget(journal, run, permitted, cost)
     refusals += [over] if over is not None else []
     return replace(prepared, counts=planning.counts(journal, run) if left else counts), refusals
+
+
+def _larger(job: RenderJob, journal: Journal, new: NewRun) -> list[Callable[[Row], bytes]]:
+    """Return how rows were identified when more of their columns were sent; with `--again` nothing counts as paid."""
+    if job.is_local or job.get("again"):
+        return []
+    accepted = comparison.accepted_variables(journal, new.target)
+    return changed_rows.larger_identities(new.spec, job.intake.columns, accepted)
+
+
+def _callback(job: RenderJob) -> tuple[str, str] | None:
+    url = job.get("callback_url")
+    return (f"{urlsplit(url).scheme}://{urlsplit(url).hostname}/…", job.values.source("callback_url")) if url else None
 
 
 def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan:
@@ -354,11 +386,17 @@ def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan
         unit_cost=job.get("unit_cost"),
         quality=job.get("quality"),
         sample=planning.to_send_in_sample(journal, prepared.run, int(size)) if size else None,
+        profile="" if job.is_local else str(job.get("profile")),
+        sends=job.intake.variables,
+        keeps=job.intake.kept,
+        private=() if job.is_local else job.intake.private_looking,
+        example=comparison.example_row(journal, prepared.run),
+        callback=_callback(job),
     )
 
 
 def _refusals(
-    job: RenderJob, journal: Journal, prepared: PreparedRun, looked: Sequence[errors.Refusal]
+    job: RenderJob, journal: Journal, prepared: PreparedRun, changed: str, looked: Sequence[errors.Refusal]
 ) -> list[errors.Refusal]:
     given = job.get("max_rows")
     cap = given if given is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
@@ -371,7 +409,7 @@ def _refusals(
     rows = sum(generations.tally(journal, prepared.run).values()) if before else 0
     return [
         *spend_limits.shrunk(rows, before, limits),
-        *spend_limits.refusals(prepared.counts, prepared.previous, job.intake.variables, limits, looked),
+        *spend_limits.refusals(prepared.counts, changed, limits, looked),
     ]
 
 

@@ -165,7 +165,7 @@ def _carry_out(job: TriggerJob) -> int:
             max_rows=job.values.get("max_rows"), accepts_changes=True, again=bool(job.values.get("again"))
         )
         looked = _looked(job, journal, prepared, again=limits.again)
-        refusals = spend_limits.refusals(prepared.counts, prepared.previous, job.order.variables, limits, looked)
+        refusals = spend_limits.refusals(prepared.counts, "", limits, looked)
         refusals += _gated(job, journal, prepared)
         for refusal in refusals:
             if refusal.code in {"over_max_rows", "unknown_results"}:

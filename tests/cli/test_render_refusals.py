@@ -104,10 +104,9 @@ def test_a_dry_run_writes_nothing_but_problems_and_needs_nothing(desk: Desk, ser
     nothing = {**NO_KEY, "BHUMAN_CAMPAIGN_ID": None, "BHUMAN_BASE_URL": None}
     desk.people(3)
     good = desk.render("people.csv", "--dry-run", "--json", env=nothing)
-    assert (good.code, good.document["plan"]) == (
-        0,
-        {"new": 3, "reused": 0, "retried": 0, "shared": 0, "later": 0, "requests": 1},
-    )
+    plan = {"new": 3, "reused": 0, "retried": 0, "shared": 0, "later": 0, "requests": 1}
+    columns = {"sends": ["first_name", "company"], "keeps": [], "refusals": []}
+    assert (good.code, good.document["plan"]) == (0, {**plan, **columns})
     assert good.rows["total"] == 3 == good.rows["pending"]
     assert not desk.home.exists()
     assert sorted(path.name for path in desk.folder.iterdir()) == ["people.csv"]
@@ -135,7 +134,8 @@ def test_the_cap_holds_wherever_nobody_is_asked(desk: Desk, service: PlainServic
         assert (ended.code, ended.error["code"]) == (7, "over_max_rows")
     assert "2,001" in ended.error["message"]
     assert ended.error["hint"].startswith("bhuman render people.csv ")
-    assert ended.error["hint"].endswith(" --max-rows 2001")
+    assert "--max-rows 2001 allows these" in ended.error["message"]
+    assert ended.error["hint"].endswith(" --dry-run"), "a hint never spends"
     assert service.seen == []
     assert desk.render("people.csv", "--limit", "2", "--max-rows", "2", "--no-wait").code == 0
     assert len(service.accepted) == 2
@@ -144,6 +144,9 @@ def test_the_cap_holds_wherever_nobody_is_asked(desk: Desk, service: PlainServic
 def test_other_variables_or_many_changed_rows_need_a_word(desk: Desk, service: PlainService) -> None:
     desk.people(30)
     assert desk.render("people.csv", "--no-wait").code == 0
+    fewer = desk.render("people.csv", "--only", "first_name", "--json")
+    assert (fewer.code, fewer.rows["reused"]) == (0, 30), "paid with more columns, which the file still has"
+    desk.people(30, start=100)
     changed = desk.render("people.csv", "--only", "first_name", "--json")
     assert (changed.code, changed.error["code"]) == (7, "variables_changed")
     assert "company" in changed.error["message"]
@@ -151,7 +154,8 @@ def test_other_variables_or_many_changed_rows_need_a_word(desk: Desk, service: P
     desk.table("people.csv", people)
     many = desk.render("people.csv", "--json", "--no-wait")
     assert (many.code, many.error["code"]) == (7, "variables_changed")
-    assert many.error["hint"].endswith(" --accept-changes"), "the command as typed, and the word for it"
+    assert many.error["hint"].endswith(" --dry-run"), "the command as typed, and the harmless way first"
+    assert "to pay for 21: --accept-changes" in many.error["message"]
     assert len(service.accepted) == 30
     desk.table("people.csv", [(f"Name{at}", "New" if at < 20 else f"Company {at}") for at in range(30)])
     assert desk.render("people.csv", "--no-wait").code == 0, "twenty are not more than twenty"

@@ -33,7 +33,7 @@ def test_a_file_of_the_folder_never_writes_a_log(desk: Desk) -> None:
 
 
 def test_init_writes_what_was_typed_and_trusts_it(desk: Desk, service: PlainService) -> None:
-    desk.people(3)
+    desk.people(3, start=50)
     typed = ("--max-rows", "5000", "--only", "first_name", "--set", "plan=A B", "--timeout", "90s", "-o", "../r.csv")
     assert desk.render("people.csv", *typed, "--init").code == 0
     assert desk.render("people.csv", "--json").document["rows"]["submitted"] == 3

@@ -29,6 +29,8 @@ class RenderOptions(TypedDict, total=False):
     map: opt.Map
     only: opt.Only
     exclude: opt.Exclude
+    all_columns: opt.AllColumns
+    row_key: opt.RowKey
     set: opt.Set
     default: opt.Default
     clean: opt.Clean

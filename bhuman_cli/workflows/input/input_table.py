@@ -49,6 +49,7 @@ def open_for(
             limit=values.get("limit"),
             known_variables=names,
             known_source=said_by,
+            all_columns=bool(values.get("all_columns")),
             strict=bool(values.get("strict")),
             allow_empty=bool(values.get("allow_empty")),
             callback_url=values.get("callback_url"),

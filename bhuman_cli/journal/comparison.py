@@ -1,0 +1,114 @@
+"""Rows and variables of earlier runs on a campaign, to compare a plan with. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bhuman_cli import domain
+from bhuman_cli.journal import faults
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.runs import Run
+
+_ACCEPTED: Final = (
+    "EXISTS (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no AND chunk.state IN ('accepted', 'mapping'))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierFile:
+    """Another file of the same target that was paid for, and its last run. paid: its videos."""
+
+    input_path: str
+    run_no: int
+    columns: tuple[str, ...]
+    paid: int
+
+
+def accepted_variables(journal: Journal, target: domain.Target) -> list[tuple[str, ...]]:
+    """Return the sets of variables that requests of the target were accepted with, the last first."""
+    found = journal.query(
+        "SELECT spec, max(run_no) FROM run JOIN target USING (target_id) WHERE service = ? AND kind = ? AND api_id = ?"
+        f" AND {_ACCEPTED} GROUP BY spec ORDER BY max(run_no) DESC",
+        (target.service, target.kind, target.api_id),
+    )
+    return list(dict.fromkeys(tuple(faults.from_json(item[0])["variables"]) for item in found))
+
+
+def is_paid(journal: Journal, target_id: int, identity: bytes, *, but_failed: bool) -> bool:
+    """Say whether a video of this identity was accepted on the target. but_failed: a failed one does not count."""
+    found = journal.query_one(
+        "SELECT 1 FROM claim WHERE target_id = ? AND identity = ? AND live = 1 AND generation_id IS NOT NULL"
+        " AND (? = 0 OR status <> 'failed') LIMIT 1",
+        (target_id, identity, int(but_failed)),
+    )
+    return found is not None
+
+
+def earlier_files(journal: Journal, run: Run) -> list[EarlierFile]:
+    """Return the other files that were paid for on the run's target, the last rendered first."""
+    found = journal.query(
+        "SELECT run.input_path, max(run.run_no) AS last, run.columns, (SELECT count(*) FROM claim JOIN run AS own"
+        " USING (run_no) WHERE own.target_id = run.target_id AND own.input_path = run.input_path AND claim.live = 1"
+        " AND claim.generation_id IS NOT NULL) AS paid FROM run WHERE target_id = ? AND input_path <> ?"
+        f" AND state <> 'draft' AND {_ACCEPTED} GROUP BY run.input_path ORDER BY last DESC",
+        (run.target_id, run.input_path),
+    )
+    return [
+        EarlierFile(
+            input_path=item["input_path"], run_no=item["last"], columns=tuple(faults.from_json(item["columns"])),
+            paid=item["paid"],
+        )
+        for item in found
+    ]  # fmt: skip
+
+
+def paid_cells(journal: Journal, run: Run, earlier: EarlierFile) -> Iterator[Mapping[str, str]]:
+    """Yield the cells, by column, of the earlier file's paid rows whose videos the run does not show."""
+    for found in journal.query(
+        "SELECT row.cells FROM row JOIN claim USING (claim_id) WHERE row.run_no = ? AND row.cells IS NOT NULL"
+        " AND claim.generation_id IS NOT NULL AND row.claim_id NOT IN"
+        " (SELECT claim_id FROM row WHERE run_no = ? AND claim_id IS NOT NULL)",
+        (earlier.run_no, run.run_no),
+    ):
+        yield dict(zip(earlier.columns, faults.from_json(found[0]), strict=False))
+
+
+def shown_of(journal: Journal, run: Run, earlier: EarlierFile) -> int:
+    """Count the earlier file's videos that the run shows."""
+    found = journal.query_one(
+        "SELECT count(*) FROM row WHERE run_no = ? AND claim_id IN (SELECT claim_id FROM row WHERE run_no = ?"
+        " AND claim_id IS NOT NULL)",
+        (run.run_no, earlier.run_no),
+    )
+    return int(found[0]) if found else 0
+
+
+def new_cells(journal: Journal, run: Run) -> Iterator[Mapping[str, str]]:
+    """Yield the cells, by column, of the rows that the run would pay for."""
+    for found in journal.query(
+        "SELECT cells FROM row WHERE run_no = ? AND plan IN ('new', 'deferred') AND cells IS NOT NULL", (run.run_no,)
+    ):
+        yield dict(zip(run.columns, faults.from_json(found[0]), strict=False))
+
+
+def example_row(journal: Journal, run: Run) -> tuple[int, tuple[str, ...]] | None:
+    """Return line and values of the first row that would be sent, None where none would."""
+    found = journal.query_one(
+        "SELECT line, payload FROM row WHERE run_no = ? AND plan IN ('new', 'retried') AND payload IS NOT NULL"
+        " ORDER BY row_index LIMIT 1",
+        (run.run_no,),
+    )
+    return (found["line"], tuple(faults.from_json(found["payload"])[0])) if found else None
+
+
+def set_continues(journal: Journal, run: Run, input_path: str) -> None:
+    """Keep that the run's file continues another one under a new name."""
+    with journal.transaction():
+        journal.execute("UPDATE run SET continues = ? WHERE run_no = ?", (input_path, run.run_no))
+
+
+def texts(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return rows as one text per column, outer white space cut."""
+    return [tuple(row.get(column, "").strip() for column in columns) for row in rows]

@@ -1,0 +1,75 @@
+"""Settings and guards belong to the campaign, whatever the file is called: its variables, and what was paid for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.support.desk import Desk
+from tests.support.plain_service import PlainService
+
+HEADER = ("first_name", "company", "last_contacted")
+
+
+def contacts(desk: Desk, name: str, day: str, people: Iterable[int] = range(30)) -> None:
+    desk.table(name, [(f"Ana{at}", f"Company {at}", day) for at in people], header=HEADER)
+
+
+def test_a_dated_export_of_the_same_people_is_not_paid_again(desk: Desk, service: PlainService) -> None:
+    contacts(desk, "contacts-05-01.csv", "monday")
+    assert desk.render("contacts-05-01.csv").code == 0
+    contacts(desk, "contacts-05-02.csv", "tuesday")
+    refused = desk.render("contacts-05-02.csv", "--json")
+    assert (refused.code, refused.error["code"], len(service.accepted)) == (7, "variables_changed", 30)
+    assert "30 of 30 rows that were rendered as contacts-05-01.csv would be rendered anew" in refused.error["message"]
+    assert "they differ in last_contacted alone" in refused.error["message"]
+    assert "--accept-changes" not in refused.error["hint"], "a hint never spends"
+    contacts(desk, "others.csv", "tuesday", range(500, 560))
+    assert desk.render("others.csv", "--json").rows["submitted"] == 60, "new leads under a new name are simply new"
+
+
+def test_edited_rows_under_another_name_are_told_by_their_key(desk: Desk, service: PlainService) -> None:
+    def write(name: str, word: str) -> None:
+        rows = [(f"Ana{at} {word}", f"Co{at} {word}", f"a{at}@example.com") for at in range(30)]
+        desk.table(name, rows, header=("first_name", "company", "email"))
+
+    write("a.csv", "old")
+    assert desk.render("a.csv", "--only", "first_name,company").code == 0
+    write("b.csv", "new")
+    refused = desk.render("b.csv", "--json")
+    assert (refused.code, refused.error["code"], len(service.accepted)) == (7, "variables_changed", 30)
+
+
+def test_only_what_the_target_uses_is_sent_and_the_rest_is_named(desk: Desk, service: PlainService) -> None:
+    contacts(desk, "leads.csv", "x", range(3))
+    first = desk.render("leads.csv", "--only", "first_name,company")
+    assert "kept here: last_contacted" in first.err
+    contacts(desk, "leads (1).csv", "y", range(4))
+    other = desk.render("leads (1).csv", "--json")
+    assert (other.code, other.rows["submitted"], other.rows["reused"]) == (0, 1, 3)
+    assert "kept here: last_contacted" in other.err
+    assert service.bodies[-1]["variables"] == ["first_name", "company"]
+    everything = desk.render("leads (1).csv", "--all-columns", "--json")
+    assert (everything.code, everything.error["code"]) == (7, "variables_changed")
+    assert "with last_contacted" in everything.error["message"]
+    desk.table("thin.csv", [("Bea",)], header=("first_name",))
+    assert desk.render("thin.csv", "--json").error["code"] == "variables_changed"
+    assert desk.render("thin.csv", "--accept-changes").code == 0
+    desk.table("thin2.csv", [("Cid",)], header=("first_name",))
+    assert desk.render("thin2.csv").code == 0, "said once a set"
+    desk.table("foreign.csv", [("x", "secret note")], header=("subject", "note"))
+    foreign = desk.render("foreign.csv", "--json")
+    assert (foreign.code, foreign.error["code"]) == (7, "variables_changed")
+    assert "none of the campaign's variables" in foreign.error["message"]
+
+
+def test_what_was_paid_with_more_columns_is_not_paid_again(desk: Desk, service: PlainService) -> None:
+    contacts(desk, "leads.csv", "x", range(3))
+    assert desk.render("leads.csv").code == 0
+    fewer = desk.render("leads.csv", "--only", "first_name,company", "--accept-changes", "--json", "-v")
+    assert (fewer.rows["submitted"], fewer.rows["reused"], len(service.accepted)) == (0, 3, 3)
+    assert "3 rows were paid with more columns" in fewer.err
+    contacts(desk, "leads.csv", "changed", range(3))
+    edited = desk.render("leads.csv", "--only", "first_name,company", "--accept-changes", "--json")
+    assert edited.rows["submitted"] == 3, "the kept column has another value now: it is another purchase"
+    again = desk.render("leads.csv", "--only", "first_name,company", "--again", "--json")
+    assert (again.code, again.rows["submitted"]) == (0, 3)
