@@ -13,6 +13,11 @@ from bhuman_cli.domain import Generation
 
 _LINKS: Final = ("share_url", "url", "thumbnail", "gif", "whatsapp_video_url", "message")
 
+_BATCH: Final = 200
+_REMEMBERED: Final = 10_000
+_NEWEST: Final = 1_000
+"""Events read at once, generations whose state is kept at hand, and how much is read again of one with very many."""
+
 Known = Callable[[list[str]], set[str]]
 
 
@@ -47,23 +52,47 @@ class EventReport:
 
 
 class Feed:
-    """Reads the store from a position on. known: says which ids belong to this machine's runs."""
+    """Reads the store from where the last told event stood. known: says which ids belong to this machine's runs."""
 
-    def __init__(self, store: EventStore, known: Known, *, after: int) -> None:
-        self._store, self._known, self._position = store, known, after
+    def __init__(self, store: EventStore, known: Known) -> None:
+        self._store, self._known, self._position = store, known, store.told()
+        self._states: dict[str, Generation] = {}
 
     def news(self) -> Iterator[EventReport]:
-        """Yield what was stored since the last call, oldest first."""
-        while found := self._store.since(self._position):
-            known = self._known([event.generation_id for _, event in found])
-            for position, event in found:
-                told = self._told(event, is_known=event.generation_id in known)
-                self._position = position
-                yield told
+        """Yield what was not told yet, oldest first; a batch counts as told when the next one is asked for.
 
-    def _told(self, event: Event, *, is_known: bool) -> EventReport:
-        said = [events.generation_in(stored.body) for stored in self._store.of(event.generation_id)]
+        So what was stored and not told because this process was killed is told by the next one.
+        """
+        while found := self._store.since(self._position, limit=_BATCH):
+            ids = list(dict.fromkeys(event.generation_id for _, event in found))
+            known = self._known(ids)
+            for identifier in ids:
+                self._recall(identifier, before=found[0][0])
+            for position, event in found:
+                report = self._report(event, is_known=event.generation_id in known)
+                self._position = position
+                yield report
+            self._store.note_told(self._position)
+
+    def left(self) -> int:
+        """Return how many stored events were not told."""
+        return self._store.count_after(self._position)
+
+    def _recall(self, identifier: str, *, before: int) -> None:
+        """Read what came earlier about a generation, once: from then on its state is carried along."""
+        known = self._states.pop(identifier, None)
+        if known is None:
+            earlier = self._store.of(identifier, before=before, newest=_NEWEST)
+            known = merge.merge_all(map(events.generation_in, (e.body for e in earlier))) if earlier else None
+        if known is not None:
+            self._states[identifier] = known
+        while len(self._states) > _REMEMBERED:
+            del self._states[next(iter(self._states))]
+
+    def _report(self, event: Event, *, is_known: bool) -> EventReport:
         mine = events.generation_in(event.body)
-        state = merge.merge_all(said)
+        before = self._states.get(event.generation_id)
+        state = mine if before is None else merge.merge(before, mine)
+        self._states[event.generation_id] = state
         is_late = bool(mine.status) and state.status != mine.status
         return EventReport(event=event, state=state, is_known=is_known, is_late=is_late)

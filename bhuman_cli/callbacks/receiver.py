@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from http import HTTPStatus
@@ -24,6 +26,13 @@ _THREADS: Final = 24
 _GROUP: Final = 256
 _COMMIT_S: Final = 20.0
 _BACKLOG: Final = 1024
+
+HEAD_S, BODY_S, IDLE_S = 10.0, 60.0, 30.0
+"""How long a request's head may take, its body, and the time between two requests."""
+
+MOST: Final = 400
+_SPARE: Final = 60
+"""Connections there may be, and descriptors that are left for everything else."""
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -150,13 +159,16 @@ class Server:
         import waitress.server
 
         self._sockets: dict[int, Any] = {}
+        self._most = _most_connections()
+        self._waiting: dict[Any, float] = {}  # connections without a whole request, and since when; the oldest first
+        self._answered: set[Any] = set()
         self._stopping = threading.Event()
         listening = _bound(host, port)
         self.port: int = listening.getsockname()[1]
         self._server = waitress.server.create_server(
             application, map=self._sockets, sockets=[listening], threads=_THREADS, ident=None, expose_tracebacks=False,
             max_request_body_size=MAX_BODY_BYTES, inbuf_overflow=2 * MAX_BODY_BYTES, max_request_header_size=16 * 1024,
-            connection_limit=400, channel_timeout=30, cleanup_interval=10, backlog=_BACKLOG,
+            connection_limit=2 * MOST, channel_timeout=BODY_S, cleanup_interval=10, backlog=_BACKLOG,
         )  # fmt: skip
 
     def serve(self) -> None:
@@ -165,15 +177,46 @@ class Server:
 
         while not self._stopping.is_set():
             wasyncore.loop(timeout=1.0, map=self._sockets, count=1)
+            self._tend(time.monotonic())
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=_COMMIT_S)
         # What the threads have answered is still to be written out.
         wasyncore.loop(timeout=0.05, map=self._sockets, count=3)
         wasyncore.close_all(self._sockets)
 
+    def _tend(self, now_s: float) -> None:
+        """Close connections that send no whole request in time, and the oldest of them where there are too many."""
+        there = list(self._server.active_channels.values())
+        for channel in there:
+            if channel.requests or channel.total_outbufs_len:
+                self._answered.add(channel)
+                self._waiting.pop(channel, None)
+            else:
+                self._waiting.setdefault(channel, now_s)
+        self._waiting = {channel: since_s for channel, since_s in self._waiting.items() if channel in there}
+        self._answered.intersection_update(there)
+        too_many = len(there) - self._most
+        for place, (channel, since_s) in enumerate(self._waiting.items()):
+            if place < too_many or now_s - since_s > self._limit_s(channel):
+                channel.handle_close()
+
+    def _limit_s(self, channel: Any) -> float:
+        if channel.request is None:
+            return IDLE_S if channel in self._answered else HEAD_S
+        return BODY_S if channel.request.headers_finished else HEAD_S
+
     def stop(self) -> None:
         """Ask serve() to return; may be called from a signal handler or another thread."""
         self._stopping.set()
         self._server.pull_trigger()
+
+
+def _most_connections() -> int:
+    with contextlib.suppress(ImportError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return MOST if limit == resource.RLIM_INFINITY else max(16, min(MOST, limit - _SPARE))
+    return MOST
 
 
 def _bound(host: str, port: int) -> socket.socket:

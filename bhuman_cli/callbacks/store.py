@@ -32,6 +32,10 @@ CREATE TABLE IF NOT EXISTS event (
   UNIQUE (generation_id, kind, sha256, token)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS event_token ON event (token) WHERE token <> '';
+CREATE INDEX IF NOT EXISTS event_of ON event (generation_id, position);
+-- How far `listen` has told what is stored; a new one begins with what comes.
+CREATE TABLE IF NOT EXISTS told (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO told SELECT 1, coalesce(max(position), 0) FROM event;
 """
 
 
@@ -136,14 +140,35 @@ class EventStore:
         found = self._select("position > ? ORDER BY position LIMIT ?", position, limit)
         return [(row["position"], _event(row)) for row in found]
 
-    def of(self, generation_id: str) -> list[Event]:
-        """Return every event about one generation, in the order they came."""
-        return [_event(row) for row in self._select("generation_id = ? ORDER BY position", generation_id)]
+    def of(self, generation_id: str, *, before: int = 1 << 62, newest: int = -1) -> list[Event]:
+        """Return the events about one generation, in the order they came, before a position; the newest at most."""
+        where = "generation_id = ? AND position < ? ORDER BY position DESC LIMIT ?"
+        return [_event(row) for row in reversed(self._select(where, generation_id, before, newest))]
 
-    def last_position(self) -> int:
-        """Return the newest event's position, 0 without events."""
-        found = self._select("position = (SELECT max(position) FROM event)")
-        return int(found[0]["position"]) if found else 0
+    def told(self) -> int:
+        """Return the position up to which `listen` has told what is stored.
+
+        Raises:
+            JournalError: the file can't be used.
+        """
+        with self._lock:
+            return int(self._connect().execute("SELECT position FROM told").fetchone()[0])
+
+    def note_told(self, position: int) -> None:
+        """Keep the position up to which everything was told.
+
+        Raises:
+            JournalError: it is not kept.
+        """
+        with self._lock:
+            try:
+                self._connect().execute("UPDATE told SET position = ?", (position,))
+            except sqlite3.Error as problem:
+                raise _unusable(self._path, problem) from problem
+
+    def count_after(self, position: int) -> int:
+        """Return how many events are stored after a position."""
+        return int(self._select("position > ?", position, columns="count(*)")[0][0])
 
     def _select(self, where: str, *values: Any, columns: str = "*") -> list[sqlite3.Row]:
         with self._lock:

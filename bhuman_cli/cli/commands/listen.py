@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from bhuman_cli.callbacks.address import Address
     from bhuman_cli.callbacks.feed import EventReport
     from bhuman_cli.callbacks.store import EventStore
+
+
+DRAIN_S: Final = 5.0
+"""How long what is stored is still told after the end was asked for."""
 
 
 def listen(
@@ -87,13 +92,17 @@ def _serve(session: Session, store: EventStore, *, host: str, port: int, outside
         shown = f"[{host}]" if ":" in host else host
         place = address.Address(base_url=outside or f"http://{shown}:{server.port}", secret=key)
         address.save(state, place)
-        with _signals(server.stop) as pressed, _telling(session, state, store, stored, confirm=confirm):
+        with _signals(server.stop) as pressed:
             # Only now: whoever reads the address may already post, or end us.
             _say_where(session, place, host=shown, port=server.port, is_public=bool(outside))
-            server.serve()
+            with _telling(session, state, store, stored, confirm=confirm) as telling:
+                server.serve()
     finally:
         group.close()
-    return pressed[0] if pressed else int(ExitCode.OK)
+    code = pressed[0] if pressed else int(ExitCode.OK)
+    if telling.is_alive():  # stuck in our output, which nobody reads: Python could not end beside it
+        os._exit(code)
+    return code
 
 
 def _say_where(session: Session, place: Address, *, host: str, port: int, is_public: bool) -> None:
@@ -129,12 +138,13 @@ def _signals(stop: Callable[[], None]) -> Iterator[list[int]]:
 @contextlib.contextmanager
 def _telling(
     session: Session, state: Path, store: EventStore, stored: threading.Event, *, confirm: bool
-) -> Iterator[None]:
+) -> Iterator[threading.Thread]:
     """Print events from a thread of its own: a slow reader of our output must not slow down an answer."""
     from bhuman_cli.callbacks import feed
 
     ended = threading.Event()
-    source = feed.Feed(store, lambda ids: _known(state, ids), after=store.last_position())
+    source = feed.Feed(store, lambda ids: _known(state, ids))
+    stored.set()  # what an earlier one stored and did not come to tell is told first
 
     def tell() -> None:
         with (
@@ -153,11 +163,13 @@ def _telling(
     thread = threading.Thread(target=tell, name="listen-tell", daemon=True)
     thread.start()
     try:
-        yield
+        yield thread
     finally:
         ended.set()
         stored.set()
-        thread.join(timeout=5.0)
+        thread.join(timeout=DRAIN_S)
+        if left := source.left():
+            session.console.say(f"{left} stored events are not told yet: the next `bhuman listen` tells them")
 
 
 def _confirmed(client: Any, item: EventReport) -> EventReport:

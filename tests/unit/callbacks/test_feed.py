@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,8 +30,8 @@ def add(store: EventStore, **document: str) -> None:
 
 def test_each_event_is_told_with_the_state_it_leads_to(store: EventStore) -> None:
     add(store, status="failed")
-    feed = Feed(store, lambda ids: {ID}, after=store.last_position())
-    assert list(feed.news()) == []
+    feed = Feed(store, lambda ids: {ID})
+    assert [item.event.status for item in feed.news()] == ["failed"]
     add(store, status="succeeded", url="https://a/v.mp4", video_url="https://v/1")
     add(store, status="processing")
     add(store, event="whatsapp.ready", whatsapp_video_url="https://a/w.mp4")
@@ -52,15 +55,15 @@ def test_more_than_one_page_is_told(store: EventStore) -> None:
                 for place in range(300)
             ]
         )
-    feed = Feed(store, lambda ids: set(), after=0)
+    feed = Feed(store, lambda ids: set())
     assert len(list(feed.news())) == 900
 
 
 def test_what_could_not_be_read_is_told_later(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
     add(store, status="succeeded")
-    feed = Feed(store, lambda ids: set(), after=0)
+    feed = Feed(store, lambda ids: set())
 
-    def broken(_: str) -> list[events.Event]:
+    def broken(_: str, **more: int) -> list[events.Event]:
         raise errors.JournalError("busy")
 
     monkeypatch.setattr(store, "of", broken)
@@ -68,3 +71,47 @@ def test_what_could_not_be_read_is_told_later(store: EventStore, monkeypatch: py
         list(feed.news())
     monkeypatch.undo()
     assert [item.event.status for item in feed.news()] == ["succeeded"]
+
+
+def test_what_was_stored_and_not_told_is_told_by_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "callbacks.sqlite3"
+    with EventStore.open(path) as store:
+        add(store, status="processing")
+        assert len(list(Feed(store, lambda ids: set()).news())) == 1
+        add(store, status="succeeded", url="https://a/v.mp4")
+        next(Feed(store, lambda ids: set()).news())  # told, and killed before it could be kept
+    with EventStore.open(path) as store:
+        feed = Feed(store, lambda ids: set())
+        assert feed.left() == 1
+        assert [item.state.status for item in feed.news()] == ["succeeded"]
+        assert feed.left() == 0
+    with EventStore.open(path) as store:
+        assert list(Feed(store, lambda ids: set()).news()) == []
+
+
+def test_a_file_with_events_of_before_begins_with_what_comes(tmp_path: Path) -> None:
+    path = tmp_path / "callbacks.sqlite3"
+    with EventStore.open(path) as store:
+        add(store, status="processing")
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.execute("DROP TABLE told")
+    with EventStore.open(path) as store:
+        assert list(Feed(store, lambda ids: set()).news()) == []
+
+
+def test_thousands_of_events_of_one_id_are_read_once_each(store: EventStore) -> None:
+    body = json.dumps({"id": ID, "status": "succeeded", "url": "https://a/v.mp4"}).encode()
+    for start in range(0, 2_000, 500):
+        store.add([events.read(body + b" " * n, token="", received_at="t") for n in range(start, start + 500)])
+    rows = 0
+    select = store._select
+
+    def counted(*asked: Any, **more: Any) -> list[sqlite3.Row]:
+        nonlocal rows
+        found = select(*asked, **more)
+        rows += len(found)
+        return found
+
+    store._select = counted  # type: ignore[method-assign]
+    assert len(list(Feed(store, lambda ids: set()).news())) == 2_000
+    assert rows <= 2_001

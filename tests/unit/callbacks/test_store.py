@@ -24,7 +24,7 @@ def test_events_are_private_and_still_there_after_closing(tmp_path: Path) -> Non
     assert path.parent.stat().st_mode & 0o777 == 0o700
     with EventStore.open(path) as store:
         assert [stored for _, stored in store.since(0)] == [event(0), event(1)]
-        assert store.last_position() == 2
+        assert store.count_after(0) == 2
 
 
 def test_a_duplicate_changes_nothing_but_another_body_event_or_url_is_kept(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_nothing_of_a_group_that_fails_is_stored(tmp_path: Path) -> None:
     with EventStore.open(tmp_path / "c") as store:
         with pytest.raises(errors.JournalError):
             store.add([event(0), event(1, body=None)])
-        assert store.last_position() == 0
+        assert store.count_after(0) == 0
         assert store.add([event(2)]) == [True]
 
 
