@@ -88,6 +88,30 @@ def _hidden(target: Path) -> str:
     return f".{name}"
 
 
+@contextlib.contextmanager
+def aside(path: Path, *, syncs: bool = False) -> Iterator[Path]:
+    """Give the path of an empty file beside `path` (0600, same ending) that takes its place when the block ends well.
+
+    For what is written by path, and for caches: it vanishes when the block ends badly. syncs: it outlives a power cut.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        if syncs:
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if syncs:
+        _sync_folder(path.parent)
+
+
 def require_place(path: Path) -> None:
     """Find out, without leaving anything, whether a file can be made where this one is to be replaced.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 import filelock
 
-from bhuman_cli import errors
+from bhuman_cli import errors, files
 from bhuman_cli.net import hosts
 
 _FILE: Final = "listen.json"
@@ -59,13 +58,8 @@ def save(state: Path, address: Address) -> None:
     """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = state / f"{_FILE}.part"
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump({"base_url": address.base_url, "secret": address.secret}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(state / _FILE)
+        with files.aside(state / _FILE, syncs=True) as part:
+            part.write_text(json.dumps({"base_url": address.base_url, "secret": address.secret}), encoding="utf-8")
     except OSError as problem:
         raise errors.JournalError(f"{state}: can't be written ({problem.strerror})", hint="bhuman doctor") from problem
 

@@ -7,14 +7,11 @@ something was put there: a cron job without a session never waits for one.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from bhuman_cli import shell
+from bhuman_cli import files, shell
 from bhuman_cli.config import settings
 from bhuman_cli.errors import CredentialsError
 
@@ -191,14 +188,5 @@ def _read(home: settings.Home) -> dict[str, dict[str, dict[str, Any]]]:
 
 def _write(home: settings.Home, everything: Mapping[str, Any]) -> None:
     folder = settings.private_folder(home.config)
-    # mkstemp makes the file 0600 before the first byte is in it.
-    handle, name = tempfile.mkstemp(prefix=".credentials-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(everything, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(folder / FILE_NAME)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with files.aside(folder / FILE_NAME, syncs=True) as path:  # 0600 before the first byte is in it
+        path.write_text(json.dumps(everything, indent=1), encoding="utf-8")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from bhuman_cli import files
 from bhuman_cli.studio.render import compose, encode, presenter
 from bhuman_cli.studio.render.footage import reader
 
@@ -106,14 +105,9 @@ class Base:
 
 
 def _unpack(pictures: Iterator[NDArray[np.uint8]], path: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".frames-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for picture in pictures:
-                file.write(picture.data)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with files.aside(path) as temporary, temporary.open("wb") as file:
+        for picture in pictures:
+            file.write(picture.data)
 
 
 def prepare(footage: Path, marks: Sequence[int], cache_dir: Path) -> Path:
@@ -154,19 +148,14 @@ def _is_a_base(footage: Path, marks: Sequence[int], cache_dir: Path) -> bool:
 def _encode(footage: Path, marks: Sequence[int], path: Path) -> None:
     found = reader.probe(footage)
     sound = reader.sound(footage) if found.has_sound else None
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".base-", suffix=".mp4")
-    os.close(handle)
-    try:
-        writer = encode.Writer(name, found.form, marks, sound, threads=0)
+    with files.aside(path) as temporary:
+        writer = encode.Writer(str(temporary), found.form, marks, sound, threads=0)
         for frame in reader.pictures(footage, found.form):
             writer.write(frame)
         missing = round(found.duration_s * found.fps) - writer.frames
         for _ in range(min(missing, math.ceil(found.held_s * found.fps))):
             writer.write(frame)
         writer.close()
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def load(path: Path) -> Base:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -136,8 +133,8 @@ def _render(job: RenderJob, cache_dir: Path, begin: Callable[[], None]) -> Rende
     sweep(out)
     begin()
     backings = engine.backings(plan, allow_private=bool(job.options.get("allow_private")))
-    with _finished(out / "video.mp4") as temporary:
-        stills = engine.film(plan, backings, temporary, int(job.options.get("at_once", 1)))
+    with files.aside(out / "video.mp4") as temporary:
+        stills = engine.film(plan, backings, str(temporary), int(job.options.get("at_once", 1)))
     place(out / "thumbnail.jpg", stills.thumbnail)
     place(out / "preview.gif", stills.gif)
     heading = share_page.title_for(used.name, job.values)
@@ -191,19 +188,7 @@ def _warnings(plan: scene.Scene) -> Iterator[str]:
         yield f"no font on this machine has {codes}; left out of the video"
 
 
-@contextmanager
-def _finished(path: Path) -> Iterator[str]:
-    """Give a temporary name beside the path, and put the file in its place once it is whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    try:
-        yield name
-        Path(name).replace(path)  # readable by its owner alone, as it was made
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
 def place(path: Path, data: bytes) -> None:
     """Write a file that is there whole or not at all."""
-    with _finished(path) as name:
-        Path(name).write_bytes(data)
+    with files.aside(path) as temporary:
+        temporary.write_bytes(data)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -13,6 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bhuman_cli import files
 
 VERSION: Final = 3
 """Part of the file's name: raise it whenever picture or sound change."""
@@ -66,12 +66,9 @@ def path_of(cache_dir: Path, variant: str = "room") -> Path:
 def _make(path: Path, variant: str) -> None:
     from bhuman_cli.studio.render import encode, pen, room
 
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".mp4")
-    os.close(handle)
-    temporary = Path(name)
     form = encode.Format(width=pen.WIDTH, height=pen.HEIGHT, fps=Fraction(FPS))
-    writer = encode.Writer(name, form, MARKS, sound(), threads=1)
-    try:
+    with files.aside(path) as temporary:
+        writer = encode.Writer(str(temporary), form, MARKS, sound(), threads=1)
         # Drawing holds Python, encoding does not: side by side they take half the time.
         with ThreadPoolExecutor(1) as encoding:
             picture = _pictures(room.green() if variant == "green" else room.room())
@@ -79,9 +76,6 @@ def _make(path: Path, variant: str) -> None:
         for result in written:
             result.result()
         writer.close()
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _pictures(background: Any) -> Callable[[int], Any]:

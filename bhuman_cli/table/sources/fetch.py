@@ -25,6 +25,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from bhuman_cli import files
 from bhuman_cli.errors import BhumanError, InputError, ServiceDown
 from bhuman_cli.net import addresses, connect, hosts
 from bhuman_cli.table.sources.address import Address
@@ -301,10 +302,8 @@ def _remembered(folder: Path, key: str) -> _Kept | None:
 
 
 def _remember(folder: Path, key: str, kept: _Kept) -> None:
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{key}.", suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(asdict(kept), stream)
-    Path(name).replace(folder / f"{key}.json")
+    with files.aside(folder / f"{key}.json") as path:
+        path.write_text(json.dumps(asdict(kept)), encoding="utf-8")
 
 
 def _sweep(folder: Path) -> None:

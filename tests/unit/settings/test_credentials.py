@@ -249,7 +249,7 @@ def test_a_crash_while_writing_leaves_the_old_file(home: settings.Home, monkeypa
     def crash(_: int) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("bhuman_cli.config.credential_store.os.fsync", crash)
+    monkeypatch.setattr("bhuman_cli.files.os.fsync", crash)
     with pytest.raises(OSError, match="disk full"):
         credential_store.store(home, "other", SECRET, service=SERVICE, keyring=None)
     monkeypatch.undo()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from bhuman_cli import files
 from bhuman_cli.studio.render import compose, pen
 from bhuman_cli.studio.render.background import chroma_key
 from bhuman_cli.studio.render.background import outline as outlines
@@ -132,14 +131,9 @@ def load(base: Base, backdrop: Backdrop, span: tuple[int, int], focus: float | N
 
 
 def _store(path: Path, pictures: Iterator[U8]) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".cut-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for picture in pictures:
-                file.write(picture.tobytes())
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with files.aside(path) as temporary, temporary.open("wb") as file:
+        for picture in pictures:
+            file.write(picture.tobytes())
 
 
 def _outline(mode: str, shape: Shape) -> U8 | None:

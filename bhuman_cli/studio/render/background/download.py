@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
 import ssl
-import tempfile
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from typing import Any, Final
 
 from filelock import FileLock
 
+from bhuman_cli import files
 from bhuman_cli.studio.render.background import reach
 from bhuman_cli.studio.render.background.reach import Place
 
@@ -59,14 +58,9 @@ def download(address: str, cache_dir: Path, *, allow_private: bool, network: rea
 
 
 def _save(answer: http.client.HTTPResponse, path: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for chunk in _chunks(answer):
-                file.write(chunk)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with files.aside(path) as temporary, temporary.open("wb") as file:
+        for chunk in _chunks(answer):
+            file.write(chunk)
 
 
 def names_a_picture(address: str) -> bool:

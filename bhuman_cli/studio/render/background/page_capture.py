@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from filelock import FileLock
 
-from bhuman_cli import shell
+from bhuman_cli import files, shell
 from bhuman_cli.studio.render.background import browser_proxy, download, reach
 
 WIDTH: Final = 1280
@@ -58,9 +58,8 @@ def _take(browser: str, place: reach.Place, path: Path, way_out: browser_proxy.B
         take = _by_playwright if _has_playwright() else _by_command
         if not take(browser, place, made, way_out) or not made.is_file():
             return False
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        shutil.move(made, partial)
-        partial.replace(path)
+        with files.aside(path) as temporary:
+            shutil.copyfile(made, temporary)
     return True
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
+from bhuman_cli import files
 from bhuman_cli.studio.render import compose
 from bhuman_cli.studio.render.base import Base
 from bhuman_cli.studio.render.output import palette
@@ -214,23 +213,18 @@ def _numbers(base: Base) -> tuple[int, ...]:
 
 
 def _store(path: Path, made: GifBase) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".gif-", suffix=".npz")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                small=made.small,
-                index=made.index,
-                seen=made.seen,
-                table=made.shared.table,
-                colours=made.shared.colours,
-                blocks=np.frombuffer(b"".join(made.blocks), np.uint8),
-                ends=np.cumsum([len(block) for block in made.blocks]),
-                head=np.frombuffer(made.head, np.uint8),
-            )
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with files.aside(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            small=made.small,
+            index=made.index,
+            seen=made.seen,
+            table=made.shared.table,
+            colours=made.shared.colours,
+            blocks=np.frombuffer(b"".join(made.blocks), np.uint8),
+            ends=np.cumsum([len(block) for block in made.blocks]),
+            head=np.frombuffer(made.head, np.uint8),
+        )
 
 
 def _assemble(base: Base, small: NDArray[np.uint8]) -> GifBase:
