@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bhuman_cli.studio.render import presenter, template
 
-SAMPLES = Path(__file__).parents[3] / "sample_data"
+SAMPLES = Path(__file__).parents[4] / "sample_data"
 
 
 def test_the_sample_template_loads_and_uses_the_presenters_key_frames() -> None:

@@ -10,7 +10,7 @@ from bhuman_cli.errors import InputError
 from bhuman_cli.table import input_file, reader
 from bhuman_cli.table.formats import encodings
 
-NAMES = Path(__file__).parents[2] / "data" / "encodings" / "names.txt"
+NAMES = Path(__file__).parents[3] / "data" / "encodings" / "names.txt"
 
 
 def detect(tmp_path: Path, data: bytes, wanted: str | None = None) -> encodings.TextCoding:

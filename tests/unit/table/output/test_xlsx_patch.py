@@ -21,7 +21,7 @@ from bhuman_cli.table.output import results_file
 
 SHEET = "xl/worksheets/sheet1.xml"
 HEADER_ROW = 2
-DATA = Path(__file__).parents[2] / "data" / "tables"
+DATA = Path(__file__).parents[3] / "data" / "tables"
 
 
 def make(path: Path, change: Callable[[Worksheet], None] | None = None) -> Path:

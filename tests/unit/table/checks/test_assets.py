@@ -6,7 +6,7 @@ import pytest
 
 from bhuman_cli.domain import Background, RowState
 from tests.support.intakes import said, take
-from tests.unit.table.test_intake import BACKGROUND
+from tests.unit.table.test_checked_table import BACKGROUND
 
 
 def test_assets_are_completed_and_blank_ones_skipped(tmp_path: Path) -> None:
