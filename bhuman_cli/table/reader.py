@@ -367,7 +367,7 @@ def _book_table(
         unapplied=sheet.shown_otherwise,
         hidden_lines=sheet.facts.hidden_rows,
         links=sheet.facts.links,
-        blocks=lambda: _numbered(held, itertools.islice(start(), 1, None), len(header), is_sheet=True),
+        blocks=lambda: _numbered(held, itertools.islice(start(), 1, None), len(header)),
     )
 
 
@@ -386,14 +386,14 @@ def _open_json(held: input_file.InputFile, kind: str, coding: encodings.TextCodi
         had_bom=coding.had_bom,
         encoding=coding.name,
         notices=notices,
-        blocks=lambda: _numbered(held, json_rows.rows(held, coding, keys), len(header)),
+        blocks=lambda: json_rows.blocks(held, coding, keys, len(header)),
     )
 
 
 def _numbered(
-    held: input_file.InputFile, found: Iterator[csv_records.Raw], width: int, *, is_sheet: bool = False
+    held: input_file.InputFile, found: Iterator[csv_records.Raw], width: int
 ) -> Iterator[list[csv_records.Record]]:
-    return csv_records.in_blocks(csv_records.Numbering(held.name, width, is_sheet=is_sheet).take(found))
+    return csv_records.in_blocks(csv_records.Numbering(held.name, width, is_sheet=True).take(found))
 
 
 def _doubts(held: input_file.InputFile, header: Sequence[str], line: int, *, is_told: bool) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import operator
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TextIO
@@ -18,6 +20,7 @@ _MAX_OBJECT_CHARS: Final = 16 << 20
 _SPACE: Final = " \t\r\n\ufeff"
 _NESTED: Final = "holds a list or an object, but a cell is a text"
 _SURROGATE: Final = "holds half of a character (an unpaired surrogate)"
+_BLOCK_LINES: Final = 128
 _NUL: Final = "holds a NUL character"
 _SHAPE_HINT: Final = "an array of objects, or one object a line: both with column names as keys"
 _MAX_WRAPPED_BYTES: Final = 256 << 20
@@ -40,32 +43,74 @@ def _constant(name: str) -> str | None:
 
 
 # Numbers stay the text they are written as: 007.50 is not ours to shorten, and 5,000 digits are no integer to parse.
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)
+_CHECKING: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)
+_PLAIN: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
 
 
 def columns(source: InputFile, coding: encodings.TextCoding) -> tuple[str, ...]:
-    """Return every key of every object, in the order they first appear. Reads the whole file."""
+    """Return every key of every object, in the order they first appear. Reads the whole file.
+
+    Raises:
+        InputError: not JSON, not objects, or an object that names a key twice.
+    """
     seen: dict[str, None] = {}
-    for _, found in objects(source, coding):
-        seen.update(dict.fromkeys(found))
+    for _, block in _blocks(source, coding, _CHECKING):
+        for each in block:
+            if not seen.keys() >= each.keys():
+                seen.update(dict.fromkeys(each))
     return tuple(seen)
 
 
-def rows(source: InputFile, coding: encodings.TextCoding, raw_header: Sequence[str]) -> Iterator[csv_records.Raw]:
-    """Yield (line, cells, flaws) of every object; a key that is absent or null is a blank cell."""
-    for line, found in objects(source, coding):
-        flaws: Mapping[int, str] = csv_records.NO_FLAWS
-        cells: list[str] = []
-        for position, key in enumerate(raw_header):
-            text, flaw = _cell(found.get(key))
-            cells.append(text)
-            if flaw:
-                flaws = {**flaws, position: flaw}
-        yield line, cells, flaws
+def blocks(
+    source: InputFile, coding: encodings.TextCoding, raw_header: Sequence[str], width: int
+) -> Iterator[list[csv_records.Record]]:
+    """Yield the rows by the block, numbered; a key that is absent or null is a blank cell.
+
+    width: how many of the keys are columns.
+
+    Raises:
+        InputError: as `columns`.
+    """
+    numbering = csv_records.Numbering(source.name, width)
+    pick = operator.itemgetter(*raw_header) if len(raw_header) > 1 else None
+    for lines, block in _blocks(source, coding, _PLAIN):
+        texts = _all_texts(block, pick) if pick and width == len(raw_header) and isinstance(lines, range) else None
+        records = numbering.even(texts, lines[0]) if texts else None
+        if records is None:
+            raw = (_row(line, each, raw_header) for line, each in zip(lines, block, strict=True))
+            records = list(numbering.take(raw))
+        if records:
+            yield records
 
 
-def objects(source: InputFile, coding: encodings.TextCoding) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line, object) in order, an empty object for an empty line.
+def _all_texts(block: Sequence[dict[str, Any]], pick: Callable[[Any], Any]) -> list[tuple[str, ...]] | None:
+    """Return the cells where all of them are whole texts, else None."""
+    try:
+        rows: list[tuple[str, ...]] = list(map(pick, block))
+        if set(map(type, itertools.chain.from_iterable(rows))) != {str}:
+            return None
+        text = "".join(itertools.chain.from_iterable(rows))
+        text.encode()
+    except (KeyError, UnicodeEncodeError):
+        return None
+    return None if "\0" in text else rows
+
+
+def _row(line: int, found: Mapping[str, Any], raw_header: Sequence[str]) -> csv_records.Raw:
+    flaws: dict[int, str] = {}
+    cells: list[str] = []
+    for position, key in enumerate(raw_header):
+        text, flaw = _cell(found.get(key))
+        cells.append(text)
+        if flaw:
+            flaws[position] = flaw
+    return line, cells, flaws or csv_records.NO_FLAWS
+
+
+def _blocks(
+    source: InputFile, coding: encodings.TextCoding, decoder: json.JSONDecoder
+) -> Iterator[tuple[Sequence[int], list[dict[str, Any]]]]:
+    """Yield (lines, objects) in order, an empty object for an empty line.
 
     Raises:
         InputError: not JSON, or not objects.
@@ -73,17 +118,13 @@ def objects(source: InputFile, coding: encodings.TextCoding) -> Iterator[tuple[i
     line = 1
     try:
         with io.TextIOWrapper(source.open(), encoding=coding.codec) as stream:
-            first = stream.read(_PIECE_CHARS)
-            is_array = first.lstrip(_SPACE).startswith("[")
-            inner = None if is_array else _wrapped(source, stream, first)
-            if inner is not None:
-                found = _Array(io.StringIO(), inner[1], inner[2]).walk()
-            else:
-                found = _Array(stream, first).walk() if is_array else _lines(stream, first)
-            for line, each in found:
-                if not isinstance(each, dict):
-                    raise input_errors.line_error(source.name, line, "a row that is not an object", hint=_SHAPE_HINT)
-                yield line, each
+            for lines, block in _found(source, stream, decoder):
+                for line, each in zip(lines, block, strict=True):
+                    if not isinstance(each, dict):
+                        raise input_errors.line_error(
+                            source.name, line, "a row that is not an object", hint=_SHAPE_HINT
+                        )
+                yield lines, block
     except _TwiceError:
         raise _refused(source, line, "an object names the same column twice") from None
     except json.JSONDecodeError as error:
@@ -95,6 +136,18 @@ def objects(source: InputFile, coding: encodings.TextCoding) -> Iterator[tuple[i
     except (RecursionError, ValueError):
         raise _refused(source, line, "values nested too deeply, or too long") from None
     source.require_unchanged()
+
+
+def _found(source: InputFile, stream: TextIO, decoder: json.JSONDecoder) -> Iterator[tuple[Sequence[int], list[Any]]]:
+    first = stream.read(_PIECE_CHARS)
+    is_array = first.lstrip(_SPACE).startswith("[")
+    inner = None if is_array else _wrapped(source, stream, first)
+    if inner is None and not is_array:
+        yield from _lines(stream, first, decoder)
+        return
+    array = _Array(stream, first, decoder) if inner is None else _Array(io.StringIO(), inner[1], decoder, inner[2])
+    for line, each in array.walk():
+        yield (line,), [each]
 
 
 _LATER: Final = "in a later row"
@@ -152,7 +205,7 @@ def _wrapped(source: InputFile, stream: TextIO, first: str) -> tuple[str, str, i
 def _is_row(text: str, *, is_all: bool) -> bool:
     """Say whether a line is a row by itself: an object that wraps no list of objects."""
     try:
-        found = _DECODER.decode(text.strip(_SPACE))
+        found = _CHECKING.decode(text.strip(_SPACE))
     except (json.JSONDecodeError, RecursionError, _TwiceError):
         return not is_all and '"' in text and text.rstrip(_SPACE).endswith("}")
     values = found.values() if isinstance(found, dict) else ()
@@ -165,9 +218,9 @@ def _members(text: str) -> Iterator[tuple[str, Any, int, int]]:
     """Yield (name, value, start, end) of each member of the one object that a text is."""
     at = _past(text, 0, "{")
     while text[_past(text, at) : _past(text, at) + 1] != "}":
-        name, at = _DECODER.raw_decode(text, _past(text, at))
+        name, at = _CHECKING.raw_decode(text, _past(text, at))
         start = _past(text, _past(text, at, ":"))
-        value, at = _DECODER.raw_decode(text, start)
+        value, at = _CHECKING.raw_decode(text, start)
         yield str(name), value, start, at
         at = _past(text, at)
         if text[at : at + 1] != "}":
@@ -204,38 +257,54 @@ def _shape_hint(
     return f"jq '[.]' {quoted} > rows.json, if it is one row; else {_SHAPE_HINT}"
 
 
-def _lines(stream: TextIO, first: str) -> Iterator[tuple[int, Any]]:
+def _lines(stream: TextIO, first: str, decoder: json.JSONDecoder) -> Iterator[tuple[Sequence[int], list[Any]]]:
     pieces: Iterator[str] = iter(lambda: stream.read(_PIECE_CHARS), "")
-    rest, line = "", 0
+    rest, line = "", 1
     piece: str | None = first
     while piece:
         rest += piece
         *whole, rest = rest.split("\n")
-        for text in whole:
-            line += 1
-            yield line, _decoded(text, line)
+        for start in range(0, len(whole), _BLOCK_LINES):
+            block = whole[start : start + _BLOCK_LINES]
+            yield range(line, line + len(block)), _decoded(block, line, decoder)
+            line += len(block)
         if len(rest) > _MAX_OBJECT_CHARS:
             raise ValueError
         piece = next(pieces, None)
     if rest.strip(_SPACE):
-        yield line + 1, _decoded(rest, line + 1)
+        yield range(line, line + 1), _decoded([rest], line, decoder)
 
 
-def _decoded(text: str, line: int) -> Any:
-    stripped = text.strip(_SPACE)
-    if not stripped:
+def _decoded(block: Sequence[str], line: int, decoder: json.JSONDecoder) -> list[Any]:
+    """Decode lines; together where each looks like an object, because that is twice as fast."""
+    stripped = [text.strip(_SPACE) for text in block]
+    if all(text[:1] == "{" and text[-1] == "}" for text in stripped):
+        try:
+            found: list[Any] = decoder.decode(f"[{','.join(stripped)}]")
+            if len(found) == len(stripped):
+                return found
+        except json.JSONDecodeError:
+            pass  # the line that is wrong is found below
+    return [_decoded_line(text, number, decoder) for number, text in enumerate(stripped, line)]
+
+
+def _decoded_line(text: str, line: int, decoder: json.JSONDecoder) -> Any:
+    if not text:
         return {}
     try:
-        return _DECODER.decode(stripped)
+        return decoder.decode(text)
     except json.JSONDecodeError as error:
         error.lineno = line
         raise
+    except _TwiceError as error:
+        raise _TwiceError(line) from error
 
 
 class _Array:
     """Walks a JSON array that may be larger than the memory."""
 
-    def __init__(self, stream: TextIO, first: str, line: int = 1) -> None:
+    def __init__(self, stream: TextIO, first: str, decoder: json.JSONDecoder, line: int = 1) -> None:
+        self._decoder = decoder
         self._read: Callable[[], str] = lambda: stream.read(_PIECE_CHARS)
         self._text = first
         self._at = 0
@@ -260,7 +329,7 @@ class _Array:
     def _value(self) -> Any:
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
+                value, end = self._decoder.raw_decode(self._text, self._at)
             except json.JSONDecodeError:
                 if not self._more():
                     raise json.JSONDecodeError(_LATER, "", 0) from None

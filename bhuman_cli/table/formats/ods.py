@@ -99,7 +99,7 @@ class _Walker:
     def rows(self, wanted: str) -> Iterator[csv_records.Raw]:
         """Yield the rows of the sheet of this name, blank ones at its end left out; note all sheets on the way."""
         self._wanted = wanted
-        parser = expat.ParserCreate()
+        parser = zip_safety.parser(self._source)
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end

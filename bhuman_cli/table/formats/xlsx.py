@@ -76,9 +76,11 @@ class Book:
         name = self._part("sharedStrings") or "xl/sharedStrings.xml"
         texts: list[str] = []
         for piece in xlsx_xml.Part(self._source, name).pieces("</si>"):
-            texts.extend(
-                xlsx_xml.text(plain) if plain else xlsx_xml.rich_text(rich) for plain, rich in _ITEM.findall(piece)
-            )
+            items = _ITEM.findall(piece)
+            if "<r" in piece or "&" in piece or "_x" in piece:
+                texts += [xlsx_xml.text(plain) if plain else xlsx_xml.rich_text(rich) for plain, rich in items]
+            else:
+                texts += [plain or xlsx_xml.rich_text(rich) for plain, rich in items]
         return texts
 
     def _part(self, kind: str) -> str:

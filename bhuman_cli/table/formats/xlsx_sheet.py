@@ -13,7 +13,7 @@ from bhuman_cli.table.input_file import InputFile
 
 # A row's start; a cell with reference and value, as nearly all are; a cell without content; any other cell.
 _TOKEN: Final = re.compile(
-    r"<(?:(row\b[^>]*)"
+    r'<(?:(row\b)(?: r="(\d{1,7})")?([^>]*)'
     r'|c r="([A-Z]{1,3})\d+"([^>/]*)><v>([^<]*)</v></c'
     r"|(c\b[^>]*)/"
     r"|(c\b[^>]*)>(.*?)</c"
@@ -24,6 +24,7 @@ _FIRST_CELL: Final = re.compile(
     r"<row\b[^>]*>\s*(?:<c\b[^>]*/>\s*|<c\b[^>]*>\s*</c>\s*)*"
     r'<(?:c(?:\s+r="([A-Z]{1,3})\d+")?[^>]*|(/row))>'
 )
+_EDGE_CELL: Final = re.compile(r'<c r="A\d+"[^>/]*>\s*<[vi]')
 _HIDDEN_ROW: Final = re.compile(r"""<(row\b[^>]*\bhidden\s*=\s*["'](?:1|true)["'][^>]*)>""")
 _ROW_NUMBER: Final = re.compile(r"""\br\s*=\s*["'](\d{1,9})["']""")
 _REFERENCE: Final = re.compile(r"""\br\s*=\s*["']([A-Za-z]{1,3})\d{1,9}["']""")
@@ -48,16 +49,17 @@ def facts(source: InputFile, part: xlsx_xml.Part, name: str) -> SheetFacts:
     """
     found = SheetFacts()
     firsts: set[tuple[str, str]] = set()
-    behind = ""
+    behind, is_at_edge = "", False
     for piece in part.pieces("</row>"):
-        firsts.update(_FIRST_CELL.findall(piece))
+        is_at_edge = is_at_edge or _EDGE_CELL.search(piece) is not None
+        if not is_at_edge:
+            firsts.update(_FIRST_CELL.findall(piece))
         if "hidden" in piece:
             numbers = map(_ROW_NUMBER.search, _HIDDEN_ROW.findall(piece))
             found.hidden_rows.update(int(each[1]) for each in numbers if each)
         behind = piece
-    found.origin = min(
-        (cell_flags.column_of(letters) if letters else 0 for letters, end in firsts if not end), default=0
-    )
+    columns = (cell_flags.column_of(letters) if letters else 0 for letters, end in firsts if not end)
+    found.origin = 0 if is_at_edge else min(columns, default=0)
     found.merges.extend(filter(None, map(cell_flags.area, _MERGE.findall(behind))))
     if "<hyperlink" in behind or "<tablePart" in behind:
         _follow(source, xlsx.relations(source, name), behind, found)
@@ -114,25 +116,24 @@ class Rows:
         """Yield every row from the sheet's first, those that the file leaves out as blank ones."""
         try:
             self._kinds, self._texts = _Kinds(self._book.formats()), self._book.texts()
-            yield from self._filled(self._read())
+            yield from self._read()
         except (ValueError, IndexError):
             raise zip_safety.broken(self._source) from None
 
-    def _filled(self, found: Iterator[tuple[int, list[str], dict[int, str]]]) -> Iterator[csv_records.Raw]:
-        last = 0
-        for row, cells, flaws in found:
-            if not flaws and not any(cells):
-                continue  # filled in again where a row follows
-            if not last < row <= cell_flags.MAX_ROWS:
-                raise zip_safety.broken(self._source)
-            for blank in range(last + 1, row):
-                yield blank, (), csv_records.NO_FLAWS
-            last = row
-            if not self._covered.is_empty:
-                self._uncover(row, cells, flaws)
-            if row in self._facts.totals_rows:
-                flaws = {csv_records.LEFT_OUT: cell_flags.TOTALS}  # noqa: PLW2901 - nothing else counts there
-            yield row, cells, flaws or csv_records.NO_FLAWS
+    def _finished(self, row: int, cells: list[str], last: int) -> Iterator[csv_records.Raw]:
+        """Yield a row, and before it the blank ones that the file leaves out; nothing for a blank one."""
+        flaws = self._flaws
+        if not flaws and not any(cells):
+            return  # filled in again where a row follows
+        if not last < row <= cell_flags.MAX_ROWS:
+            raise zip_safety.broken(self._source)
+        for blank in range(last + 1, row):
+            yield blank, (), csv_records.NO_FLAWS
+        if not self._covered.is_empty:
+            self._uncover(row, cells, flaws)
+        if row in self._facts.totals_rows:
+            flaws = {csv_records.LEFT_OUT: cell_flags.TOTALS}  # nothing else counts there
+        yield row, cells, flaws or csv_records.NO_FLAWS
 
     def _uncover(self, row: int, cells: list[str], flaws: dict[int, str]) -> None:
         origin = self._facts.origin
@@ -141,12 +142,12 @@ class Rows:
                 cells[position] = ""
                 flaws.pop(position, None)
 
-    def _read(self) -> Iterator[tuple[int, list[str], dict[int, str]]]:
+    def _read(self) -> Iterator[csv_records.Raw]:
         origin, texts, kinds, columns = self._facts.origin, self._texts, self._kinds, _Columns()
-        row, cells, width, column = 0, list[str](), 0, -1
-        flaws: dict[int, str] = {}
+        is_simple = self._covered.is_empty and not self._facts.totals_rows
+        row, last, cells, width, column = 0, 0, list[str](), 0, -1
         for piece in self._part.pieces("</row>"):
-            for start, letters, attributes, value, empty, other, body in _TOKEN.findall(piece):
+            for start, number, rest, letters, attributes, value, empty, other, body in _TOKEN.findall(piece):
                 if letters:
                     column = columns[letters]
                     kind, style = kinds[attributes]
@@ -157,12 +158,15 @@ class Rows:
                     else:
                         text = self._text(kind, style, value, column - origin)
                 elif start:
-                    if row:
-                        yield row, cells, flaws
-                    number = _ROW_NUMBER.search(start)
-                    row, column = int(number[1]) if number else row + 1, -1
-                    cells, self._flaws = [""] * width, {}
-                    flaws, self._row = self._flaws, row
+                    if row == last + 1 and is_simple and not self._flaws and any(cells):
+                        yield row, cells, csv_records.NO_FLAWS
+                        last = row
+                    elif row:
+                        for finished in self._finished(row, cells, last):
+                            yield finished
+                            last = finished[0]
+                    row, column = _row_number(number, rest, row), -1
+                    cells, self._flaws, self._row = [""] * width, {}, row
                     continue
                 elif empty:
                     column = _place(empty, columns, column)
@@ -177,8 +181,7 @@ class Rows:
                         cells.extend([""] * (width - len(cells)))
                     if position >= 0:
                         cells[position] = text
-        if row:
-            yield row, cells, flaws
+        yield from self._finished(row, cells, last)
 
     def _text(self, kind: str, style: CellFormat | None, value: str, position: int) -> str:
         match kind:
@@ -231,6 +234,13 @@ class _Columns(dict[str, int]):
     def __missing__(self, letters: str) -> int:
         self[letters] = column = cell_flags.column_of(letters)
         return column
+
+
+def _row_number(number: str, rest: str, before: int) -> int:
+    if number:
+        return int(number)
+    found = _ROW_NUMBER.search(rest)
+    return int(found[1]) if found else before + 1
 
 
 def _place(attributes: str, columns: _Columns, before: int) -> int:

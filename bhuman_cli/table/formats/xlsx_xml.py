@@ -21,7 +21,8 @@ _HEAD: Final = re.compile(
     rb"""(?:\xef\xbb\xbf)?\s*(?:<\?xml(?:[^>?]*encoding\s*=\s*["']utf-8["'][^>?]*|(?:(?!encoding)[^>?])*)\?>)?\s*<\w+[\s>]""",
     re.IGNORECASE,
 )
-_UNUSUAL: Final = re.compile(rb"<!|<\?(?!xml\s)|<\w+:(?:worksheet|sheetData|row|c|f|v|is|t|r|si|sst)[\s/>]")
+_UNUSUAL: Final = (b"<!", b":worksheet", b":sheetData", b":row", b":c ", b":sst", b":si>")
+"""Comments, character data, prefixes. Where a text looks so, the part is only read more slowly."""
 _TEXTS: Final = re.compile(r"<t\b[^>]*?(?:/>|>([^<]*)</t>)")
 _PHONETIC: Final = re.compile(r"<rPh\b.*?</rPh>", re.DOTALL)
 _ENTITY: Final = re.compile(r"&(#?\w+);")
@@ -41,12 +42,11 @@ class Part:
         self._source = source
         self._name = name
         self._is_plain = True
-        parser, tail = _parser(), b""
+        parser, tail = zip_safety.parser(source, namespaces=True), b""
         try:
             for piece in zip_safety.pieces(source, name):
-                self._is_plain = (
-                    self._is_plain and (bool(tail) or bool(_HEAD.match(piece))) and not _UNUSUAL.search(tail + piece)
-                )
+                is_known = bool(tail) or _HEAD.match(piece) is not None
+                self._is_plain = self._is_plain and is_known and not _is_unusual(tail, piece)
                 parser.Parse(piece, False)
                 tail = piece[-24:]
             self.exists = bool(tail)
@@ -59,7 +59,7 @@ class Part:
         """Yield the text, cut behind an end tag, so that no element that ends with it is torn."""
         if not self.exists:
             return
-        texts = self._decoded() if self._is_plain else _Rewriter().run(zip_safety.pieces(self._source, self._name))
+        texts = self._decoded() if self._is_plain else _Rewriter().run(self._source, self._name)
         rest = ""
         for text in texts:
             rest += text
@@ -79,19 +79,24 @@ class Part:
             yield text.replace("\r", "") if "\r" in text else text
 
 
+def _is_unusual(tail: bytes, piece: bytes) -> bool:
+    border = tail + piece[:24]
+    return any(sign in piece or sign in border for sign in _UNUSUAL) or piece.count(b"<?") > (not tail)
+
+
 class _Rewriter:
     """Writes XML anew as it is parsed: elements without prefix, attributes with it, texts escaped."""
 
     def __init__(self) -> None:
         self._out: list[str] = []
 
-    def run(self, data: Iterator[bytes]) -> Iterator[str]:
-        parser = _parser()
+    def run(self, source: InputFile, name: str) -> Iterator[str]:
+        parser = zip_safety.parser(source, namespaces=True)
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
-        for piece in data:
+        for piece in zip_safety.pieces(source, name):
             parser.Parse(piece, False)
             yield "".join(self._out)
             self._out.clear()
@@ -105,16 +110,6 @@ class _Rewriter:
 
     def _text(self, text: str) -> None:
         self._out.append(escape(text))
-
-
-def _parser() -> expat.XMLParserType:
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.EntityDeclHandler = _refuse_entity
-    return parser
-
-
-def _refuse_entity(*_: object) -> None:
-    raise ValueError
 
 
 def text(raw: str) -> str:

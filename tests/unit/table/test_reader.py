@@ -175,7 +175,7 @@ def test_hostile_archives_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         data[at : at + 2] = struct.pack("<H", 1)
     assert "protected with a password" in refusal(write(tmp_path / "q.xlsx", bytes(data)))
     entity = b'<?xml version="1.0"?>' + b" " * (zip_safety.PIECE_BYTES - 40) + b"<!DOCTYPE x [<!ENTITY a 'b'>]><a/>"
-    assert "declares XML entities" in refusal(archive(tmp_path / "r.xlsx", {"xl/styles.xml": entity}))
+    assert "declares XML entities" in refusal(archive(tmp_path / "r.xlsx", {"xl/workbook.xml": entity}))
     monkeypatch.setattr(zip_safety, "MAX_MEMBERS", 3)
     assert "zip bomb" in refusal(archive(tmp_path / "s.xlsx", {f"{number}": b"" for number in range(4)}))
     monkeypatch.setattr(zip_safety, "MAX_PART_BYTES", 10)
