@@ -184,6 +184,31 @@ Limit = Annotated[
         rich_help_panel=_COMMON,
     ),
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where", metavar="COLUMN=VALUE", help="Only rows with this value; COLUMN!=VALUE: without. Repeatable.",
+        rich_help_panel=_SELECT,
+    ),
+]  # fmt: skip
+VisibleOnly = Annotated[
+    bool | None,
+    typer.Option("--visible-only", help="Leave out rows that the workbook hides.", rich_help_panel=_SELECT),
+]
+Suppress = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--suppress", metavar="FILE", help="Leave out who is on this opt-out list. Repeatable.",
+        rich_help_panel=_SELECT,
+    ),
+]  # fmt: skip
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on", metavar="COLUMN", help="Column that is looked up in the opt-out lists.", show_default="email",
+        rich_help_panel=_SELECT,
+    ),
+]  # fmt: skip
 Sample = Annotated[
     int | None,
     typer.Option(

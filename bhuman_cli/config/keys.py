@@ -235,6 +235,24 @@ def _pairs_text(text: str) -> Any:
     return parts if all("=" in part for part in parts) else [text]
 
 
+def _lines_text(text: str) -> Any:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    values = [value] if isinstance(value, str) else value
+    if isinstance(values, list | tuple) and all(isinstance(part, str) and part.strip() for part in values):
+        return tuple(values)
+    raise Unfit("a text or a list of texts")
+
+
+def _paths(value: Any) -> tuple[Path, ...]:
+    values = [value] if isinstance(value, str | Path) else value
+    if isinstance(values, list | tuple):
+        return tuple(_path(part) for part in values)
+    raise Unfit("a path or a list of paths")
+
+
 def _take(value: Any) -> str:
     text = _text_or_number(value).replace(" ", "")
     if re.fullmatch(r"[0-9]{1,9}(/day)?", text) and int(text.removesuffix("/day")):
@@ -282,6 +300,10 @@ KEYS: Final[Mapping[str, Key]] = {
     "max_rows": Key(read=_whole(0, 10_000_000), text=_whole_text),
     "dry_run": Key(read=_flag, text=_switch_text, default=False),
     "on_invalid": Key(read=_choice("stop", "skip"), default="stop"),
+    "where": Key(read=_texts, text=_lines_text, default=()),
+    "visible_only": Key(read=_flag, text=_switch_text, default=False),
+    "suppress": Key(read=_paths, text=_lines_text, default=()),
+    "on": Key(read=_text),
     "all_columns": Key(read=_flag, text=_switch_text, default=False),
     "row_key": Key(read=_text),
     "share_equal": Key(read=_flag, text=_switch_text, default=True),

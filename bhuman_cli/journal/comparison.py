@@ -112,3 +112,43 @@ def set_continues(journal: Journal, run: Run, input_path: str) -> None:
 def texts(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[tuple[str, ...]]:
     """Return rows as one text per column, outer white space cut."""
     return [tuple(row.get(column, "").strip() for column in columns) for row in rows]
+
+
+def cells_to_send(journal: Journal, run: Run) -> dict[int, tuple[str, ...]]:
+    """Return the cells of the rows that are left to send, and of those that show their videos, by row_index."""
+    return {
+        found[0]: tuple(faults.from_json(found[1]))
+        for found in journal.query(
+            "SELECT row.row_index, row.cells FROM row LEFT JOIN row AS owner ON owner.run_no = row.run_no"
+            " AND owner.row_index = row.shares WHERE row.run_no = ? AND row.cells IS NOT NULL"
+            " AND coalesce(owner.plan, row.plan) IN ('new', 'retried', 'later', 'deferred')",
+            (run.run_no,),
+        )
+    }
+
+
+def leave_out(journal: Journal, run: Run, row_indexes: Sequence[int], message: str) -> None:
+    """Leave rows out that were to be sent: they become `skipped`, with no link. One commit.
+
+    Of equal rows whose first is left out the next is sent in its place.
+    """
+    with journal.transaction():
+        for row_index in row_indexes:
+            heir = journal.query_one(
+                "SELECT min(row_index) FROM row WHERE run_no = ? AND shares = ?", (run.run_no, row_index)
+            )
+            journal.execute(
+                "UPDATE row SET (plan, payload) ="
+                " (SELECT plan, payload FROM row WHERE run_no = :run AND row_index = :at),"
+                " shares = NULL WHERE run_no = :run AND row_index = :heir",
+                {"run": run.run_no, "at": row_index, "heir": heir[0] if heir else None},
+            )
+            journal.execute(
+                "UPDATE row SET shares = :heir WHERE run_no = :run AND shares = :at",
+                {"run": run.run_no, "at": row_index, "heir": heir[0] if heir else None},
+            )
+            journal.execute(
+                "UPDATE row SET state = 'skipped', plan = NULL, claim_id = NULL, shares = NULL, payload = NULL,"
+                " message = ? WHERE run_no = ? AND row_index = ?",
+                (message, run.run_no, row_index),
+            )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bhuman_cli import domain, shell
 from bhuman_cli.errors import InputError, UsageError
-from bhuman_cli.table import cleaning, input_errors, mapping, reader, selection, spoken_forms
+from bhuman_cli.table import cleaning, input_errors, mapping, reader, row_filter, selection, spoken_forms
 from bhuman_cli.table.checks import backgrounds, own_rules, problems, row_checker, rules
 from bhuman_cli.table.formats import csv_records
 from bhuman_cli.table.output import results_file
@@ -41,6 +41,10 @@ class TableOptions:
     known_variables: Sequence[str] | None = None
     known_source: str = ""
     all_columns: bool = False
+    where: Sequence[str] = ()
+    visible_only: bool = False
+    suppress: Sequence[Path] = ()
+    on: str | None = None
     strict: bool = False
     allow_empty: bool = False
     callback_url: str | None = None
@@ -71,6 +75,7 @@ class CheckedTable:
         self.columns = table.raw_header[:width]
         self._header = table.header[:width]
         self._chosen = selection.parse(options.rows, options.limit)
+        self._filter = _filter(table, self._header, options)
         # A file without even a header (and --allow-empty) has nothing that the options could name.
         self._plan = _plan(table, self._header, options)
         self.variables = self._plan.variables
@@ -137,6 +142,7 @@ class CheckedTable:
         if self._spoken is not None:
             self._spoken.begin()
         return row_checker.RowOptions(
+            filter=self._filter,
             has_backgrounds=has_backgrounds,
             cleaner=cleaning.Cleaner(self._clean_kinds, self.variables) if self._clean_kinds else None,
             spoken=self._spoken,
@@ -236,6 +242,16 @@ def _plan(table: reader.Table, header: Sequence[str], options: TableOptions) -> 
 def _as_listed(column: str) -> str:
     """Return a column's name as `--only` reads it in a list."""
     return '"' + column.replace('"', '""') + '"' if set(column) & set(',"') else column
+
+
+def _filter(table: reader.Table, header: Sequence[str], options: TableOptions) -> row_filter.RowFilter:
+    on = row_filter.opt_out_column(header, options.on) if options.suppress else 0
+    return row_filter.RowFilter(
+        conditions=row_filter.conditions(header, options.where),
+        hidden=row_filter.hidden_lines(table) if options.visible_only else (),
+        opted_out=row_filter.opt_out_list(options.suppress, header[on]) if options.suppress else frozenset(),
+        on=on,
+    )
 
 
 def _mapping_options(options: TableOptions) -> mapping.MappingOptions:

@@ -195,6 +195,8 @@ def _new_run(job: RenderJob) -> NewRun:
             "share_equal": bool(job.get("share_equal")),
             "client": job.get("client"),
             "profile": job.get("profile"),
+            "suppress": [os.path.abspath(path) for path in job.get("suppress")],  # noqa: PTH100 - a link stays one
+            "on": job.get("on"),
             "in_flight": job.get("in_flight"),
             "max_failures": job.get("max_failures"),
             "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,

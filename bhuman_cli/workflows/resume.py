@@ -17,7 +17,7 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock, recovery
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, connections, doubts, execute, run_context, unknown_payments
+from bhuman_cli.workflows import adopt, connections, doubts, execute, run_context, spending, unknown_payments
 from bhuman_cli.workflows.doubts import Word
 
 
@@ -110,6 +110,8 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
         run = runs.find(journal, run.run_id)
         if wish.values.get("accept_failures") and traffic.accept_failures(journal, run):
             wish.console.say("the failures are accepted; counting begins anew")
+        if run.state == "confirmed":
+            spending.suppress_again(journal, run, wish.console)
         _look(wish, journal, run, link)
         if run.state == "superseded":
             wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")

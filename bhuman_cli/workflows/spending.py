@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import tzinfo
+from pathlib import Path
 from typing import Any
 
-from bhuman_cli import domain
+from bhuman_cli import domain, errors
 from bhuman_cli.config import settings
 from bhuman_cli.errors import Refusal
 from bhuman_cli.gate import allowance, pacing
 from bhuman_cli.gate.allowance import Budget
 from bhuman_cli.gate.pacing import Pace
-from bhuman_cli.journal import traffic
+from bhuman_cli.journal import chunks, comparison, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.permission import BudgetScope, Permission, unlimited
@@ -87,6 +88,29 @@ def within_budget(journal: Journal, run: Run, permitted: Permission, cost: int) 
     if room.budget.later:
         return traffic.defer(journal, run, room.videos, of="('new', 'retried')"), None
     return 0, Refusal(allowance.says(room, cost), hint="", code="over_budget")
+
+
+def suppress_again(journal: Journal, run: Run, console: Console) -> None:
+    """Read the run's opt-out lists once more, and leave out who is on them by now.
+
+    Raises:
+        Refusal: a list is not there: that must never mean that nobody opted out.
+    """
+    paths = [Path(path) for path in run.options.get("suppress") or ()]
+    if not paths:
+        return
+    from bhuman_cli.table import row_filter
+
+    chunks.release_planned(journal, run.target_id)
+    on = run.options.get("on")
+    try:
+        rows = comparison.cells_to_send(journal, run)
+        found = row_filter.suppressed_rows(rows, run.columns, paths, str(on) if on else None)
+    except errors.UsageError as error:
+        raise Refusal(f"{error.message}; nothing is sent without it", code="suppression_unreadable") from None
+    if found:
+        comparison.leave_out(journal, run, found, row_filter.SUPPRESSED)
+        console.say(f"{len(found):,} rows are left out: they are on an opt-out list by now")
 
 
 def set_first_rows(journal: Journal, run: Run, asked: int | None, *, has_sample: bool) -> None:

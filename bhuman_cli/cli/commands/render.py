@@ -39,6 +39,10 @@ class RenderOptions(TypedDict, total=False):
     backgrounds: opt.Backgrounds
     rows: opt.Rows
     limit: opt.Limit
+    where: opt.Where
+    visible_only: opt.VisibleOnly
+    suppress: opt.Suppress
+    on: opt.On
     sample: opt.Sample
     share_equal: opt.ShareEqual
     on_invalid: opt.OnInvalid

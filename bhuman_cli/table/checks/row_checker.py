@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
 from bhuman_cli import domain
-from bhuman_cli.table import cleaning, mapping, selection, spoken_forms
+from bhuman_cli.table import cleaning, mapping, row_filter, selection, spoken_forms
 from bhuman_cli.table.checks import damage, own_rules, rules
 from bhuman_cli.table.formats import csv_records
 
@@ -33,11 +33,12 @@ class RowOptions:
     cleaner: cleaning.Cleaner | None = None
     spoken: spoken_forms.SpokenForms | None = None
     judge: own_rules.Judge | None = None
+    filter: row_filter.RowFilter = field(default_factory=row_filter.RowFilter)
 
     @property
     def lets_sieve(self) -> bool:
         """Say whether a clean row needs no closer look."""
-        return self.cleaner is None and self.spoken is None and self.judge is None
+        return self.cleaner is None and self.spoken is None and self.judge is None and self.filter.is_open
 
 
 class RowChecker:
@@ -109,7 +110,11 @@ class RowChecker:
         cells = cells[: self._width]
         raw = self._pick(cells)
         assets = plan.asset_cells(cells)
-        chosen = self._chosen.has(row_index, self.taken)
+        left_out = self._own.filter.reason(line, cells)
+        if left_out == row_filter.SUPPRESSED:
+            state = domain.RowState.SKIPPED
+            return domain.Row(row_index=row_index, line=line, cells=cells, state=state, message=left_out)
+        chosen = not left_out and self._chosen.has(row_index, self.taken)
         said = flaws.get(csv_records.LEFT_OUT, "")
         own_assets = [cells[position] for position in plan.assets if position != mapping.NO_COLUMN]
         if said or self._is_blank(raw, own_assets, flaws):
@@ -132,7 +137,7 @@ class RowChecker:
             values=sent,
             assets=urls if self._has_backgrounds else (),
             selected=chosen,
-            message="; ".join(filter(None, (*remarks, followed))),
+            message=left_out or "; ".join(filter(None, (*remarks, followed))),
         )
         if self._own.judge:
             self._own.judge.count()

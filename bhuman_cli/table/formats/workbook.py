@@ -54,7 +54,9 @@ def open_sheet(source: InputFile, wanted: str | None, kind: str) -> Sheet:
     sheet.notices.extend(notices)
     if count := len(sheet.facts.hidden_rows):
         rows = "1 hidden row" if count == 1 else f"{count:,} hidden rows"
-        sheet.notices.append(f"{source.name}: {rows} of sheet {sheet.name!r}, read like the others")
+        sheet.notices.append(
+            f"{source.name}: {rows} of sheet {sheet.name!r}, read like the others without --visible-only"
+        )
     if sheet.facts.merges:
         sheet.notices.append(
             f"{source.name}: merged cells: only the first cell of each has the value, the others are blank"
