@@ -216,9 +216,9 @@ def test_another_process_holds_the_target(desk: Desk, service: PlainService) -> 
     assert desk.render("people.csv").code == 0
 
 
-def test_wrong_usage_is_two_and_says_what(desk: Desk, service: PlainService) -> None:
-    desk.people(1)
-    cases: list[tuple[tuple[str, ...], dict[str, str | None], str]] = [
+@pytest.mark.parametrize(
+    ("arguments", "changed", "said"),
+    [
         (("people.csv", "--nonsense"), {}, "nonsense"),
         (("people.csv",), {"BHUMAN_CAMPAIGN_ID": None}, "campaign"),
         (("people.csv", "-c", "not-a-uuid"), {}, "not-a-uuid"),
@@ -227,13 +227,22 @@ def test_wrong_usage_is_two_and_says_what(desk: Desk, service: PlainService) -> 
         (("people.csv", "-o", "people.csv"), {}, "replace the input"),
         (("people.csv", "-o", "no/such/folder/x.csv"), {}, "folder"),
         (("people.csv",), {"BHUMAN_BASE_URL": "http://studio.example.com"}, "http"),
-    ]
-    for arguments, changed, said in cases:
-        ended = desk.render(*arguments, "--json", env=changed)
-        assert (ended.code, ended.error["code"], ended.out) == (2, "usage", ""), arguments
-        assert said in ended.error["message"], arguments
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_is_two_and_says_what(
+    desk: Desk, service: PlainService, arguments: tuple[str, ...], changed: dict[str, str | None], said: str
+) -> None:
+    desk.people(1)
+    ended = desk.render(*arguments, "--json", env=changed)
+    assert (ended.code, ended.error["code"], ended.out) == (2, "usage", "")
+    assert said in ended.error["message"]
     assert service.seen == []
     assert [path.name for path in desk.folder.glob("*.*")] == ["people.csv"]
+
+
+def test_the_name_that_a_usage_error_proposes_works_when_pasted(desk: Desk) -> None:
+    desk.people(1)
     spaced = (desk.folder / "people.csv").rename(desk.folder / "my people.csv")
     assert "-o 'my people.out.csv'" in desk.render(spaced.name, "-o", spaced.name).err
 
