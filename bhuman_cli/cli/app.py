@@ -56,6 +56,7 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry("export", "export", _AFTER, "Write results for mail merges, in other shapes, for support."),
     "spend": Entry("spend", "spend", _AFTER, "Show what was paid, by campaign, file, profile, client or time."),
     "forget": Entry("forget", "forget", _AFTER, "Remove a person everywhere this program wrote."),
+    "events": Entry("events", "events", _AFTER, "Show what happened, in order, with a cursor to go on from."),
     "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),
     "import-speakeasy": Entry(
         "import_speakeasy", "import_speakeasy", _STUDIO, "Import a generated presenter, or list those there are."

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from bhuman_cli import errors
 from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import claims, faults, matching, targets
+from bhuman_cli.journal import claims, events, faults, matching, targets
 from bhuman_cli.journal.claims import Candidate, Freeze
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
@@ -294,6 +294,7 @@ def accept(journal: Journal, chunk: Chunk, ids: Sequence[GenerationId]) -> None:
             ((generation, now, chunk.chunk_id, place) for place, generation in enumerate(ids)),
         )
         claims.drop_payload(journal, chunk.chunk_id)
+        events.add_accepted(journal, chunk.chunk_id)
 
 
 def bind(
@@ -339,6 +340,7 @@ def bind(
         )
         if state is ChunkState.ACCEPTED:
             claims.drop_payload(journal, chunk.chunk_id)
+        events.add_accepted(journal, chunk.chunk_id)
 
 
 def to_mapping(journal: Journal, chunk: Chunk, reason: str) -> None:
@@ -351,6 +353,7 @@ def mark_in_doubt(journal: Journal, chunk: Chunk, reason: str) -> None:
     """Record that nobody knows whether the chunk was accepted."""
     with journal.transaction():
         transition(journal, chunk, ("sending", "mapping"), ChunkState.IN_DOUBT, reason)
+        events.add_doubt(journal, chunk.chunk_id)
 
 
 def release(journal: Journal, chunk: Chunk, reason: str) -> None:

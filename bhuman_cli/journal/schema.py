@@ -171,7 +171,7 @@ CREATE TABLE listed_video (
 CREATE TABLE event (
   event_id INTEGER PRIMARY KEY AUTOINCREMENT,
   at       TEXT NOT NULL,
-  kind     TEXT NOT NULL,             -- status: the service told a new one
+  kind     TEXT NOT NULL,             -- status (the service told a new one) | accepted | doubt | callback
   run_no   INTEGER,
   claim_id INTEGER,
   detail   TEXT NOT NULL DEFAULT ''

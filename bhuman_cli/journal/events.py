@@ -1,0 +1,102 @@
+"""Events of the journal: what happened, in the order in which it was recorded; each is written with what it tells of.
+
+The number of an event is the cursor of whoever reads on. Inside a transaction of the caller, but for `add_callback`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from bhuman_cli.domain import Status
+from bhuman_cli.journal.database import Journal
+
+ACCEPTED: Final = "accepted"
+DOUBT: Final = "doubt"
+CALLBACK: Final = "callback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened to one row's video. status: what the service said last, "" where it said nothing."""
+
+    cursor: int
+    at: str
+    kind: str
+    run_id: str | None
+    row_index: int | None
+    generation_id: str | None
+    status: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return the line that `events --json` prints and `listen --forward-to` posts."""
+        return {
+            "schema": "bhuman.event/1",
+            "cursor": str(self.cursor),
+            "at": self.at,
+            "event": self.kind,
+            "run_id": self.run_id,
+            "row_index": self.row_index,
+            "id": self.generation_id,
+            "status": self.status,
+        }
+
+
+def add_accepted(journal: Journal, chunk_id: int) -> None:
+    """Record that the service took rows of a request: those whose id is new."""
+    journal.execute(
+        "INSERT INTO event (at, kind, run_no, claim_id, detail) SELECT ?, 'accepted', run_no, claim_id, 'queued'"
+        " FROM claim WHERE chunk_id = ? AND generation_id IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM event WHERE event.claim_id = claim.claim_id AND event.kind = 'accepted') ORDER BY place",
+        (journal.now(), chunk_id),
+    )
+
+
+def add_doubt(journal: Journal, chunk_id: int) -> None:
+    """Record that nobody knows whether rows of a request were taken: those that have no id."""
+    journal.execute(
+        "INSERT INTO event (at, kind, run_no, claim_id, detail) SELECT ?, 'doubt', run_no, claim_id, ''"
+        " FROM claim WHERE chunk_id = ? AND generation_id IS NULL AND live = 1 ORDER BY place",
+        (journal.now(), chunk_id),
+    )
+
+
+def add_callback(journal: Journal, generation_id: str, status: str) -> bool:
+    """Record a callback that the service confirmed, a repeated one once; say whether it is new. One commit."""
+    with journal.transaction():
+        return bool(
+            journal.execute(
+                "INSERT INTO event (at, kind, run_no, claim_id, detail) SELECT ?, 'callback', run_no, claim_id, ?"
+                " FROM claim WHERE generation_id = ? AND NOT EXISTS (SELECT 1 FROM event WHERE"
+                " event.claim_id = claim.claim_id AND event.kind = 'callback' AND event.detail = ?)",
+                (journal.now(), status, generation_id, status),
+            )
+        )
+
+
+def since(journal: Journal, cursor: int, *, limit: int = 1000) -> Iterator[Event]:
+    """Yield what happened after a cursor, oldest first, at most so many."""
+    found = journal.query(
+        "SELECT event.event_id, event.at, event.kind, event.detail, run.run_id, claim.row_index, claim.generation_id"
+        " FROM event LEFT JOIN run ON run.run_no = event.run_no LEFT JOIN claim ON claim.claim_id = event.claim_id"
+        " WHERE event.event_id > ? ORDER BY event.event_id LIMIT ?",
+        (cursor, limit),
+    )
+    for row in list(found):
+        yield Event(
+            cursor=row["event_id"], at=row["at"], kind=_kind(row["kind"], row["detail"]), run_id=row["run_id"],
+            row_index=row["row_index"], generation_id=row["generation_id"], status=row["detail"],
+        )  # fmt: skip
+
+
+def last(journal: Journal) -> int:
+    """Return the cursor of the newest event, 0 without any."""
+    found = journal.query_one("SELECT max(event_id) FROM event")
+    return int(found[0] or 0) if found else 0
+
+
+def _kind(kind: str, detail: str) -> str:
+    if kind == "status" and detail in {Status.SUCCEEDED, "completed"}:
+        return "finished"
+    return "failed" if kind == "status" and detail == Status.FAILED else kind
