@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from bhuman_cli import __version__, errors
 from bhuman_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from bhuman_cli.terminal.talk import Talk
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry("export", "export", _AFTER, "Write results for mail merges, in other shapes, for support."),
     "spend": Entry("spend", "spend", _AFTER, "Show what was paid, by campaign, file, profile, client or time."),
     "forget": Entry("forget", "forget", _AFTER, "Remove a person everywhere this program wrote."),
-    "events": Entry("events", "events", _AFTER, "Show what happened, in order, with a cursor to go on from."),
+    "events": Entry("runs", "events", _AFTER, "Show what happened, in order, with a cursor to go on from."),
     "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),
     "import-speakeasy": Entry(
         "import_speakeasy", "import_speakeasy", _STUDIO, "Import a generated presenter, or list those there are."
@@ -69,7 +72,7 @@ COMMANDS: dict[str, Entry] = {
     "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials.", _KEYS),
     "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login.", _KEYS),
     "whoami": Entry("auth", "whoami", _ACCOUNT, "Show which credentials are used, and whether they work.", _KEYS),
-    "plan": Entry("plan", "app", _RENDER, "Sign a plan that somebody else may then carry out."),
+    "plan": Entry("mcp", "plan_app", _RENDER, "Sign a plan that somebody else may then carry out."),
     "schema": Entry("schema", "schema", _ACCOUNT, "Print the JSON Schema of a document that programs read."),
     "mcp": Entry("mcp", "mcp", _ACCOUNT, "Serve tools for agents over stdio, for the folder it is started in."),
     "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends more or sends elsewhere."),
@@ -77,6 +80,10 @@ COMMANDS: dict[str, Entry] = {
     "help": Entry("help", "help_", _ACCOUNT, "Read the manual: a topic, or a command's help."),
     "studio": Entry("studio", "app", _LOCAL, "Run AI Studio's API on this machine, rendering for real."),
 }
+
+
+_TOLD = frozenset({"render", "resume", "download", "listen"})
+"""Commands whose end `[notify]` tells."""
 
 
 def load(name: str) -> Any:
@@ -185,9 +192,28 @@ def run(argv: Sequence[str]) -> int:
 
     words, spoken = verbosity.split(argv)
     talk.CURRENT.set(spoken)
-    code = _run(words)
+    code = with_notifications(words, spoken, lambda: _run(words))
     if code:
         console.Console().tell_news()
+    return code
+
+
+def with_notifications(words: Sequence[str], spoken: Talk, run: Callable[[], int]) -> int:
+    """Run a command; tell whoever the user's `[notify]` names how it ended."""
+    command = words[0] if words else ""
+    if command not in _TOLD:
+        return run()
+    from bhuman_cli.workflows import notifications
+
+    wishes = notifications.begin()
+    code = int(ExitCode.BUG)
+    try:
+        code = run()
+    except errors.BhumanError as error:
+        code = int(error.exit_code)
+        raise
+    finally:
+        notifications.end(wishes, command, code, spoken)
     return code
 
 

@@ -66,10 +66,15 @@ def call(
         BhumanError: as the command raises it; what it printed before is in `heard` of the exception's note.
     """
     heard = Heard(on_notice=on_notice, on_progress=on_progress)
-    token = talk.CURRENT.set(talk.Talk(listener=heard, cancel=cancel, owns_signals=False))
-    try:
+    spoken = talk.Talk(listener=heard, cancel=cancel, owns_signals=False)
+    token = talk.CURRENT.set(spoken)
+
+    def run() -> int:
         code = app.app(args=list(words), prog_name="bhuman", standalone_mode=False)
-        heard.exit_code = code if isinstance(code, int) else 0
+        return code if isinstance(code, int) else 0
+
+    try:
+        heard.exit_code = app.with_notifications(words, spoken, run)
     except typer.TyperException as error:
         raise usage_errors.explain(error) from None
     except typer.Abort:

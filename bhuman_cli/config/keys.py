@@ -388,6 +388,41 @@ def _budget(value: Any) -> Mapping[str, Any]:
     return values
 
 
+def _notify(value: Any) -> Mapping[str, Any]:
+    """Read `[notify]`: who is told how a command ended."""
+    if not isinstance(value, Mapping):
+        raise Unfit("a table, such as [notify]")
+    values: dict[str, Any] = {}
+    for written, part in value.items():
+        name = canonical(str(written))
+        if name not in _NOTIFY_KEYS:
+            raise UsageError(f"[notify] has no setting {str(written)[:60]!r}{nearest(name, _NOTIFY_KEYS, shown=str)}")
+        try:
+            values[name] = _NOTIFY_KEYS[name].read(part)
+        except Unfit as unfit:
+            raise UsageError(f"[notify] {written} must be {unfit}") from None
+    return values
+
+
+def _addresses(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list | tuple) and all(isinstance(part, str) and "://" in part for part in value):
+        return tuple(value)
+    raise Unfit('a list of addresses, such as ["mailto://user:password@example.com"]')
+
+
+def _address(value: Any) -> str:
+    if isinstance(value, str) and value.startswith(("https://", "http://")):
+        return value.rstrip("/")
+    raise Unfit("an https:// address")
+
+
+def _ends(value: Any) -> tuple[str, ...]:
+    words = ("failed", "doubt", "refused", "finished")
+    if isinstance(value, list | tuple) and all(part in words for part in value):
+        return tuple(value)
+    raise Unfit(f"a list of {', '.join(words)}")
+
+
 def _timezone(value: Any) -> str:
     try:
         return str(zoneinfo.ZoneInfo(_text(value)).key)
@@ -399,6 +434,14 @@ _BUDGET_KEYS: Final[Mapping[str, Key]] = {
     "rows_per_day": Key(read=_whole(0, 100_000_000)),
     "rows_per_month": Key(read=_whole(0, 100_000_000)),
     "when_over": Key(read=_choice("refuse", "later")),
+}
+
+_NOTIFY_KEYS: Final[Mapping[str, Key]] = {
+    "urls": Key(read=_addresses),
+    "ping": Key(read=_address),
+    "on": Key(read=_ends),
+    "failed_share": Key(read=_number(0, 1)),
+    "empty": Key(read=_flag),
 }
 
 PROFILE_KEYS: Final[Mapping[str, Key]] = {
@@ -415,6 +458,8 @@ USER_KEYS: Final[Mapping[str, Key]] = {
     "profiles": Key(read=_profiles),
     "budget": Key(read=_budget),
     "timezone": Key(read=_timezone),
+    "notify": Key(read=_notify),
+    "forward_secret": Key(read=_text),
 }
 """What only the user's own file may hold, and is no option."""
 

@@ -15,6 +15,7 @@ from bhuman_cli.journal.database import Journal
 ACCEPTED: Final = "accepted"
 DOUBT: Final = "doubt"
 CALLBACK: Final = "callback"
+_RECEIVER: Final = "forward:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,27 @@ def since(journal: Journal, cursor: int, *, limit: int = 1000) -> Iterator[Event
             cursor=row["event_id"], at=row["at"], kind=_kind(row["kind"], row["detail"]), run_id=row["run_id"],
             row_index=row["row_index"], generation_id=row["generation_id"], status=row["detail"],
         )  # fmt: skip
+
+
+def receiver(journal: Journal, name: str) -> str | None:
+    """Return what is kept of a receiver that events are posted to."""
+    found = journal.query_one("SELECT value FROM fact WHERE name = ?", (f"{_RECEIVER}{name}",))
+    return str(found["value"]) if found is not None else None
+
+
+def keep_receiver(journal: Journal, name: str, value: str) -> None:
+    """Keep what is known of a receiver. One commit."""
+    with journal.transaction():
+        journal.execute(
+            "INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (f"{_RECEIVER}{name}", value),
+        )
+
+
+def receivers(journal: Journal) -> list[str]:
+    """Return what is kept of all receivers."""
+    found = journal.query("SELECT value FROM fact WHERE name LIKE ? ORDER BY name", (f"{_RECEIVER}%",))
+    return [str(row["value"]) for row in found]
 
 
 def last(journal: Journal) -> int:

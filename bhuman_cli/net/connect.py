@@ -50,11 +50,12 @@ class Opener:
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         hops: int = MAX_HOPS,
     ) -> Iterator[requests.Response]:
         """Yield the answer, its body unread, after at most so many redirects; with 0 a redirect is an answer, too.
 
-        headers: beside the usual ones.
+        headers: beside the usual ones. body: sent once, so only without redirects.
 
         Raises:
             addresses.Refused, addresses.Unreachable: for this link or one it redirects to.
@@ -62,7 +63,7 @@ class Opener:
         """
         for _ in range(hops + 1):
             scheme = addresses.split(url).scheme
-            answer = self._send(_request(url, method, headers or {}))
+            answer = self._send(_request(url, method, headers or {}, body))
             if answer.status_code not in REDIRECTS or not hops:
                 break
             place = answer.headers.get("Location", "")
@@ -126,12 +127,14 @@ class _Way:
     addresses: tuple[str, ...]
 
 
-def _request(url: str, method: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+def _request(url: str, method: str, headers: Mapping[str, str], body: bytes | None = None) -> requests.PreparedRequest:
     """Return the request; no session, and nothing of what it adds: it would keep cookies and read netrc."""
     request = requests.PreparedRequest()
     request.prepare_method(method)
     request.prepare_url(url, None)
     request.prepare_headers({**_HEADERS, "Host": urlsplit(str(request.url)).netloc, **headers})
+    if body is not None:
+        request.prepare_body(body, None)
     return request
 
 

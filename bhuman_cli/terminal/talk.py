@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -40,7 +40,7 @@ class Talk:
     listener: hears it in place of the streams. owns_signals: Ctrl-C is this program's, and not a caller's.
     cancel: set by a calling program to have the command stop.
     file, run_id: what it is about, in the log and in JSON lines. as_events: every line of stderr is a JSON object.
-    has_document: its JSON document was printed. is_quiet: errors only.
+    has_document: its JSON document was printed. rows: by status, at its end. is_quiet: errors only.
     held: what is said only if something happens, None once it has.
     """
 
@@ -54,6 +54,7 @@ class Talk:
     is_verbose: bool = False
     held: list[tuple[str, str]] | None = None
     has_document: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
 
     def event(self, name: str, **fields: Any) -> dict[str, Any]:
         """Return one object of `--progress json`."""

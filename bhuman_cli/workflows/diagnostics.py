@@ -239,6 +239,7 @@ def state_folder(home: settings.Home, clock: Clock) -> Iterator[Finding]:
 
 
 def _journal(folder: Path, clock: Clock) -> Iterator[Finding]:
+    from bhuman_cli.callbacks import forward
     from bhuman_cli.journal import database, history
 
     path = folder / database.FILE_NAME
@@ -249,6 +250,7 @@ def _journal(folder: Path, clock: Clock) -> Iterator[Finding]:
         journal = database.open_journal(folder, clock)
         try:
             runs, unfinished = len(history.list_runs(journal)), len(history.unfinished(journal))
+            receivers = forward.troubled(journal)
         finally:
             journal.close()
     except errors.BhumanError as error:
@@ -260,6 +262,10 @@ def _journal(folder: Path, clock: Clock) -> Iterator[Finding]:
         detail=f"{path}, {runs} runs, {unfinished} unfinished",
         hint="bhuman resume --all" if unfinished else "",
     )
+    for receiver in receivers:
+        state = "is gone (410)" if receiver.ended else f"misses {len(receiver.dropped)} events"
+        state += f", does not answer since {receiver.failing_since}" if receiver.failing_since else ""
+        yield Finding(check="forwarding", verdict=WARN, detail=f"{receiver.host} {state}")
 
 
 def _file_system(folder: Path) -> str:

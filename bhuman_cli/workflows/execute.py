@@ -190,11 +190,11 @@ def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome)
         manner.console.say(f"hint: {hint}")
     if outcome.exit_code is ExitCode.IN_DOUBT:
         doubts.explain(journal, run, manner.console)
-    manner.console.event(
-        "end", **{key: value for key, value in document(journal, run, outcome).items() if key != "run_id"}
-    )
+    manner.console.talk.rows = {status: count for status, count in outcome.tally.items() if count}
+    whole = document(journal, run, outcome)
+    manner.console.event("end", **{name: value for name, value in whole.items() if name != "run_id"})
     if manner.is_json:
-        manner.console.out_json(document(journal, run, outcome))
+        manner.console.out_json(whole)
         stopped = outcomes.as_error(outcome)
         if stopped is not None:
             stopped.hint = stopped.hint or hint

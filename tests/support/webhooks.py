@@ -17,6 +17,8 @@ class Receiver:
     def __init__(self, url: str) -> None:
         self.url = url
         self.events: list[dict[str, Any]] = []
+        self.posts: list[tuple[dict[str, str], bytes]] = []
+        self.pinged: list[str] = []
         self.refuse = 0
         self.refusal = 500
         self.changed = threading.Condition()
@@ -41,8 +43,16 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
                 receiver.refuse -= refused
                 if not refused:
                     receiver.events.append(json.loads(body))
+                    receiver.posts.append((dict(self.headers), body))
                 receiver.changed.notify_all()
             self.send_response(receiver.refusal if refused else 204)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            with receiver.changed:
+                receiver.pinged.append(self.path)
+                receiver.changed.notify_all()
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:

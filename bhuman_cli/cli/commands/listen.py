@@ -20,6 +20,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.terminal import console
+from bhuman_cli.workflows import run_context
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.session import Session
 
@@ -30,29 +31,37 @@ if TYPE_CHECKING:
     from bhuman_cli.callbacks.feed import EventReport
     from bhuman_cli.callbacks.store import EventStore
 
+_FORWARD_EVERY_S = 1.0
 
 DRAIN_S: Final = 5.0
 """How long what is stored is still told after the end was asked for."""
 
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--public-url", metavar="URL", help="HTTPS address of the tunnel or proxy that leads here.", show_default="none"
+    ),
+]
+ForwardTo = Annotated[
+    str | None,
+    typer.Option(
+        "--forward-to", metavar="URL", help="Post each confirmed event there, in order, until it is taken.",
+        show_default="none",
+    ),
+]  # fmt: skip
 
-def listen(
+
+def listen(  # noqa: PLR0913 - one parameter is one option
     *,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, metavar="N", help="Port to bind; 0: a free one.")
     ] = 8080,
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to bind.")] = "127.0.0.1",
-    public_url: Annotated[
-        str | None,
-        typer.Option(
-            "--public-url",
-            metavar="URL",
-            help="HTTPS address of the tunnel or proxy that leads here.",
-            show_default="none",
-        ),
-    ] = None,
+    public_url: PublicUrl = None,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Ask the service about each event; a callback alone proves nothing.")
     ] = False,
+    forward_to: ForwardTo = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on stdout, for programs.")
     ] = False,
@@ -76,7 +85,12 @@ def listen(
     outside = address.public_url(public_url) if public_url else ""
     # The library says on stderr what belongs to it; what matters here is in the answers.
     logging.getLogger("waitress").setLevel(logging.CRITICAL)
-    with address.stored_address(state), contextlib.closing(_store(state)) as store:
+    with (
+        address.stored_address(state),
+        contextlib.closing(_store(state)) as store,
+        _forwarding(session, forward_to),
+    ):
+        confirm = confirm or forward_to is not None
         return _serve(session, store, host=host, port=port, outside=outside, confirm=confirm)
 
 
@@ -103,6 +117,42 @@ def _serve(session: Session, store: EventStore, *, host: str, port: int, outside
     if telling.is_alive():  # stuck in our output, which nobody reads: Python could not end beside it
         os._exit(code)
     return code
+
+
+@contextlib.contextmanager
+def _forwarding(session: Session, url: str | None) -> Iterator[None]:
+    """Post the journal's events on from a thread of its own, with a journal of its own."""
+    if url is None:
+        yield
+        return
+    from bhuman_cli.callbacks import forward
+
+    forward.check(url)
+    secret = str(settings.user_values(session.home, session.profile).get("forward_secret") or "")
+    ended = threading.Event()
+
+    def work() -> None:
+        with contextlib.closing(run_context.open_journal(session.home)) as journal:
+            forwarder = forward.Forwarder(journal, url, secret, SystemClock())
+            ready.set()
+            while not ended.is_set():
+                wait_s = 5.0
+                with contextlib.suppress(errors.JournalError):  # busy just now: the next look finds the same events
+                    wait_s = forwarder.step()
+                if forwarder.receiver.ended:
+                    session.console.warn(f"{forwarder.receiver.host} answered 410: nothing more is forwarded to it")
+                    return
+                ended.wait(wait_s or _FORWARD_EVERY_S)
+
+    ready = threading.Event()
+    thread = threading.Thread(target=work, name="listen-forward", daemon=True)
+    thread.start()
+    ready.wait(10.0)
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=45.0)
 
 
 def _say_where(session: Session, place: Address, *, host: str, port: int, is_public: bool) -> None:
@@ -156,7 +206,9 @@ def _telling(
                 # What can't be read now is read with the next event: it is stored, and this thread has to live on.
                 with contextlib.suppress(errors.JournalError):
                     for item in source.news():
-                        _print(session, _confirmed(client, item) if client else item)
+                        told = _confirmed(client, item) if client else item
+                        _keep_confirmed(session, told)
+                        _print(session, told)
                 if ended.is_set():
                     return
 
@@ -170,6 +222,16 @@ def _telling(
         thread.join(timeout=DRAIN_S)
         if left := source.left():
             session.console.say(f"{left} stored events are not told yet: the next `bhuman listen` tells them")
+
+
+def _keep_confirmed(session: Session, item: EventReport) -> None:
+    """Let the journal's events tell of a callback that the service confirmed, of a video of this machine's runs."""
+    if item.record is None or not item.is_known:
+        return
+    from bhuman_cli.journal import events
+
+    with contextlib.closing(run_context.open_journal(session.home)) as journal:
+        events.add_callback(journal, item.event.generation_id, item.record.status)
 
 
 def _confirmed(client: Any, item: EventReport) -> EventReport:

@@ -98,7 +98,7 @@ class _Policy:
         """Return the addresses to connect to.
 
         Raises:
-            addresses.Refused, addresses.Unreachable: as `addresses.Policy`.
+            addresses.RefusedAddress, addresses.Unreachable: as `addresses.Policy`.
         """
         parts = addresses.split(url)
         host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
