@@ -106,6 +106,7 @@ class ResumeOptions(TypedDict, total=False):
     rate: float | None
     lock_wait: Duration | None
     adopt: bool
+    accept_videos: bool
     accept_journal: bool
     accept_failures: bool
     accept_account: bool

@@ -61,6 +61,7 @@ class Client:
         )
         self._allow_file = hosts.is_loopback_url(base_url)
         self._spellings = _SPELLINGS
+        self._closed_lists: dict[str, ApiError] = {}
 
     @property
     def base_url(self) -> str:
@@ -148,6 +149,8 @@ class Client:
             ApiError: 401 or 403: the route is closed to these credentials. ServiceDown: no good answer.
         Source: API contract, 2.9 and 2.10.
         """
+        if target.api_id in self._closed_lists:  # asked once, and refused
+            raise self._closed_lists[target.api_id]
         name = "campaign" if target.kind is TargetKind.CAMPAIGN else "video_instance"
         call = Call(
             method="GET",
@@ -156,7 +159,12 @@ class Client:
             auth=LISTS,
             limit_bytes=transport.LIST_BYTES,
         )
-        return self._caller.read(call, lambda body: wire.read_generation_list(body, allow_file=self._allow_file))
+        try:
+            return self._caller.read(call, lambda body: wire.read_generation_list(body, allow_file=self._allow_file))
+        except ApiError as error:
+            if error.status in {401, 403}:
+                self._closed_lists[target.api_id] = error
+            raise
 
     # Campaigns and instances. Source: API contract, 2.6 to 2.8.
 

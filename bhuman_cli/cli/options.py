@@ -277,12 +277,20 @@ AcceptJournal = Annotated[
         rich_help_panel=_SPEND,
     ),
 ]  # fmt: skip
+AcceptVideos = Annotated[
+    bool | None,
+    typer.Option(
+        "--accept-videos", help="Equal videos in the target's list are not ours: pay for these rows.",
+        rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
 Adopt = Annotated[
     bool | None,
     typer.Option(
-        "--adopt", help="Take over ids in the results file that this journal does not know.", rich_help_panel=_SPEND
+        "--adopt", help="Take over videos that this journal does not know, from results files and the target's list.",
+        rich_help_panel=_SPEND,
     ),
-]
+]  # fmt: skip
 
 Take = Annotated[
     str | None,

@@ -15,6 +15,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bhuman_cli import errors
 from bhuman_cli.domain import ChunkState, GenerationId
@@ -249,6 +250,30 @@ def rows_of(journal: Journal, chunk: Chunk) -> list[tuple[int, bool]]:
             "SELECT row_index, generation_id IS NOT NULL FROM claim WHERE chunk_id = ? AND row_index IS NOT NULL"
             " AND (live = 1 OR generation_id IS NOT NULL) ORDER BY row_index",
             (chunk.chunk_id,),
+        )
+    ]
+
+
+def requests_of(journal: Journal, run: Run) -> list[dict[str, Any]]:
+    """Return a run's requests with the ids they were given, also those that no record confirmed yet."""
+    return [
+        {
+            "request": found["chunk_id"],
+            "state": found["state"],
+            "rows": found["rows"],
+            "sent_at": found["sending_at"],
+            "ids": [
+                row[0]
+                for row in journal.query(
+                    "SELECT generation_id FROM claim WHERE chunk_id = ? AND generation_id IS NOT NULL ORDER BY place",
+                    (found["chunk_id"],),
+                )
+            ],
+        }
+        for found in list(
+            journal.query(
+                "SELECT * FROM chunk WHERE run_no = ? AND sending_at IS NOT NULL ORDER BY chunk_id", (run.run_no,)
+            )
         )
     ]
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bhuman_cli import domain
+from bhuman_cli.clock import iso_utc
 from bhuman_cli.domain import Binding, Generation, GenerationId, ResultRow, Status
 from bhuman_cli.journal import faults
 from bhuman_cli.journal.database import Journal
@@ -204,7 +206,8 @@ def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -
             (journal.now(), before["run_no"], claim_id, status),
         )
     journal.execute(
-        "UPDATE claim SET status = :status, seen = :seen, url = coalesce(nullif(:url, ''), url),"
+        "UPDATE claim SET missing_from = '', missing_looks = 0, status = :status, seen = :seen,"
+        " url = coalesce(nullif(:url, ''), url),"
         " share_url = coalesce(nullif(:share_url, ''), share_url),"
         " thumbnail = coalesce(nullif(:thumbnail, ''), thumbnail), gif = coalesce(nullif(:gif, ''), gif),"
         " whatsapp_video_url = coalesce(nullif(:whatsapp, ''), whatsapp_video_url),"
@@ -218,6 +221,37 @@ def record(journal: Journal, claim_id: int, generation: Generation, seen: str) -
             "execution": generation.execution_name, "generated_at": generation.generated_at,
         },
     )  # fmt: skip
+
+
+MISSING_LOOKS: Final = 3
+MISSING_FOR: Final = timedelta(days=1)
+GONE: Final = "gone at the service"
+
+
+def note_missing(journal: Journal, claim_ids: Iterable[int], *, now: datetime) -> set[int]:
+    """Keep that the service knows no such ids; return those that are gone: told so for a day, in three commands.
+
+    now: by the service's clock where that is known. Call it once a command for each id. One commit.
+    """
+    gone: set[int] = set()
+    with journal.transaction():
+        for claim in claim_ids:
+            journal.execute(
+                "UPDATE claim SET missing_looks = missing_looks + 1,"
+                " missing_from = CASE WHEN missing_from = '' THEN ? ELSE missing_from END"
+                " WHERE claim_id = ? AND ended_at IS NULL",
+                (iso_utc(now), claim),
+            )
+            found = journal.query_one("SELECT missing_from, missing_looks FROM claim WHERE claim_id = ?", (claim,))
+            if found is None or found["missing_looks"] < MISSING_LOOKS or not found["missing_from"]:
+                continue
+            if now - datetime.fromisoformat(found["missing_from"]) >= MISSING_FOR:
+                journal.execute(
+                    "UPDATE claim SET status = 'failed', message = ?, ended_at = ? WHERE claim_id = ?",
+                    (GONE, journal.now(), claim),
+                )
+                gone.add(claim)
+    return gone
 
 
 def save_bindings(journal: Journal, bindings: Mapping[int, Binding]) -> None:

@@ -343,6 +343,25 @@ def to_send(journal: Journal, run: Run) -> list[str]:
     return [row[0] for row in found]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowToSend:
+    """A row that a run still sends. payload: JSON, [values, assets]."""
+
+    identity: bytes
+    text_key: bytes
+    payload: str
+
+
+def rows_to_send(journal: Journal, run: Run) -> list[RowToSend]:
+    """Return the rows that a run still sends, in row order."""
+    found = journal.query(
+        "SELECT identity, text_key, payload FROM row WHERE run_no = ? AND plan IN ('new', 'retried', 'later')"
+        " AND payload IS NOT NULL ORDER BY row_index",
+        (run.run_no,),
+    )
+    return [RowToSend(identity=row[0], text_key=row[1], payload=row[2]) for row in found]
+
+
 def wrote(journal: Journal, output_path: str, sha256: str) -> bool:
     """Say whether a results file is as one of our runs left it."""
     found = last_output(journal, output_path)

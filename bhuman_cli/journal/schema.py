@@ -127,6 +127,8 @@ CREATE TABLE claim (
   accepted_at   TEXT,
   ended_at      TEXT,
   forgotten     INTEGER NOT NULL DEFAULT 0,  -- a person asked to be removed: never asked by its id again
+  missing_from  TEXT NOT NULL DEFAULT '',  -- since when the service says that it knows no such id
+  missing_looks INTEGER NOT NULL DEFAULT 0,  -- commands that were told so since then
   UNIQUE (chunk_id, place)
 ) STRICT;
 CREATE UNIQUE INDEX claim_live ON claim (run_no, row_index) WHERE live = 1;  -- a row is in at most one live chunk
@@ -158,11 +160,12 @@ CREATE TABLE decision (
   detail      TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
--- Each video that a target's list has shown and that was judged, once: ours, others' (a person said so), gone.
+-- Each video that a target's list has shown, judged once: ours, others' (a person said so), gone, or unknown.
 CREATE TABLE listed_video (
   target_id     INTEGER NOT NULL REFERENCES target,
   generation_id TEXT NOT NULL,
-  whose         TEXT NOT NULL,        -- ours | others | gone
+  whose         TEXT NOT NULL,        -- ours | others | gone | unknown
+  marks         TEXT,                 -- JSON list: digests of its text's values, folded; NULL where it shows none
   at            TEXT NOT NULL,
   PRIMARY KEY (target_id, generation_id)
 ) STRICT, WITHOUT ROWID;
@@ -216,7 +219,8 @@ CREATE TABLE meta (
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     1: (
         "CREATE TABLE listed_video (target_id INTEGER NOT NULL REFERENCES target, generation_id TEXT NOT NULL,"
-        " whose TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (target_id, generation_id)) STRICT, WITHOUT ROWID",
+        " whose TEXT NOT NULL, marks TEXT, at TEXT NOT NULL, PRIMARY KEY (target_id, generation_id)) STRICT,"
+        " WITHOUT ROWID",
         # Ids are compared in one spelling.
         "UPDATE OR IGNORE claim SET generation_id = substr(generation_id, 1, 8) || '-' || substr(generation_id, 9, 4)"
         " || '-' || substr(generation_id, 13, 4) || '-' || substr(generation_id, 17, 4) || '-' ||"
@@ -238,6 +242,8 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
         "CREATE TABLE applied_plan (plan_id TEXT PRIMARY KEY, run_id TEXT NOT NULL, at TEXT NOT NULL) STRICT",
         "ALTER TABLE claim ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE claim ADD COLUMN missing_from TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE claim ADD COLUMN missing_looks INTEGER NOT NULL DEFAULT 0",
         "CREATE TABLE event (event_id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL,"
         " run_no INTEGER, claim_id INTEGER, detail TEXT NOT NULL DEFAULT '') STRICT",
         "CREATE INDEX event_claim ON event (claim_id)",

@@ -23,6 +23,7 @@ _ENDING_CODES: Final = {
     Ending.PACED: ExitCode.NOT_FINISHED,
     Ending.BUDGET: ExitCode.NOT_FINISHED,
     Ending.SUPERSEDED: ExitCode.REFUSED,
+    Ending.UNKNOWN_VIDEOS: ExitCode.REFUSED,
 }
 
 
@@ -140,7 +141,7 @@ def as_error(outcome: Outcome) -> errors.BhumanError | None:
     if code is ExitCode.OK:
         return None
     if code is ExitCode.REFUSED:
-        word = "over_budget" if outcome.ending is Ending.BUDGET else "locked"
+        word = _REFUSED_WORDS.get(outcome.ending, "locked")
         return errors.Refusal(outcome.reason or "another process holds the target", code=word)
     kind, word, said = _SAID.get(code, (errors.BhumanError, "stopped", "stopped by a signal; nothing is lost"))
     reason = outcome.refused or outcome.reason
@@ -156,6 +157,7 @@ def as_error(outcome: Outcome) -> errors.BhumanError | None:
     return found
 
 
+_REFUSED_WORDS: Final = {Ending.BUDGET: "over_budget", Ending.UNKNOWN_VIDEOS: "unknown_videos"}
 _GATE_WORDS: Final = {Ending.BRAKED: "too_many_failures", Ending.BUDGET: "over_budget"}
 
 _SAID: Final[Mapping[ExitCode, tuple[type[errors.BhumanError], str, str]]] = {

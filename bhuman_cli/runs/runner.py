@@ -16,6 +16,7 @@ from bhuman_cli.runs import identity, recovery
 from bhuman_cli.runs import permission as permissions
 from bhuman_cli.runs.binding import doubts, late_links, unexpected_videos
 from bhuman_cli.runs.context import RunContext
+from bhuman_cli.runs.list_look import ListLook
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.permission import Permission
 from bhuman_cli.runs.polling.poller import Poller
@@ -52,7 +53,7 @@ class RunOptions:
 
     timeout_s: None waits until nothing has finished for two hours.
     submits: False only waits: a superseded run, whose unsent rows were released.
-    permission: asked before every request. checkpoint: writes the results file, and says whether it could.
+    permission, list_look: asked before every request. checkpoint: writes the results file, and says whether it could.
     """
 
     run: Run
@@ -64,6 +65,7 @@ class RunOptions:
     selected_only: bool = False
     timeout_s: float | None = None
     permission: Permission = field(default_factory=permissions.unlimited)
+    list_look: ListLook = field(default_factory=lambda: ListLook(is_off=True))
     checkpoint: Callable[[], bool] = field(default=lambda: True)
 
 
@@ -151,6 +153,7 @@ class _Execution:
             chunk_size=clamp_rows(options.chunk_size),
             context=context,
             permission=options.permission,
+            list_look=options.list_look,
             can_wait=lambda: options.waits and self.poller.remaining > 0,
         )
         self.poller = Poller(

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bhuman_cli import errors, ids
+from bhuman_cli import ids
 from bhuman_cli.api import paid_post
 from bhuman_cli.api.client import Client
 from bhuman_cli.api.paid_post import PaidRequest
@@ -25,7 +25,6 @@ class ApiService:
     target: Target
     user_agent: str
     authorization: str = field(repr=False)
-    _closed: errors.ApiError | None = None
 
     @property
     def polls(self) -> int:
@@ -65,11 +64,4 @@ class ApiService:
 
     def page(self, page: int) -> Page:
         """Return one page of the target's list; a list that was refused once is not asked for again."""
-        if self._closed is not None:
-            raise self._closed
-        try:
-            return self.client.generations_page(self.target, page)
-        except errors.ApiError as error:
-            if error.status in {401, 403}:
-                self._closed = error
-            raise
+        return self.client.generations_page(self.target, page)

@@ -22,6 +22,7 @@ from bhuman_cli.runs import permission as permissions
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts
 from bhuman_cli.runs.context import RunContext
+from bhuman_cli.runs.list_look import ListLook
 from bhuman_cli.runs.permission import Permission
 from bhuman_cli.runs.request import Shape
 
@@ -53,6 +54,7 @@ class Ending(StrEnum):
     BUSINESS = "the service declined"
     NO_MONEY = "the account has nothing left to spend"
     DOUBT = "requests are in doubt"
+    UNKNOWN_VIDEOS = "another journal seems to have paid"
     STOPPED = "stopped"
     SUPERSEDED = "another run took over"
 
@@ -69,7 +71,7 @@ def _never() -> bool:
 class Submitter:
     """One run's sending, a request a step.
 
-    permission: asked before every request. can_wait: whether a video is watched that a pause could wait for.
+    permission, list_look: asked before every request. can_wait: whether a video is watched that a pause could wait for.
     ending: None while there may be more. accepted: rows taken by the service during this command.
     """
 
@@ -78,6 +80,7 @@ class Submitter:
     chunk_size: int
     context: RunContext
     permission: Permission = field(default_factory=permissions.unlimited)
+    list_look: ListLook = field(default_factory=lambda: ListLook(is_off=True))
     can_wait: Callable[[], bool] = _never
     ending: Ending | None = None
     reason: str = ""
@@ -100,6 +103,8 @@ class Submitter:
             return self._end(Ending.DOUBT, f"{len(doubts)} requests on this target are in doubt")
         if not traffic.has_rows_to_send(context.journal, self.run):
             return self._end(Ending.SENT, "")
+        if (refused := self.list_look.refusal(context, self.run)) is not None:
+            return self._end(Ending.UNKNOWN_VIDEOS, refused.message)
         try:
             match self.permission.ask(context.journal, self.run):
                 case pacing.Brake(reason=reason):

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bhuman_cli import errors
-from bhuman_cli.journal import history
+from bhuman_cli.domain import Generation
+from bhuman_cli.journal import chunks, history
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import doubts
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
@@ -44,18 +46,26 @@ def adopt(journal: Journal, run: Run, unknown: Sequence[str], client: Client, co
     from bhuman_cli.runs.binding import video_list
 
     items: list[AdoptedGeneration] = []
+    records: list[Generation] = []
     for generation_id in unknown:
         try:
             record = client.generation(generation_id)
         except (errors.ApiError, errors.ServiceDown, wire.WireError):
             continue
-        if record is None or record.text is None or video_list.is_foreign(record, run.target):
+        if record is not None and record.text is not None and not video_list.is_foreign(record, run.target):
+            records.append(record)
+    # A request whose answer was lost is settled by its ids, wherever a person put them.
+    open_chunks = [c for c in chunks.unsettled(journal, run.target_id) if c.state in {"mapping", "in_doubt"}]
+    bound = doubts.bind_given(journal, open_chunks, records)
+    known = chunks.bound_ids(journal, [record.id for record in records])
+    for record in records:
+        if record.id in known or record.text is None:
             continue
         key = identity.text_key(record.text)
         identities = history.identities_of_text(journal, run, key)
         if len(identities) == 1:  # rows with equal values but other assets can't be told apart by their text
             items.append(AdoptedGeneration(identity=identities[0], text_key=key, generation=record))
     adopted = history.adopt(journal, run, items)
-    console.say(f"{adopted:,} of {len(unknown):,} unknown ids were taken over")
-    taken = {item.generation.id for item in items}
+    console.say(f"{adopted + bound:,} of {len(unknown):,} unknown ids were taken over")
+    taken = {item.generation.id for item in items} | known
     return [item for item in unknown if item not in taken]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import outcome as outcomes
 from bhuman_cli.runs import runner
+from bhuman_cli.runs.list_look import ListLook
 from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import RunOptions
@@ -50,6 +51,7 @@ class ExecutionOptions:
     submits: bool = True
     selected_only: bool = False
     retry_hint: str = ""
+    list_look: ListLook = field(default_factory=lambda: ListLook(is_off=True))
 
 
 def carry_out(manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection) -> int:
@@ -95,6 +97,7 @@ def _driven(manner: ExecutionOptions, journal: Journal, run: Run, link: connecti
             selected_only=manner.selected_only,
             timeout_s=manner.timeout_s,
             permission=spending.permission(run, manner.home, journal, manner.console, chunk_size=manner.chunk_size),
+            list_look=manner.list_look,
             checkpoint=checkpoint,
         )
         return runner.execute(drive, context)

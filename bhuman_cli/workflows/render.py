@@ -29,6 +29,7 @@ from bhuman_cli.workflows import (
     connections,
     doubts,
     execute,
+    listed_videos,
     run_context,
     spending,
     unknown_payments,
@@ -193,6 +194,7 @@ def _new_run(job: RenderJob) -> NewRun:
             "poll_interval": job.get("poll_interval") if job.values.is_given("poll_interval") else None,
             "timeout": job.get("timeout"),
             "share_equal": bool(job.get("share_equal")),
+            "shared_campaign": bool(job.get("shared_campaign")),
             "client": job.get("client"),
             "profile": job.get("profile"),
             "suppress": [os.path.abspath(path) for path in job.get("suppress")],  # noqa: PTH100 - a link stays one
@@ -263,18 +265,24 @@ def _real(job: RenderJob) -> int:
             journal, prepared.run, job.home, unknown,
             again=bool(job.get("again")), accept_journal=bool(job.get("accept_journal")),
         )  # fmt: skip
-        prepared, refusals = _gated(job, journal, prepared, looked)
+        looks, listed = listed_videos.look(
+            listed_videos.policy(job.values, asks=job.asks), journal, prepared.run, link, job.console, job.home
+        )
+        prepared = replace(prepared, counts=planning.counts(journal, prepared.run))
+        prepared, refusals = _gated(job, journal, prepared, [*looked, *([listed] if listed else [])])
         plan = replace(_plan(job, prepared, journal), account=link.account)
         plans.show(plan, job.console)
         plans.settle(refusals, plan, job.console, asks=job.asks)
         epoch_file.accept(journal, prepared.run, job.home.state)
+        if listed is not None:  # a yes on a terminal
+            listed_videos.accept(journal, prepared.run, looks)
         if Path(os.path.realpath(job.output)) in {Path(os.path.realpath(place)) for place in unknown.places}:
             adopt.keep(journal, job.output, job.console)
         if job.get("sample"):
             planning.keep_sample(journal, prepared.run, int(job.get("sample")))
         spending.set_first_rows(journal, prepared.run, job.get("first"), has_sample=bool(job.get("sample")))
         confirmed = runner.confirm(journal, prepared)
-        return execute.carry_out(_settings_of(job), journal, confirmed, link)
+        return execute.carry_out(replace(_settings_of(job), list_look=looks), journal, confirmed, link)
 
 
 def _rows(job: RenderJob) -> Iterator[Row]:

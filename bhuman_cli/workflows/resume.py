@@ -16,8 +16,18 @@ from bhuman_cli.journal import history, matching, planning, runs, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock, recovery
+from bhuman_cli.runs.list_look import ListLook
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import adopt, connections, doubts, execute, run_context, spending, unknown_payments
+from bhuman_cli.workflows import (
+    adopt,
+    connections,
+    doubts,
+    execute,
+    listed_videos,
+    run_context,
+    spending,
+    unknown_payments,
+)
 from bhuman_cli.workflows.doubts import Word
 
 
@@ -112,31 +122,41 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
             wish.console.say("the failures are accepted; counting begins anew")
         if run.state == "confirmed":
             spending.suppress_again(journal, run, wish.console)
-        _look(wish, journal, run, link)
+        looks = _look(wish, journal, run, link)
         if run.state == "superseded":
             wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")
         elif not wish.is_all:
             planning.release_sample(journal, run)
-        return execute.carry_out(_execution_options(wish, run, is_local=is_local), journal, run, link)
+        manner = replace(_execution_options(wish, run, is_local=is_local), list_look=looks)
+        return execute.carry_out(manner, journal, run, link)
 
 
-def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> None:
+def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> ListLook:
     """Look for what another memory paid of the rows that are left to send, before anything is sent.
+
+    Returns the looks at the target's list that follow while the rows are sent.
 
     Raises:
         Refusal: something was found, and nobody said what it is.
     """
+    wanted = replace(
+        listed_videos.policy(wish.values, asks=wish.console.is_interactive() and not wish.yes),
+        again=run.again,
+        is_shared=bool(run.options.get("shared_campaign")),
+    )
     if run.state != "confirmed" or not history.to_send(journal, run):
-        return
+        return ListLook(is_shared=wanted.is_shared, is_off=wanted.again or run.target.service == domain.LOCAL_SERVICE)
     unknown = unknown_payments.search(journal, run, wish.home)
     if unknown and wish.values.get("adopt"):
         left = adopt.adopt(journal, run, unknown.ids, link.client, wish.console)
         matching.share(journal, run)
         unknown = replace(unknown, ids=tuple(left))
-        if not history.to_send(journal, run):
-            return
     accepts = bool(wish.values.get("accept_journal"))
     unknown_payments.require_none(journal, run, wish.home, unknown, accept_journal=accepts)
+    looks, refused = listed_videos.look(wanted, journal, run, link, wish.console, wish.home)
+    if refused is not None:
+        raise refused
+    return looks
 
 
 def _service(wish: ResumeOptions, run: Run) -> str:

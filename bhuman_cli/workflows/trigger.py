@@ -27,7 +27,7 @@ from bhuman_cli.runs.outcome import Outcome
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import connections, doubts, execute, run_context, spending, unknown_payments
+from bhuman_cli.workflows import connections, doubts, execute, listed_videos, run_context, spending, unknown_payments
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import payloads, request_body
 from bhuman_cli.workflows.input.payloads import Integration, Payload
@@ -37,8 +37,8 @@ SCHEMA: Final = "bhuman.trigger/1"
 _COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")
 _FOLDER: Final = "triggers"
 _SHARED: Final = ("campaign", "instance", "callback_url", "generation_mode", "timeout", "poll_interval", "yes",
-                  "no_input", "retry_failed", "again", "accept_journal", "accept_failures", "lock_wait", "json",
-                  "dry_run",
+                  "no_input", "retry_failed", "again", "accept_videos", "accept_journal", "accept_failures",
+                  "lock_wait", "json", "dry_run",
                   "log_file")  # fmt: skip
 
 
@@ -157,6 +157,9 @@ def _carry_out(job: TriggerJob) -> int:
         prepared = replace(prepared, run=run)
         _refuse_twice(job, prepared)
         link = stack.enter_context(connections.remote(job.values, job.console, found))
+        wanted = listed_videos.policy(job.values, asks=job.asks)
+        looks, listed = listed_videos.look(wanted, journal, run, link, job.console, job.home)
+        prepared = replace(prepared, counts=planning.counts(journal, run))
         plan = _plan(job, prepared, journal, link)
         plans.show(plan, job.console)
         if plan.cost_rows == 0:
@@ -166,12 +169,14 @@ def _carry_out(job: TriggerJob) -> int:
         )
         looked = _looked(job, journal, prepared, again=limits.again)
         refusals = spend_limits.refusals(prepared.counts, "", limits, looked)
-        refusals += _gated(job, journal, prepared)
+        refusals += [*_gated(job, journal, prepared), *([listed] if listed else [])]
         for refusal in refusals:
             if refusal.code in {"over_max_rows", "unknown_results"}:
                 refusal.hint = ""  # there is no such option here
         plans.settle(refusals, plan, job.console, asks=job.asks)
         epoch_file.accept(journal, prepared.run, job.home.state)
+        if listed is not None:
+            listed_videos.accept(journal, run, looks)
         settings.private_folder(job.output.parent)
         spending.set_first_rows(journal, run, job.values.get("first"), has_sample=False)
         confirmed = runner.confirm(journal, prepared)

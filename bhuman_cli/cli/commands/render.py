@@ -59,6 +59,7 @@ class RenderOptions(TypedDict, total=False):
     retry_failed: opt.RetryFailed
     again: opt.Again
     accept_changes: opt.AcceptChanges
+    accept_videos: opt.AcceptVideos
     accept_journal: opt.AcceptJournal
     accept_failures: opt.AcceptFailures
     adopt: opt.Adopt

@@ -55,6 +55,7 @@ class GivenOptions(TypedDict, total=False):
     rate: opt.Rate
     lock_wait: opt.LockWait
     adopt: opt.Adopt
+    accept_videos: opt.AcceptVideos
     accept_journal: opt.AcceptJournal
     accept_failures: opt.AcceptFailures
     profile: opt.Profile

@@ -53,6 +53,7 @@ class TriggerOptions(TypedDict, total=False):
     no_input: opt.NoInput
     retry_failed: opt.RetryFailed
     again: opt.Again
+    accept_videos: opt.AcceptVideos
     accept_journal: opt.AcceptJournal
     accept_failures: opt.AcceptFailures
     lock_wait: opt.LockWait

@@ -12,17 +12,21 @@ from bhuman_cli.domain import Generation, Target, TargetKind
 from bhuman_cli.runs.context import RunContext
 
 PAGE_SIZE: Final = 100
-_MOST_PAGES: Final = 500
+_MOST_PAGES: Final = 5_000
 _NO_SUCH_PAGE: Final = frozenset({400, 404, 416})  # what there is may be adopted, what there is not frees nothing
 AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoList:
-    """The target's list as far as it could be read. is_complete: read to its end, page 0 unchanged."""
+    """The target's list as far as it could be read.
+
+    is_complete: read to its end, page 0 unchanged. reached_end: read to its end, whatever moved meanwhile.
+    """
 
     records: tuple[Generation, ...]
     is_complete: bool
+    reached_end: bool = False
 
 
 def is_foreign(generation: Generation, target: Target) -> bool:
@@ -32,18 +36,19 @@ def is_foreign(generation: Generation, target: Target) -> bool:
     return isinstance(named, str) and bool(named) and named.lower() != target.api_id
 
 
-def read_list(context: RunContext, *, beyond_total: bool = False) -> VideoList | None:
+def read_list(context: RunContext, *, beyond_total: bool = False, page: Page | None = None) -> VideoList | None:
     """Read the target's whole list; None where it is closed to these credentials or can't be read now.
 
     It ends where the service's own total is reached, else with a page that brings nothing new after one that was not
     full. A short page alone is no end: it may be all that this service shows at once.
-    beyond_total: a total may be wrong, too; read on until a page brings nothing new.
+    beyond_total: a total may be wrong, too; read on until a page brings nothing new. page: the first, read just now.
     """
     records: dict[str, Generation] = {}
     first: tuple[str, ...] = ()
     unreadable, was_short, all_read = 0, True, False
+    total: int | None = None
     try:
-        for found in _all_pages(context):
+        for found in _all_pages(context, page):
             known = len(records)
             first = first or tuple(item.id for item in found.generations)
             records.update((item.id, item) for item in found.generations)
@@ -56,21 +61,27 @@ def read_list(context: RunContext, *, beyond_total: bool = False) -> VideoList |
                 is_still = tuple(item.id for item in again.generations)[: len(first)] == first
                 records.update((item.id, item) for item in again.generations)
                 is_whole = is_all if found.total is not None else was_short or not found.generations
-                return VideoList(records=tuple(records.values()), is_complete=is_still and is_whole and not unreadable)
-            was_short, all_read = is_short, is_all and is_short
+                is_end = is_whole and not unreadable
+                return VideoList(records=tuple(records.values()), is_complete=is_still and is_end, reached_end=is_end)
+            was_short, all_read, total = is_short, is_all, found.total
     except errors.ApiError as error:
         if not records or error.status not in _NO_SUCH_PAGE:
             return None
-        if beyond_total and all_read:  # there is no page after the last one: what the total says is true
+        if beyond_total and all_read and was_short:  # there is no page after the last one: what the total says is true
             return read_list(context)
+        return VideoList(
+            records=tuple(records.values()),
+            is_complete=False,
+            reached_end=(all_read or total is None) and not unreadable,
+        )
     except (errors.ServiceDown, WireError):
         return None
     return VideoList(records=tuple(records.values()), is_complete=False)
 
 
-def _all_pages(context: RunContext) -> Iterator[Page]:
+def _all_pages(context: RunContext, page: Page | None) -> Iterator[Page]:
     """Yield the list's pages in order, a few asked for at once where it is said how many there are."""
-    page = context.service.page(0)
+    page = page or context.service.page(0)
     yield page
     last = 0 if context.pool is None or page.total is None else page.total // PAGE_SIZE
     place = 1

@@ -60,6 +60,7 @@ class Poller:
     _waiting: dict[int, Waiting] = field(default_factory=dict)
     _by_id: dict[str, int] = field(default_factory=dict)
     _updater: RecordUpdater = field(init=False)
+    _missing: set[int] = field(default_factory=set)
     _in_flight: dict[Future[Answered], int] = field(default_factory=dict)
     _unknown_words: set[str] = field(default_factory=set)
     _list_poller: ListPoller = field(init=False)
@@ -217,6 +218,8 @@ class Poller:
     def _apply_answer(self, answers: Sequence[Answered]) -> None:
         now = self.context.clock.monotonic_s()
         records: list[tuple[int, Generation]] = []
+        self._note_missing([claim for claim, record, error in answers if record is None and error is None])
+        answers = [answer for answer in answers if answer[0] in self._waiting or answer[1] is not None]
         for claim, record, error in answers:
             if isinstance(error, errors.ApiError) and error.status in {401, 403}:
                 self.refused = error.message
@@ -263,6 +266,20 @@ class Poller:
             self._schedule.hint(claim, now)
         self._ask_due(most=len(claims))
         self.drain()
+
+    def _note_missing(self, claims: Sequence[int]) -> None:
+        """Keep, once a command, that the service knows none of these; stop waiting for what is gone for good."""
+        missing = [claim for claim in claims if claim in self._waiting and claim not in self._missing]
+        if not missing:
+            return
+        self._missing.update(missing)
+        seen = self.context.service.service_time
+        gone = generations.note_missing(
+            self.context.journal, missing, now=seen.at if seen is not None else self.context.clock.now()
+        )
+        for claim in gone:
+            self._schedule.drop(claim, self.context.clock.monotonic_s())
+        self._remove(gone)
 
     def _is_of(self, claim: int, record: Generation) -> bool:
         """Say whether the record is that of the id to which the row is bound now."""

@@ -13,7 +13,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials
 from bhuman_cli.domain import Generation, Status, Target, TargetKind, short_id
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, history, runs
+from bhuman_cli.journal import chunks, generations, history, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import run_context, session
@@ -117,6 +117,7 @@ def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool)
     if state == "unfinished":
         lines.append(("next", f"bhuman resume {listed.run.run_id}"))
     document = {"schema": "bhuman.status/1", "kind": "run", **run_lookup.as_json(listed)}
+    document["requests"] = chunks.requests_of(journal, listed.run)
     document |= {"problems": problems[:_MOST_PROBLEMS], "exit_code": int(code)}
     return Report(lines=tuple(lines), document=document, code=code)
 
