@@ -27,6 +27,7 @@ class RenderOptions(TypedDict, total=False):
     campaign: str | None
     instance: str | None
     local: bool
+    allow_private: bool
     generation_mode: str
     lipsync: bool | None
     quality: str | None

@@ -44,6 +44,12 @@ Local = Annotated[
         rich_help_panel=_COMMON,
     ),
 ]  # fmt: skip
+AllowPrivate = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-private", help="With --local: assets may lie on this machine or its network.", rich_help_panel=_TARGET
+    ),
+]
 GenerationMode = Annotated[
     str | None,
     typer.Option(

@@ -315,6 +315,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "rate": Key(read=_number(0.01, 1_000), text=_number_text, default=10.0),
     "download": Key(read=_path),
     "local": Key(read=_flag, text=_switch_text, default=False),
+    "allow_private": Key(read=_flag, text=_switch_text, default=False),
     "json": Key(read=_flag, text=_switch_text, default=False),
     "progress": Key(read=_choice("auto", "table", "plain", "json", "none"), default="auto"),
     "bom": Key(read=_flag, text=_switch_text, default=False),

@@ -56,8 +56,10 @@ def remote(values: settings.Settings, console: Console, found: credentials.Crede
 
 
 @contextlib.contextmanager
-def local(home: settings.Home, template: Path | None, console: Console) -> Iterator[Connection]:
-    """Start the embedded studio; its work goes on no longer than the block.
+def local(
+    home: settings.Home, template: Path | None, console: Console, *, allow_private: bool = False
+) -> Iterator[Connection]:
+    """Start the embedded studio; its work goes on no longer than the block. allow_private: see StudioConfig.
 
     Raises:
         UsageError: the extra `studio` is not installed.
@@ -67,7 +69,9 @@ def local(home: settings.Home, template: Path | None, console: Console) -> Itera
     from bhuman_cli.studio.server import embedded
 
     settings.private_folder(home.studio)
-    studio = config.StudioConfig(home=home.studio, links="file", any_target=True, template=template, access="open")
+    studio = config.StudioConfig(
+        home=home.studio, links="file", any_target=True, template=template, access="open", allow_private=allow_private
+    )
     with embedded.Embedded(studio) as running:
         from bhuman_cli.api import client as clients
         from bhuman_cli.api import limiter

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bhuman_cli import domain, errors
+from bhuman_cli import domain, errors, shell
 from bhuman_cli.config import settings
 from bhuman_cli.domain import RowState, Target, TargetKind
 from bhuman_cli.terminal.console import Console
@@ -37,7 +37,7 @@ def render_row(file: str, row_index: int, flags: dict[str, Any], *, is_json: boo
     if found.state is not RowState.PENDING:
         said = found.message or "it is blank"
         raise errors.InputError(f"row {row_index} (line {found.line}) can't be rendered: {said}")
-    media = _render(console, source, home, found, intake.variables, input_table.backgrounds(values))
+    media = _render(console, source, home, found, intake.variables, values)
     for warning in media.warnings:
         console.warn(warning)
     if is_json:
@@ -55,7 +55,7 @@ def _render(
     home: settings.Home,
     row: domain.Row,
     variables: tuple[str, ...],
-    backgrounds: tuple[domain.Background, ...],
+    values: settings.Settings,
 ) -> RenderedMedia:
     """Render in this process: for one row, starting workers would take longer than the work."""
     connections.require_extra(web=False, rendering=True)
@@ -69,15 +69,17 @@ def _render(
         template=str(template) if template else None,
         values=dict(zip(variables, row.values, strict=True)),
         assets=row.assets,
-        backgrounds=tuple(item.as_json() for item in backgrounds),
+        backgrounds=tuple(item.as_json() for item in input_table.backgrounds(values)),
         out_dir=str(folder),
-        options={"at_once": os.cpu_count() or 1},
+        options={"at_once": os.cpu_count() or 1, "allow_private": bool(values.get("allow_private"))},
     )
     cache_dir = home.studio / "cache"
     if step := jobs.first_steps(job, cache_dir):
         console.say(f"first use: preparing {step} (once; later previews take a second or two)")
     try:
         return jobs.render(job, cache_dir)
+    except jobs.RenderHalted as problem:
+        raise errors.ServiceDown(f"nothing can be rendered now: {problem}", hint=shell.show_free_space()) from None
     except jobs.RenderFailure as failure:
         raise errors.InputError(f"row {row.row_index} (line {row.line}) can't be rendered: {failure}") from None
 

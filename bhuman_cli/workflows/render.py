@@ -202,6 +202,7 @@ def _new_run(job: RenderJob) -> NewRun:
             "in_flight": job.get("in_flight"),
             "max_failures": job.get("max_failures"),
             "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,
+            "allow_private": bool(job.get("allow_private")),
             "input_name": job.source.name if job.source.is_address else None,
             "base_url": "" if job.is_local else job.get("base_url"),
         },
@@ -257,7 +258,10 @@ def _real(job: RenderJob) -> int:
         stack.enter_context(doubts.never_hidden(journal, job.target, job.source.input_path))
         prepared = _paid_by(job, journal, _prepared(job, journal), "" if job.is_local else found.key_id)
         if job.is_local:
-            link = stack.enter_context(connections.local(job.home, job.own_template, job.console))
+            allow_private = bool(job.get("allow_private"))
+            link = stack.enter_context(
+                connections.local(job.home, job.own_template, job.console, allow_private=allow_private)
+            )
         else:
             link = stack.enter_context(connections.remote(job.values, job.console, found))
         prepared, unknown = _adopted(job, journal, prepared, link)

@@ -110,7 +110,9 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
         stack.enter_context(doubts.never_hidden(journal, run.target, run.input_path))
         if is_local:
             template = run.options.get("template")
-            link = stack.enter_context(connections.local(wish.home, Path(template) if template else None, wish.console))
+            allow_private = bool(run.options.get("allow_private"))
+            own = Path(template) if template else None
+            link = stack.enter_context(connections.local(wish.home, own, wish.console, allow_private=allow_private))
         else:
             service = _service(wish, run)
             found = credentials.find(os.environ, wish.home, wish.values.get("profile"), service=service)

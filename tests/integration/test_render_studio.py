@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import collections
+import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID
 from bhuman_cli.studio.faults import grammar
-from tests.support import small_template
+from tests.support import servers, small_template
 from tests.support.desk import Desk
 from tests.support.studio import RunningStudio, running_studio
 
@@ -198,3 +201,21 @@ def test_the_campaigns_record_says_its_variables_where_a_token_opens_it(tmp_path
             entry for entry in studio.requests() if entry["path"].endswith("/campaign") and entry["method"] == "GET"
         ]
         assert len(after) == 1, "a dry run asks nobody"
+
+
+def test_a_local_run_reaches_this_machine_only_where_it_is_allowed(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "http://127.0.0.1:9")
+    bare: dict[str, str | None] = dict.fromkeys(desk.env, None) | {"BHUMAN_HOME": str(desk.home)}
+    small_template.write(tmp_path).rename(tmp_path / "bhuman-template.toml")
+    shown = [{"start": 0, "end": 1, "kind": "link", "config": {"mode": "basic"}}]
+    (tmp_path / "backgrounds.json").write_text(json.dumps(shown))
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 36), (200, 30, 30)).save(picture, "PNG")
+    with servers.byte_server(servers.reply(picture.getvalue())) as web:
+        desk.table("people.csv", [("Ada", f"{web.url}/a.png")], header=("first_name", "picture"))
+        command = ("render", "people.csv", "--local", "--asset", "picture", "--backgrounds", "backgrounds.json")
+        closed = desk.run(*command, env=bare)
+        assert (closed.code, desk.column("status", "people.local.csv")) == (5, ["failed"]), closed.err
+        assert "private or local address" in desk.column("message", "people.local.csv")[0]
+        opened = desk.run(*command, "--retry-failed", "--allow-private", env=bare)
+        assert (opened.code, desk.column("status", "people.local.csv")) == (0, ["succeeded"]), opened.err

@@ -33,6 +33,7 @@ def preview(  # noqa: PLR0913 - one parameter is one option
     sheet: opt.Sheet = None,
     yes: Yes = False,
     profile: options.ProfileOption = None,
+    allow_private: options.AllowPrivate = None,
     json_output: options.JsonOption = False,
 ) -> int:
     """Look at one row before anything is spent.
@@ -56,7 +57,7 @@ def preview(  # noqa: PLR0913 - one parameter is one option
         raise errors.UsageError("--data goes with --campaign or --instance, not with a file")
     given: dict[str, Any] = {
         "map": map_, "only": only, "exclude": exclude, "set": set_, "default": default, "asset": asset,
-        "backgrounds": backgrounds, "sheet": sheet, "rows": str(row), "local": True,
+        "backgrounds": backgrounds, "sheet": sheet, "rows": str(row), "local": True, "allow_private": allow_private,
     }  # fmt: skip
     page = workflow.render_row(file, row, given, is_json=json_output)
     if open_:

@@ -16,6 +16,7 @@ class RenderOptions(TypedDict, total=False):
     campaign: opt.Campaign
     instance: opt.Instance
     local: opt.Local
+    allow_private: opt.AllowPrivate
     generation_mode: opt.GenerationMode
     lipsync: opt.Lipsync
     quality: opt.Quality

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 FLUSH_S: Final = 0.25
 AGAIN_S: Final = 1.0
 
+_ROUTERS: Final = (
+    routes_orders.router, routes_videos.router, routes_resources.router, routes_pages.router, routes_pages.hidden
+)  # fmt: skip
+
 _LOGGER = logging.getLogger("bhuman.studio")
 
 
@@ -82,9 +86,8 @@ def create_app(
     app.state.backend = backend
     app.state.log = log
     app.state.worker_token = token
-    for module in (routes_orders, routes_videos, routes_resources, routes_pages):
-        app.include_router(module.router)
-    app.include_router(routes_pages.hidden)
+    for router in _ROUTERS:
+        app.include_router(router)
     app.add_exception_handler(replies.RefusedRequest, _refused)
     app.add_exception_handler(validation.InvalidOrder, _unusable)
     app.add_exception_handler(RequestValidationError, _misshapen)
@@ -191,8 +194,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     answer = http_answer.refusal(error.status_code, str(error.detail))
     headers = tuple((error.headers or {}).items())
     if error.status_code == 405:
-        matches = [route for route in request.app.routes if route.matches(dict(request.scope))[0] is not Match.NONE]
-        methods = {method for route in matches for method in getattr(route, "methods", ())}
+        routes = [route for router in _ROUTERS for route in router.routes]
+        matches = [route for route in routes if route.matches(dict(request.scope))[0] is not Match.NONE]
+        methods: set[str] = {method for route in matches for method in getattr(route, "methods", ())}
         methods |= {"HEAD"} if "GET" in methods else set()
         headers = (("allow", ", ".join(sorted(methods))),)
     return replies.send(http_answer.HttpAnswer(status=answer.status, body=answer.body, headers=headers))

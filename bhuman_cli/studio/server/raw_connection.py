@@ -32,13 +32,12 @@ class Connections:
     """The open connections that have no complete request, the oldest first. At the bound they make room."""
 
     def __init__(self) -> None:
-        self._most = bound()
         self._open: set[Protocol] = set()
         self._silent: dict[Protocol, None] = {}
 
     def add(self, connection: Protocol) -> None:
         """Take a connection in; where there are too many, the oldest without a head goes, else one without its body."""
-        while len(self._open) >= self._most:
+        while len(self._open) >= bound():
             victim = next(iter(self._silent), None)
             if victim is None:
                 victim = next((other for other in self._open if other.is_sending), connection)

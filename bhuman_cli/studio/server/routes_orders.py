@@ -103,7 +103,7 @@ async def _ordered(request: Request, route: str, target_id: str, payload: models
         variables=payload.variables,
         names=payload.names,
         assets=payload.assets,
-        backgrounds=[background.model_dump() for background in payload.backgrounds or []],
+        backgrounds=[background.model_dump(exclude_none=True) for background in payload.backgrounds or []],
         callback_url=payload.callback_url or "",
         generation_mode=payload.generation_mode,
         enable_lipsync=payload.enable_lipsync,
