@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Entry:
     """One command: where it lives and how `bhuman --help` lists it.
 
-    attribute: a plain function, or `app` for a group of commands (a typer.Typer).
+    module: below `cli.commands`. attribute: a plain function, or `app` for a group of commands (a typer.Typer).
     together: what stands in the list of all commands instead, on one line for all that have the same text.
     """
 
@@ -53,22 +53,29 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("status", "status", _RENDER, "Show a run, a campaign, an instance or one video."),
     "runs": Entry("runs", "app", _RENDER, "List the local history of runs, or delete one."),
     "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent."),
-    "download": Entry("download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run."),
-    "check": Entry("check", "check", _AFTER, "Check downloaded videos: sound, black, standing or damaged pictures."),
-    "gallery": Entry("gallery", "gallery", _AFTER, "Write one HTML page that shows a whole run."),
-    "export": Entry("export", "export", _AFTER, "Write results for mail merges, in other shapes, for support."),
-    "spend": Entry("spend", "spend", _AFTER, "Show what was paid, by campaign, file, profile, client or time."),
-    "forget": Entry("forget", "forget", _AFTER, "Remove a person everywhere this program wrote."),
+    "download": Entry("results.download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run."),
+    "check": Entry(
+        "results.check", "check", _AFTER, "Check downloaded videos: sound, black, standing or damaged pictures."
+    ),
+    "gallery": Entry("results.gallery", "gallery", _AFTER, "Write one HTML page that shows a whole run."),
+    "export": Entry("results.export", "export", _AFTER, "Write results for mail merges, in other shapes, for support."),
+    "spend": Entry("results.spend", "spend", _AFTER, "Show what was paid, by campaign, file, profile, client or time."),
+    "forget": Entry("results.forget", "forget", _AFTER, "Remove a person everywhere this program wrote."),
     "events": Entry("runs", "events", _AFTER, "Show what happened, in order, with a cursor to go on from."),
     "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),
     "import-speakeasy": Entry(
-        "import_speakeasy", "import_speakeasy", _STUDIO, "Import a generated presenter, or list those there are."
+        "service.import_speakeasy",
+        "import_speakeasy",
+        _STUDIO,
+        "Import a generated presenter, or list those there are.",
     ),
-    "campaigns": Entry("resources", "campaigns", _STUDIO, "List, show, create and update campaigns.", _THINGS),
-    "instances": Entry("resources", "instances", _STUDIO, "List, show, create and update video instances.", _THINGS),
-    "webhooks": Entry("resources", "webhooks", _STUDIO, "List and create saved webhooks.", _THINGS),
-    "trigger": Entry("trigger", "app", _STUDIO, "Send one request as an integration would."),
-    "api": Entry("api", "api", _STUDIO, "Call any other endpoint, authenticated."),
+    "campaigns": Entry("service.resources", "campaigns", _STUDIO, "List, show, create and update campaigns.", _THINGS),
+    "instances": Entry(
+        "service.resources", "instances", _STUDIO, "List, show, create and update video instances.", _THINGS
+    ),
+    "webhooks": Entry("service.resources", "webhooks", _STUDIO, "List and create saved webhooks.", _THINGS),
+    "trigger": Entry("service.trigger", "app", _STUDIO, "Send one request as an integration would."),
+    "api": Entry("service.api", "api", _STUDIO, "Call any other endpoint, authenticated."),
     "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials.", _KEYS),
     "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login.", _KEYS),
     "whoami": Entry("auth", "whoami", _ACCOUNT, "Show which credentials are used, and whether they work.", _KEYS),
@@ -78,7 +85,7 @@ COMMANDS: dict[str, Entry] = {
     "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends more or sends elsewhere."),
     "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),
     "help": Entry("help", "help_", _ACCOUNT, "Read the manual: a topic, or a command's help."),
-    "studio": Entry("studio", "app", _LOCAL, "Run AI Studio's API on this machine, rendering for real."),
+    "studio": Entry("local.studio", "app", _LOCAL, "Run AI Studio's API on this machine, rendering for real."),
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bhuman_cli import errors
-from bhuman_cli.cli.commands import resources
+from bhuman_cli.cli.commands.service import resources
 from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.session import Session

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bhuman_cli import errors
-from bhuman_cli.cli.commands import studio_template
+from bhuman_cli.cli.commands.local import studio_template
 from bhuman_cli.config import settings
 from bhuman_cli.workflows import connections
 

@@ -1,0 +1,1 @@
+"""Commands about the results of a run: fetch, check, show, export, add up."""
