@@ -16,7 +16,7 @@ from bhuman_cli.studio.render import base as bases
 from bhuman_cli.studio.render import cache, compose, encode, presenter, scene
 from bhuman_cli.studio.render.background import background, cutout
 from bhuman_cli.studio.render.footage import reader
-from bhuman_cli.studio.render.output import gif, splice, thumbnail
+from bhuman_cli.studio.render.output import gif, play_mark, splice, thumbnail
 from bhuman_cli.studio.render.text import styles
 
 U8 = NDArray[np.uint8]
@@ -202,7 +202,7 @@ class Engine:
                 lay(number, planes)
             captions(number, planes)
             if number in wanted:
-                done.small[number] = gif.shrink(picture, form.width, form.height, self.gif.size)
+                done.small[number] = play_mark.draw(gif.shrink(picture, form.width, form.height, self.gif.size))
             if number == poster_at:
                 done.poster = gif.shrink(picture, form.width, form.height, size)
 
@@ -241,7 +241,7 @@ class Engine:
         if key not in self._stills:
             small = {number: picture for piece in pieces for number, picture in piece.small.items()}
             self._stills[key] = thumbnail.Stills(
-                gif=self.gif.render(small), thumbnail=thumbnail.jpeg(self._poster(plan, pieces))
+                gif=self.gif.render(small), thumbnail=thumbnail.jpeg(play_mark.draw(self._poster(plan, pieces)))
             )
             if len(self._stills) > 100:
                 self._stills.popitem(last=False)
@@ -276,7 +276,7 @@ def engine(footage: Path, marks: tuple[int, ...], cache_dir: Path) -> Engine:
         form = loaded.form
         poster = gif.shrink(first, form.width, form.height, thumbnail.size_of(form))
         built_in = footage == presenter.path_of(cache_dir)
-        _engines[key] = Engine(loaded, gif.load(loaded), poster, cache_dir, built_in)
+        _engines[key] = Engine(loaded, gif.load(loaded, marks), poster, cache_dir, built_in)
         if len(_engines) > _ENGINES_KEPT:
             _engines.popitem(last=False)
     return _engines[key]

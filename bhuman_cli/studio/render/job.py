@@ -14,10 +14,10 @@ from typing import Any, Final, Self
 from bhuman_cli import files
 from bhuman_cli.studio.render import base as bases
 from bhuman_cli.studio.render import engine as engines
-from bhuman_cli.studio.render import presenter, scene, template
+from bhuman_cli.studio.render import personal, presenter, scene, template
 from bhuman_cli.studio.render.footage import reader
 from bhuman_cli.studio.render.output import share_page
-from bhuman_cli.studio.render.text import layout
+from bhuman_cli.studio.render.text import layout, styles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,15 +137,18 @@ def _render(job: RenderJob, cache_dir: Path, begin: Callable[[], None]) -> Rende
         stills = engine.film(plan, backings, str(temporary), int(job.options.get("at_once", 1)))
     place(out / "thumbnail.jpg", stills.thumbnail)
     place(out / "preview.gif", stills.gif)
-    heading = share_page.title_for(used.name, job.values)
-    place(out / "index.html", share_page.render_page(job.values, heading, "").encode())
+    page = share_page.SharePage(
+        values=personal.presentable(job.values), title=share_page.title_for(job.values), sender=used.sender,
+        duration_s=float(plan.frames / plan.fps), size=(engine.base.form.width, engine.base.form.height),
+    )  # fmt: skip
+    place(out / "index.html", page.html().encode())
     return RenderedMedia(
         video=str(out / "video.mp4"),
         thumbnail=str(out / "thumbnail.jpg"),
         gif=str(out / "preview.gif"),
         page=str(out / "index.html"),
         duration_s=float(plan.frames / plan.fps),
-        warnings=tuple(_warnings(plan)),
+        warnings=tuple(_warnings(plan, styles.Frame(engine.base.form.width, engine.base.form.height))),
     )
 
 
@@ -177,7 +180,10 @@ def _reel(used: template.Template) -> scene.Reel:
     return _reels[key]
 
 
-def _warnings(plan: scene.Scene) -> Iterator[str]:
+def _warnings(plan: scene.Scene, frame: styles.Frame) -> Iterator[str]:
+    shortened = dict.fromkeys(caption.name for caption in plan.captions if styles.is_shortened(caption, frame))
+    if shortened:
+        yield f"shortened in the video: {', '.join(shortened)}"
     missing = dict.fromkeys(
         character
         for caption in plan.captions

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bhuman_cli import files
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Part of the file's name: raise it whenever picture or sound change."""
 
 FPS: Final = 30
@@ -27,6 +27,9 @@ FOCUS: Final = 470 / 1280
 """Where in the picture's width the presenter stands."""
 
 _RATE: Final = 48_000
+LOUDER: Final = 10 ** (14.5 / 20)
+"""Brings the track to -16 LUFS, what players on the web expect."""
+
 _LOOP: Final = 3 * FPS
 """Body and speech repeat after three seconds, so most pictures are drawn once."""
 
@@ -153,7 +156,7 @@ def sound() -> NDArray[np.float32]:
         track[0, at] += 0.075 * note * (1 - pan)
         track[1, at] += 0.075 * note * pan
     whole = np.arange(length, dtype=np.float32) / _RATE
-    return track * np.clip(whole / 0.25, 0, 1) * np.clip((DURATION_S - whole) / 1.2, 0, 1)
+    return LOUDER * track * np.clip(whole / 0.25, 0, 1) * np.clip((DURATION_S - whole) / 1.2, 0, 1)
 
 
 def _window(start_s: float, length_s: float, length: int) -> tuple[slice, NDArray[np.float32]]:

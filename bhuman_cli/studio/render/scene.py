@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from bhuman_cli.studio.render import personal
 from bhuman_cli.studio.render.template import Backdrop, Section, Template
 
 SHORTEST_PIECE: Final = 5
 """Frames. A key frame costs about as much as this many ordinary ones, so shorter pieces join their neighbour."""
 
 GREETING: Final = (0.5, 3.0)
-CARD_SLOTS: Final = ((4.0, 6.5), (6.5, 8.5))
-CARDS_AT_ONCE: Final = 3
-CARDS_SHOWN: Final = 6
+SENTENCE: Final = (3.5, 6.0)
+CLOSING: Final = (6.5, 8.5)
 """The built-in template's times, on the half seconds where the built-in presenter has its key frames."""
 
 
@@ -36,6 +36,7 @@ class Caption:
     accent: str = ""
     size: float = 1.0
     font: str = "bold"
+    name: str = ""
     slot: int = 0
     slots: int = 1
 
@@ -117,34 +118,25 @@ def span(start: float, end: float, reel: Reel) -> tuple[int, int]:
 
 
 def greeting(values: Mapping[str, str], backdrops: Sequence[Backdrop] = ()) -> tuple[Section, ...]:
-    """Return the built-in template's sections: the first value as a greeting, the others as cards in two slots.
+    """Return the built-in template's sections: a greeting, a sentence about the row, a closing line.
 
     backdrops: those that are shown; captions make room for the presenter who stands in a corner of them.
     """
-    named = [(name, value) for name, value in values.items() if value.strip()]
-    if not named:
+    name = next(iter(personal.presentable(values)), "")
+    if not name:
         return ()
-    first, others = named[0], named[1 : 1 + CARDS_SHOWN]
-    low = "top-left" if _taken("bottom-left", GREETING, backdrops) else "bottom-left"
-    text = f"Hi {{{first[0]}}}!"
-    sections = [Section(name=first[0], start=GREETING[0], end=GREETING[1], text=text, style="greeting", position=low)]
-    # All at once where they fit: every further second of cards is paid in rendering time.
-    at_once = len(others) if len(others) <= CARDS_AT_ONCE else math.ceil(len(others) / 2)
-    for slot, group in zip(CARD_SLOTS, (others[:at_once], others[at_once:]), strict=True):
-        side = "left" if _taken("right", slot, backdrops) else "right"
-        sections += [
-            Section(
-                name=name,
-                start=slot[0],
-                end=slot[1],
-                text=f"{{{name}}}",
-                style="card",
-                label=label(name),
-                position=side,
-            )
-            for name, _ in group
-        ]
-    return tuple(sections)
+    text, gaps = personal.sentence({key: value for key, value in values.items() if key != name})
+    spoken = [(GREETING, f"Hi {{{name}}}!", name, 1.0)]
+    if text:
+        spoken.append((SENTENCE, text, gaps[0], 0.72))
+    spoken.append((CLOSING, f"Thank you for watching, {{{name}}}!", name, 0.72))
+    return tuple(
+        Section(
+            name=owner, start=start, end=end, text=line, style="greeting", size=size,
+            position="top-left" if _taken("bottom-left", (start, end), backdrops) else "bottom-left",
+        )
+        for (start, end), line, owner, size in spoken
+    )  # fmt: skip
 
 
 def _taken(place: str, time: tuple[float, float], backdrops: Sequence[Backdrop]) -> bool:
@@ -168,7 +160,7 @@ def marks_of(template: Template, reel: Reel, backdrops: Sequence[Backdrop]) -> t
     """Return every frame at which some row may begin or end a piece."""
     times = [(s.start, s.end) for s in template.sections] + [(b.start, b.end) for b in backdrops]
     if template.accepts_any:
-        times += [GREETING, *CARD_SLOTS]
+        times += [GREETING, SENTENCE, CLOSING]
     edges = {0} | {edge for start, end in times for edge in span(start, end, reel)}
     return tuple(sorted(edge for edge in edges if edge < reel.frames))
 
@@ -235,6 +227,7 @@ def _caption(placed: tuple[Section, int, int], values: Mapping[str, str], reel: 
         accent=section.accent,
         size=section.size,
         font=section.font,
+        name=section.name,
         slot=slot,
         slots=slots,
     )

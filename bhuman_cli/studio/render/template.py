@@ -57,6 +57,12 @@ name = "My template"
 #   font (bold, regular, or a .ttf or .otf file beside this one).
 """
 STARTER_TAIL: Final = """\
+# Who sends the video, on its page: a name, and one button.
+# [sender]
+# name = "Maya at Acme"
+# link = "https://acme.example/book"
+# action = "Book a time"
+
 # A background shows a picture, a video or a web page from a column of links (render with --asset COLUMN).
 # kind: link, site or linkedin. mode: basic (the presenter in a box), circle, or chroma (cut out of a green wall).
 # [[backgrounds]]
@@ -133,6 +139,15 @@ class Backdrop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who sends the video, shown on its page. link: where the one button leads, "" for none. action: its words."""
+
+    name: str = ""
+    link: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """A video with places for values and assets. video None: the built-in presenter.
 
@@ -147,6 +162,7 @@ class Template:
     duration: float = 0.0
     sections: tuple[Section, ...] = ()
     backdrops: tuple[Backdrop, ...] = ()
+    sender: Sender = Sender()
     path: Path | None = field(default=None, compare=False)
 
 

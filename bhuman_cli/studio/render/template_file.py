@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bhuman_cli.studio.render import template
-from bhuman_cli.studio.render.template import Backdrop, Section, Template, TemplateError
+from bhuman_cli.studio.render.template import Backdrop, Section, Sender, Template, TemplateError
 
 COLOUR: Final = re.compile(r"#?[0-9a-fA-F]{6}")
 
@@ -23,7 +23,7 @@ def build(path: Path, data: Mapping[str, Any]) -> Template:
         TemplateError: all that is wrong with it.
     """
     check = Check(path.name, path.parent)
-    check.keys(data, ("name", "video", "variables", "backgrounds"), "top level")
+    check.keys(data, ("name", "video", "variables", "backgrounds", "sender"), "top level")
     video = _video(path, data, check)
     duration = _duration(video, check) if not check.problems else 0.0
     entries = check.tables(data, "variables", template.MAX_SECTIONS)
@@ -35,6 +35,7 @@ def build(path: Path, data: Mapping[str, Any]) -> Template:
     for number, backdrop in enumerate(shown, 1):
         if duration and backdrop.start >= duration:
             check.say(f"backgrounds {number}", f"starts at {backdrop.start:g} s, but the video is {duration:g} s long")
+    sender = _sender(data, check)
     check.finish()
     return Template(
         name=str(data.get("name") or path.stem),
@@ -43,7 +44,23 @@ def build(path: Path, data: Mapping[str, Any]) -> Template:
         duration=duration,
         sections=tuple(sections),
         backdrops=shown,
+        sender=sender,
         path=path,
+    )
+
+
+def _sender(data: Mapping[str, Any], check: Check) -> Sender:
+    """Read who sends the video; the link is a web or mail address."""
+    table = data.get("sender", {})
+    if not isinstance(table, Mapping):
+        check.say("sender", "must be a table: [sender]")
+        return Sender()
+    check.keys(table, ("name", "link", "action"), "sender")
+    link = check.text(table, "link", "", "sender")
+    if link and not link.lower().startswith(("https://", "http://", "mailto:", "tel:")):
+        check.say("sender", f"link {link[:60]!r} must begin with https:// or mailto:")
+    return Sender(
+        name=check.text(table, "name", "", "sender"), link=link, action=check.text(table, "action", "", "sender")
     )
 
 

@@ -20,6 +20,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from bhuman_cli.studio.config import CAMPAIGN_ID, INSTANCE_ID
 from bhuman_cli.studio.http_answer import HttpAnswer
 from bhuman_cli.studio.queue.backend import Backend
+from bhuman_cli.studio.render import personal
 from bhuman_cli.studio.render.output import share_page as share
 from bhuman_cli.studio.server import replies
 from bhuman_cli.studio.server.auth import Access
@@ -65,10 +66,18 @@ async def share_page(request: Request, identifier: UUID) -> Response:
     """Show one video to whoever has its id, with the page that the renderer writes beside its files."""
     backend: Backend = request.app.state.backend
     row, values = replies.found(backend.page_values(str(identifier)), "video")
-    title = share.title_for("A video", dict(values))
+    title = share.title_for(dict(values))
     if row["state"] == "succeeded":
-        return _secured(share.render_page(dict(values), title, f"/media/{row['id']}/"))
+        page = _noted(backend, row["id"]) or share.SharePage(values=personal.presentable(dict(values)), title=title)
+        return _secured(page.html(f"/media/{row['id']}/", replies.links(request).base_url))
     return _html("unfinished.html", title=title, status=row["state"], failed=row["state"] == "failed", id=row["id"])
+
+
+def _noted(backend: Backend, identifier: str) -> share.SharePage | None:
+    """Return the page as the renderer made it, with its length, size and sender; a placeholder has none."""
+    folder = backend.media_folder(identifier)
+    page = folder / "index.html" if folder is not None else None
+    return share.read(page.read_text("utf-8")) if page is not None and page.is_file() else None
 
 
 _FILE: Final = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()}}

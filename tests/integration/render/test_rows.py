@@ -217,26 +217,31 @@ def test_the_thumbnail_shows_the_first_caption(plain: Studio) -> None:
         assert found.size == (640, 360)
         pixels = np.asarray(found)
     assert pixels[10:80, 200:440].max() > 225
+    assert pixels[160:200, 300:340].max() > 240, "the play mark in the middle"
 
 
-def test_the_gif_shows_the_first_three_seconds_with_the_text_and_without_its_traces(plain: Studio) -> None:
+def test_the_gif_begins_with_the_first_text_whole_and_carries_a_play_mark(plain: Studio) -> None:
     media = plain.row(VALUES)
     film = footage.decode(media.video)
+    begins = 30 + round(gif.FULL_S * 30)  # the first caption comes at 1 s
     found: Any
     with Image.open(media.gif) as found:
-        assert found.size == (320, 180)
-        assert found.n_frames == 36
+        assert found.size == (480, 270)
+        assert found.n_frames == 28
         assert found.info["loop"] == 0
         total = 0
         for number in range(found.n_frames):
             found.seek(number)
             total += found.info["duration"]
             shown = np.asarray(found.convert("RGB")).astype(float)
-            frame = Image.fromarray(film.pictures[int(number * 30 / 12)])
-            wanted = np.asarray(frame.resize((320, 180), Image.Resampling.BOX)).astype(float)
-            assert 10 * np.log10(255**2 / np.mean((shown - wanted) ** 2)) > 26, f"frame {number}"
-        assert total == 3_000
-    assert Path(media.gif).stat().st_size < 400_000
+            assert shown[115:155, 210:270].max() > 240, "the mark"
+            frame = Image.fromarray(film.pictures[begins + int(number * 30 / 12)])
+            wanted = np.asarray(frame.resize((480, 270), Image.Resampling.BOX)).astype(float)
+            away = (shown - wanted) ** 2
+            away[100:170, 205:275] = 0  # but for the mark, and the texts leave no traces
+            assert 10 * np.log10(255**2 / np.mean(away)) > 26, f"frame {number}"
+        assert total == 2_330
+    assert Path(media.gif).stat().st_size < 600_000
 
 
 def test_gif_compression_without_pillows_private_way_gives_the_same_pictures() -> None:

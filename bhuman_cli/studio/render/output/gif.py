@@ -18,11 +18,18 @@ from PIL import Image
 from bhuman_cli import files
 from bhuman_cli.studio.render import compose
 from bhuman_cli.studio.render.base import Base
-from bhuman_cli.studio.render.output import palette
+from bhuman_cli.studio.render.output import palette, play_mark
 
 RATE: Final = 12
 SECONDS: Final = 3.0
-LONG_SIDE: Final = 320
+LONG_SIDE: Final = 480
+FULL_S: Final = 0.6
+"""Seconds after its beginning at which a caption stands there whole: the loop begins with it, and some mail programs
+show only that first picture."""
+
+EARLY_S: Final = 1.5
+"""A first caption that begins later than this is no greeting."""
+
 CLEAR: Final = 255
 """The palette's transparent entry: a pixel that stays as it was drawn last."""
 
@@ -162,29 +169,38 @@ def shrink(picture: NDArray[np.uint8], width: int, height: int, size: tuple[int,
     return np.asarray(small.to_ndarray())
 
 
-def load(base: Base) -> GifBase:
-    """Return what the base's GIFs share, from its file beside the base or made now."""
-    path = base.path.with_name(f"{base.path.stem}-gif.npz")
+def load(base: Base, marks: Sequence[int]) -> GifBase:
+    """Return what the base's GIFs share, from its file beside the base or made now.
+
+    marks: where captions begin and end; the loop begins where the first one is whole.
+    """
+    numbers = _numbers(base, _first(base, marks))
+    path = base.path.with_name(f"{base.path.stem}-gif{LONG_SIDE}-{numbers[0]}.npz")
     with contextlib.suppress(*_NOT_THERE):
-        return _read(base, path)
+        return _read(numbers, path)
     with FileLock(str(path.with_suffix(".lock"))):
         with contextlib.suppress(*_NOT_THERE):
-            return _read(base, path)
-        made = _assemble(base, _smalls(base))
+            return _read(numbers, path)
+        made = _assemble(numbers, _smalls(base, numbers))
         _store(path, made)
     return made
+
+
+def _first(base: Base, marks: Sequence[int]) -> int:
+    begins = next((mark for mark in marks if 0 < mark <= EARLY_S * base.form.fps), 0)
+    return min(begins + round(FULL_S * base.form.fps), max(0, base.frames - round(base.form.fps)))
 
 
 _NOT_THERE: Final = (OSError, ValueError, KeyError, EOFError)
 
 
-def _read(base: Base, path: Path) -> GifBase:
+def _read(numbers: tuple[int, ...], path: Path) -> GifBase:
     with np.load(path) as stored:
         blocks = stored["blocks"].tobytes()
         ends = stored["ends"]
         return GifBase(
             size=(int(stored["small"].shape[2]), int(stored["small"].shape[1])),
-            numbers=_numbers(base),
+            numbers=numbers,
             small=stored["small"],
             index=stored["index"],
             seen=stored["seen"],
@@ -194,22 +210,21 @@ def _read(base: Base, path: Path) -> GifBase:
         )
 
 
-def _smalls(base: Base) -> NDArray[np.uint8]:
-    numbers = _numbers(base)
+def _smalls(base: Base, numbers: tuple[int, ...]) -> NDArray[np.uint8]:
     size = size_of(base.form.width, base.form.height)
     wanted = set(numbers)
     return np.stack(
         [
-            shrink(picture, base.form.width, base.form.height, size)
+            play_mark.draw(shrink(picture, base.form.width, base.form.height, size))
             for number, picture in enumerate(base.decoded(0, numbers[-1] + 1))
             if number in wanted
         ]
     )
 
 
-def _numbers(base: Base) -> tuple[int, ...]:
-    count = min(round(SECONDS * RATE), max(1, int(base.frames / base.form.fps * RATE)))
-    return tuple(min(base.frames - 1, int(k * base.form.fps / RATE)) for k in range(count))
+def _numbers(base: Base, first: int) -> tuple[int, ...]:
+    count = min(round(SECONDS * RATE), max(1, int((base.frames - first) / base.form.fps * RATE)))
+    return tuple(min(base.frames - 1, first + int(k * base.form.fps / RATE)) for k in range(count))
 
 
 def _store(path: Path, made: GifBase) -> None:
@@ -227,7 +242,7 @@ def _store(path: Path, made: GifBase) -> None:
         )
 
 
-def _assemble(base: Base, small: NDArray[np.uint8]) -> GifBase:
+def _assemble(numbers: tuple[int, ...], small: NDArray[np.uint8]) -> GifBase:
     shared = palette.choose(small[::4])
     size = (small.shape[2], small.shape[1])
     loop = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
@@ -237,7 +252,7 @@ def _assemble(base: Base, small: NDArray[np.uint8]) -> GifBase:
         last = seen[number - 1] if number else None
         index[number], seen[number] = _step(picture, last, shared.table, _whole(size))
     blocks = [_block(frame, _delay(number)) for number, frame in enumerate(index)]
-    return GifBase(size, _numbers(base), small, index, seen, blocks, shared, head)
+    return GifBase(size, numbers, small, index, seen, blocks, shared, head)
 
 
 def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:

@@ -39,12 +39,13 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Text that was fitted: lines of one size."""
+    """Text that was fitted: lines of one size. is_cut: it ends in an ellipsis, because not all of it had room."""
 
     lines: tuple[shaping.Line, ...]
     size_px: int
     right_to_left: bool
     align: str
+    is_cut: bool = False
 
     @property
     def width_px(self) -> int:
@@ -74,6 +75,7 @@ def fit(value: str, box: Box) -> Block:
     one_line_floor = max(box.smallest_px, round(box.size_px * (0.66 if box.lines > 1 else 0)))
     width_em = shaping.line(text, box.font, base).width
     size = min(box.size_px, int(box.width_px / width_em)) if width_em else box.size_px
+    is_cut = len(value) > MOST_CHARACTERS
     if size >= one_line_floor:
         lines = [text]
     else:
@@ -81,10 +83,11 @@ def fit(value: str, box: Box) -> Block:
         while len(lines := _wrap(text, box, base, size)) > box.lines and size > box.smallest_px:
             size = max(box.smallest_px, min(size - 1, round(size * 0.92)))
         if len(lines) > box.lines:
+            is_cut = True
             rest = "".join(lines[box.lines - 1 :]).strip()
             lines = [*lines[: box.lines - 1], _cut(rest, box, base, size)]
     shaped = tuple(shaping.line(line.strip(), box.font, base) for line in lines)
-    return Block(shaped, size, bool(base), box.align)
+    return Block(shaped, size, bool(base), box.align, is_cut)
 
 
 def _covered(value: str, font: str) -> str:

@@ -60,6 +60,34 @@ def patch(caption: Caption, frame: Frame) -> Patch:
     return Patch(np.asarray(picture), x, y, frame.px(26) & ~1)
 
 
+def is_shortened(caption: Caption, frame: Frame) -> bool:
+    """Say whether the caption's text ends in an ellipsis in the picture."""
+    rooms = {
+        "greeting": (_greeting_room(frame), (76, 34), 2), "lower-third": (_third_room(frame), (48, 24), 2),
+        "title": (_title_room(frame), (92, 36), 3), "caption": (int(frame.width * 0.8), (38, 22), 2),
+        "badge": (int(frame.width * 0.5), (32, 20), 1),
+        "card": (_card_room(frame), (40, 22), 3 if caption.slots < 3 else 2),
+    }  # fmt: skip
+    room, sizes, lines = rooms[caption.style]
+    return _fit(caption, frame, room, sizes, lines).is_cut
+
+
+def _greeting_room(frame: Frame) -> int:
+    return int(frame.width * (1 - 2 * SAFE)) - frame.px(110)
+
+
+def _third_room(frame: Frame) -> int:
+    return int(frame.width * 0.72) - frame.px(80)
+
+
+def _title_room(frame: Frame) -> int:
+    return int(frame.width * (1 - 2 * SAFE)) - frame.px(60)
+
+
+def _card_room(frame: Frame) -> int:
+    return min(int(frame.width * 0.86), max(int(frame.width * 0.36), frame.px(430))) - frame.px(72)
+
+
 def colour(value: str, default: RGB) -> RGB:
     """Read six hexadecimal digits; empty gives the default."""
     return (int(value[0:2], 16), int(value[2:4], 16), int(value[4:6], 16)) if value else default
@@ -82,19 +110,19 @@ _CENTRED: Final = frozenset({"title", "caption"})
 
 
 def _greeting(caption: Caption, frame: Frame) -> Drawn:
-    block = _fit(caption, frame, int(frame.width * (1 - 2 * SAFE)) - frame.px(110), (76, 34), 2)
+    block = _fit(caption, frame, _greeting_room(frame), (76, 34), 2)
     look = _Look(WHITE, 242, colour(caption.accent, ACCENT), 40, 22, 26)
     return _panel(block, colour(caption.colour, INK), frame, look)
 
 
 def _lower_third(caption: Caption, frame: Frame) -> Drawn:
-    block = _fit(caption, frame, int(frame.width * 0.72) - frame.px(80), (48, 24), 2)
+    block = _fit(caption, frame, _third_room(frame), (48, 24), 2)
     look = _Look(WHITE, 240, colour(caption.accent, ACCENT), 30, 15, 16)
     return _panel(block, colour(caption.colour, INK), frame, look, caption.label)
 
 
 def _title(caption: Caption, frame: Frame) -> Drawn:
-    block = _fit(caption, frame, int(frame.width * (1 - 2 * SAFE)) - frame.px(60), (92, 36), 3)
+    block = _fit(caption, frame, _title_room(frame), (92, 36), 3)
     ink = Image.fromarray(layout.draw(block, colour(caption.colour, WHITE)))
     margin, line = frame.px(26), frame.px(8)
     size = (ink.width + 2 * margin, ink.height + 2 * margin + line)
@@ -122,7 +150,7 @@ def _badge(caption: Caption, frame: Frame) -> Drawn:
 
 
 def _card(caption: Caption, frame: Frame) -> Drawn:
-    room = min(int(frame.width * 0.86), max(int(frame.width * 0.36), frame.px(430))) - frame.px(72)
+    room = _card_room(frame)
     block = _fit(caption, frame, room, (40, 22), 3 if caption.slots < 3 else 2)
     look = _Look(WHITE, 246, colour(caption.accent, ACCENT), 30, 18, 20, wide_px=room)
     return _panel(block, colour(caption.colour, INK), frame, look, caption.label)
@@ -227,7 +255,9 @@ def _place(caption: Caption, frame: Frame, width: int, height: int) -> tuple[int
     x = frame.width - width - margin + shadow if "right" in caption.position else margin - shadow
     if "left" not in caption.position and "right" not in caption.position:
         x = (frame.width - width) // 2
-    y = frame.height - height - margin + shadow if "bottom" in caption.position else margin - shadow
+    # A player's controls lie over the lowest fifth, before the first play as well: a greeting has to win that click.
+    low = max(margin, frame.height // 5) if caption.style == "greeting" else margin
+    y = frame.height - height - low + shadow if "bottom" in caption.position else margin - shadow
     step = height - shadow
     if "bottom" in caption.position:
         return x, y - caption.slot * step
