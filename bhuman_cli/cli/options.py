@@ -251,6 +251,23 @@ DryRun = Annotated[
         "--dry-run", "-n", help="Everything but spending: no credentials, network or lock.", rich_help_panel=_COMMON
     ),
 ]
+PlanOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan-out", metavar="PATH", help="With --dry-run: write each row's plan, as .csv to read, as .json to apply.",
+        rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
+Apply = Annotated[
+    Path | None,
+    typer.Option("--apply", metavar="PLAN.json", help="Send exactly the rows of a plan, once.", rich_help_panel=_SPEND),
+]
+PlanAge = Annotated[
+    str | None,
+    typer.Option(
+        "--plan-age", metavar="D", help="How old a plan may be.", show_default="7 days", rich_help_panel=_SPEND
+    ),
+]
 Yes = Annotated[bool | None, typer.Option("--yes", "-y", help="Don't ask.", rich_help_panel=_COMMON)]
 NoInput = Annotated[bool | None, typer.Option("--no-input", help="Never prompt.", rich_help_panel=_SPEND)]
 MaxRows = Annotated[

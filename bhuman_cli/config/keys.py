@@ -336,6 +336,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "accept_videos": Key(read=_flag, text=_switch_text, default=False),
     "shared_campaign": Key(read=_flag, text=_switch_text, default=False),
     "force": Key(read=_flag, text=_switch_text, default=False),
+    "plan_out": Key(read=_path),
+    "apply": Key(read=_path),
+    "plan_age": Key(read=_duration),
     "accept_failures": Key(read=_flag, text=_switch_text, default=False),
     "insecure_source": Key(read=_flag, text=_switch_text, default=False),
 }
@@ -471,16 +474,18 @@ USER_ONLY: Final = frozenset({"base_url", "log_file", "notify", "budget", "timez
 
 FLAGS_ONLY: Final = frozenset(
     {
-        "yes",
-        "again",
-        "retry_failed",
-        "adopt",
         "accept_changes",
-        "accept_journal",
         "accept_videos",
         "accept_failures",
+        "accept_journal",
+        "adopt",
+        "again",
+        "apply",
         "force",
         "insecure_source",
+        "plan_out",
+        "retry_failed",
+        "yes",
     }
 )
 """What spends, replaces or gives up: only ever a flag, typed for one command."""

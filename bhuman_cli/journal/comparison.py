@@ -152,3 +152,24 @@ def leave_out(journal: Journal, run: Run, row_indexes: Sequence[int], message: s
                 " message = ? WHERE run_no = ? AND row_index = ?",
                 (message, run.run_no, row_index),
             )
+
+
+def last_runs(journal: Journal, run: Run) -> list[int]:
+    """Return the last run of each file that was paid for on the run's target, the oldest first."""
+    found = journal.query(
+        f"SELECT max(run_no) FROM run WHERE target_id = ? AND state <> 'draft' AND {_ACCEPTED} GROUP BY input_path"
+        " ORDER BY 1",
+        (run.target_id,),
+    )
+    return [item[0] for item in found]
+
+
+def rendered_rows(journal: Journal, run: Run) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield the cells, by column, of rows that were accepted on the run's target, and the run that shows them."""
+    for run_no in last_runs(journal, run):
+        for found in journal.query(
+            "SELECT row.cells, run.columns, run.run_id FROM row JOIN run USING (run_no) JOIN claim USING (claim_id)"
+            " WHERE row.run_no = ? AND row.cells IS NOT NULL AND claim.generation_id IS NOT NULL",
+            (run_no,),
+        ):
+            yield dict(zip(faults.from_json(found[1]), faults.from_json(found[0]), strict=False)), found[2]

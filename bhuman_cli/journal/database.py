@@ -122,6 +122,24 @@ def scratch(folder: Path, clock: clock.Clock) -> Journal:
     return Journal(connection, None, clock)
 
 
+def bring_rows(journal: Journal, folder: Path, run_nos: Sequence[int]) -> None:
+    """Copy the rows of earlier runs into a scratch journal, to compare a plan with: most dry runs need none."""
+    path = folder / FILE_NAME
+    if not path.is_file() or not run_nos:
+        return
+    connection = journal._connection
+    with faults.told(path):
+        connection.execute("ATTACH ? AS disk", (files.sqlite_uri(path.resolve(), "ro"),))
+        try:
+            names = ", ".join(f'"{found[1]}"' for found in connection.execute("PRAGMA disk.table_info(row)"))
+            for run_no in run_nos:
+                connection.execute(
+                    f"INSERT INTO main.row ({names}) SELECT {names} FROM disk.row WHERE run_no = ?", (run_no,)
+                )
+        finally:
+            connection.execute("DETACH disk")
+
+
 def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> None:
     connection.execute("ATTACH ? AS disk", (files.sqlite_uri(path.resolve(), mode),))
     try:

@@ -150,12 +150,18 @@ def set_payer(journal: Journal, run: runs.Run, *, profile: str, key_id: str) -> 
     return runs.find(journal, run.run_id)
 
 
-def confirm(journal: Journal, run: runs.Run) -> runs.Run:
+def confirm(journal: Journal, run: runs.Run, *, plan_id: str = "") -> runs.Run:
     """Make the draft a run: from now on `resume` sees it, and earlier runs of this file on this target are superseded.
 
     Their unsent rows are released; what they had accepted stays tracked. One commit.
+
+    plan_id: of the saved plan that is used up by it, "" for none.
     """
     with journal.transaction():
+        if plan_id:
+            journal.insert(
+                "INSERT INTO applied_plan (plan_id, run_id, at) VALUES (?, ?, ?)", (plan_id, run.run_id, journal.now())
+            )
         changed = journal.execute(
             "UPDATE run SET state = 'confirmed', confirmed_at = ? WHERE run_no = ? AND state = 'draft'",
             (journal.now(), run.run_no),

@@ -127,9 +127,9 @@ def _identified(
         yield DraftRow(row=row, identity=own, text_key=identity.text_key(row.values))
 
 
-def confirm(journal: Journal, prepared: PreparedRun) -> Run:
-    """Make the draft a run; from now on it may cost money."""
-    run = planning.confirm(journal, prepared.run)
+def confirm(journal: Journal, prepared: PreparedRun, *, plan_id: str = "") -> Run:
+    """Make the draft a run; from now on it may cost money. plan_id: of the saved plan that it uses up."""
+    run = planning.confirm(journal, prepared.run, plan_id=plan_id)
     chunks.release_planned(journal, run.target_id)
     forget.drop_old_rows(journal, run)
     return run

@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 from bhuman_cli import domain, errors, ids
 from bhuman_cli.clock import SystemClock
-from bhuman_cli.config import credentials, settings
+from bhuman_cli.config import credentials, keys, settings
 from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
+from bhuman_cli.gate import changes
 from bhuman_cli.gate import refusals as order
-from bhuman_cli.journal import comparison, generations, history, matching, persons, planning, traffic
+from bhuman_cli.gate.plan_file import SavedPlan
+from bhuman_cli.journal import comparison, generations, history, matching, persons, plan_rows, planning, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun
 from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
@@ -31,6 +33,7 @@ from bhuman_cli.workflows import (
     execute,
     listed_videos,
     run_context,
+    saved_plan,
     spending,
     unknown_payments,
 )
@@ -59,6 +62,7 @@ class RenderJob:
     own_template: Path | None = None
     tally: Mapping[str, int] = field(default_factory=dict)
     distrust: tuple[errors.Refusal, ...] = ()
+    applied: SavedPlan | None = None
 
     def get(self, name: str) -> Any:
         """Return a setting."""
@@ -109,7 +113,9 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
             return input_table.write_project_file(source, values, console)
         if console.is_watched():
             console.say(f"reading {source.name}")
-        job = replace(_job(source, values, console), distrust=tuple(refusals))
+        applied = _applied(values)
+        job = replace(_job(source, values, console), distrust=tuple(refusals), applied=applied)
+        job.asks = job.asks and applied is None
         return _dry(job) if values.get("dry_run") else _real(job)
     except errors.BhumanError as error:
         console.log(error.message, level="ERROR")
@@ -129,6 +135,17 @@ def _document_stop(console: Console, job: RenderJob | None, error: errors.Bhuman
     if console.json_mode and error.exit_code in _WITH_DOCUMENT and not console.talk.has_document:
         target, output = (job.target, job.output) if job is not None else (None, None)
         console.out_json(execute.stopped_document(target, output, job.tally if job else {}, error.exit_code))
+
+
+def _applied(values: settings.Settings) -> SavedPlan | None:
+    if values.get("plan_out") and not values.get("dry_run"):
+        raise errors.UsageError("--plan-out goes with --dry-run", hint="--dry-run")
+    if not values.get("apply"):
+        return None
+    for name in ("take", "limit", "dry_run"):
+        if values.get(name):
+            raise errors.UsageError(f"--apply sends exactly the plan's rows; --{keys.option(name)} does not go with it")
+    return saved_plan.read(Path(values.get("apply")))
 
 
 def _job(source: InputSource, values: settings.Settings, console: Console) -> RenderJob:
@@ -206,8 +223,8 @@ def _new_run(job: RenderJob) -> NewRun:
             "input_name": job.source.name if job.source.is_address else None,
             "base_url": "" if job.is_local else job.get("base_url"),
         },
-        again=bool(job.get("again")),
-        retry_failed=bool(job.get("retry_failed")),
+        again=bool(job.get("again")) or (job.applied is not None and job.applied.again),
+        retry_failed=bool(job.get("retry_failed")) or (job.applied is not None and job.applied.retry_failed),
     )
 
 
@@ -218,8 +235,12 @@ def _dry(job: RenderJob) -> int:
     journal = database.scratch(job.home.state, SystemClock())
     with contextlib.closing(journal):
         new = _new_run(job)
+        if job.get("plan_out"):
+            saved_plan.require_place(Path(job.get("plan_out")))
         rows = persons.without_forgotten(journal, job.intake.columns, job.intake.rows())
         prepared = runner.prepare(journal, new, rows, larger=_larger(job, journal, new))
+        if job.get("plan_out") or prepared.counts.new > changes.MANY_ROWS:
+            database.bring_rows(journal, job.home.state, comparison.last_runs(journal, prepared.run))
         prepared, refusals = _gated(job, journal, _paid_by(job, journal, prepared, ""), [])
         plan = replace(_plan(job, prepared, journal), refusals=tuple(order.in_order([*job.distrust, *refusals])))
         problem_report.say(job.intake.problems, job.console)
@@ -228,6 +249,10 @@ def _dry(job: RenderJob) -> int:
         plans.show(plan, job.console)
         if written is not None:
             job.console.say(f"problems: {written}")
+        if place := job.get("plan_out"):
+            named, key = str(job.source.beside or "-"), job.get("row_key")
+            saved_plan.write(Path(place), journal, prepared.run, file=named, row_key=key, counts=plan.counted())
+            job.console.say(f"plan: {place}")
         problem: errors.BhumanError | None = None
         if _is_stopped_by_problems(job):
             problem = problem_report.refusal(job.intake, written)
@@ -285,7 +310,8 @@ def _real(job: RenderJob) -> int:
         if job.get("sample"):
             planning.keep_sample(journal, prepared.run, int(job.get("sample")))
         spending.set_first_rows(journal, prepared.run, job.get("first"), has_sample=bool(job.get("sample")))
-        confirmed = runner.confirm(journal, prepared)
+        plan_rows.journal_id(journal)  # made before anything is paid, so that later plans can name it
+        confirmed = runner.confirm(journal, prepared, plan_id=job.applied.plan_id if job.applied else "")
         return execute.carry_out(replace(_settings_of(job), list_look=looks), journal, confirmed, link)
 
 
@@ -369,6 +395,11 @@ def _gated(
     cost = counts.new + counts.retried
     if cost and traffic.is_braked(journal, run.target_id):
         refusals.append(permission.too_many_failures(journal, run))
+    if job.applied is not None:
+        _, misfit = saved_plan.fit(journal, run, job.applied, job.get("plan_age"))
+        refusals = [*saved_plan.lifts(refusals), *([misfit] if misfit is not None else [])]
+        counts = planning.counts(journal, run)
+        cost = counts.new + counts.retried
     left, over = spending.within_budget(journal, run, permitted, cost)
     refusals += [over] if over is not None else []
     return replace(prepared, counts=planning.counts(journal, run) if left else counts), refusals

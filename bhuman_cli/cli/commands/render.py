@@ -50,6 +50,9 @@ class RenderOptions(TypedDict, total=False):
     strict: opt.Strict
     allow_empty: opt.AllowEmpty
     dry_run: opt.DryRun
+    plan_out: opt.PlanOut
+    apply: opt.Apply
+    plan_age: opt.PlanAge
     yes: opt.Yes
     no_input: opt.NoInput
     max_rows: opt.MaxRows
