@@ -125,8 +125,11 @@ def _blocks(
                             source.name, line, "a row that is not an object", hint=_SHAPE_HINT
                         )
                 yield lines, block
-    except _TwiceError:
-        raise _refused(source, line, "an object names the same column twice") from None
+    except _TwiceError as error:
+        rule = "an object names the same column twice"
+        if error.args:
+            raise input_errors.line_error(source.name, error.args[0], rule) from None
+        raise _refused(source, line, rule) from None
     except json.JSONDecodeError as error:
         at = line if error.msg == _LATER else max(line, error.lineno)
         rule, place = "not valid JSON", f"line {at} or after"
@@ -283,7 +286,7 @@ def _decoded(block: Sequence[str], line: int, decoder: json.JSONDecoder) -> list
             found: list[Any] = decoder.decode(f"[{','.join(stripped)}]")
             if len(found) == len(stripped):
                 return found
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, _TwiceError):
             pass  # the line that is wrong is found below
     return [_decoded_line(text, number, decoder) for number, text in enumerate(stripped, line)]
 
