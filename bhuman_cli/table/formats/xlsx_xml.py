@@ -117,7 +117,8 @@ def text(raw: str) -> str:
     if "&" in raw:
         raw = _ENTITY.sub(_entity, raw)
     if "_x" in raw:
-        raw = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), raw)
+        # No text file could keep a NUL.
+        raw = _ESCAPED.sub(lambda match: chr(int(match[1], 16) or 0xFFFD), raw)
         if _SURROGATE.search(raw):  # a pair of them is one character
             raw = raw.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return raw

@@ -30,6 +30,9 @@ _BEHIND_LINKS: Final = frozenset(
     ]
 )
 _TAG: Final = re.compile(r"""<(/?)(?:\w+:)?([\w.-]+)((?:[^<>"']|"[^"]*"|'[^']*')*?)(/?)>""")
+_SPECIAL: Final = re.compile(r"[&<>]|_x")
+_PLACE: Final = re.compile(r'\br="([A-Z]+)\d+"')
+_STYLE: Final = re.compile(r'\bs="\d+"')
 _NOT_PLAIN: Final = re.compile(r"<!--|<!\[CDATA\[")
 _NOT_SEEN: Final = re.compile(r'\b(?:hidden="(?:1|true)"|width="0(?:\.0*)?")')
 _ESCAPE_LIKE: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
@@ -180,15 +183,15 @@ class _Sheet:
             if area.first_row <= last_row and area.last_row >= first_row and area.last_column > area.first_column
         ]
         pattern = rf'<{prefix}c\b[^>]*\br="([A-Z]+)(\d+)"[^>/]*>\s*<{prefix}f\b'
-        columns = {
-            cell_flags.column_of(letters) for letters, row in re.findall(pattern, self._rows) if int(row) in rows
-        }
+        formulas = re.findall(pattern, self._rows) if f"<{prefix}f" in self._rows else ()
+        columns = {cell_flags.column_of(letters) for letters, row in formulas if int(row) in rows}
         taken.extend((column, column) for column in columns)
         for first, last in sorted(taken):
             if first < patch.end and last >= patch.start:
                 patch.start = last + 1
         if patch.end > cell_flags.MAX_COLUMNS:
             raise CannotPatchError
+        self._our_letters = [_letters(column) for column in range(patch.start, patch.end)]
 
     def patched(self) -> str:
         """Return the sheet with our columns."""
@@ -224,6 +227,9 @@ class _Sheet:
     def _without_ours(self, cells: str) -> tuple[str, str, str]:
         """Return the cells left of ours, those right of ours, and the style of the nearest on the left."""
         prefix, column, near = self._prefix, -1, ""
+        if self._stands_left(cells):
+            style = _STYLE.search(cells, cells.rfind(f"<{prefix}c "))
+            return cells, "", style[0] if style else ""
         left: list[str] = []
         right: list[str] = []
         for match in re.finditer(rf"<{prefix}c\b([^>]*?)(?:/>|>.*?</{prefix}c>)", cells, re.DOTALL):
@@ -237,25 +243,33 @@ class _Sheet:
                 right.append(match[0])
         return "".join(left), "".join(right), near
 
+    def _stands_left(self, cells: str) -> bool:
+        """Say whether the last cell, and with it all others, stands left of ours; that it can be seen from its end."""
+        last = cells.rfind(f"<{self._prefix}c ")
+        reference = _PLACE.search(cells, last) if last >= 0 else None
+        return reference is not None and cell_flags.column_of(reference[1]) < self._patch.start
+
     def _cells(self, row: int, texts: Sequence[str], style: str) -> str:
         prefix, patch = self._prefix, self._patch
         found: list[str] = []
+        styled = f" {style}" if style else ""
         for number, text in enumerate(texts):
             if not text:
                 continue
-            place = f"{_letters(patch.start + number)}{row}"
+            place = f"{self._our_letters[number]}{row}"
             if row != patch.header_row and number in patch.links and self._is_link.get(text):
                 patch.linked.append((place, text))
-            content = html.escape(_ESCAPE_LIKE.sub("_x005F_", text), quote=False)
+            is_plain = _SPECIAL.search(text) is None
+            content = text if is_plain else html.escape(_ESCAPE_LIKE.sub("_x005F_", text), quote=False)
             found.append(
-                f'<{prefix}c r="{place}"{f" {style}" if style else ""} t="inlineStr"><{prefix}is>'
+                f'<{prefix}c r="{place}"{styled} t="inlineStr"><{prefix}is>'
                 f'<{prefix}t xml:space="preserve">{content}</{prefix}t></{prefix}is></{prefix}c>'
             )
         return "".join(found)
 
     def _linked(self, behind: str) -> str:
         prefix, patch = self._prefix, self._patch
-        columns = {_letters(column) for column in range(patch.start, patch.end)}
+        columns = set(self._our_letters)
 
         def kept(match: re.Match[str]) -> str:
             place = re.search(r'\bref="([A-Z]+)\d+"', match[0])
