@@ -5,23 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from bhuman_cli.studio.queue import request_log, schema, store
+from bhuman_cli.studio.queue.database import Database
 
 
 def known(home: Path, ids: Sequence[str]) -> list[str]:
     """Return those of the ids that this studio holds values or files of."""
-    database = home / "studio.sqlite"
-    if not database.is_file():
-        return [id_ for id_ in ids if (home / "media" / id_).is_dir()]
-    with contextlib.closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-        held = {
-            id_
-            for id_ in ids
-            for (text,) in connection.execute("SELECT text FROM generations WHERE id = ?", (id_,))
-            if any(json.loads(text))
-        }
+    held: set[str] = set()
+    if (home / store.NAME).is_file():
+        with contextlib.closing(store.StudioStore.open(home, read_only=True)) as opened:
+            rows = {id_: opened.generation(id_) for id_ in ids}
+            held = {id_ for id_, row in rows.items() if row is not None and any(json.loads(row["text"]))}
     return [id_ for id_ in ids if id_ in held or (home / "media" / id_).is_dir()]
 
 
@@ -29,21 +26,31 @@ def erase(home: Path, ids: Sequence[str]) -> None:
     """Remove the videos' values and files; the requests and batches that held them lose their bodies."""
     for id_ in ids:
         shutil.rmtree(home / "media" / id_, ignore_errors=True)
-    database = home / "studio.sqlite"
-    if not database.is_file():
+    if not (home / store.NAME).is_file():
         return
-    with contextlib.closing(sqlite3.connect(database, timeout=5.0, isolation_level=None)) as connection:
-        connection.execute("PRAGMA secure_delete=ON")
-        connection.execute("BEGIN IMMEDIATE")
+    numbers: set[int] = set()
+    with _erasing(home / store.NAME, schema.QUEUE) as database, database.writing():
         for id_ in ids:
-            for text, assets, request_no in connection.execute(
+            for text, assets, request_no in database.execute(
                 "SELECT text, assets, request_no FROM generations JOIN batches ON no = batch_no WHERE id = ?", (id_,)
             ).fetchall():
                 blank = [json.dumps([""] * len(json.loads(values))) for values in (text, assets)]
-                connection.execute(
+                database.execute(
                     "UPDATE generations SET text = ?, assets = ?, message = '' WHERE id = ?", (*blank, id_)
                 )
-                connection.execute("UPDATE requests SET body = NULL, query = '' WHERE no = ?", (request_no,))
-            connection.execute("DELETE FROM callbacks WHERE generation_id = ?", (id_,))
-        connection.execute("COMMIT")
-        connection.execute("VACUUM")
+                numbers.add(request_no)
+            database.execute("DELETE FROM callbacks WHERE generation_id = ?", (id_,))
+    with _erasing(home / request_log.NAME, schema.LOG) as database, database.writing():
+        database.executemany(
+            "UPDATE requests SET body = NULL, query = '' WHERE no = ?", [(number,) for number in numbers]
+        )
+
+
+@contextlib.contextmanager
+def _erasing(path: Path, tables: schema.Schema) -> Iterator[Database]:
+    """Open a file so that nothing of what is erased stays in it, nor in the log that is written ahead of it."""
+    with contextlib.closing(Database.open(path, tables)) as database:
+        database.execute("PRAGMA secure_delete = ON")
+        yield database
+        database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -24,6 +24,8 @@ CREATE TRIGGER generation_moved AFTER UPDATE OF state ON generations WHEN OLD.st
 INSERT INTO tally VALUES ('state', NEW.state, 1) ON CONFLICT (of, word) DO UPDATE SET n = n + 1; END;
 CREATE TRIGGER callback_added AFTER INSERT ON callbacks BEGIN
   INSERT INTO tally VALUES ('outcome', NEW.outcome, 1) ON CONFLICT (of, word) DO UPDATE SET n = n + 1; END;
+CREATE TRIGGER callback_gone AFTER DELETE ON callbacks BEGIN
+  UPDATE tally SET n = n - 1 WHERE of = 'outcome' AND word = OLD.outcome; END;
 CREATE TRIGGER callback_moved AFTER UPDATE OF outcome ON callbacks WHEN OLD.outcome <> NEW.outcome BEGIN
   UPDATE tally SET n = n - 1 WHERE of = 'outcome' AND word = OLD.outcome; \
 INSERT INTO tally VALUES ('outcome', NEW.outcome, 1) ON CONFLICT (of, word) DO UPDATE SET n = n + 1; END;

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bhuman_cli.studio.queue import request_log
+from bhuman_cli.studio.queue import erasure, request_log
 from bhuman_cli.studio.queue import store as stores
 from bhuman_cli.studio.queue.entries import Batch, End, LogEntry, NewRow, Settled
 
@@ -280,3 +280,18 @@ def test_work_grows_with_what_is_open_and_not_with_what_was_done(tmp_path: Path)
 
     few, many = questions(tmp_path / "few", LIMIT), questions(tmp_path / "many", 10 * LIMIT)
     assert {name: (few[name], count) for name, count in many.items() if count > 1.5 * few[name] + 2} == {}
+
+
+def test_nothing_of_what_is_erased_stays_in_any_file(tmp_path: Path) -> None:
+    secret = "Rumpelstilzchen"
+    logged(tmp_path, [dataclasses.replace(numbered(1, "POST", secret.encode())[0], query=secret)])
+    with contextlib.closing(stores.StudioStore.open(tmp_path)) as store:
+        accept(store, NewRow(id="one", text=[secret], assets=[], state="succeeded"), callback_url="http://127.0.0.1/")
+        assert erasure.known(tmp_path, ["one", "two"]) == ["one"]
+        erasure.erase(tmp_path, ["one"])  # while a studio has the files open
+        assert erasure.known(tmp_path, ["one"]) == []
+        assert not [
+            path.name for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()
+        ]
+        assert store.counts() == {"succeeded": 1}
+        assert store.callback_outcomes() == {}
