@@ -343,6 +343,10 @@ MaxFailures = Annotated[
         show_default="50%", rich_help_panel=_SPEND,
     ),
 ]  # fmt: skip
+AcceptAccount = Annotated[
+    bool | None,
+    typer.Option("--accept-account", help="Pay for the rest with another key than the run's.", rich_help_panel=_SPEND),
+]
 AcceptFailures = Annotated[
     bool | None,
     typer.Option("--accept-failures", help="Go on although too many videos failed.", rich_help_panel=_SPEND),

@@ -167,7 +167,12 @@ def mask_bytes(data: bytes, secrets: Sequence[str]) -> bytes:
 
 def shown_id(held: Credentials) -> str:
     """Return enough of the key's id to tell two keys apart; "" without a key."""
-    return f"{held.key_id[:4]}…" if held.key_id else ""
+    return shown(held.key_id)
+
+
+def shown(key_id: str) -> str:
+    """Return enough of a key's id to tell two keys apart; "" without one."""
+    return f"{key_id[:4]}…" if key_id else ""
 
 
 def environment_secrets(environ: Mapping[str, str]) -> list[str]:

@@ -339,6 +339,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "plan_out": Key(read=_path),
     "apply": Key(read=_path),
     "plan_age": Key(read=_duration),
+    "accept_account": Key(read=_flag, text=_switch_text, default=False),
     "accept_failures": Key(read=_flag, text=_switch_text, default=False),
     "insecure_source": Key(read=_flag, text=_switch_text, default=False),
 }
@@ -474,6 +475,7 @@ USER_ONLY: Final = frozenset({"base_url", "log_file", "notify", "budget", "timez
 
 FLAGS_ONLY: Final = frozenset(
     {
+        "accept_account",
         "accept_changes",
         "accept_videos",
         "accept_failures",

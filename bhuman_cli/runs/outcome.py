@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from bhuman_cli import domain, errors
+from bhuman_cli import domain, errors, shell
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.runs.submit import Ending
@@ -38,6 +38,7 @@ class Outcome:
     declined: a person saw the sample and said no. sample_failed: the rest was to follow only a sample that succeeds.
     doubts: requests of this file, from any run, that stay in doubt. unwritten: the results file could not be written.
     successor: the unfinished run that took over this one's unsent rows, "" if there is none.
+    profile: whose credentials the run is paid with.
     shared: rows that show another row's video. later: rows that are left for another command; they are pending, and
     neither this run's nor anybody's to wait for.
     fetched: how fetching the media ended, with fetch_command to go on; OK where that was not asked for.
@@ -65,6 +66,7 @@ class Outcome:
     sample_failed: bool = False
     unwritten: bool = False
     successor: str = ""
+    profile: str = ""
     shared: int = 0
     later: int = 0
     fetched: ExitCode = ExitCode.OK
@@ -102,12 +104,16 @@ class Outcome:
     def next_command(self) -> str | None:
         """Return the command that continues; None when nothing is left."""
         if self.selected.get(Status.IN_DOUBT, 0) or self.doubts:
-            return f"bhuman resume {self.run_id} --in-doubt ask"
+            return f"bhuman resume {self.run_id} --in-doubt ask{self._profile}"
         if self.unwritten or (not self.declined and (self.open_rows or self.unsent or self.held_back)):
-            return f"bhuman resume {self.run_id}"
+            return f"bhuman resume {self.run_id}{self._profile}"
         if self.successor:
-            return f"bhuman resume {self.successor}"
+            return f"bhuman resume {self.successor}{self._profile}"
         return self.fetch_command if self.fetched else None
+
+    @property
+    def _profile(self) -> str:
+        return f" --profile {shell.quote(self.profile)}" if self.profile not in {"", "default"} else ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the counting part of the `--json` document.

@@ -340,6 +340,7 @@ class _Execution:
             doubts=doubtful,
             unwritten=not self._is_written,
             audit=audit,
+            profile=self.run.profile,
             shared=generations.shared_rows(journal, self.run),
             later=generations.deferred_rows(journal, self.run),
         )

@@ -57,6 +57,7 @@ class GivenOptions(TypedDict, total=False):
     adopt: opt.Adopt
     accept_videos: opt.AcceptVideos
     accept_journal: opt.AcceptJournal
+    accept_account: opt.AcceptAccount
     accept_failures: opt.AcceptFailures
     profile: opt.Profile
     json: opt.Json
