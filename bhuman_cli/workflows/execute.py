@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from bhuman_cli import domain, errors, shell
+from bhuman_cli import domain, durations, errors, shell
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
@@ -166,9 +166,42 @@ def _show_sample(manner: ExecutionOptions, journal: Journal, run: Run) -> None:
 
 
 def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome) -> None:
+    console = manner.console
+    has_failed = outcome.exit_code is ExitCode.ROWS_FAILED and bool(generations.retryable(journal, run))
+    hint = manner.retry_hint if has_failed else ""
+    stopped = outcomes.as_error(outcome)
+    if stopped is not None:
+        stopped.hint = stopped.hint or hint
+    is_said_as_error = manner.is_json or outcome.exit_code in _SAID_AS_ERRORS
+    for line in summary.lines(_summary(manner, journal, run, outcome, tells_next=not is_said_as_error)):
+        console.say(line)
+    if outcome.refused:
+        console.say(f"waiting ended: {outcome.refused}")
+    if outcome.exit_code is ExitCode.IN_DOUBT:
+        doubts.explain(journal, run, console)
+    elif hint and not is_said_as_error:
+        console.say(f"hint: {hint}")
+    console.talk.rows = {status: count for status, count in outcome.tally.items() if count}
+    ended = document(journal, run, outcome)
+    console.event("end", **{key: value for key, value in ended.items() if key != "run_id"})
+    if manner.is_json:
+        console.out_json(ended)
+    else:
+        console.out(run.output_path)
+    if stopped is not None and is_said_as_error:
+        console.error(stopped)
+
+
+_SAID_AS_ERRORS: Final = {ExitCode.CREDENTIALS, ExitCode.DOWN, ExitCode.REFUSED}
+
+
+def _summary(
+    manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome, *, tells_next: bool
+) -> summary.Summary:
+    """Say what happened, what it cost, where it is, what goes on, and what comes next."""
     rows = (
         {
-            "row_index": str(row.row_index),
+            "line": str(row.line),
             "status": row.status,
             "message": row.reason,
             "id": row.generation_id,
@@ -176,34 +209,39 @@ def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome)
         }
         for row in generations.failures(journal, run)
     )
-    found = summary.summarize(rows, files=[run.output_path], next_command=outcome.next_command or "")
-    found = replace(found, support_command=f"bhuman export {run.run_id} --for support")
-    found = replace(found, counts={status: count for status, count in outcome.tally.items() if count})
-    for line in summary.lines(found):
-        manner.console.say(line)
-    if outcome.reason and outcome.exit_code not in {ExitCode.OK, ExitCode.ROWS_FAILED}:
-        manner.console.say(f"sending ended early: {outcome.ending}: {outcome.reason}")
-    if outcome.refused:
-        manner.console.say(f"waiting ended: {outcome.refused}")
-    if outcome.exit_code is ExitCode.CREDENTIALS:
-        manner.console.say("hint: bhuman login")
-    has_failed = outcome.exit_code is ExitCode.ROWS_FAILED and bool(generations.retryable(journal, run))
-    hint = manner.retry_hint if has_failed else ""
-    if hint:
-        manner.console.say(f"hint: {hint}")
-    if outcome.exit_code is ExitCode.IN_DOUBT:
-        doubts.explain(journal, run, manner.console)
-    manner.console.talk.rows = {status: count for status, count in outcome.tally.items() if count}
-    whole = document(journal, run, outcome)
-    manner.console.event("end", **{name: value for name, value in whole.items() if name != "run_id"})
-    if manner.is_json:
-        manner.console.out_json(whole)
-        stopped = outcomes.as_error(outcome)
-        if stopped is not None:
-            stopped.hint = stopped.hint or hint
-            manner.console.error(stopped)
-    else:
-        manner.console.out(run.output_path)
+    # On a terminal the path is the line on stdout: once is enough.
+    files = [] if manner.console.is_drawn() and not manner.is_json else [run.output_path]
+    found = summary.summarize(rows, files=files, next_command=(outcome.next_command or "") if tells_next else "")
+    return replace(
+        found,
+        counts={status: count for status, count in outcome.tally.items() if count},
+        support_command=f"bhuman export {run.run_id} --for support",
+        cost=_cost(run, outcome),
+        notes=tuple(_notes(manner, run, outcome)),
+    )
+
+
+def _cost(run: Run, outcome: Outcome) -> str:
+    if not outcome.submitted:
+        return "; nothing new was sent" if not outcome.unsent else ""
+    took = f" in {durations.show(outcome.elapsed_s)}"
+    if run.target.service == domain.LOCAL_SERVICE:
+        return f"{took}; nothing was spent"
+    return f"{took}; {outcome.submitted:,} {'video' if outcome.submitted == 1 else 'videos'} paid"
+
+
+def _notes(manner: ExecutionOptions, run: Run, outcome: Outcome) -> Iterator[str]:
+    """Say why it ended before all was done, what goes on at the service all the same, and where to look."""
+    going = sum(outcome.selected.get(status, 0) for status in (Status.QUEUED, Status.PREPARING, Status.PROCESSING))
+    if outcome.reason and outcome.exit_code not in {ExitCode.OK, ExitCode.ROWS_FAILED, *_SAID_AS_ERRORS}:
+        yield f"sending ended early: {outcome.ending}: {outcome.reason}"
+    elif outcome.exit_code is ExitCode.NOT_FINISHED and outcome.waited and manner.timeout_s is not None and going:
+        yield f"stopped waiting after {durations.show(manner.timeout_s)} (--timeout)"
+    if going and run.target.service != domain.LOCAL_SERVICE:
+        videos = "1 video goes on at BHuman and is" if going == 1 else f"{going:,} videos go on at BHuman and are"
+        yield f"{videos} paid; nothing of it is lost"
+    if manner.console.is_drawn() and outcome.exit_code is ExitCode.OK and outcome.tally.get(Status.SUCCEEDED):
+        yield f"look: bhuman gallery {run.run_id} --open"
 
 
 def document(journal: Journal, run: Run, outcome: Outcome) -> dict[str, Any]:
@@ -214,8 +252,9 @@ def document(journal: Journal, run: Run, outcome: Outcome) -> dict[str, Any]:
         "run_id": counted.pop("run_id"),
         "target": {f"{run.target.kind}_id": run.target.api_id},
         "output": run.output_path,
-        **counted,
+        "rows": counted.pop("rows"),
         **problems(journal, run),
+        **counted,
     }
 
 

@@ -70,7 +70,7 @@ def test_the_document_has_these_keys_and_adds_up_whatever_happens(desk: Desk, se
     document = ended.document
     assert ended.code == 5 == document["exit_code"]
     assert list(document) == [
-        "schema", "run_id", "target", "output", "rows", "requests", "elapsed_s", "exit_code", "next",
+        "schema", "run_id", "target", "output", "rows", "problems", "requests", "elapsed_s", "exit_code", "next",
     ]  # fmt: skip
     assert document["schema"] == "bhuman.render/2"
     assert document["target"] == {"campaign_id": plain_service.CAMPAIGN_ID}
@@ -88,7 +88,7 @@ def test_the_document_has_these_keys_and_adds_up_whatever_happens(desk: Desk, se
     assert "first_name" in messages[2]
     assert "word not allowed" in messages[3]
     assert len(desk.results()) == 6
-    assert "row 1" in ended.err, "people are told which rows, by number"
+    assert "no face found · line 3" in ended.err, "people are told which lines of their file"
 
 
 def test_premium_quality_is_sent_said_to_cost_double_and_another_purchase(desk: Desk, service: PlainService) -> None:

@@ -218,14 +218,15 @@ def _say_result(
     by_reason: dict[str, list[int]] = {}
     for result in done:
         if result.reason:
-            by_reason.setdefault(f"{result.state}: {result.reason}", []).append(int(result.job.row_index or 0))
+            line = found.lines.get(result.job.row_index, 0)
+            by_reason.setdefault(f"{result.state}: {result.reason}", []).append(line)
     if options.table is not None:
         console.say(f"results with the files' paths: {options.table}")
     if by_reason:
         from bhuman_cli.workflows.results import summary
 
         for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:5]:
-            console.say(f"  {reason} · {summary.row_numbers(rows)}")
+            console.say(f"  {reason} · {summary.line_numbers(rows)}")
         console.say(f"hint: {_next_command(found, options)}")
     if found.unfinished:
         console.say(f"{found.unfinished:,} rows are not finished yet: bhuman resume {found.run.run_id}")

@@ -174,9 +174,9 @@ def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
         session.console.warn(f"{here:,} links work only on this machine, not in a mail")
     by_reason: dict[str, list[int]] = {}
     for row_index, reason in table.dead:
-        by_reason.setdefault(reason, []).append(row_index)
-    for reason, indexes in by_reason.items():
-        session.console.warn(f"dead link ({reason}) · {summary.row_numbers(indexes)}")
+        by_reason.setdefault(reason, []).append(found.lines[str(row_index)])
+    for reason, lines in by_reason.items():
+        session.console.warn(f"dead link ({reason}) · {summary.line_numbers(lines)}")
     dead = [{"row_index": row_index, "reason": reason} for row_index, reason in table.dead]
     _print(session, found, output, len(rows), columns, **({"dead_links": dead} if options.check_links else {}))
     return int(ExitCode.ROWS_FAILED) if dead else 0

@@ -82,7 +82,8 @@ def build(session: Session, run: RunResults, options: MailOptions, output: Path)
         for row in rows
     }
     posters = _posters(session, run, rows, options, name_place) if options.posters is not None else {}
-    mails, lighter = _light(rows, mails, answers, posters, output)
+    mails, heavy = _light(rows, mails, answers, posters, output)
+    lighter = [run.lines[str(index)] for index in heavy]
     notes += _size_notes(lighter, options, posters)
     tags = _tags(rows, header, pairs)
     mails = {index: _addressed(shown, tags[index], fallback) for index, shown in mails.items()}
@@ -247,7 +248,7 @@ def _light(
     posters: Mapping[str, tuple[Path, tuple[int, int]]],
     output: Path,
 ) -> tuple[dict[str, Mail], list[int]]:
-    """Return the mails with a still picture for every GIF over the limit, and the rows where that was so."""
+    """Return the mails with a still picture for every GIF over the limit, and the row_index of each."""
     light = dict(mails)
     heavy: list[int] = []
     for row in rows:
@@ -272,7 +273,7 @@ def _size_notes(heavy: Sequence[int], options: MailOptions, posters: Mapping[str
     from bhuman_cli.workflows.results import summary
 
     instead = "the poster" if posters else "the thumbnail"
-    said = [f"{len(heavy):,} GIFs are over 1 MB: their mails show {instead} instead · {summary.row_numbers(heavy)}"]
+    said = [f"{len(heavy):,} GIFs are over 1 MB: their mails show {instead} instead · {summary.line_numbers(heavy)}"]
     if posters and options.posters is not None:
         said.append(f"put the folder {options.posters.name} where the mails can show its pictures")
     return said

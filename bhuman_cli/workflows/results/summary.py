@@ -22,30 +22,32 @@ _NUMBERS: Final = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Rows that ended badly in the same way.
+    """Rows that ended badly in the same way. lines: where they stand, as the spreadsheet shows it.
 
     support: names of failed renders that the service's people ask for.
     """
 
     status: str
     text: str
-    rows: tuple[int, ...]
+    lines: tuple[int, ...]
     support: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a person wants to know at the end of a run."""
+    """What a person wants to know at the end of a run. cost: what was spent, and in which time. notes: what goes on."""
 
     counts: Mapping[str, int]
     reasons: tuple[Reason, ...]
     files: tuple[str, ...] = ()
     next_command: str = ""
     support_command: str = ""
+    cost: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def summarize(rows: Iterable[Mapping[str, str]], *, files: Sequence[str] = (), next_command: str = "") -> Summary:
-    """Return the summary of result rows (mappings of the result columns), largest group of failures first."""
+    """Return the summary of result rows (mappings of the result columns and `line`), nearest to money first."""
     counts: Counter[str] = Counter()
     groups: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for fields in rows:
@@ -60,9 +62,9 @@ def summarize(rows: Iterable[Mapping[str, str]], *, files: Sequence[str] = (), n
 
 def lines(summary: Summary) -> list[str]:
     """Return the summary as lines of plain text: no markup, nothing a terminal obeys."""
-    said = [_counted(summary.counts)]
+    said = [f"{_counted(summary.counts)}{summary.cost}"]
     for reason in summary.reasons[:MAX_REASONS]:
-        said.append(f"  {reason.status}: {reason.text or 'no reason was given'} · {row_numbers(reason.rows)}")
+        said.append(f"  {reason.status}: {reason.text or 'no reason was given'} · {line_numbers(reason.lines)}")
         if reason.support:
             said.append(f"    support code {SUPPORT_CODE} {', '.join(reason.support)}")
     if summary.support_command and any(reason.support for reason in summary.reasons):
@@ -70,25 +72,26 @@ def lines(summary: Summary) -> list[str]:
         said.append(f"    {where}for the service's support: {summary.support_command}")
     rest = summary.reasons[MAX_REASONS:]
     if rest:
-        more = sum(len(reason.rows) for reason in rest)
+        more = sum(len(reason.lines) for reason in rest)
         said.append(f"  and {more} more rows for {len(rest)} other reasons: see the column `message`")
     said += [f"{'results' if not place else 'files'}: {file}" for place, file in enumerate(summary.files)]
+    said += summary.notes
     if summary.next_command:
         said.append(f"next: {summary.next_command}")
     return said
 
 
-def row_numbers(rows: Sequence[int], *, limit: int = 8) -> str:
-    """Return row numbers with runs as ranges, `rows 0-3, 7`, cut after limit ranges."""
+def line_numbers(lines: Sequence[int], *, limit: int = 8) -> str:
+    """Return numbers of lines with runs as ranges, `lines 2-5, 9`, cut after limit ranges."""
     ranges: list[list[int]] = []
-    for number in sorted(set(rows)):
+    for number in sorted(set(lines)):
         if ranges and number == ranges[-1][1] + 1:
             ranges[-1][1] = number
         else:
             ranges.append([number, number])
     shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:limit]]
     more = sum(last - first + 1 for first, last in ranges[limit:])
-    return f"row{'s' if len(rows) != 1 else ''} {', '.join(shown)}" + (f" and {more} more" if more else "")
+    return f"line{'s' if len(lines) != 1 else ''} {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
 def one_line(text: str) -> str:
@@ -104,7 +107,7 @@ def _reason(status: str, group: Sequence[Mapping[str, str]]) -> Reason:
     return Reason(
         status=status,
         text=one_line(group[0]["message"]),
-        rows=tuple(int(fields["row_index"]) for fields in group),
+        lines=tuple(int(fields["line"]) for fields in group),
         support=tuple(one_line(name) for name in names[:3]),
     )
 
@@ -112,7 +115,7 @@ def _reason(status: str, group: Sequence[Mapping[str, str]]) -> Reason:
 def _weight(reason: Reason) -> tuple[int, int, int]:
     """Order by nearness to money, then by size."""
     nearness = Status.IN_DOUBT, Status.FAILED, Status.REJECTED, Status.INVALID
-    return nearness.index(Status(reason.status)), -len(reason.rows), reason.rows[0]
+    return nearness.index(Status(reason.status)), -len(reason.lines), reason.lines[0]
 
 
 def _counted(counts: Mapping[str, int]) -> str:

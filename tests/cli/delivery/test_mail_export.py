@@ -153,7 +153,7 @@ def test_dead_links_are_found_and_listed(mailing: Mailing, tmp_path: Path, capsy
     finally:
         mailing.service.faults.clear()
     assert (code, [item["row_index"] for item in json.loads(out)["dead_links"]]) == (5, [1])
-    assert "dead link (HTTP 404) · row 1" in err
+    assert "dead link (HTTP 404) · line 3" in err
     assert gone not in err
 
 

@@ -4,7 +4,7 @@ from bhuman_cli.workflows.results import summary
 
 
 def _row(index: int, status: str, message: str = "", identifier: str = "") -> dict[str, str]:
-    return {"row_index": str(index), "status": status, "message": message, "id": identifier}
+    return {"line": str(index), "status": status, "message": message, "id": identifier}
 
 
 def test_failures_are_grouped_by_reason_whatever_their_numbers() -> None:
@@ -12,10 +12,10 @@ def test_failures_are_grouped_by_reason_whatever_their_numbers() -> None:
     rows += [_row(n, "failed", f"asset {n} is 40{n} bytes", f"{n}10ee155-6202-4cec-9a40") for n in (5, 6, 7, 9)]
     rows += [_row(8, "invalid", "column company: empty")]
     found = summary.summarize(rows, files=["out.csv", "media/"], next_command="bhuman resume r1")
-    assert [(reason.status, reason.rows) for reason in found.reasons] == [("failed", (5, 6, 7, 9)), ("invalid", (8,))]
+    assert [(reason.status, reason.lines) for reason in found.reasons] == [("failed", (5, 6, 7, 9)), ("invalid", (8,))]
     text = summary.lines(found)
     assert text[0] == "10 rows: 5 succeeded, 4 failed, 1 invalid"
-    assert "rows 5-7, 9" in text[1]
+    assert "lines 5-7, 9" in text[1]
     assert "BH-RENDER-FAILED 510ee155…, 610ee155…, 710ee155…" in text[2]
     assert text[-3:] == ["results: out.csv", "files: media/", "next: bhuman resume r1"]
     assert "6202" not in "".join(text)
@@ -41,10 +41,10 @@ def test_a_servers_words_can_not_paint_the_terminal() -> None:
     assert max(map(len, text.splitlines())) < 220
 
 
-def test_row_numbers_are_short() -> None:
-    assert summary.row_numbers([3]) == "row 3"
-    assert summary.row_numbers([4, 1, 2, 2]) == "rows 1-2, 4"
-    assert summary.row_numbers(range(0, 100, 2)).endswith("and 42 more")
+def test_line_numbers_are_short() -> None:
+    assert summary.line_numbers([3]) == "line 3"
+    assert summary.line_numbers([4, 1, 2, 2]) == "lines 1-2, 4"
+    assert summary.line_numbers(range(0, 100, 2)).endswith("and 42 more")
 
 
 def test_nothing_to_say_is_said() -> None:
