@@ -149,7 +149,7 @@ def write_results(path: Path, columns: Sequence[str], rows: Iterable[ResultRow],
             case "xlsx":
                 _write_workbook(stream, columns, ours, lines, style)
             case "json" | "jsonl":
-                _write_json(stream, [*columns, *ours], lines, style.kind)
+                _write_json(stream, [*_keys(columns, ours), *ours], lines, style.kind)
             case _:
                 _write_text(stream, [*columns, *ours], lines, style)
         stream.flush()
@@ -191,6 +191,18 @@ def _write_text(stream: IO[bytes], header: Sequence[str], lines: Iterable[xlsx_n
     table.writerows((*cells, *texts) for _, cells, texts in lines)
     text.flush()
     text.detach()
+
+
+def _keys(columns: Sequence[str], ours: Sequence[str]) -> list[str]:
+    """Return the columns' names as keys of an object: one without a name gets its number, one of several a count."""
+    taken = {*ours, *columns}
+    keys: list[str] = []
+    for number, column in enumerate(columns, 1):
+        name = column or f"column {number}"
+        if name in keys or (not column and name in taken):
+            name = next(other for count in itertools.count(2) if (other := f"{name} ({count})") not in {*taken, *keys})
+        keys.append(name)
+    return keys
 
 
 def _write_json(stream: IO[bytes], header: Sequence[str], lines: Iterable[xlsx_new.Line], kind: str) -> None:

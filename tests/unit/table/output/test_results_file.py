@@ -318,3 +318,17 @@ def test_a_results_file_with_a_delimiter_nobody_guesses_is_recognised(tmp_path: 
     results_file.write_results(path, ["id", "x"], rows, OutputStyle(kind="csv", delimiter=delimiter))
     assert results_file.recognise(path) is RecognisedColumns.OURS
     assert [each.cells for each in results_file.read_ids(path)] == [("a,b;c", "d,e;f")] * 3
+
+
+def test_json_keeps_every_column_whatever_it_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    columns = ["", "Notes", "Notes", "Notes (2)", "column 1"]
+    results_file.write_results(path, columns, results([["0", "a", "b", "c", "d"]]), OutputStyle(kind="json"))
+    (found,) = json.loads(path.read_text())
+    assert dict(list(found.items())[:5]) == {
+        "column 1 (2)": "0",
+        "Notes": "a",
+        "Notes (3)": "b",
+        "Notes (2)": "c",
+        "column 1": "d",
+    }
