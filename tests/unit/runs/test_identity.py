@@ -82,3 +82,44 @@ def test_a_number_written_another_way_is_the_same_background() -> None:
 
 def test_lone_surrogates_do_not_break_it() -> None:
     assert of(("\ud800", "x")) != of(("\ud801", "x"))
+
+
+# Bytes that stand in people's journals: with any other, every row that was ever paid would be new, and paid again.
+
+
+@pytest.mark.parametrize(
+    ("spec", "values", "assets", "pinned"),
+    [
+        (SPEC, ("Ada", "Acme"), (), "bdd372ae7ec2eaee18763d41bb41bb34"),
+        (replace(SPEC, variables=("company", "first_name")), ("Acme", "Ada"), (), "bdd372ae7ec2eaee18763d41bb41bb34"),
+        (SPEC, ("Ada\x1fBob", "Acme"), (), "0e101d8d3e09cd8d0ffe45a4182e1645"),
+        (SPEC, ("Zoe\u0308", "M\u00fcller "), (), "cb08b66d78d30630715fa7c4bf96a2aa"),
+        (
+            RenderSpec(
+                variables=("first_name",), lipsync=True, generation_mode="full_script",
+                backgrounds=(
+                    Background(
+                        start=0.0, end=-1.0, kind="site", config={"mode": "circle", "scale": 0.4}, name="page"
+                    ),
+                ),
+            ),
+            ("Ada",), ("https://x.example/1",), "b45ae86ed24bc361ed4f4c23b3036439",
+        ),
+    ],
+)  # fmt: skip
+def test_the_bytes_of_an_identity_never_change(
+    spec: RenderSpec, values: tuple[str, ...], assets: tuple[str, ...], pinned: str
+) -> None:
+    assert identity.of_spec(spec)(values, assets).hex() == pinned
+
+
+@pytest.mark.parametrize(
+    ("values", "pinned"),
+    [
+        (("Ada", "Acme"), "ef2b473bd83544d511595f91ebcecc89"),
+        (("A\x1fB",), "c13f7bf53f4b23cedc2142963b998593"),
+        (("Zo\u00eb", "M\u00fcller"), "c8d6c7aeeab7f913c68e1dec1dec7b44"),
+    ],
+)
+def test_the_bytes_of_a_text_never_change(values: tuple[str, ...], pinned: str) -> None:
+    assert identity.text_key(values).hex() == pinned

@@ -116,3 +116,11 @@ def test_a_kept_answer_that_can_not_be_read_is_no_answer(bench: Bench, tmp_path:
     kept.write_text(content)
     recovery.reopen(bench.journal, run.target_id, [tmp_path])
     assert chunks.get(bench.journal, chunk.chunk_id).state == "in_doubt"
+
+
+def test_a_refusal_that_broke_off_and_was_kept_aside_is_no_refusal(bench: Bench, tmp_path: Path) -> None:
+    run, chunk = interrupted(bench)
+    response = answered(400, b'{"error": "no', error="the answer broke off")
+    assert recovery.save_answer_aside(chunk, response, [tmp_path], run.target)
+    recovery.reopen(bench.journal, run.target_id, [tmp_path])
+    assert statuses(bench, run) == {"in_doubt"}

@@ -79,6 +79,22 @@ def test_a_record_that_contradicts_the_list_binds_nothing(bench: Bench, monkeypa
     assert shown(bench, run) == ["in_doubt"]
 
 
+def test_one_record_that_contradicts_the_list_leaves_its_whole_request_open(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = lost(bench, "Ada", "Bob")
+    real, wrong = bench.service.generation, bench.service.accepted[1]["id"]
+
+    def changed(self: object, generation_id: str) -> Generation | None:
+        found = real(generation_id)
+        assert found is not None
+        return replace(found, text=("Somebody",)) if generation_id == wrong else found
+
+    monkeypatch.setattr(type(bench.service), "generation", changed)
+    assert len(doubts.settle_doubts(bench.context, run)) == 1
+    assert shown(bench, run) == ["in_doubt"] * 2
+
+
 def test_doubts_of_all_runs_on_the_target_are_settled(bench: Bench) -> None:
     one, _ = lost(bench, "Ada", path="/in/one.csv")
     two, _ = lost(bench, "Bob", path="/in/two.csv")
