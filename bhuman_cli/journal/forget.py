@@ -8,7 +8,7 @@ from typing import Final
 
 from bhuman_cli import domain, errors
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import generations, runs
+from bhuman_cli.journal import results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 
@@ -79,7 +79,7 @@ def forget_values(journal: Journal, run: Run) -> None:
         _require_settled(journal, run)
         journal.execute(
             "UPDATE run SET tally = ? WHERE run_no = ? AND tally IS NULL",
-            (json.dumps(generations.tally(journal, run)), run.run_no),
+            (json.dumps(results.tally(journal, run)), run.run_no),
         )
         # A succeeded one is asked about again by the next run that shows it, and so gets its links back.
         journal.execute(
@@ -115,7 +115,7 @@ def drop_old_rows(journal: Journal, run: Run, *, keep: int = RUNS_WITH_CELLS) ->
     ]
     dropped = 0
     for item in old:
-        counts = generations.tally(journal, item)
+        counts = results.tally(journal, item)
         if any(counts.get(status) for status in (*domain.MAKING, domain.Status.IN_DOUBT)):
             continue
         with journal.transaction():

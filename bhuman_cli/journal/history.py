@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bhuman_cli import domain
-from bhuman_cli.journal import faults, forget, generations, runs
+from bhuman_cli.journal import faults, forget, generations, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 
@@ -87,14 +87,14 @@ def list_runs(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[R
 
 
 def _summary(journal: Journal, run: Run) -> RunSummary:
-    unsent = generations.unsent(journal, run) if run.state == "confirmed" else 0
+    unsent = results.unsent(journal, run) if run.state == "confirmed" else 0
     forgotten = journal.query_one("SELECT count(*) > 0 AND count(cells) = 0 FROM row WHERE run_no = ?", (run.run_no,))
     return RunSummary(
         run=run,
-        tally=generations.tally(journal, run),
+        tally=results.tally(journal, run),
         unsent=unsent,
         is_forgotten=bool(forgotten and forgotten[0]),
-        later=generations.deferred_rows(journal, run),
+        later=results.deferred_rows(journal, run),
     )
 
 
@@ -128,7 +128,7 @@ def rows_before(journal: Journal, run: Run) -> int:
         " AND state <> 'draft' ORDER BY run_no DESC LIMIT 1",
         (run.target_id, run.input_path, run.run_no),
     )
-    return sum(generations.tally(journal, runs.read_run(last)).values()) if last is not None else 0
+    return sum(results.tally(journal, runs.read_run(last)).values()) if last is not None else 0
 
 
 def previous_run(journal: Journal, run: Run) -> PreviousRun:

@@ -334,3 +334,10 @@ def _hashed(key: bytes, name: str, value: str) -> str:
     return hashlib.blake2b(
         f"{name}{_SEPARATOR}{value}".encode("utf-8", "surrogatepass"), key=key, digest_size=16
     ).hexdigest()
+
+
+def is_forgotten(journal: Journal, column: str, value: str) -> bool:
+    """Say whether whoever has this value in this column was forgotten before."""
+    asked = "SELECT 1 FROM forgotten WHERE name = ? AND digest = ?"
+    name = folded(column)
+    return journal.query_one(asked, (name, bytes.fromhex(digest(journal, name, value)))) is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bhuman_cli.domain import ChunkState, Row, RowState, Status
-from bhuman_cli.journal import chunks, comparison, forget, generations, history, matching, planning, runs
+from bhuman_cli.journal import chunks, comparison, forget, history, matching, planning, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import DraftRow, PlanCounts
 from bhuman_cli.journal.runs import NewRun, Run
@@ -197,7 +197,7 @@ class _Execution:
             return False
         if self.options.submits and self.submitter.ending is Ending.SENT:
             held_back = planning.rows_after_sample(self.context.journal, self.run)
-            is_freed = generations.unsent(self.context.journal, self.run) > held_back
+            is_freed = results.unsent(self.context.journal, self.run) > held_back
             self.submitter.ending = None if is_freed else Ending.SENT
         return self.submitter.ending is None or (self.options.waits and self.poller.remaining > 0)
 
@@ -316,17 +316,17 @@ class _Execution:
             history.record_stop(journal, self.run, "")
         silence_s = context.clock.monotonic_s() - self.poller.good_at_s
         held_back = planning.rows_after_sample(journal, self.run) if self.options.submits else 0
-        selected = generations.tally(journal, self.run, selected_only=True)
+        selected = results.tally(journal, self.run, selected_only=True)
         if not self.options.submits:
             selected.pop(Status.PENDING, None)  # released: they are another run's, or nobody's
         return Outcome(
             run_id=self.run.run_id,
-            tally=generations.tally(journal, self.run),
+            tally=results.tally(journal, self.run),
             selected=selected,
-            unsent=generations.unsent(journal, self.run) - held_back if self.options.submits else 0,
+            unsent=results.unsent(journal, self.run) - held_back if self.options.submits else 0,
             successor="" if self.options.submits else history.unfinished_successor(journal, self.run),
             submitted=self.submitter.accepted,
-            reused=max(0, generations.paid_rows(journal, self.run) - self.submitter.accepted),
+            reused=max(0, results.paid_rows(journal, self.run) - self.submitter.accepted),
             requests=self.submitter.requests,
             polls=context.service.polls,
             elapsed_s=context.clock.monotonic_s() - self.started_s,
@@ -341,6 +341,6 @@ class _Execution:
             unwritten=not self._is_written,
             audit=audit,
             profile=self.run.profile,
-            shared=generations.shared_rows(journal, self.run),
-            later=generations.deferred_rows(journal, self.run),
+            shared=results.shared_rows(journal, self.run),
+            later=results.deferred_rows(journal, self.run),
         )

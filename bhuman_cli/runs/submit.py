@@ -13,7 +13,7 @@ from typing import Final
 from bhuman_cli import errors
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.gate import allowance, pacing
-from bhuman_cli.journal import chunks, faults, generations, history, traffic
+from bhuman_cli.journal import chunks, faults, history, results, traffic
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.runs import Run
@@ -151,7 +151,7 @@ class Submitter:
         if room.budget.later:
             traffic.defer(journal, self.run, 0, of="('new', 'retried')")
             return self._end(Ending.SENT, "")
-        return self._end(Ending.BUDGET, allowance.says(room, generations.unsent(journal, self.run)))
+        return self._end(Ending.BUDGET, allowance.says(room, results.unsent(journal, self.run)))
 
     def _end(self, ending: Ending, reason: str) -> float:
         self.ending, self.reason = ending, reason

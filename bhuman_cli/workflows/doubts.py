@@ -16,7 +16,7 @@ from typing import Final
 from bhuman_cli import domain, durations, errors, ids
 from bhuman_cli.clock import iso_utc
 from bhuman_cli.domain import ChunkState, Generation, GenerationId, Target, TargetKind
-from bhuman_cli.journal import chunks, decisions, generations, history, targets
+from bhuman_cli.journal import chunks, decisions, generations, history, results, targets
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
@@ -129,7 +129,7 @@ def explain(journal: Journal, run: Run, console: Console) -> None:
         console.say(f"  {chunk.reason or 'no reason is known'}")
         if chunk.chunk_id not in numbers:
             console.say(f"  another run's: bhuman resume {history.run_id_of(journal, chunk.run_no)} --in-doubt ask")
-    conflicts = generations.conflicts(journal, run)
+    conflicts = results.conflicts(journal, run)
     for row_index, message in conflicts[:_SHOWN]:
         console.say(f"in doubt: row {row_index}: {message}")
     if len(conflicts) > _SHOWN:

@@ -12,7 +12,7 @@ from bhuman_cli import domain, durations, errors, shell
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, history, planning
+from bhuman_cli.journal import history, planning, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import outcome as outcomes
@@ -71,8 +71,8 @@ def _begin(console: Console, journal: Journal, run: Run) -> None:
     """Note what the talk is about, and whether there is anything to talk about."""
     console.talk.run_id, console.talk.file = run.run_id, run.input_name
     console.log("start")
-    tally = generations.tally(journal, run, selected_only=True)
-    if generations.unsent(journal, run) or any(tally.get(status) for status in domain.UNFINISHED):
+    tally = results.tally(journal, run, selected_only=True)
+    if results.unsent(journal, run) or any(tally.get(status) for status in domain.UNFINISHED):
         console.tell_news()
 
 
@@ -156,7 +156,7 @@ def _after_sample(
 def _show_sample(manner: ExecutionOptions, journal: Journal, run: Run) -> None:
     """Say where the sample can be looked at: links, and the values each row was rendered with."""
     shown = 0
-    for row in generations.results(journal, run):
+    for row in results.rows(journal, run):
         if row.fields["status"] == Status.SUCCEEDED and shown < (manner.sample or 0):
             shown += 1
             place = row.fields["share_url"] or row.fields["url"]
@@ -167,7 +167,7 @@ def _show_sample(manner: ExecutionOptions, journal: Journal, run: Run) -> None:
 
 def _say(manner: ExecutionOptions, journal: Journal, run: Run, outcome: Outcome) -> None:
     console = manner.console
-    has_failed = outcome.exit_code is ExitCode.ROWS_FAILED and bool(generations.retryable(journal, run))
+    has_failed = outcome.exit_code is ExitCode.ROWS_FAILED and bool(results.retryable(journal, run))
     hint = manner.retry_hint if has_failed else ""
     stopped = outcomes.as_error(outcome)
     if stopped is not None:
@@ -207,7 +207,7 @@ def _summary(
             "id": row.generation_id,
             "execution_name": row.execution_name,
         }
-        for row in generations.failures(journal, run)
+        for row in results.failures(journal, run)
     )
     # On a terminal the path is the line on stdout: once is enough.
     files = [] if manner.console.is_drawn() and not manner.is_json else [run.output_path]
@@ -260,11 +260,11 @@ def document(journal: Journal, run: Run, outcome: Outcome) -> dict[str, Any]:
 
 def problems(journal: Journal, run: Run) -> dict[str, Any]:
     """Return the rows that need a person, the first hundred, and how many more there are."""
-    tally = generations.tally(journal, run, selected_only=True)
+    tally = results.tally(journal, run, selected_only=True)
     total = sum(tally.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.IN_DOUBT, Status.INVALID))
     listed = [
         {"row_index": row.row_index, "line": row.line, "status": row.status, "reason": row.reason}
-        for row in (generations.failures(journal, run, limit=_MOST_PROBLEMS) if total else ())
+        for row in (results.failures(journal, run, limit=_MOST_PROBLEMS) if total else ())
     ]
     more = {"more_problems": total - len(listed)} if total > len(listed) else {}
     return {"problems": listed, **more}
@@ -304,10 +304,10 @@ def dry(
         if problem is not None:
             raise problem
         return int(code)
-    tally = generations.tally(journal, run)
+    tally = results.tally(journal, run)
     rows = {"total": sum(tally.values())} | {str(status): tally.get(status, 0) for status in Status}
-    rows |= {"reused": generations.paid_rows(journal, run), "submitted": 0}
-    rows |= {"shared": generations.shared_rows(journal, run), "later": generations.deferred_rows(journal, run)}
+    rows |= {"reused": results.paid_rows(journal, run), "submitted": 0}
+    rows |= {"shared": results.shared_rows(journal, run), "later": results.deferred_rows(journal, run)}
     console.out_json(
         {
             "schema": SCHEMA,

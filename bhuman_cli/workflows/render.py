@@ -18,7 +18,16 @@ from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
 from bhuman_cli.gate import changes
 from bhuman_cli.gate import refusals as order
 from bhuman_cli.gate.plan_file import SavedPlan
-from bhuman_cli.journal import comparison, generations, history, matching, persons, plan_rows, planning, traffic
+from bhuman_cli.journal import (
+    comparison,
+    history,
+    matching,
+    persons,
+    plan_rows,
+    planning,
+    results,
+    traffic,
+)
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun
 from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
@@ -341,7 +350,7 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
         places=run_context.rescue_places(job.home, job.output),
         is_gone=results_writer.is_gone if job.is_local else None,
     )
-    job.tally = generations.tally(journal, prepared.run)
+    job.tally = results.tally(journal, prepared.run)
     if said := results_file.style_notice(results_writer.style_of(prepared.run), job.intake.table, prepared.counts.rows):
         job.console.say(said)
     log = job.intake.problems
@@ -451,7 +460,7 @@ def _refusals(
         again=bool(job.get("again")),
     )
     before = history.rows_before(journal, prepared.run) if job.source.is_address else 0
-    rows = sum(generations.tally(journal, prepared.run).values()) if before else 0
+    rows = sum(results.tally(journal, prepared.run).values()) if before else 0
     return [
         *spend_limits.shrunk(rows, before, limits),
         *spend_limits.refusals(prepared.counts, changed, limits, looked),

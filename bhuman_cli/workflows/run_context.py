@@ -20,7 +20,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.net import hosts
@@ -85,7 +85,7 @@ def context(
         client=link.client, target=run.target, user_agent=session.user_agent(), authorization=link.authorization
     )
     look = lambda: progress.Snapshot(  # noqa: E731 - a name for the next line
-        tally=generations.tally(journal, run), chunks=generations.per_chunk(journal, run)
+        tally=results.tally(journal, run), chunks=results.per_chunk(journal, run)
     )
     clock = SystemClock()
     places = rescue_places(home, Path(run.output_path))

@@ -17,7 +17,7 @@ from bhuman_cli import errors
 from bhuman_cli.config import credentials, keys, settings
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, planning, traffic
+from bhuman_cli.journal import planning, results, traffic
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun, Run
@@ -269,7 +269,7 @@ def _driven(job: TriggerJob, journal: Journal, run: Run, link: connections.Conne
 
 def _end(job: TriggerJob, journal: Journal, run: Run, outcome: Outcome) -> int:
     """Print what became of the rows, and how it goes on."""
-    rows: Sequence[Mapping[str, str]] = [row.fields for row in generations.results(journal, run)]
+    rows: Sequence[Mapping[str, str]] = [row.fields for row in results.rows(journal, run)]
     if job.console.json_mode:
         shown = [{name: fields[name] for name in _COLUMNS} for fields in rows]
         job.console.out_json({**execute.document(journal, run, outcome), "schema": SCHEMA, "generations": shown})

@@ -216,13 +216,13 @@ def prepare(table: Path, home: Path) -> None:
 def write(home: Path) -> None:
     """Write the results of the journal's newest run."""
     from bhuman_cli import clock
-    from bhuman_cli.journal import database, generations, history
+    from bhuman_cli.journal import database, history, results
     from bhuman_cli.table.output import results_file
 
     journal = database.open_journal(home, clock.SystemClock())
     run = history.list_runs(journal, limit=1)[0].run
     style = results_file.OutputStyle(kind="csv")
-    results_file.write_results(Path(run.output_path), run.columns, generations.results(journal, run), style)
+    results_file.write_results(Path(run.output_path), run.columns, results.rows(journal, run), style)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

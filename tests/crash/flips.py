@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bhuman_cli import errors
-from bhuman_cli.journal import chunks, database, generations, history, runs
+from bhuman_cli.journal import chunks, database, history, results, runs
 from bhuman_cli.journal.database import FILE_NAME, Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
@@ -47,7 +47,7 @@ def _paid(journal: Journal, texts: tuple[str, ...]) -> Run:
 
 def links(journal: Journal, run: Run) -> list[tuple[str, str, str]]:
     """Return what a results file would show of each row."""
-    rows = generations.results(journal, run)
+    rows = results.rows(journal, run)
     return [(row.fields["id"], row.fields["share_url"], row.fields["url"]) for row in rows]
 
 

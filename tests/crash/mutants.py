@@ -10,7 +10,7 @@ from unittest import mock
 
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.domain import Binding, ChunkState
-from bhuman_cli.journal import chunks, database, generations, history, matching, planning, runs, schema
+from bhuman_cli.journal import chunks, database, generations, history, matching, planning, results, runs, schema
 from bhuman_cli.runs import outcome, recovery, submit
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import doubts, match, record_updates
@@ -260,21 +260,21 @@ def _forgets_the_final() -> Sequence[Patch]:
 
 def _calls_it_finished() -> Sequence[Patch]:
     return [
-        mock.patch.object(generations, "unsent", return_value=0),
+        mock.patch.object(results, "unsent", return_value=0),
         mock.patch.object(outcome.Outcome, "open_rows", 0),
     ]
 
 
 def _ends_unsure() -> Sequence[Patch]:
     status = generations.STATUS.replace(" AND claim.binding IN ('confirmed', 'position')", "")
-    joined = generations.results
+    joined = results.rows
 
-    def results(journal: database.Journal, run: Any) -> Any:
+    def rows(journal: database.Journal, run: Any) -> Any:
         with mock.patch.object(generations, "STATUS", status):
             yield from joined(journal, run)
 
     return [
-        mock.patch.object(generations, "results", results),
+        mock.patch.object(results, "rows", rows),
         mock.patch.object(record_updates.RecordUpdater, "_bindings", return_value={}),
     ]
 

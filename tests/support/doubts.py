@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal import chunks, results
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.runs import Run
 from tests.support import ledger
@@ -27,5 +27,5 @@ def shown(bench: Bench, run: Run) -> list[str]:
 
 
 def links_are_right(bench: Bench, run: Run) -> bool:
-    rows = [row for row in generations.results(bench.journal, run) if row.fields["id"]]
+    rows = [row for row in results.rows(bench.journal, run) if row.fields["id"]]
     return all(bench.service.text_of(row.fields["id"]) == list(row.cells) for row in rows)

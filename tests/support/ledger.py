@@ -19,7 +19,7 @@ from bhuman_cli.api import wire
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.clock import ServiceTime
 from bhuman_cli.domain import Generation, Row, RowState, Target, TargetKind
-from bhuman_cli.journal import chunks, database, generations
+from bhuman_cli.journal import chunks, database, results
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
@@ -269,4 +269,4 @@ def state_of(journal: Journal, chunk: Chunk) -> str:
 
 def statuses(journal: Journal, run: Run) -> list[str]:
     """Return what the results say of each row."""
-    return [row.fields["status"] for row in generations.results(journal, run)]
+    return [row.fields["status"] for row in results.rows(journal, run)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from bhuman_cli import errors
 from bhuman_cli.domain import GenerationId, RenderSpec, ResultRow, Row, Target, TargetKind
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, generations, history, runs
+from bhuman_cli.journal import chunks, history, results, runs
 from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import recovery, runner
 from bhuman_cli.runs.context import RunContext, Stop
@@ -183,7 +183,7 @@ class Client:
 
     def _write(self, journal: WatchedJournal, run: Run) -> bool:
         """Stand for the results file; what it says is checked at every writing."""
-        rows = list(generations.results(journal, run))
+        rows = list(results.rows(journal, run))
         self.world.effect("results written")
         self.check_rows(run, rows)
         return True
@@ -207,7 +207,7 @@ class Client:
 
     def check_code(self, journal: WatchedJournal, run: Run, outcome: Outcome) -> None:
         """The exit code says what the rows say."""
-        states = [row.fields["status"] for row in generations.results(journal, run)]
+        states = [row.fields["status"] for row in results.rows(journal, run)]
         code = outcome.exit_code
         doubtful = [c.run_no for c in chunks.unsettled(journal, run.target_id) if c.state == "in_doubt"]
         same_file = history.count_same_file(journal, run, doubtful) > 0

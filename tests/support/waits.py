@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import results
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.polling.poller import Poller
 from tests.support import ledger
@@ -42,7 +42,7 @@ def wait_out(bench: Bench, poller: Poller, most_s: float = 3_600.0) -> None:
 
 
 def rows(bench: Bench, run: Run) -> list[dict[str, str]]:
-    return [dict(row.fields) for row in generations.results(bench.journal, run)]
+    return [dict(row.fields) for row in results.rows(bench.journal, run)]
 
 
 def statuses(bench: Bench, run: Run) -> list[str]:
@@ -50,7 +50,7 @@ def statuses(bench: Bench, run: Run) -> list[str]:
 
 
 def assert_links_are_right(bench: Bench, run: Run) -> None:
-    for row in generations.results(bench.journal, run):
+    for row in results.rows(bench.journal, run):
         if row.fields["url"]:
             key = row.fields["url"].removeprefix("https://a.example/").removesuffix(".mp4")
             assert bench.service.text_of(key) == list(row.cells)

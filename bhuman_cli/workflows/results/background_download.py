@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bhuman_cli import errors
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import results
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.workflows import connections, run_context
 from bhuman_cli.workflows.results import download
@@ -63,7 +63,7 @@ class BackgroundDownload:
     def _fetch(self) -> None:
         journal = run_context.open_journal(self.home)
         try:
-            found = RunResults(run=self.run, rows=list(generations.results(journal, self.run)))
+            found = RunResults(run=self.run, rows=list(results.rows(journal, self.run)))
         finally:
             journal.close()
         download.fetch_quietly(found, self.folder, self.link.client, self._stop)

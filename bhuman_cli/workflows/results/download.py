@@ -16,7 +16,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import FIELD, What
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, history, persons
+from bhuman_cli.journal import history, persons, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.terminal.console import Console
@@ -70,7 +70,7 @@ def after_render(
     journal: Journal, run: Run, link: connections.Connection, folder: Path | None, console: Console
 ) -> int:
     """Fetch the videos of a run that has just ended into folder; returns the exit code of `download`."""
-    found = RunResults(run=run, rows=list(generations.results(journal, run)))
+    found = RunResults(run=run, rows=list(results.rows(journal, run)))
     history.record_media_folder(journal, run, str((folder or found.media_folder).absolute()))
     return fetch_files(found, DownloadOptions(folder=folder or found.media_folder), link.client, console, prints=False)
 

@@ -106,9 +106,7 @@ def forget(session: Session, options: ForgetOptions) -> int:
 def _is_forgotten(journal: Journal, options: ForgetOptions) -> bool:
     if not options.column:
         return False
-    digest = persons.digest(journal, persons.folded(options.column), options.value)
-    asked = "SELECT 1 FROM forgotten WHERE name = ? AND digest = ?"
-    return journal.query_one(asked, (persons.folded(options.column), bytes.fromhex(digest))) is not None
+    return persons.is_forgotten(journal, options.column, options.value)
 
 
 def _search(session: Session, journal: Journal, options: ForgetOptions) -> _Search | None:

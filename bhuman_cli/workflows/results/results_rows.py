@@ -7,7 +7,7 @@ import os
 
 from bhuman_cli import domain
 from bhuman_cli.config import settings
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import results
 from bhuman_cli.workflows import run_context
 from bhuman_cli.workflows.results import run_lookup
 
@@ -26,5 +26,5 @@ def rows(name: str) -> list[dict[str, str]]:
         own = domain.RESULT_COLUMNS
         return [
             dict(zip(header, (*row.cells, *(row.fields[column] for column in own)), strict=True))
-            for row in generations.results(journal, run)
+            for row in results.rows(journal, run)
         ]

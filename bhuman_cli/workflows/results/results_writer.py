@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bhuman_cli import domain, errors
-from bhuman_cli.journal import generations, history
+from bhuman_cli.journal import history, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.terminal.console import Console
@@ -27,9 +27,7 @@ def writer(journal: Journal, run: Run, style: OutputStyle, console: Console) -> 
     def write() -> bool:
         try:
             _keep_other(journal, run, console)
-            sha256 = results_file.write_results(
-                Path(run.output_path), run.columns, generations.results(journal, run), style
-            )
+            sha256 = results_file.write_results(Path(run.output_path), run.columns, results.rows(journal, run), style)
         except errors.UsageError as error:
             if error.message not in said:
                 said.append(error.message)

@@ -14,7 +14,7 @@ from bhuman_cli import domain, durations, errors
 from bhuman_cli.clock import Clock, SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
-from bhuman_cli.journal import generations, history, persons
+from bhuman_cli.journal import history, persons, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.journal.runs import Run
@@ -81,8 +81,8 @@ def find_run(session: Session, text: str | None, *, with_late_links: bool = Fals
         run = _latest(session, journal) if text is None else named(journal, text.strip())
         if with_late_links:
             refresh.fetch_announced_links(session, journal, run)
-        rows, seconds = list(generations.results(journal, run)), generations.seconds(journal, run)
-        return RunResults(run=run, rows=rows, seconds=seconds, lines=generations.lines(journal, run))
+        rows, seconds = list(results.rows(journal, run)), results.seconds(journal, run)
+        return RunResults(run=run, rows=rows, seconds=seconds, lines=results.lines(journal, run))
 
 
 def _latest(session: Session, journal: Journal) -> Run:

@@ -13,7 +13,7 @@ from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials
 from bhuman_cli.domain import Generation, Status, Target, TargetKind, short_id
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import chunks, generations, history, runs
+from bhuman_cli.journal import chunks, history, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import run_context, session
@@ -92,7 +92,7 @@ def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool)
     refresh.refresh_run(opened, journal, run, stays=watch)
     listed = history.summarize(journal, run)
     state = run_lookup.state_of(listed)
-    tally = generations.tally(journal, listed.run, selected_only=True)
+    tally = results.tally(journal, listed.run, selected_only=True)
     if state == "superseded":
         tally.pop(Status.PENDING, None)  # released: nobody sends them any more
     code = _code(tally, unsent=listed.unsent)
@@ -126,7 +126,7 @@ def _problems(journal: Journal, run: runs.Run) -> list[dict[str, Any]]:
     """Return the rows that need a person: where they stand in the file, and why."""
     return [
         {"row_index": found.row_index, "line": found.line, "status": found.status, "reason": found.reason}
-        for found in generations.failures(journal, run, limit=_MOST_PROBLEMS + 1)
+        for found in results.failures(journal, run, limit=_MOST_PROBLEMS + 1)
     ]
 
 
@@ -173,7 +173,7 @@ def _fields(record: Generation) -> dict[str, str]:
 
 def _from_journal(journal: Journal, known: tuple[runs.Run, int], uuid: str, notice: str) -> Report:
     run, row_index = known
-    row = next(item for item in generations.results(journal, run) if item.fields["row_index"] == str(row_index))
+    row = next(item for item in results.rows(journal, run) if item.fields["row_index"] == str(row_index))
     fields = {name: value for name, value in row.fields.items() if value}
     code = _code({row.fields["status"]: 1})
     document = {"schema": "bhuman.status/1", "kind": "generation", **row.fields, "run_id": run.run_id}
@@ -234,7 +234,7 @@ def _tally(journal: Journal, found: Sequence[runs.Run]) -> Counter[str]:
     tally: Counter[str] = Counter()
     seen: set[str] = set()
     for run in found:
-        for row in generations.results(journal, run):
+        for row in results.rows(journal, run):
             identifier = row.fields["id"]
             # What an earlier run of a file has not sent is nobody's any more; what it paid for is there.
             if identifier not in seen if identifier else run.state == "confirmed":

@@ -8,7 +8,7 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.domain import ChunkState
-from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal import chunks, generations, results
 from bhuman_cli.journal.chunks import Answer, StaleChunk
 from bhuman_cli.journal.database import Journal
 from tests.support import ledger
@@ -196,7 +196,7 @@ def test_binding_anew_forgets_what_the_other_video_said(journal: Journal) -> Non
     assert [(fact.generation_id, fact.binding, fact.seen, fact.status) for fact in facts] == [
         (ids[1], "confirmed", "", "queued"), (ids[0], "confirmed", "", "queued"),
     ]  # fmt: skip
-    assert all(row.fields["url"] == "" for row in generations.results(journal, run))
+    assert all(row.fields["url"] == "" for row in results.rows(journal, run))
 
 
 def test_places_without_evidence_stay_in_doubt(journal: Journal) -> None:
@@ -205,7 +205,7 @@ def test_places_without_evidence_stay_in_doubt(journal: Journal) -> None:
     chunks.to_mapping(journal, chunk, "1 id for 2 rows")
     chunks.bind(journal, chunk, {1: ledger.new_ids(1)[0]}, reason="1 of 2 rows are bound")
     assert statuses(journal, run) == ["in_doubt", "queued"]
-    rows = list(generations.results(journal, run))
+    rows = list(results.rows(journal, run))
     assert (rows[0].fields["id"], rows[0].fields["message"]) == ("", "1 of 2 rows are bound")
     assert [found.chunk_id for found in chunks.unsettled(journal, run.target_id)] == [chunk.chunk_id]
     assert chunks.unsettled(journal, run.target_id + 1) == []

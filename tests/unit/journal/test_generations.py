@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli.domain import Binding, Generation, GenerationId, Status
-from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal import chunks, generations, results
 from bhuman_cli.journal.chunks import Chunk
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
@@ -34,7 +34,7 @@ class Sent:
             generations.save_bindings(self.journal, {self.facts[place].claim_id: binding})
 
     def fields(self, place: int = 0) -> dict[str, str]:
-        return dict(list(generations.results(self.journal, self.run))[place].fields)
+        return dict(list(results.rows(self.journal, self.run))[place].fields)
 
 
 def test_a_status_never_moves_backwards_and_an_unknown_one_counts_as_processing(journal: Journal) -> None:
@@ -136,14 +136,12 @@ def test_messages_say_the_most_telling_thing_first(journal: Journal) -> None:
     run = ledger.confirmed(journal, [ledger.row(0, "Ada", message="default used for company")])
     chunk = ledger.sent(journal, run, None)
     chunks.mark_in_doubt(journal, chunk, "after sending: reset")
-    assert [row.fields["message"] for row in generations.results(journal, run)] == [
+    assert [row.fields["message"] for row in results.rows(journal, run)] == [
         "after sending: reset; default used for company"
     ]
     with journal.transaction():
         journal.execute("UPDATE chunk SET reason = ''")
-    assert [row.fields["message"] for row in generations.results(journal, run)] == [
-        "in doubt; default used for company"
-    ]
+    assert [row.fields["message"] for row in results.rows(journal, run)] == ["in doubt; default used for company"]
 
 
 def test_counts_and_rows_agree_for_every_state_there_is(journal: Journal) -> None:
@@ -152,16 +150,16 @@ def test_counts_and_rows_agree_for_every_state_there_is(journal: Journal) -> Non
     sent.judge(0, Binding.CONFIRMED)
     sent.learn(1, "failed")
     sent.judge(1, Binding.POSITION)
-    tally = generations.tally(journal, sent.run)
+    tally = results.tally(journal, sent.run)
     assert tally == {"succeeded": 1, "skipped": 1, "failed": 1, "queued": 1}
-    shown = [row.fields["status"] for row in generations.results(journal, sent.run)]
+    shown = [row.fields["status"] for row in results.rows(journal, sent.run)]
     assert sorted(shown) == sorted(status for status, count in tally.items() for _ in range(count))
-    assert generations.tally(journal, sent.run, selected_only=True) == tally
-    assert generations.paid_rows(journal, sent.run) == 3
-    assert generations.unsent(journal, sent.run) == 0
-    assert generations.per_chunk(journal, sent.run) == [(sent.chunk.chunk_id, 2, 3)]
-    assert [(row.row_index, row.status) for row in generations.failures(journal, sent.run)] == [(2, "failed")]
-    assert generations.failures(journal, sent.run, limit=0) == []
+    assert results.tally(journal, sent.run, selected_only=True) == tally
+    assert results.paid_rows(journal, sent.run) == 3
+    assert results.unsent(journal, sent.run) == 0
+    assert results.per_chunk(journal, sent.run) == [(sent.chunk.chunk_id, 2, 3)]
+    assert [(row.row_index, row.status) for row in results.failures(journal, sent.run)] == [(2, "failed")]
+    assert results.failures(journal, sent.run, limit=0) == []
 
 
 def test_waiting_lists_oldest_requests_first_in_their_order(journal: Journal) -> None:
@@ -193,7 +191,7 @@ def test_how_long_videos_took_is_known_where_both_ends_are(journal: Journal) -> 
     sent.learn(1, "succeeded", url="https://x.example/2")
     for place in (0, 1):
         sent.judge(place, Binding.CONFIRMED)
-    assert [round(seconds) for seconds in generations.seconds(journal, sent.run)] == [90]
+    assert [round(seconds) for seconds in results.seconds(journal, sent.run)] == [90]
 
 
 def test_thousands_of_claims_are_asked_in_parts(journal: Journal) -> None:
@@ -209,7 +207,7 @@ def test_forgotten_cells_become_empty_columns(journal: Journal) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     with journal.transaction():
         journal.execute("UPDATE row SET cells = NULL")
-    assert [row.cells for row in generations.results(journal, run)] == [("",)]
+    assert [row.cells for row in results.rows(journal, run)] == [("",)]
 
 
 def test_every_status_is_one_of_the_contract(journal: Journal) -> None:

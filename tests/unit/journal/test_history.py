@@ -10,7 +10,7 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
-from bhuman_cli.journal import chunks, forget, generations, history, matching, planning, runs
+from bhuman_cli.journal import chunks, forget, generations, history, matching, planning, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.journal.runs import Run
@@ -177,7 +177,7 @@ def test_adopted_generations_are_in_the_pool_like_paid_ones(journal: Journal) ->
     matching.match(journal, plan.run)
     counts = planning.counts(journal, plan.run)
     assert (counts.reused, counts.new) == (2, 1)
-    rows = [row.fields for row in generations.results(journal, plan.run)]
+    rows = [row.fields for row in results.rows(journal, plan.run)]
     assert [(row["status"], row["id"]) for row in rows] == [("succeeded", one), ("queued", two), ("pending", "")]
     run = runner.confirm(journal, plan)
     assert [(item.chunk_id, item.generation_id) for item in generations.waiting(journal, run)] == [(0, two)]
@@ -217,7 +217,7 @@ def test_forgetting_values_keeps_what_was_paid(journal: Journal) -> None:
     path = journal.path
     assert path is not None
     assert runner.prepare(journal, ledger.new_run(), [ledger.row(0, "Secretia")]).counts.reused == 1
-    assert [row.cells for row in generations.results(journal, run)] == [("",)]
+    assert [row.cells for row in results.rows(journal, run)] == [("",)]
     assert journal.query_one("SELECT 1 FROM answer") is None
 
 
@@ -237,11 +237,11 @@ def test_deleting_an_old_run_takes_nothing_from_the_runs_that_are_kept(journal: 
     newest = ledger.confirmed(journal, ledger.rows_of("Ada", "Cid"))
     ledger.sent(journal, newest, ledger.new_ids(1))
     ended(journal, newest)
-    before = [row.fields for row in generations.results(journal, newest)]
+    before = [row.fields for row in results.rows(journal, newest)]
     assert [row["status"] for row in before] == ["succeeded", "succeeded"]
     only_its_own = forget.generation_ids(journal, first)
     forget.forget_values(journal, first)
-    assert [row.fields for row in generations.results(journal, newest)] == before
+    assert [row.fields for row in results.rows(journal, newest)] == before
     assert history.summarize(journal, newest).is_finished
     links = [found["url"] for found in journal.query("SELECT url FROM claim ORDER BY claim_id")]
     assert [bool(url) for url in links] == [True, False, True], "what nobody else shows has lost its link"
@@ -256,9 +256,9 @@ def test_forgetting_an_old_run_s_payments_takes_none_from_the_runs_that_are_kept
     first = paid(journal, "Ada", "Bob")
     ended(journal, first)
     newest = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    before = [row.fields for row in generations.results(journal, newest)]
+    before = [row.fields for row in results.rows(journal, newest)]
     assert forget.forget_payments(journal, first) == 1
-    assert [row.fields for row in generations.results(journal, newest)] == before
+    assert [row.fields for row in results.rows(journal, newest)] == before
     assert history.summarize(journal, newest).is_finished
     assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob")).counts.new == 1
 

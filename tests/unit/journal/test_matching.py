@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import chunks, generations, matching, planning, runs
+from bhuman_cli.journal import chunks, matching, planning, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.matching import Assignment, EqualRow, PaidVideo
 from bhuman_cli.runs import runner
@@ -53,7 +53,7 @@ def test_without_sharing_only_rows_beyond_the_pool_are_new() -> None:
 
 
 def messages(journal: Journal, run: runs.Run) -> list[str]:
-    return [row.fields["message"] for row in generations.results(journal, run)]
+    return [row.fields["message"] for row in results.rows(journal, run)]
 
 
 def test_equal_rows_cost_one_and_all_show_it(journal: Journal) -> None:
@@ -62,10 +62,10 @@ def test_equal_rows_cost_one_and_all_show_it(journal: Journal) -> None:
     run = runner.confirm(journal, plan)
     ids = ledger.new_ids(2)
     ledger.sent(journal, run, ids)
-    shown = [row.fields["id"] for row in generations.results(journal, run)]
+    shown = [row.fields["id"] for row in results.rows(journal, run)]
     assert [item for item in shown if item] in ([ids[0], ids[1], ids[0], ids[0]], [])
-    assert generations.tally(journal, run) == {"queued": 4}
-    assert generations.paid_rows(journal, run) == 2, "videos are counted, not rows"
+    assert results.tally(journal, run) == {"queued": 4}
+    assert results.paid_rows(journal, run) == 2, "videos are counted, not rows"
     assert messages(journal, run)[2:] == ["shares the video of line 2; accepted, not confirmed yet"] * 2
     more = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob", "Ada", "Ada", "Ada"))
     assert (more.counts.new, more.counts.reused, more.counts.shared) == (0, 2, 3)
@@ -76,7 +76,7 @@ def test_a_refused_row_is_refused_for_all_that_wait_for_its_video(journal: Journ
     chunk = ledger.sent(journal, run, None)
     assert chunk.rows == 1
     chunks.reject(journal, chunk, "no such name")
-    assert generations.tally(journal, run) == {"rejected": 2}
+    assert results.tally(journal, run) == {"rejected": 2}
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is None
     again = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Ada"))
     assert (again.counts.new, again.counts.shared) == (1, 1), "it cost nothing and is offered again"
@@ -86,12 +86,10 @@ def test_rows_paid_each_by_an_earlier_version_keep_their_own(journal: Journal) -
     ids = ledger.new_ids(3)
     people = [replace(ledger.row(at, "Ada"), cells=("Ada", f"{at}@example.com")) for at in range(3)]
     ledger.sent(journal, ledger.confirmed(journal, people, options={"share_equal": False}), ids)
-    before = {
-        row.cells[1]: row.fields["id"] for row in generations.results(journal, runs.find(journal, _last(journal)))
-    }
+    before = {row.cells[1]: row.fields["id"] for row in results.rows(journal, runs.find(journal, _last(journal)))}
     turned = [replace(people[2 - at], row_index=at, line=at + 2) for at in range(3)]
     run = ledger.confirmed(journal, [*turned, ledger.row(3, "Ada")])
-    after = {row.cells[-1]: row.fields["id"] for row in generations.results(journal, run)}
+    after = {row.cells[-1]: row.fields["id"] for row in results.rows(journal, run)}
     assert {address: after[address] for address in before} == before
     assert planning.counts(journal, run).shared == 1
 

@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 from bhuman_cli import domain
-from bhuman_cli.journal import chunks, forget, generations
+from bhuman_cli.journal import chunks, forget, generations, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import runner
@@ -47,9 +47,9 @@ def test_only_the_last_superseded_runs_keep_their_rows_and_all_keep_their_counts
     kept = [found[0] for found in journal.query("SELECT DISTINCT run_no FROM row ORDER BY run_no")]
     assert kept == [run.run_no for run in runs[-forget.RUNS_WITH_CELLS :]] + [last.run_no]
     for run in runs:
-        assert generations.tally(journal, run) == {"failed": 1}
+        assert results.tally(journal, run) == {"failed": 1}
     # The oldest run's generation is still what an equal row shows: it was paid, and is not paid again.
-    assert [row.fields["id"] for row in generations.results(journal, last)] == ["id0"]
+    assert [row.fields["id"] for row in results.rows(journal, last)] == ["id0"]
 
 
 def test_a_run_whose_videos_are_not_finished_keeps_its_rows(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bhuman_cli import domain, errors
 from bhuman_cli.domain import Background, GenerationId, RenderSpec, RowState, Target, TargetKind
-from bhuman_cli.journal import chunks, decisions, generations, planning, runs
+from bhuman_cli.journal import chunks, decisions, planning, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import PlanCounts
 from bhuman_cli.journal.runs import Run
@@ -201,7 +201,7 @@ def test_a_sample_is_the_first_valid_rows_whether_paid_or_not(journal: Journal) 
     assert planning.rows_after_sample(journal, plan.run) == 2
     run = runner.confirm(journal, plan)
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is not None
-    assert generations.unsent(journal, run) == 3, "the planned one, and the two held back"
+    assert results.unsent(journal, run) == 3, "the planned one, and the two held back"
     planning.release_sample(journal, run)
     assert planning.rows_after_sample(journal, run) == 0
 
@@ -215,7 +215,7 @@ def test_a_declined_sample_is_never_sent_later(journal: Journal) -> None:
     planning.release_sample(journal, run)
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is None
     assert runs.find(journal, run.run_id).stopped == "declined after the sample"
-    assert generations.unsent(journal, run) == 0
+    assert results.unsent(journal, run) == 0
 
 
 def test_a_retried_row_that_was_held_back_is_still_a_retry(journal: Journal) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bhuman_cli.domain import ChunkState, GenerationId
-from bhuman_cli.journal import chunks, decisions, generations, planning
+from bhuman_cli.journal import chunks, decisions, planning, results
 from bhuman_cli.journal.chunks import StaleChunk
 from bhuman_cli.journal.database import Journal
 from tests.support import ledger
@@ -22,7 +22,7 @@ def test_rejected_rows_cost_nothing_and_are_offered_to_the_next_run(journal: Jou
     chunk = ledger.sent(journal, run, None)
     chunks.reject(journal, chunk, "HTTP 422: bad word")
     assert statuses(journal, run) == ["rejected"]
-    assert [row.fields["message"] for row in generations.results(journal, run)] == ["HTTP 422: bad word"]
+    assert [row.fields["message"] for row in results.rows(journal, run)] == ["HTTP 422: bad word"]
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is None, "not by this run"
     later = ledger.confirmed(journal, ledger.rows_of("Ada"))
     assert planned(journal, later).rows == 1
@@ -37,7 +37,7 @@ def test_a_refused_retry_gives_the_row_its_failed_render_back(journal: Journal) 
     chunk = ledger.sent(journal, again, None)
     assert statuses(journal, again) == ["in_doubt"]
     chunks.reject(journal, chunk, "HTTP 422")
-    rows = list(generations.results(journal, again))
+    rows = list(results.rows(journal, again))
     assert (rows[0].fields["status"], rows[0].fields["id"]) == ("failed", ids[0])
     third = ledger.confirmed(journal, ledger.rows_of("Ada"))
     assert planning.counts(journal, third).reused == 1, "still paid"
@@ -116,7 +116,7 @@ def test_abandoned_rows_count_as_failed_and_are_never_sent_by_themselves(journal
     chunks.mark_in_doubt(journal, chunk, "lost")
     assert decisions.abandon(journal, chunk, run_id=run.run_id) == 2
     assert statuses(journal, run) == ["failed", "failed"]
-    assert all("abandoned" in row.fields["message"] for row in generations.results(journal, run))
+    assert all("abandoned" in row.fields["message"] for row in results.rows(journal, run))
     later = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
     assert (planning.counts(journal, later).new, planning.counts(journal, later).reused) == (0, 2)
     retried = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"), retry_failed=True)
@@ -138,7 +138,7 @@ def test_a_person_settles_conflicts(journal: Journal, accept: bool) -> None:
         )
     assert statuses(journal, run) == ["queued", "in_doubt"]
     assert decisions.settle_conflicts(journal, run, accept_position=accept) == 1
-    shown = list(generations.results(journal, run))[1].fields
+    shown = list(results.rows(journal, run))[1].fields
     if accept:
         assert (shown["status"], shown["url"], shown["id"]) == ("succeeded", "https://x.example", ids[1])
         assert "accepted by a person" in shown["message"]

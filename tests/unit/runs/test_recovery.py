@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli.api.post_result import PostResponse
-from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal import chunks, results
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import recovery
@@ -35,7 +35,7 @@ def interrupted(bench: Bench, response: PostResponse | None = None) -> tuple[Run
 
 
 def statuses(bench: Bench, run: Run) -> set[str]:
-    return {row.fields["status"] for row in generations.results(bench.journal, run)}
+    return {row.fields["status"] for row in results.rows(bench.journal, run)}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from bhuman_cli import errors
 from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import GenerationId, RenderSpec
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import generations, runs
+from bhuman_cli.journal import results, runs
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
@@ -58,7 +58,7 @@ def test_it_is_over_with_the_last_answer(bench: Bench) -> None:
 
 
 def writes(bench: Bench, run: Run, written: list[list[str]]) -> bool:
-    written.append([row.fields["status"] for row in generations.results(bench.journal, run)])
+    written.append([row.fields["status"] for row in results.rows(bench.journal, run)])
     return True
 
 
@@ -95,7 +95,7 @@ def test_without_waiting_each_id_is_asked_once_and_so_confirmed(bench: Bench) ->
     run = confirmed(bench, 3)
     outcome = bench.carry_out(run, waits=False)
     assert (outcome.exit_code, outcome.polls, outcome.tally) == (ExitCode.OK, 3, {"queued": 3})
-    assert all(found.fields["id"] for found in generations.results(bench.journal, run))
+    assert all(found.fields["id"] for found in results.rows(bench.journal, run))
 
 
 def test_a_run_that_only_waits_submits_nothing(bench: Bench) -> None:
@@ -177,7 +177,7 @@ def test_a_long_pause_of_the_sending_never_holds_up_the_waiting(bench: Bench) ->
     finished: list[float] = []
 
     def look() -> bool:
-        tally = generations.tally(bench.journal, run)
+        tally = results.tally(bench.journal, run)
         finished.extend([bench.clock.monotonic_s()] * (tally.get("succeeded") == 1 and not finished))
         return True
 

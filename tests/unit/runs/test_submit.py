@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bhuman_cli.domain import Target
-from bhuman_cli.journal import chunks, generations
+from bhuman_cli.journal import chunks, results
 from bhuman_cli.journal.chunks import Answer
 from bhuman_cli.runs import verdict
 from bhuman_cli.runs.binding import doubts
@@ -184,7 +184,7 @@ def test_too_few_ids_are_asked_which_rows_they_belong_to(bench: Bench) -> None:
     ]
     to_the_end(bench, sender)
     assert (sender.ending, sender.accepted) == (Ending.SENT, 2)
-    rows = list(generations.results(bench.journal, run))
+    rows = list(results.rows(bench.journal, run))
     assert [row.fields["status"] for row in rows] == ["succeeded", "in_doubt", "succeeded"]
     for at in (0, 2):
         assert bench.service.text_of(rows[at].fields["id"]) == [f"person {at}"]
@@ -202,7 +202,7 @@ def test_one_bad_row_is_found_and_all_others_go_through(bench: Bench) -> None:
     assert (sender.ending, sender.accepted) == (Ending.SENT, 99)
     found = statuses(bench, run)
     assert (found[37], found.count("queued")) == ("rejected", 99)
-    assert list(generations.results(bench.journal, run))[37].fields["message"] == "HTTP 400: row 0: not allowed"
+    assert list(results.rows(bench.journal, run))[37].fields["message"] == "HTTP 400: row 0: not allowed"
     assert len(bench.service.bodies) <= 2 * 7 + 1
 
 

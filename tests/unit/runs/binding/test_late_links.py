@@ -9,7 +9,7 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import generations
+from bhuman_cli.journal import results
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.binding import late_links
 from tests.support import ledger
@@ -35,7 +35,7 @@ def announce(bench: Bench, *places: int) -> list[str]:
 
 
 def column(bench: Bench, run: Run, name: str) -> list[str]:
-    return [row.fields[name] for row in generations.results(bench.journal, run)]
+    return [row.fields[name] for row in results.rows(bench.journal, run)]
 
 
 @pytest.mark.parametrize("workers", [0, 4])
@@ -107,11 +107,11 @@ def test_a_service_without_pictures_is_asked_a_few_times_at_most(bench: Bench) -
 )
 def test_a_record_that_is_not_this_finished_video_brings_nothing(bench: Bench, odd: dict[str, Any]) -> None:
     run = finished(bench, 1)
-    before = [dict(row.fields) for row in generations.results(bench.journal, run)]
+    before = [dict(row.fields) for row in results.rows(bench.journal, run)]
     announce(bench, 0)
     bench.service.change = lambda record: record | {"whatsapp_video_url": WHATSAPP} | odd
     assert bench.carry_out(run).exit_code == 0
-    assert [dict(row.fields) for row in generations.results(bench.journal, run)] == before
+    assert [dict(row.fields) for row in results.rows(bench.journal, run)] == before
 
 
 def test_a_service_that_is_down_is_asked_once_and_the_run_is_as_complete_as_before(bench: Bench) -> None:

@@ -1,0 +1,232 @@
+"""Results in the journal: rows with what happened to them, and counts of them. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bhuman_cli.domain import Binding, ResultRow, Status
+from bhuman_cli.journal import faults, generations
+from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.runs import Run
+
+
+def tally(journal: Journal, run: Run, *, selected_only: bool = False) -> dict[str, int]:
+    """Count the run's rows by status; of a run whose rows were dropped, as they were counted then."""
+    dropped = journal.query_one("SELECT tally FROM run WHERE run_no = ? AND tally IS NOT NULL", (run.run_no,))
+    if dropped is not None:
+        return dict(faults.from_json(dropped[0]))
+    where = " AND row.selected = 1" if selected_only else ""
+    return {
+        found[0]: found[1]
+        for found in journal.query(
+            f"SELECT {generations.STATUS} AS status, count(*) FROM {generations.JOINED}"
+            f" WHERE row.run_no = ?{where} GROUP BY 1",
+            (run.run_no,),
+        )
+    }
+
+
+def paid_rows(journal: Journal, run: Run) -> int:
+    """Count the rows that show a generation that was accepted, whenever and by whichever run."""
+    found = journal.query_one(
+        "SELECT count(*) FROM row JOIN claim USING (claim_id) WHERE row.run_no = ? AND claim.generation_id IS NOT NULL",
+        (run.run_no,),
+    )
+    return int(found[0]) if found else 0
+
+
+_PLANS: Final = "row LEFT JOIN row AS owner ON owner.run_no = row.run_no AND owner.row_index = row.shares"
+
+
+def unsent(journal: Journal, run: Run) -> int:
+    """Count the rows that were to be sent, or wait for an equal one that was, and are not."""
+    return _count(
+        journal,
+        f"{_PLANS} LEFT JOIN claim ON claim.claim_id = coalesce(owner.claim_id, row.claim_id)"
+        " LEFT JOIN chunk USING (chunk_id) WHERE row.run_no = ?"
+        " AND (coalesce(owner.plan, row.plan) IN ('new', 'retried', 'later')"
+        " OR (coalesce(owner.plan, row.plan) = 'sent' AND chunk.state = 'planned'))",
+        run,
+    )
+
+
+def shared_rows(journal: Journal, run: Run) -> int:
+    """Count the rows that show another row's video."""
+    return _count(journal, "row WHERE run_no = ? AND shares IS NOT NULL", run)
+
+
+def deferred_rows(journal: Journal, run: Run) -> int:
+    """Count the rows that are left for another command: pending, but nothing of this run waits for them."""
+    where = "row.run_no = ? AND coalesce(owner.plan, row.plan) = 'deferred'"
+    return _count(journal, f"{_PLANS} WHERE {where}", run)
+
+
+def _count(journal: Journal, what: str, run: Run) -> int:
+    found = journal.query_one(f"SELECT count(*) FROM {what}", (run.run_no,))
+    return int(found[0]) if found else 0
+
+
+def retryable(journal: Journal, run: Run) -> int:
+    """Count the selected rows whose render failed; those that a person gave up never did."""
+    found = journal.query_one(
+        "SELECT count(*) FROM row JOIN claim USING (claim_id) WHERE row.run_no = ? AND row.selected = 1"
+        " AND claim.status = 'failed' AND claim.generation_id IS NOT NULL AND coalesce(claim.seen, '') <> 'given up'",
+        (run.run_no,),
+    )
+    return int(found[0]) if found else 0
+
+
+def conflicts(journal: Journal, run: Run) -> list[tuple[int, str]]:
+    """Return (row_index, message) of the run's rows whose record contradicts their place."""
+    return [
+        (found["row_index"], _conflict(journal, found))
+        for found in journal.query(
+            "SELECT row.row_index, claim.* FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
+            " AND claim.binding = 'conflict' ORDER BY row.row_index",
+            (run.run_no,),
+        )
+    ]
+
+
+def per_chunk(journal: Journal, run: Run) -> list[tuple[int, int, int]]:
+    """Return (chunk number, rows finished, rows) for each of the run's own accepted chunks, for the progress table."""
+    return [
+        (found[0], found[1], found[2])
+        for found in journal.query(
+            "SELECT chunk_id, count(*) FILTER (WHERE claim.ended_at IS NOT NULL), count(*) FROM claim"
+            " WHERE claim.run_no = ? AND claim.live = 1 AND claim.chunk_id IS NOT NULL GROUP BY chunk_id"
+            " ORDER BY chunk_id",
+            (run.run_no,),
+        )
+    ]
+
+
+def rows(journal: Journal, run: Run) -> Iterator[ResultRow]:
+    """Stream the results file: every row in input order, the user's cells and what happened to it.
+
+    Links appear only beside rows whose binding is settled; a row in doubt shows neither link nor id.
+    """
+    width = len(run.columns)
+    for found in journal.query(
+        f"SELECT row.row_index, row.cells, row.message AS row_message, row.state,"
+        f" {generations.STATUS} AS shown, claim.*,"
+        f" chunk.reason, owner.line AS owner_line FROM {generations.JOINED}"
+        " WHERE row.run_no = ? ORDER BY row.row_index",
+        (run.run_no,),
+    ):
+        cells = tuple(faults.from_json(found["cells"])) if found["cells"] else ("",) * width
+        yield ResultRow(cells=cells, fields=_fields(found, _message(journal, found)))
+
+
+def _fields(found: Any, message: str) -> dict[str, str]:
+    shown = found["shown"]
+    linked = shown == Status.SUCCEEDED
+    # A provisional id may be another person's: it is shown beside nobody.
+    bound = found["binding"] in {Binding.CONFIRMED, Binding.POSITION}
+    return {
+        "row_index": str(found["row_index"]),
+        "id": found["generation_id"] if bound else "",
+        "status": shown,
+        "share_url": found["share_url"] if linked else "",
+        "url": found["url"] if linked else "",
+        "thumbnail": found["thumbnail"] if linked else "",
+        "gif": found["gif"] if linked else "",
+        "whatsapp_video_url": found["whatsapp_video_url"] if linked else "",
+        "message": message,
+        "execution_name": (found["execution_name"] or "") if bound else "",
+        "generated_at": found["generated_at"] if linked else "",
+    }
+
+
+NOT_CONFIRMED: Final = "accepted, not confirmed yet"
+
+
+def other_place(word: str) -> int | None:
+    """Return the place that a record names instead of its own, from what it said (`other@<place>`)."""
+    kind, _, place = word.partition(":")[0].partition("@")
+    return int(place) if kind == "other" and place else None
+
+
+def _conflict(journal: Journal, found: Any) -> str:
+    """Name both rows: the one the id was given for, and the one its record speaks of."""
+    place = other_place(found["seen"] or "")
+    other = None
+    if place is not None:
+        asked = "SELECT row_index FROM claim WHERE chunk_id = ? AND place = ?"
+        other = journal.query_one(asked, (found["chunk_id"], place))
+    if other is not None:
+        return f"the service's record is that of row {other[0]}, not of row {found['row_index']}"
+    if (found["seen"] or "").startswith("foreign"):
+        return "the service's record belongs to another campaign"
+    return "the service's record points to another row"
+
+
+def _message(journal: Journal, found: Any) -> str:
+    """Say the most telling thing first: why it is in doubt, what the service says, how it was bound, what stood in."""
+    parts = [f"shares the video of line {found['owner_line']}"] if found["owner_line"] is not None else []
+    if found["binding"] == Binding.PROVISIONAL and found["shown"] != Status.IN_DOUBT:
+        parts.append(NOT_CONFIRMED)
+    if found["shown"] == Status.IN_DOUBT:
+        conflict = found["binding"] == Binding.CONFLICT
+        parts.append(_conflict(journal, found) if conflict else found["reason"] or "in doubt")
+    elif found["message"]:
+        parts.append(found["message"])
+    if found["binding"] == Binding.POSITION and not found["message"]:
+        parts.append("bound by position")
+    if found["row_message"]:
+        parts.append(found["row_message"])
+    return "; ".join(parts)
+
+
+def lines(journal: Journal, run: Run) -> dict[str, int]:
+    """Return the line of each row in its file, by row_index as text, as the spreadsheet shows it."""
+    found = journal.query("SELECT row_index, line FROM row WHERE run_no = ?", (run.run_no,))
+    return {str(row[0]): row[1] for row in found}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFailure:
+    """A row that needs a person. line: as the spreadsheet shows it. generation_id: "" if nothing was accepted."""
+
+    row_index: int
+    line: int
+    status: str
+    reason: str
+    generation_id: str
+    execution_name: str
+
+
+def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[RowFailure]:
+    """Return the selected rows that ended badly or are in doubt, in the order of the file."""
+    return [
+        RowFailure(
+            row_index=found["row_index"],
+            line=found["row_line"],
+            status=found["shown"],
+            reason=_message(journal, found),
+            generation_id=found["generation_id"] or "",
+            execution_name=found["execution_name"] or "",
+        )
+        for found in journal.query(
+            f"SELECT row.row_index, row.line AS row_line, row.message AS row_message,"
+            f" {generations.STATUS} AS shown, claim.*,"
+            " chunk.reason, owner.line AS owner_line"
+            f" FROM {generations.JOINED} WHERE row.run_no = ? AND row.selected = 1"
+            " AND shown IN ('failed', 'rejected', 'in_doubt', 'invalid') ORDER BY row.row_index LIMIT ?",
+            (run.run_no, limit),
+        )
+    ]
+
+
+def seconds(journal: Journal, run: Run) -> list[float]:
+    """Return how long each finished video took from its acceptance to its last update, where both are known."""
+    return [
+        float(found[0])
+        for found in journal.query(
+            "SELECT (julianday(generated_at) - julianday(accepted_at)) * 86400 AS seconds FROM row"
+            " JOIN claim USING (claim_id) WHERE row.run_no = ? AND claim.url <> '' AND seconds >= 0",
+            (run.run_no,),
+        )
+    ]
