@@ -11,7 +11,7 @@ import pytest
 
 from bhuman_cli.domain import Binding, Generation, GenerationId, Row, Target, TargetKind
 from bhuman_cli.errors import JournalError
-from bhuman_cli.journal import chunks, decisions, generations, history, planning
+from bhuman_cli.journal import chunks, decisions, generations, history, planning, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
@@ -66,7 +66,7 @@ def test_releasing_a_sample_releases_only_its_own_rows(journal: Journal) -> None
     near = neighbours(journal)
     planning.release_sample(journal, near.run)
     assert [planning.rows_after_sample(journal, run) for run in near.others] == [2, 2]
-    assert generations.unsent(journal, near.run) == 2
+    assert results.unsent(journal, near.run) == 2
 
 
 def test_failed_rows_to_be_retried_wait_for_the_sample_too(journal: Journal) -> None:
@@ -127,7 +127,7 @@ def test_no_later_record_erases_what_is_known(journal: Journal, gone: str) -> No
         generations.record(journal, claim, Generation(id=ids[0], status="succeeded", **whole), "own")
         generations.record(journal, claim, Generation(id=ids[0], status="succeeded", **{**whole, gone: ""}), "own")
         generations.save_bindings(journal, {claim: Binding.CONFIRMED})
-    fields = next(iter(generations.results(journal, run))).fields
+    fields = next(iter(results.rows(journal, run))).fields
     assert {name: fields[name] for name in names} == whole
 
 
@@ -178,7 +178,7 @@ def test_an_id_that_the_service_does_not_know_is_gone_after_a_day_and_three_look
         assert generations.note_missing(journal, [other], now=now + timedelta(minutes=minutes)) == set(), "no day"
     assert generations.note_missing(journal, [first], now=now + day) == {first}
     assert statuses(journal, run) == ["failed", "queued"]
-    assert next(iter(generations.results(journal, run))).fields["message"].endswith("gone at the service")
+    assert next(iter(results.rows(journal, run))).fields["message"].endswith("gone at the service")
     with journal.transaction():
         known = GenerationId(str(facts[1].generation_id))
         generations.record(journal, other, Generation(id=known, status="queued"), "own")
