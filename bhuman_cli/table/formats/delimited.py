@@ -34,6 +34,7 @@ _GAP: Final = re.compile(r"\S {2,}\S")
 _WHOLE: Final = re.compile(r'"(?:[^"]|"")*"')
 _BLANKS: Final = " \t\u00a0"
 _PIECE_BYTES: Final = 1 << 20
+_EVEN: Final = 0.5
 _SAMPLE_CHARS: Final = 64 << 10
 _SAMPLE_ROWS: Final = 50
 
@@ -140,7 +141,8 @@ def _spaced(source: InputFile, coding: encodings.TextCoding, delimiter: str) -> 
     with source.open() as stream:
         while piece := stream.read(_PIECE_BYTES):
             has_quote = has_quote or quote in piece
-            if has_quote and any(sign in tail + piece for sign in signs):
+            border = tail + piece[:16]
+            if has_quote and any(sign in piece or sign in border for sign in signs):
                 return True, True
             tail = piece[-16:]
     return False, has_quote
@@ -305,7 +307,7 @@ def _evenest(lines: Sequence[str], is_cut: bool, first: str) -> str:
         even = sum(width == widths[0] for width in widths) / len(widths)
         if (even, widths[0]) > best_score:
             best, best_score = delimiter, (even, widths[0])
-    return best if best_score[1] else _below_a_title(lines, first)
+    return best if best_score[0] >= _EVEN else _below_a_title(lines, best)
 
 
 def _below_a_title(lines: Sequence[str], first: str) -> str:

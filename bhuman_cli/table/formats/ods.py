@@ -246,6 +246,7 @@ class _Walker:
 
     def _moment(self, shown: str, position: int) -> str:
         value = _plain_time(self._cell.get("office:date-value") or self._cell.get("office:time-value", ""))
+        value = value.removesuffix("T00:00:00")
         column = position + self._origin
         default = self._column_styles[column] if column < len(self._column_styles) else ""
         # What the system's own format showed on the machine where it was saved, it shows nowhere else.
