@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -118,6 +118,13 @@ def _write(counted: Frame, by: str, since: str | None, output: Path) -> None:
         stream.write(_page(counted, by, since).encode())
 
 
+def page(payments: Sequence[Mapping[str, object]], by: str, since: str | None) -> str:
+    """Return the report of payments as one page."""
+    from bhuman_cli.table.output import counts
+
+    return _page(counts.spend_by(payments, by), by, since)
+
+
 def _page(counted: Frame, by: str, since: str | None) -> str:
     """Return one page with a chart and the figures; it asks the network for nothing."""
     from bhuman_cli.delivery import gallery
@@ -143,7 +150,7 @@ def _page(counted: Frame, by: str, since: str | None) -> str:
         for line in lines
     )
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_MARK}\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_MARK}\n'
         f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-"
         f"{gallery.digest(style)}'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

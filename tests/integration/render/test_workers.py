@@ -45,7 +45,7 @@ def test_jobs_render_in_other_processes_even_when_sent_from_a_thread(
         futures = [thread.submit(pool.submit, row(plain_template, tmp_path, name)).result() for name in ("a", "b")]
         media = [future.result(60) for future in futures]
     assert [Path(found.video).parent.name for found in media] == ["a", "b"]
-    assert all(Path(found.page).read_text("utf-8").startswith("<!doctype html>") for found in media)
+    assert all(Path(found.page).read_text("utf-8").startswith("<!DOCTYPE html>") for found in media)
     assert len(pool.pids) == 1
 
 

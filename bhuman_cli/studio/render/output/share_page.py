@@ -75,7 +75,7 @@ class SharePage:
         previews = f'<meta property="og:image" content="{preview}">\n{card}\n' if preview else ""
         width, height = self.size
         mark = 100 * _SMALLEST * min(width, height) / width
-        return f"""<!doctype html>
+        return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
