@@ -239,6 +239,12 @@ OnInvalid = Annotated[
         rich_help_panel=_SELECT,
     ),
 ]
+FailOnOld = Annotated[
+    bool | None,
+    typer.Option(
+        "--fail-on-old", help="Exit with 5 also for failed rows of which an earlier command told.", rich_help_panel=_OUT
+    ),
+]
 Strict = Annotated[bool | None, typer.Option("--strict", help="Warnings count as errors.", rich_help_panel=_SELECT)]
 AllowEmpty = Annotated[
     bool | None,

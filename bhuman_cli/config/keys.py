@@ -307,6 +307,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "all_columns": Key(read=_flag, text=_switch_text, default=False),
     "row_key": Key(read=_text),
     "share_equal": Key(read=_flag, text=_switch_text, default=True),
+    "fail_on_old": Key(read=_flag, text=_switch_text, default=False),
     "strict": Key(read=_flag, text=_switch_text, default=False),
     "no_input": Key(read=_flag, text=_switch_text, default=False),
     "wait": Key(read=_flag, text=_switch_text, default=True),

@@ -41,6 +41,7 @@ class Outcome:
     profile: whose credentials the run is paid with.
     shared: rows that show another row's video. later: rows that are left for another command; they are pending, and
     neither this run's nor anybody's to wait for.
+    old: rows that ended badly, and of which an earlier command has told; they don't count again.
     fetched: how fetching the media ended, with fetch_command to go on; OK where that was not asked for.
     """
 
@@ -69,6 +70,7 @@ class Outcome:
     profile: str = ""
     shared: int = 0
     later: int = 0
+    old: int = 0
     fetched: ExitCode = ExitCode.OK
     fetch_command: str = ""
 
@@ -96,7 +98,8 @@ class Outcome:
             codes.append(ExitCode.NOT_FINISHED)
         if self.sample_failed:
             codes.append(ExitCode.ROWS_FAILED)
-        if any(self.selected.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.INVALID)):
+        bad = sum(self.selected.get(status, 0) for status in (Status.FAILED, Status.REJECTED, Status.INVALID))
+        if bad > self.old:
             codes.append(ExitCode.ROWS_FAILED)
         return errors.worst([*codes, self.fetched])
 

@@ -12,7 +12,7 @@ from bhuman_cli import domain, durations, errors, shell
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import history, planning, results
+from bhuman_cli.journal import history, planning, reported, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import outcome as outcomes
@@ -34,6 +34,7 @@ class ExecutionOptions:
     """How one command carries a run out.
 
     asks: a person can be asked. yes: the rest after a sample goes ahead. retry_hint: what submits failed rows again.
+    fails_on_old: rows of which an earlier command has told count again.
     """
 
     console: Console
@@ -52,18 +53,23 @@ class ExecutionOptions:
     selected_only: bool = False
     retry_hint: str = ""
     list_look: ListLook = field(default_factory=lambda: ListLook(is_off=True))
+    fails_on_old: bool = False
 
 
 def carry_out(manner: ExecutionOptions, journal: Journal, run: Run, link: connections.Connection) -> int:
     """Send, wait, write; say how it ended; return the exit code."""
     _begin(manner.console, journal, run)
+    old = 0 if manner.fails_on_old else reported.count(journal, run)
     outcome = _driven(manner, journal, run, link)
     if outcome.held_back and manner.sample and not outcome.stopped:
         outcome = _after_sample(manner, journal, run, link, outcome)
     if manner.download is not None and not outcome.stopped:
         outcome = _with_media(manner, journal, run, link, outcome)
+    outcome = replace(outcome, old=old)
     _say(manner, journal, run, outcome)  # the document and the error are the last that is said
     manner.console.log(f"exit={int(outcome.exit_code)}")
+    if not outcome.stopped:
+        reported.keep(journal, run)
     return int(outcome.exit_code)
 
 
@@ -232,6 +238,9 @@ def _cost(run: Run, outcome: Outcome) -> str:
 
 def _notes(manner: ExecutionOptions, run: Run, outcome: Outcome) -> Iterator[str]:
     """Say why it ended before all was done, what goes on at the service all the same, and where to look."""
+    if outcome.old:
+        old = f"{outcome.old:,} row{'s' * (outcome.old != 1)}"
+        yield f"{old} of these ended so before and don't count again (--fail-on-old counts them)"
     going = sum(outcome.selected.get(status, 0) for status in (Status.QUEUED, Status.PREPARING, Status.PROCESSING))
     if outcome.reason and outcome.exit_code not in {ExitCode.OK, ExitCode.ROWS_FAILED, *_SAID_AS_ERRORS}:
         yield f"sending ended early: {outcome.ending}: {outcome.reason}"

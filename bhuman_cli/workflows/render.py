@@ -485,6 +485,7 @@ def _settings_of(job: RenderJob) -> execute.ExecutionOptions:
         yes=bool(job.get("yes")),
         download=job.get("download"),
         selected_only=True,
+        fails_on_old=bool(job.get("fail_on_old")),
         # Given already, it would say nothing new; with --again it would pay for the others, too.
         retry_hint="" if job.get("retry_failed") or job.get("again") else hints.whole("--retry-failed", sys.argv[1:]),
     )

@@ -234,6 +234,7 @@ def _execution_options(wish: ResumeOptions, run: Run, *, is_local: bool) -> exec
         interval_s=interval,
         chunk_size=int(stored.get("chunk_size") or 500),
         submits=run.state == "confirmed",
+        fails_on_old=bool(values.get("fail_on_old")),
         asks=wish.console.is_interactive() and not wish.yes,
         yes=wish.yes,
     )

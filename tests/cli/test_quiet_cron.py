@@ -60,3 +60,42 @@ def test_with_progress_json_every_line_is_an_object(desk: Desk, service: PlainSe
     for words in (["render", "--nonsense", "--progress=json"], ["render", "nobody.csv", "--progress", "json"]):
         for line in desk.run(*words).err.splitlines():
             assert "event" in json.loads(line)
+
+
+def test_a_row_that_failed_for_good_is_told_once_and_never_turns_cron_red_again(
+    desk: Desk, service: PlainService
+) -> None:
+    service.shape = lambda record: (
+        {**record, "status": "failed", "url": "", "message": "no face"} if record["text"][0] == "Name1" else record
+    )
+    desk.people(3)
+    assert desk.render("people.csv").code == 5
+    again = desk.render("people.csv", "--json")
+    assert (again.code, again.err, again.rows["failed"]) == (0, "", 1)
+    assert [problem["line"] for problem in again.document["problems"]] == [3]
+    assert desk.run("resume", "--all").code == 0
+    assert "ended so before" in desk.render("people.csv", "-v").err
+    assert desk.render("people.csv", "--fail-on-old").code == 5
+    service.shape = lambda record: (
+        {**record, "status": "failed", "url": "", "message": "no face"} if record["text"][0] == "Name3" else record
+    )
+    desk.people(4)
+    assert desk.render("people.csv").code == 5, "a new failure is news"
+    assert desk.render("people.csv").code == 0
+    assert len(service.accepted) == 4
+
+
+def test_an_invalid_row_is_told_once_as_long_as_it_stays_as_it_is(desk: Desk, service: PlainService) -> None:
+    desk.table("people.csv", [("Ana", "Acme"), ("Ben", "")])
+    assert desk.render("people.csv", "--on-invalid", "skip").code == 5
+    assert desk.render("people.csv", "--on-invalid", "skip").code == 0
+    desk.table("people.csv", [("Ana", "Acme"), ("Ben", ""), ("Cleo", "")])
+    assert desk.render("people.csv", "--on-invalid", "skip").code == 5
+
+
+def test_resume_all_leaves_runs_of_other_services_alone(desk: Desk, service: PlainService) -> None:
+    service.shape = lambda record: {**record, "status": "processing", "url": ""}
+    desk.people(1)
+    assert desk.render("people.csv", "--no-wait").code == 0
+    ended = desk.run("resume", "--all", "-v", env={"BHUMAN_BASE_URL": "http://127.0.0.1:9"})
+    assert (ended.code, "1 unfinished run of other services left alone" in ended.err) == (0, True)

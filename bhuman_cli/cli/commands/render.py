@@ -79,6 +79,7 @@ class RenderOptions(TypedDict, total=False):
     bom: opt.Bom
     json: opt.Json
     progress: opt.Progress
+    fail_on_old: opt.FailOnOld
     log_file: opt.LogFile
     init: opt.Init
 

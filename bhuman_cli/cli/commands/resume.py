@@ -62,6 +62,7 @@ class GivenOptions(TypedDict, total=False):
     profile: opt.Profile
     json: opt.Json
     progress: opt.Progress
+    fail_on_old: opt.FailOnOld
     log_file: opt.LogFile
 
 

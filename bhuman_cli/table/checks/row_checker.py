@@ -74,11 +74,13 @@ class RowChecker:
         for block in blocks:
             if (plain := self._plain(block)) is not None:
                 self.has_valid = True
+                self.taken += len(block)
                 yield from plain
                 continue
             for record in block:
                 one = self._plain((record,))
                 self.has_valid = self.has_valid or one is not None
+                self.taken += one is not None  # the others are counted where they are looked at
                 yield self._judged(*record) if one is None else next(one)
 
     def _plain(self, block: Sequence[csv_records.Record]) -> Iterator[domain.Row] | None:

@@ -89,7 +89,9 @@ def _fetched(text: str, values: settings.Settings, home: settings.Home, console:
     from bhuman_cli.table.sources import address, fetch
 
     insecure = bool(values.get("insecure_source"))
-    table = address.parse(text, sheet=values.get("sheet"), insecure=insecure)
+    table = address.parse(
+        text, sheet=values.get("sheet"), as_workbook=bool(values.get("visible_only")), insecure=insecure
+    )
     if console.is_watched():
         console.say(f"fetching {table.product or 'the table'} from {fetch.host(table.url)}")
     found = fetch.fetch(table, settings.private_folder(home.state) / fetch.FOLDER_NAME, insecure=insecure)
