@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bhuman_cli.journal import events, results
+from bhuman_cli.journal import events, generations
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 
@@ -24,7 +24,7 @@ def count(journal: Journal, run: Run) -> int:
     if before is None:
         return 0
     failed = journal.query_one(
-        f"SELECT count(*) FROM {results.JOINED} WHERE row.run_no = ? AND row.selected = 1"
+        f"SELECT count(*) FROM {generations.JOINED} WHERE row.run_no = ? AND row.selected = 1"
         " AND claim.status = 'failed' AND NOT EXISTS (SELECT 1 FROM event WHERE event.claim_id = claim.claim_id"
         " AND event.kind = 'status' AND event.detail = 'failed' AND event.event_id > ?)",
         (run.run_no, before["event"]),
