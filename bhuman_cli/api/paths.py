@@ -11,6 +11,15 @@ from bhuman_cli.api.requester import PREFIX
 from bhuman_cli.config import settings
 from bhuman_cli.errors import UsageError
 
+TRIGGERS: Final = {
+    "pipeline/campaign": "campaign",
+    "pipeline/zapier": "zapier",
+    "pipeline/pabbly": "pabbly",
+    "pipeline/leadr": "leadr",
+    "try_sample": "sample",
+}
+"""Paid routes that `bhuman trigger` sends to, through journal and gate, and under which name."""
+
 PAID: Final = ("pipeline/", "try_sample", "videos_preview")
 _INGRESS: Final = "pipeline/webhook"
 _DECODINGS: Final = 3
@@ -18,11 +27,15 @@ _DECODINGS: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A path from the root of the host, and the pairs after its `?`. can_cost: a request there may cost credits."""
+    """A path from the root of the host, and the pairs after its `?`.
+
+    can_cost: a request there may cost credits. trigger: the `bhuman trigger` that sends it, "" where none does.
+    """
 
     path: str
     query: tuple[tuple[str, str], ...]
     can_cost: bool
+    trigger: str = ""
 
 
 def read(text: str, base_url: str) -> Address:
@@ -52,6 +65,7 @@ def read(text: str, base_url: str) -> Address:
         path=path,
         query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
         can_cost=last.startswith(PAID),
+        trigger=TRIGGERS.get(last.strip("/"), ""),
     )
 
 

@@ -125,3 +125,15 @@ def test_a_budget_of_a_campaign_or_profile_counts_its_own(desk: Desk, service: P
     assert desk.render("people.csv", "--profile", "acme", "--json").error["code"] == "over_budget"
     assert service.accepted == []
     assert desk.render("people.csv").code == 0
+
+
+@pytest.mark.parametrize(
+    ("route", "name"), [("pipeline/campaign", "campaign"), ("/api/ai_studio/try_sample", "sample")]
+)
+def test_the_escape_hatch_pays_for_no_video_that_trigger_knows(
+    desk: Desk, service: PlainService, route: str, name: str
+) -> None:
+    (desk.folder / "body.json").write_text("{}")
+    refused = desk.run("api", "POST", route, "--data", "body.json", "--yes")
+    assert (refused.code, service.bodies) == (2, [])
+    assert f"bhuman trigger {name} --data body.json" in refused.err

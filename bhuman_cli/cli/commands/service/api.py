@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from bhuman_cli import errors
+from bhuman_cli import errors, shell
 from bhuman_cli.cli import options
 from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.config import credentials
@@ -105,6 +105,11 @@ def api(  # noqa: PLR0913 - one parameter is one option
     wish = _wish(method, address, fields=_fields(field, typed_field), data=data, auth=auth)
     _require_one_form(wish, paginate=paginate, include=include, json_output=json_output)
     held = session.stored_credentials()
+    if wish.method != "GET" and (name := address.trigger):
+        raise errors.UsageError(
+            f"{address.path} pays for videos: it goes through the journal, which keeps it from being paid twice",
+            hint=shell.join(["bhuman", "trigger", name, "--data", data or "payload.json"]),
+        )
     if wish.method != "GET":
         _confirm(session, wish, yes=yes)
     with session.client(held) as client:

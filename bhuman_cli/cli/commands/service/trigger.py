@@ -92,8 +92,7 @@ _add(
 )
 _add(
     "leadr",
-    "POST pipeline/leadr. BHuman documents neither body nor answer: what is sent here is unverified. Fields of your"
-    " own: `bhuman api POST pipeline/leadr --data FILE`.",
+    "POST pipeline/leadr. BHuman documents neither body nor answer: what is sent here is unverified.",
     "leadr -c CAMPAIGN_ID --set first_name=Alex --shape object",
 )
 
