@@ -23,7 +23,8 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.runs import spend_limits
 from bhuman_cli.terminal import progress, talk
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import doubts, execute, render, resume
+from bhuman_cli.workflows import doubts, render, resume
+from bhuman_cli.workflows.results import run_report
 
 SCHEMA: Final = "bhuman.batch/1"
 _STOPPED: Final = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
@@ -244,7 +245,7 @@ def _end(batch: Sequence[FileRun], console: Console, began: float) -> int:
     for each in batch:
         if each.error is not None and not each.is_told:
             console.warn(f"{each.name}: {each.error.message}")
-        document = {**(each.document or {"schema": execute.SCHEMA, "run_id": None, "rows": {}}), "file": each.file}
+        document = {**(each.document or {"schema": run_report.SCHEMA, "run_id": None, "rows": {}}), "file": each.file}
         document["exit_code"] = int(each.code)
         if each.error is not None:
             document["error"] = each.error.as_json()

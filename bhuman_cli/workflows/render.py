@@ -49,7 +49,7 @@ from bhuman_cli.workflows import (
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import input_source, input_table, payloads, problem_report, project_trust
 from bhuman_cli.workflows.input.input_source import InputSource
-from bhuman_cli.workflows.results import results_writer
+from bhuman_cli.workflows.results import results_writer, run_report
 from bhuman_cli.workflows.unknown_payments import Unknown
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _document_stop(console: Console, job: RenderJob | None, error: errors.Bhuman
     """Print the document of a render that was stopped: a monitor reads one at every exit but 1 and 2."""
     if console.json_mode and error.exit_code in _WITH_DOCUMENT and not console.talk.has_document:
         target, output = (job.target, job.output) if job is not None else (None, None)
-        console.out_json(execute.stopped_document(target, output, job.tally if job else {}, error.exit_code))
+        console.out_json(run_report.stopped_document(target, output, job.tally if job else {}, error.exit_code))
 
 
 def _applied(values: settings.Settings) -> SavedPlan | None:
@@ -267,7 +267,7 @@ def _dry(job: RenderJob) -> int:
             problem = problem_report.refusal(job.intake, written)
         else:
             problem = next((found for found in refusals if found.code == "over_max_rows"), None)
-        return execute.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
+        return run_report.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
 
 
 def _say_remarks(job: RenderJob) -> None:
@@ -321,7 +321,8 @@ def _real(job: RenderJob) -> int:
         spending.set_first_rows(journal, prepared.run, job.get("first"), has_sample=bool(job.get("sample")))
         plan_rows.journal_id(journal)  # made before anything is paid, so that later plans can name it
         confirmed = runner.confirm(journal, prepared, plan_id=job.applied.plan_id if job.applied else "")
-        return execute.carry_out(replace(_settings_of(job), list_look=looks), journal, confirmed, link)
+        outcome = execute.execute(replace(_settings_of(job), list_look=looks), journal, confirmed, link)
+        return run_report.tell(_report_options(job), journal, confirmed, outcome)
 
 
 def _rows(job: RenderJob) -> Iterator[Row]:
@@ -467,6 +468,17 @@ def _refusals(
     ]
 
 
+def _report_options(job: RenderJob) -> run_report.ReportOptions:
+    # Given already, it would say nothing new; with --again it would pay for the others, too.
+    is_asked = job.get("retry_failed") or job.get("again")
+    return run_report.ReportOptions(
+        console=job.console,
+        is_json=bool(job.get("json")),
+        timeout_s=job.get("timeout"),
+        retry_hint="" if is_asked else hints.whole("--retry-failed", sys.argv[1:]),
+    )
+
+
 def _settings_of(job: RenderJob) -> execute.ExecutionOptions:
     interval = job.get("poll_interval")
     if job.is_local and not job.values.is_given("poll_interval"):
@@ -474,7 +486,6 @@ def _settings_of(job: RenderJob) -> execute.ExecutionOptions:
     return execute.ExecutionOptions(
         console=job.console,
         home=job.home,
-        is_json=bool(job.get("json")),
         progress=job.get("progress"),
         waits=bool(job.get("wait")),
         timeout_s=job.get("timeout"),
@@ -486,6 +497,4 @@ def _settings_of(job: RenderJob) -> execute.ExecutionOptions:
         download=job.get("download"),
         selected_only=True,
         fails_on_old=bool(job.get("fail_on_old")),
-        # Given already, it would say nothing new; with --again it would pay for the others, too.
-        retry_hint="" if job.get("retry_failed") or job.get("again") else hints.whole("--retry-failed", sys.argv[1:]),
     )

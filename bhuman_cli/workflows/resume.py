@@ -30,6 +30,7 @@ from bhuman_cli.workflows import (
     unknown_payments,
 )
 from bhuman_cli.workflows.doubts import Word
+from bhuman_cli.workflows.results import run_report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def _one(wish: ResumeOptions, journal: Journal, run_id: str | None) -> int:
     if not unfinished:
         wish.console.say("Nothing to resume.")
         if wish.values.get("json"):
-            wish.console.out_json(execute.stopped_document(None, None, {}, ExitCode.OK))
+            wish.console.out_json(run_report.stopped_document(None, None, {}, ExitCode.OK))
         return int(ExitCode.OK)
     return _continue(wish, journal, unfinished[0])
 
@@ -74,7 +75,7 @@ def _all(wish: ResumeOptions, journal: Journal) -> int:
         wish.console.say("Nothing to resume.")
     code = int(errors.worst(codes))
     if wish.values.get("json") and not codes:
-        wish.console.out_json(execute.stopped_document(None, None, {}, ExitCode(code)))
+        wish.console.out_json(run_report.stopped_document(None, None, {}, ExitCode(code)))
     return code
 
 
@@ -132,8 +133,11 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
             wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")
         elif not wish.is_all:
             planning.release_sample(journal, run)
-        manner = replace(_execution_options(wish, run, is_local=is_local), list_look=looks)
-        return execute.carry_out(manner, journal, run, link)
+        options = replace(_execution_options(wish, run, is_local=is_local), list_look=looks)
+        outcome = execute.execute(options, journal, run, link)
+        is_json = bool(wish.values.get("json"))
+        report = run_report.ReportOptions(console=wish.console, is_json=is_json, timeout_s=options.timeout_s)
+        return run_report.tell(report, journal, run, outcome)
 
 
 def _profile(wish: ResumeOptions, run: Run) -> str:
@@ -227,7 +231,6 @@ def _execution_options(wish: ResumeOptions, run: Run, *, is_local: bool) -> exec
     return execute.ExecutionOptions(
         console=wish.console,
         home=wish.home,
-        is_json=bool(values.get("json")),
         progress=values.get("progress"),
         waits=bool(values.get("wait")),
         timeout_s=chosen("timeout"),

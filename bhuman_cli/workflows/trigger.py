@@ -31,7 +31,7 @@ from bhuman_cli.workflows import connections, doubts, execute, listed_videos, ru
 from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import payloads, request_body
 from bhuman_cli.workflows.input.payloads import Integration, Payload
-from bhuman_cli.workflows.results import results_writer
+from bhuman_cli.workflows.results import results_writer, run_report
 
 SCHEMA: Final = "bhuman.trigger/1"
 _COLUMNS: Final = ("row_index", "id", "status", "share_url", "url", "message")
@@ -272,7 +272,7 @@ def _end(job: TriggerJob, journal: Journal, run: Run, outcome: Outcome) -> int:
     rows: Sequence[Mapping[str, str]] = [row.fields for row in results.rows(journal, run)]
     if job.console.json_mode:
         shown = [{name: fields[name] for name in _COLUMNS} for fields in rows]
-        job.console.out_json({**execute.document(journal, run, outcome), "schema": SCHEMA, "generations": shown})
+        job.console.out_json({**run_report.document(journal, run, outcome), "schema": SCHEMA, "generations": shown})
     else:
         job.console.table(_COLUMNS, [[fields[name] for name in _COLUMNS] for fields in rows])
     if outcome.reason and outcome.exit_code is not ExitCode.OK:
