@@ -54,6 +54,12 @@ class SystemClock:
             time.sleep(seconds)
 
 
+def with_sleep_s() -> float:
+    """Return seconds that also count while this machine sleeps or a debugger holds the program."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(boot) if boot is not None else time.monotonic()
+
+
 def iso_utc(moment: datetime) -> str:
     """Return ISO 8601 UTC to the millisecond, as the journal and the results file hold it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

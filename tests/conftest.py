@@ -11,12 +11,20 @@ import pytest
 from tests.support import plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
+from tests.support.postgres import Server, running
 
 
 def pytest_configure() -> None:
     """Take back what a shell does to its background jobs: they, and all they start, would ignore Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real server, started when the first test asks for it."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture

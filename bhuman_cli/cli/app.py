@@ -52,6 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "resume": Entry("resume", "resume", _RENDER, "Continue a run without its file."),
     "status": Entry("status", "status", _RENDER, "Show a run, a campaign, an instance or one video."),
     "runs": Entry("runs", "app", _RENDER, "List the local history of runs, or delete one."),
+    "journal": Entry("journal", "app", _ACCOUNT, "Look at the memory of what was paid, copy it, share it."),
     "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent."),
     "download": Entry("results.download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run."),
     "check": Entry(

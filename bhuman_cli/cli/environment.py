@@ -25,7 +25,7 @@ _TYPED: Final = keys.FLAGS_ONLY | {
 }  # fmt: skip
 """What one command line decides and no variable may: it spends, replaces, gives up, or is that command's content."""
 
-_OTHERS: Final = ("BHUMAN_HOME", "BHUMAN_BROWSER", *credentials.VARIABLES)
+_OTHERS: Final = ("BHUMAN_HOME", "BHUMAN_JOURNAL", "BHUMAN_BROWSER", *credentials.VARIABLES)
 
 
 def declare(command: Any, name: str) -> None:

@@ -439,9 +439,9 @@ def run_ids(incomplete: str) -> list[tuple[str, str]]:
     from bhuman_cli.journal import database, history
 
     with contextlib.suppress(Exception):
-        folder = settings.home(os.environ).state
-        if (folder / database.FILE_NAME).is_file():
-            with contextlib.closing(database.open_journal(folder, SystemClock())) as journal:
+        home = settings.home(os.environ)
+        if home.journal or (home.state / database.FILE_NAME).is_file():
+            with contextlib.closing(database.open_journal(home.state, SystemClock(), home.journal)) as journal:
                 runs = [item.run for item in history.list_runs(journal, limit=_MOST)]
             return [(run.run_id, run.input_name) for run in runs if run.run_id.startswith(incomplete)]
     return []

@@ -468,6 +468,7 @@ USER_KEYS: Final[Mapping[str, Key]] = {
     "timezone": Key(read=_timezone),
     "notify": Key(read=_notify),
     "forward_secret": Key(read=_text),
+    "journal": Key(read=_text),
 }
 """What only the user's own file may hold, and is no option."""
 

@@ -93,11 +93,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Where files live between commands. Nothing exists until `private_folder` makes it."""
+    """Where files live between commands. Nothing exists until `private_folder` makes it.
+
+    journal: the address of one that several machines share, "" for the file in `state`.
+    """
 
     config: Path
     state: Path
     studio: Path
+    journal: str = ""
 
 
 def load(
@@ -296,6 +300,28 @@ def home(environ: Mapping[str, str]) -> Home:
     Raises:
         UsageError: nobody says where this user's files belong.
     """
+    places = _folders(environ)
+    return replace(places, journal=_shared_journal(environ, places.config / USER_FILE_NAME))
+
+
+def _shared_journal(environ: Mapping[str, str], user_file: Path) -> str:
+    """Return the address of a shared journal, from the environment or the user's own file.
+
+    Raises:
+        UsageError: it is no address of a PostgreSQL database.
+    """
+    address, source = environ.get("BHUMAN_JOURNAL", "").strip(), "BHUMAN_JOURNAL"
+    if not address and user_file.is_file():
+        address, source = str(_read(user_file, is_project=False).values.get("journal") or ""), str(user_file)
+    if address and not address.startswith(("postgresql://", "postgres://")):
+        raise UsageError(
+            f"{source}: a journal's address begins with postgresql://; without one it is a file of this machine",
+            hint="bhuman help journal",
+        )
+    return address
+
+
+def _folders(environ: Mapping[str, str]) -> Home:
     own = environ.get("BHUMAN_HOME", "").strip()
     if own:
         folder = Path(os.path.abspath(_expanded(own, environ)))  # noqa: PTH100 - resolve() would follow links

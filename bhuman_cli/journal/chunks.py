@@ -43,9 +43,18 @@ class Chunk:
     sending_at: str
     judged_at: str
     reason: str
+    sender: str = ""
     clock_offset_s: float | None = None
     lost_at: str = ""
     list_shows_unfinished: bool = False
+
+
+def is_another_machines(journal: Journal, chunk: Chunk) -> bool:
+    """Say whether another machine sent a request, whose answer may lie in a folder there."""
+    if not chunk.sender or chunk.sender.partition(",")[0] == journal.sender.partition(",")[0]:
+        return False
+    answer = last_answer(journal, chunk)
+    return answer is None or answer.status is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +128,7 @@ def _read(found: sqlite3.Row) -> Chunk:
         state=faults.word(ChunkState, found["state"]), token=found["token"], rows=found["rows"],
         body=found["body"] or b"",
         sending_at=found["sending_at"] or "", judged_at=found["judged_at"] or "", reason=found["reason"],
+        sender=found["sender"],
         clock_offset_s=found["clock_offset_s"], lost_at=found["lost_at"],
         list_shows_unfinished=bool(found["list_shows_unfinished"]),
     )  # fmt: skip
@@ -160,11 +170,12 @@ def begin_sending(
             (chunk.target_id, chunk.chunk_id),
         )
         marked = journal.execute(
-            "UPDATE chunk SET state = 'sending', sending_at = ?, clock_offset_s = ?"
+            "UPDATE chunk SET state = 'sending', sending_at = ?, clock_offset_s = ?, sender = ?"
             " WHERE chunk_id = ? AND state = 'planned'"
             " AND (SELECT state FROM run WHERE run.run_no = chunk.run_no) = 'confirmed'",
-            (journal.now(), clock_offset_s, chunk.chunk_id),
+            (journal.now(), clock_offset_s, journal.sender, chunk.chunk_id),
         )
+        journal.require_held()
         if (moved, marked) != (1, 1):
             raise StaleChunk("another process is working on this target; nothing was sent", hint="bhuman runs")
         _follow_epoch(journal, chunk)

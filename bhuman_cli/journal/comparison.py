@@ -49,10 +49,11 @@ def is_paid(journal: Journal, target_id: int, identity: bytes, *, but_failed: bo
 def earlier_files(journal: Journal, run: Run) -> list[EarlierFile]:
     """Return the other files that were paid for on the run's target, the last rendered first."""
     found = journal.query(
-        "SELECT run.input_path, max(run.run_no) AS last, run.columns, (SELECT count(*) FROM claim JOIN run AS own"
+        "SELECT run.input_path, run.run_no AS last, run.columns, (SELECT count(*) FROM claim JOIN run AS own"
         " USING (run_no) WHERE own.target_id = run.target_id AND own.input_path = run.input_path AND claim.live = 1"
-        " AND claim.generation_id IS NOT NULL) AS paid FROM run WHERE target_id = ? AND input_path <> ?"
-        f" AND state <> 'draft' AND {_ACCEPTED} GROUP BY run.input_path ORDER BY last DESC",
+        " AND claim.generation_id IS NOT NULL) AS paid FROM run WHERE run.run_no IN (SELECT max(run.run_no) FROM run"
+        f" WHERE target_id = ? AND input_path <> ? AND state <> 'draft' AND {_ACCEPTED} GROUP BY run.input_path)"
+        " ORDER BY run.run_no DESC",
         (run.target_id, run.input_path),
     )
     return [

@@ -7,10 +7,14 @@ nothing here.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
+import socket
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,18 @@ from bhuman_cli.journal import faults, integrity, schema
 
 FILE_NAME = "journal.sqlite3"
 _POOL_TABLES = ("target", "run", "chunk", "claim", "forgotten", "fact", "applied_plan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """A journal's server, as doctor tells of it. tells_history: failovers can be noticed."""
+
+    at: datetime
+    round_trip_s: float
+    is_encrypted: bool
+    version: str
+    may_write: bool
+    tells_history: bool
 
 
 class Journal:
@@ -78,6 +94,65 @@ class Journal:
         with faults.told(self.path):
             self._connection.execute("VACUUM")
 
+    @property
+    def sender(self) -> str:
+        """Return who sends from here, for people at other machines."""
+        return sender()
+
+    @property
+    def shown(self) -> str:
+        """Return where the journal is, for people."""
+        return str(self.path)
+
+    @contextlib.contextmanager
+    def hold(self, name: str) -> Iterator[bool]:
+        """Hold a lock that other machines see; a file is used by this one alone, whose own lock is enough."""
+        del name
+        yield True
+
+    def holder(self, name: str) -> str:
+        """Return who holds a lock that other machines see."""
+        return name
+
+    def settle_keys(self, keys: Mapping[str, str]) -> None:
+        """Let the next key of each table follow the greatest that stands there; inside a transaction."""
+        del keys
+
+    def be_patient(self) -> None:
+        """Let this transaction rest for as long as it takes."""
+
+    def size_bytes(self) -> int:
+        """Return the room that the journal takes."""
+        return self.path.stat().st_size if self.path is not None else 0
+
+    def check(self) -> None:
+        """Compare pages, indexes and tables now.
+
+        Raises:
+            JournalError: they don't fit.
+        """
+        integrity.check(self._connection, self.path)
+        with faults.told(self.path):
+            broken = self._connection.execute("PRAGMA foreign_key_check").fetchone()
+        if broken is not None:
+            raise faults.damaged(self.path, f"a row of {broken[0]} names one of {broken[2]} that is not there")
+
+    def back_up(self, path: Path) -> None:
+        """Copy the whole journal into a new file while it is in use; whole, or not there."""
+        with faults.told(path), contextlib.closing(sqlite3.connect(path)) as other:
+            self._connection.backup(other)
+
+    def require_held(self) -> None:
+        """Stop unless the locks taken with `hold` are still held."""
+
+    def server_facts(self) -> ServerFacts | None:
+        """Return what is known of the journal's server, None for a file."""
+        return None
+
+    def server(self) -> tuple[str, str]:
+        """Return which server, and which of its histories, the journal is in."""
+        return "", ""
+
     def now(self) -> str:
         """Return the time as the journal writes it."""
         return clock.iso_utc(self.clock.now())
@@ -87,15 +162,34 @@ class Journal:
         self._connection.close()
 
 
-def open_journal(folder: Path, clock: clock.Clock) -> Journal:
-    """Open or make the journal in folder (0700, files 0600).
+def sender() -> str:
+    """Return who this process is: host, user and number."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    return f"{socket.gethostname()}, {user}, process {os.getpid()}"
+
+
+def open_journal(folder: Path, clock: clock.Clock, address: str = "") -> Journal:
+    """Open or make the journal at an address, else in folder (0700, files 0600).
 
     Raises:
         JournalError: it can't be opened, is damaged, is another program's, or was written by a newer version.
     """
-    path = folder / FILE_NAME
+    if address:
+        return _shared(address, clock)
+    return open_file(folder / FILE_NAME, clock)
+
+
+def open_file(path: Path, clock: clock.Clock) -> Journal:
+    """Open or make the journal in a file (0600); its folder is made, too (0700).
+
+    Raises:
+        JournalError: as `open_journal`.
+    """
     with faults.told(path):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _make_private(path)
         with _closed_on_error(_connect(str(path))) as connection:
             _settle_version(connection, path)
@@ -103,15 +197,29 @@ def open_journal(folder: Path, clock: clock.Clock) -> Journal:
     return Journal(connection, path, clock)
 
 
-def scratch(folder: Path, clock: clock.Clock) -> Journal:
-    """Return a temporary journal that knows what the one in folder knows of payments, and vanishes when closed.
+def _shared(address: str, clock: clock.Clock) -> Journal:
+    try:
+        from bhuman_cli.journal import postgres
+    except ImportError as error:
+        raise errors.UsageError(
+            f"a journal on a server needs the extra `postgres` ({error.name} is not installed)",
+            hint="pip install 'bhuman[postgres]'",
+        ) from None
+    return postgres.PostgresJournal(address, clock)
+
+
+def scratch(folder: Path, clock: clock.Clock, address: str = "") -> Journal:
+    """Return a temporary journal that knows what the real one knows of payments, and vanishes when closed.
 
     For `--dry-run`: planning runs the same statements as for a real run, yet nothing is written to the real file.
     """
     path = folder / FILE_NAME
     with faults.told(path), _closed_on_error(_connect("")) as connection:
         _create(connection)
-        if path.is_file():
+        if address:
+            with contextlib.closing(_shared(address, clock)) as shared:
+                _copy_from(shared, connection)
+        elif path.is_file():
             try:
                 _copy_payments(connection, path, "ro")
             except sqlite3.OperationalError as error:
@@ -158,6 +266,16 @@ def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> Non
                 raise sqlite3.DatabaseError(f"no such table: {table}")
     finally:
         connection.execute("DETACH disk")
+
+
+def _copy_from(shared: Journal, connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA foreign_keys=OFF")
+    for table in _POOL_TABLES:
+        names = [found[1] for found in connection.execute(f"PRAGMA table_info({table})")]
+        marks = ", ".join("?" * len(names))
+        listed = ", ".join(names)
+        rows = (tuple(row) for row in shared.query(f"SELECT {listed} FROM {table}"))
+        connection.executemany(f"INSERT INTO {table} ({listed}) VALUES ({marks})", rows)
 
 
 @contextlib.contextmanager

@@ -60,6 +60,18 @@ def settle_conflicts(journal: Journal, run: Run, *, accept_position: bool) -> in
     return settled
 
 
+def is_accepted(journal: Journal, detail: str) -> bool:
+    """Say whether a person took the journal for the right one in this very case."""
+    asked = "SELECT 1 FROM decision WHERE what = 'accept-journal' AND detail = ?"
+    return journal.query_one(asked, (detail,)) is not None
+
+
+def moved_to(journal: Journal) -> str:
+    """Return where this journal was copied to, masked, "" if it was not."""
+    found = journal.query_one("SELECT value FROM fact WHERE name = 'moved_to'")
+    return str(found[0]) if found else ""
+
+
 def record(journal: Journal, run: Run, what: str, detail: str) -> None:
     """Keep a person's word that moves no request. One commit."""
     with journal.transaction():

@@ -109,7 +109,7 @@ def drop_old_rows(journal: Journal, run: Run, *, keep: int = RUNS_WITH_CELLS) ->
         runs.read_run(found)
         for found in journal.query(
             "SELECT * FROM run JOIN target USING (target_id) WHERE target_id = ? AND input_path = ?"
-            " AND state = 'superseded' AND tally IS NULL ORDER BY run_no DESC LIMIT -1 OFFSET ?",
+            " AND state = 'superseded' AND tally IS NULL ORDER BY run_no DESC LIMIT 9223372036854775807 OFFSET ?",
             (run.target_id, run.input_path, keep),
         )
     ]

@@ -11,6 +11,8 @@ from bhuman_cli.journal import faults, forget, generations, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 
+_ALL: Final = 2**63 - 1
+
 UNWRITTEN: Final = "its results were not written to the end"
 """Why a run stopped that was killed, or could not write, when all else was done."""
 
@@ -81,7 +83,7 @@ def list_runs(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[R
     found = journal.query(
         "SELECT * FROM run JOIN target USING (target_id) WHERE state <> 'draft' AND (? = 0 OR target_id = ?)"
         " ORDER BY run_no DESC LIMIT ?",
-        (target_id, target_id, limit or -1),
+        (target_id, target_id, limit or _ALL),
     )
     return [_summary(journal, runs.read_run(item)) for item in list(found)]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from bhuman_cli.domain import Binding, ResultRow, Status
@@ -214,7 +216,7 @@ def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[RowFailure]
             f" {generations.STATUS} AS shown, claim.*,"
             " chunk.reason, owner.line AS owner_line"
             f" FROM {generations.JOINED} WHERE row.run_no = ? AND row.selected = 1"
-            " AND shown IN ('failed', 'rejected', 'in_doubt', 'invalid') ORDER BY row.row_index LIMIT ?",
+            f" AND {generations.STATUS} IN ('failed', 'rejected', 'in_doubt', 'invalid') ORDER BY row.row_index LIMIT ?",
             (run.run_no, limit),
         )
     ]
@@ -222,11 +224,17 @@ def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[RowFailure]
 
 def seconds(journal: Journal, run: Run) -> list[float]:
     """Return how long each finished video took from its acceptance to its last update, where both are known."""
-    return [
-        float(found[0])
-        for found in journal.query(
-            "SELECT (julianday(generated_at) - julianday(accepted_at)) * 86400 AS seconds FROM row"
-            " JOIN claim USING (claim_id) WHERE row.run_no = ? AND claim.url <> '' AND seconds >= 0",
-            (run.run_no,),
-        )
-    ]
+    known = []
+    for found in journal.query(
+        "SELECT claim.accepted_at, claim.generated_at FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
+        " AND claim.url <> '' AND claim.accepted_at IS NOT NULL AND claim.generated_at <> ''",
+        (run.run_no,),
+    ):
+        with contextlib.suppress(ValueError, TypeError):  # the service's time may be written in any way
+            began, ended = (datetime.fromisoformat(text) for text in found)
+            known.append((_aware(ended) - _aware(began)).total_seconds())
+    return [seconds for seconds in known if seconds >= 0]
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

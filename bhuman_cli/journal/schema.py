@@ -208,12 +208,6 @@ CREATE TABLE artifact (
   kind   TEXT NOT NULL,               -- table | page | media | posters | text
   run_no INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-
--- What is known of the journal itself: journal_id (random, kept by a copy), moved_to, reading_rules.
-CREATE TABLE meta (
-  name  TEXT PRIMARY KEY,
-  value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
 """
 
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
@@ -258,7 +252,6 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         "ALTER TABLE chunk ADD COLUMN clock_offset_s REAL",
         "ALTER TABLE chunk ADD COLUMN lost_at TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE chunk ADD COLUMN list_shows_unfinished INTEGER NOT NULL DEFAULT 0",
-        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     ),
 }
 """From version N to N + 1, statement by statement. Columns are added at the end, as in TABLES."""

@@ -86,7 +86,7 @@ def has_succeeded(journal: Journal, target_id: int) -> bool:
     """Say whether a video of the target ever did, since the brake last acted."""
     found = journal.query_one(
         "SELECT 1 FROM claim JOIN target USING (target_id) WHERE claim.target_id = ? AND claim.status = 'succeeded'"
-        " AND claim.ended_at > max(target.failures_from, target.braked_at) LIMIT 1",
+        " AND claim.ended_at > target.failures_from AND claim.ended_at > target.braked_at LIMIT 1",
         (target_id,),
     )
     return found is not None

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bhuman_cli import clock as clocks
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.api.wire import Page
 from bhuman_cli.clock import Clock, ServiceTime
@@ -100,6 +101,10 @@ def _no_rescue(chunk: Chunk, response: PostResponse) -> str:
     return ""
 
 
+def _keep_no_word(chunk: Chunk) -> None:
+    del chunk
+
+
 def _keep_nothing(epoch: int) -> None:
     del epoch
 
@@ -112,6 +117,8 @@ class RunContext:
     hints: generations that a callback says have news, each once. callbacks: those that came for an attempt's token.
     announced: those of whose late links a callback told, the newest first.
     rescue: keeps an answer outside the journal. keep_epoch: keeps the number of a request outside the journal.
+    save_unsent_aside: keeps the word that a request was not sent, where the journal can not take it.
+    elapsed_s: seconds that count a sleep of this machine, too.
     """
 
     journal: Journal
@@ -127,6 +134,8 @@ class RunContext:
     announced: Callable[[], list[GenerationId]] = _no_hints
     save_answer_aside: Callable[[Chunk, PostResponse], str] = _no_rescue
     keep_epoch: Callable[[int], None] = _keep_nothing
+    save_unsent_aside: Callable[[Chunk], None] = _keep_no_word
+    elapsed_s: Callable[[], float] = clocks.with_sleep_s
 
     @property
     def offset_s(self) -> float | None:

@@ -18,16 +18,20 @@ from bhuman_cli.domain import Target
 if TYPE_CHECKING:
     import filelock
 
+    from bhuman_cli.journal.database import Journal
+
 _LOOK_AGAIN_S: Final = 0.2
 
 
 @contextlib.contextmanager
 def target_lock(
-    folder: Path, target: Target, *, clock: Clock, wait_s: float = 0.0, on_wait: Callable[[str], None] = lambda _: None
-) -> Iterator[None]:
+    folder: Path, target: Target, *, clock: Clock, wait_s: float = 0.0,
+    on_wait: Callable[[str], None] = lambda _: None, journal: Journal | None = None,
+) -> Iterator[None]:  # fmt: skip
     """Hold the target's lock for the block, from planning to the last write.
 
-    wait_s: how long to wait for another process to let go.
+    wait_s: how long to wait for another process to let go. journal: holds a lock of its own, where other machines
+        share it.
 
     Raises:
         Refusal: `locked`; the message names the process that holds it.
@@ -45,11 +49,32 @@ def target_lock(
     _acquire(lock, owner, clock, wait_s, on_wait)
     try:
         _sign(owner, clock)
-        yield
+        with contextlib.nullcontext() if journal is None else _shared(journal, name, clock, wait_s, on_wait):
+            yield
     finally:
         with contextlib.suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+@contextlib.contextmanager
+def _shared(journal: Journal, name: str, clock: Clock, wait_s: float, on_wait: Callable[[str], None]) -> Iterator[None]:
+    end_s = clock.monotonic_s() + wait_s
+    is_said = False
+    while True:
+        with journal.hold(name) as is_mine:
+            if is_mine:
+                yield
+                return
+            holder = journal.holder(name)
+        if clock.monotonic_s() >= end_s:
+            raise errors.Refusal(
+                f"another bhuman is working on this target: {holder}", hint="--lock-wait 10m", code="locked"
+            )
+        if not is_said:
+            is_said = True
+            on_wait(f"waiting for another bhuman on this target: {holder}")
+        clock.sleep(_LOOK_AGAIN_S)
 
 
 def name_of(target: Target) -> str:

@@ -46,6 +46,10 @@ def reopen(journal: Journal, target_id: int, places: Sequence[Path]) -> None:
 
 
 def _judge(journal: Journal, chunk: Chunk, files: Sequence[_Kept]) -> None:
+    if files and files[0].is_unsent and chunk.state is ChunkState.SENDING:
+        chunks.release(journal, chunk, "not sent: the journal's server did not answer")
+        files[0].path.unlink(missing_ok=True)
+        return
     answer = chunks.last_answer(journal, chunk)
     if files and (answer is None or answer.status is None):
         answer = files[0].answer
@@ -75,6 +79,7 @@ class _Kept:
     path: Path
     answer: Answer
     target: list[str] | None
+    is_unsent: bool = False
 
 
 def unknown_answers(journal: Journal, target: Target, places: Sequence[Path]) -> list[tuple[Path, list[GenerationId]]]:
@@ -117,6 +122,15 @@ def save_answer_aside(chunk: Chunk, response: PostResponse, places: Sequence[Pat
     return ""
 
 
+def save_unsent_aside(chunk: Chunk, places: Sequence[Path], target: Target) -> None:
+    """Keep the word that not a byte of a request was sent, for the next command of this machine."""
+    nothing = PostResponse(status=None, headers={}, body=b"", error="not sent")
+    path = save_answer_aside(chunk, nothing, places, target)
+    with contextlib.suppress(OSError, ValueError):
+        kept = json.loads(Path(path).read_text(encoding="utf-8"))
+        Path(path).write_text(json.dumps({**kept, "unsent": True}), encoding="utf-8")
+
+
 def _kept(places: Sequence[Path]) -> dict[str, list[_Kept]]:
     """Return the answers in these folders by their request's token; what can't be read as one is left out."""
     found: dict[str, list[_Kept]] = {}
@@ -131,7 +145,7 @@ def _kept(places: Sequence[Path]) -> dict[str, list[_Kept]]:
                     error=kept["error"],
                 )  # fmt: skip
                 found.setdefault(str(kept["token"]), []).append(
-                    _Kept(path=path, answer=answer, target=kept.get("target"))
+                    _Kept(path=path, answer=answer, target=kept.get("target"), is_unsent=kept.get("unsent") is True)
                 )
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue

@@ -12,6 +12,7 @@ from typing import Final
 
 from bhuman_cli import errors
 from bhuman_cli.api.post_result import NotSent, PostResponse
+from bhuman_cli.domain import ChunkState
 from bhuman_cli.gate import allowance, pacing
 from bhuman_cli.journal import chunks, faults, history, results, traffic
 from bhuman_cli.journal.chunks import Answer, Chunk
@@ -37,7 +38,12 @@ DOUBTS: Final = 2  # unresolved ones on a target, from any run
 TOP_UP: Final = "top up in the app under Settings > Plan & usage, then resume"
 NO_ACCESS: Final = "either the key is another account's (`bhuman login`), or the account has no access to this target"
 _WAIT_S: Final = 0.5
+OVERSLEPT_S: Final = 5.0  # between the intent and the first byte
 _STORE_AGAIN_S: Final = 5.0
+
+
+class _Overslept(Exception):
+    """The machine slept between the intent and the first byte."""
 
 
 class Ending(StrEnum):
@@ -182,10 +188,20 @@ class Submitter:
 
         def begin() -> None:
             offset_s = context.offset_s
+            began_s = context.elapsed_s()
             context.keep_epoch(chunks.begin_sending(context.journal, chunk, allow=allow, clock_offset_s=offset_s))
             context.stop.in_flight = True
+            if context.elapsed_s() - began_s > OVERSLEPT_S:  # by now another machine may have taken over
+                raise _Overslept
 
-        outcome = context.service.post(self.shape.route, chunk.body, begin)
+        try:
+            outcome = context.service.post(self.shape.route, chunk.body, begin)
+        except _Overslept:
+            return self._take_back(chunk, "not sent: this machine slept before the first byte")
+        except errors.JournalError as error:
+            if error.fault is not errors.JournalFault.GONE:
+                raise
+            return self._look_after_commit(chunk, error)
         if isinstance(outcome, NotSent):
             return self._not_sent(outcome)
         self._connects = 0
@@ -194,6 +210,34 @@ class Submitter:
         store_answer(context, chunk, outcome, answer)
         context.stop.in_flight = False
         return self._apply(chunk, judging.judge(context.journal, chunk, answer))
+
+    def _take_back(self, chunk: Chunk, reason: str) -> float:
+        """Record that not a byte of a request was sent; its rows go into another one."""
+        self.context.stop.in_flight = False
+        chunks.reissue(self.context.journal, self.run, chunk, self._freeze, reason)
+        return 0.0
+
+    def _look_after_commit(self, chunk: Chunk, error: errors.JournalError) -> float:
+        """The journal's server did not answer the intent: nothing is sent. Look what it knows, as soon as it can say.
+
+        Raises:
+            JournalError: it can not be asked; that nothing was sent is kept outside the journal.
+        """
+        context = self.context
+        context.stop.in_flight = False
+        end_s = context.clock.monotonic_s() + CONNECT_WINDOW_S
+        while True:
+            try:
+                if chunks.get(context.journal, chunk.chunk_id).state is ChunkState.SENDING:
+                    return self._take_back(chunk, "not sent: the journal's server did not answer")
+                return 0.0
+            except errors.JournalError as again:
+                if again.fault is not errors.JournalFault.GONE:
+                    raise
+                if context.stop.is_pressed or context.clock.monotonic_s() >= end_s:
+                    context.save_unsent_aside(chunk)
+                    raise error from None
+            context.stop.wait(context.clock, _STORE_AGAIN_S)
 
     def _not_sent(self, outcome: NotSent) -> float:
         """The chunk is still `planned`: nothing to write, and it may be tried again."""

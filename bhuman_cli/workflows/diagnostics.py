@@ -26,6 +26,7 @@ from bhuman_cli.workflows import session as sessions
 
 if TYPE_CHECKING:
     from bhuman_cli.api.transport import Response
+    from bhuman_cli.journal.database import Journal
     from bhuman_cli.workflows.session import Session
 
 OK: Final = "ok"
@@ -235,20 +236,21 @@ def state_folder(home: settings.Home, clock: Clock) -> Iterator[Finding]:
             detail=f"{folder} is on {remote}: locks and syncs are not certain there",
             hint=shell.set_variable({"BHUMAN_HOME": "/a/local/folder"}),
         )
-    yield from _journal(folder, clock)
+    yield from _journal(home, clock)
 
 
-def _journal(folder: Path, clock: Clock) -> Iterator[Finding]:
+def _journal(home: settings.Home, clock: Clock) -> Iterator[Finding]:
     from bhuman_cli.callbacks import forward
     from bhuman_cli.journal import database, history
 
-    path = folder / database.FILE_NAME
-    if not path.exists():
+    path = home.state / database.FILE_NAME
+    if not home.journal and not path.exists():
         yield Finding(check="journal", verdict=OK, detail="none yet")
         return
     try:
-        journal = database.open_journal(folder, clock)
+        journal = database.open_journal(home.state, clock, home.journal)
         try:
+            yield from _server(journal, clock)
             runs, unfinished = len(history.list_runs(journal)), len(history.unfinished(journal))
             receivers = forward.troubled(journal)
         finally:
@@ -259,13 +261,35 @@ def _journal(folder: Path, clock: Clock) -> Iterator[Finding]:
     yield Finding(
         check="journal",
         verdict=WARN if unfinished else OK,
-        detail=f"{path}, {runs} runs, {unfinished} unfinished",
+        detail=f"{journal.shown}, {runs} runs, {unfinished} unfinished",
         hint="bhuman resume --all" if unfinished else "",
     )
     for receiver in receivers:
         state = "is gone (410)" if receiver.ended else f"misses {len(receiver.dropped)} events"
         state += f", does not answer since {receiver.failing_since}" if receiver.failing_since else ""
         yield Finding(check="forwarding", verdict=WARN, detail=f"{receiver.host} {state}")
+
+
+def _server(journal: Journal, clock: Clock) -> Iterator[Finding]:
+    """Look at a journal's server: how far it is, whether its clock is right, what this role may do there."""
+    facts = journal.server_facts()
+    if facts is None:
+        return
+    skew_s = (clock.now() - facts.at).total_seconds() - facts.round_trip_s / 2
+    yield Finding(
+        check="journal server",
+        verdict=WARN if abs(skew_s) > _SKEW_S else OK,
+        detail=f"answers after {facts.round_trip_s * 1000:.0f} ms, {'TLS' if facts.is_encrypted else 'no TLS'}, version"
+        f" {facts.version}, its clock {abs(skew_s):.0f} s off this one's",
+    )
+    if not facts.may_write:
+        yield Finding(
+            check="journal server", verdict=FAIL, detail=f"{journal.shown}: this role may not write there, or it is a"
+            " stand-by", exit_code=ExitCode.DOWN,
+        )  # fmt: skip
+    if not facts.tells_history:
+        detail = "this role may not read pg_control_system(): a failover that lost commits can't be noticed"
+        yield Finding(check="journal server", verdict=WARN, detail=detail)
 
 
 def _file_system(folder: Path) -> str:

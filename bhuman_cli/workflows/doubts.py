@@ -127,6 +127,8 @@ def explain(journal: Journal, run: Run, console: Console) -> None:
     for chunk in chunks.unsettled(journal, run.target_id):
         console.say(f"in doubt: {_named(journal, chunk)}")
         console.say(f"  {chunk.reason or 'no reason is known'}")
+        if chunks.is_another_machines(journal, chunk):
+            console.say(f"  sent by {chunk.sender}: the folders there may hold its answer; a command there looks")
         if chunk.chunk_id not in numbers:
             console.say(f"  another run's: bhuman resume {history.run_id_of(journal, chunk.run_no)} --in-doubt ask")
     conflicts = results.conflicts(journal, run)
@@ -254,6 +256,14 @@ def _open_only(context: RunContext, doubtful: Sequence[Chunk], console: Console)
 def _resend(word: Word, context: RunContext, run: Run, doubtful: Sequence[Chunk], console: Console) -> None:
     journal = context.journal
     chosen = _open_only(context, doubtful, console)
+    elsewhere = [chunk for chunk in chosen if chunks.is_another_machines(journal, chunk)]
+    if elsewhere and word.request is None:
+        raise errors.Refusal(
+            f"request {elsewhere[0].chunk_id} was sent by {elsewhere[0].sender}, where its answer may lie; --request"
+            f" {elsewhere[0].chunk_id} sends it again from here all the same",
+            code="other_machine",
+            hint=f"bhuman resume {run.run_id} --in-doubt ask",
+        )
     for chunk in chosen:
         console.say(f"{_count(journal, chunk)} are sent again; they may be paid twice: {_named(journal, chunk)}")
     if chosen and word.asks and not word.yes:

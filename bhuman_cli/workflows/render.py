@@ -241,7 +241,7 @@ def _dry(job: RenderJob) -> int:
     from bhuman_cli.journal import database
 
     input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
-    journal = database.scratch(job.home.state, SystemClock())
+    journal = database.scratch(job.home.state, SystemClock(), job.home.journal)
     with contextlib.closing(journal):
         new = _new_run(job)
         if job.get("plan_out"):
@@ -288,7 +288,7 @@ def _real(job: RenderJob) -> int:
         journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
         asks = job.console.is_interactive() and not job.get("yes")
         wait_s = float(job.get("lock_wait"))
-        stack.enter_context(run_context.with_lock(job.home, job.target, job.console, wait_s=wait_s, asks=asks))
+        stack.enter_context(run_context.with_lock(journal, job.home, job.target, job.console, wait_s=wait_s, asks=asks))
         stack.enter_context(doubts.never_hidden(journal, job.target, job.source.input_path))
         prepared = _paid_by(job, journal, _prepared(job, journal), "" if job.is_local else found.key_id)
         if job.is_local:

@@ -106,7 +106,7 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
         stack.enter_context(
             lock.target_lock(
                 wish.home.state, run.target, clock=SystemClock(), wait_s=float(wish.values.get("lock_wait")),
-                on_wait=wish.console.say,
+                on_wait=wish.console.say, journal=journal,
             )
         )  # fmt: skip
         stack.enter_context(doubts.never_hidden(journal, run.target, run.input_path))

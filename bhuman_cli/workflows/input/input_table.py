@@ -240,7 +240,7 @@ def target_variables(
         return None, ""
     from bhuman_cli.journal import database
 
-    with contextlib.closing(database.scratch(home.state, SystemClock())) as journal:
+    with contextlib.closing(database.scratch(home.state, SystemClock(), home.journal)) as journal:
         last = history.last_variables(journal, target)
     return last, "the last accepted run on this target"
 

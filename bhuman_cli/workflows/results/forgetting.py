@@ -239,7 +239,9 @@ def _locks(session: Session, journal: Journal, run_nos: Sequence[int]) -> Iterat
     targets = {runs.find(journal, run.run_id).target for run in persons.runs(journal) if run.run_no in set(run_nos)}
     with contextlib.ExitStack() as stack:
         for target in sorted(targets, key=lambda target: (target.service, target.kind, target.api_id)):
-            stack.enter_context(run_context.with_lock(session.home, target, session.console, wait_s=0.0, asks=False))
+            stack.enter_context(
+                run_context.with_lock(journal, session.home, target, session.console, wait_s=0.0, asks=False)
+            )
         yield
 
 

@@ -48,17 +48,17 @@ def refresh_run(session: Session, journal: Journal, run: Run, *, stays: bool = F
     if not generations.waiting(journal, run) and not _is_announced(session.home, journal, run):
         return
     if run.target.service == domain.LOCAL_SERVICE:  # there is one studio, for whoever holds the lock
-        with contextlib.suppress(errors.Refusal), _lock(session, run):
+        with contextlib.suppress(errors.Refusal), _lock(session, journal, run):
             if _ask(session, journal, run, stays=stays):
                 _write(session, journal, run)
         return
     is_free = False
-    with contextlib.suppress(errors.Refusal), _lock(session, run):
+    with contextlib.suppress(errors.Refusal), _lock(session, journal, run):
         is_free = True
     # Not held while the service thinks: looking must not turn a `render` away that begins meanwhile.
     if is_free and _ask(session, journal, run, stays=stays):
         try:
-            with _lock(session, run):
+            with _lock(session, journal, run):
                 _write(session, journal, run)
         except errors.Refusal:
             session.console.say(f"the target is busy; `bhuman resume {run.run_id}` writes the results file")
@@ -93,10 +93,10 @@ def _ask(session: Session, journal: Journal, run: Run, *, stays: bool) -> bool:
     return bool(polling.ended or gained)
 
 
-def _lock(session: Session, run: Run) -> contextlib.AbstractContextManager[None]:
+def _lock(session: Session, journal: Journal, run: Run) -> contextlib.AbstractContextManager[None]:
     from bhuman_cli.runs import lock
 
-    return lock.target_lock(session.home.state, run.target, clock=SystemClock())
+    return lock.target_lock(session.home.state, run.target, clock=SystemClock(), journal=journal)
 
 
 def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:

@@ -70,7 +70,7 @@ def prune(home: settings.Home, older_than_s: float, options: DeletionOptions, co
 
 def _delete(home: settings.Home, journal: Journal, run: runs.Run, options: DeletionOptions, console: Console) -> None:
     # A person takes their time to answer; the lock, and what is on the wire, are looked at afterwards.
-    with run_context.with_lock(home, run.target, console, wait_s=0.0, asks=False):
+    with run_context.with_lock(journal, home, run.target, console, wait_s=0.0, asks=False):
         run = runs.find(journal, run.run_id)
         ids = forget.generation_ids(journal, run)
         kept = forget.forget_payments(journal, run) if options.forget_payments else 0

@@ -34,7 +34,7 @@ def test_a_plan_claims_its_rows_and_freezes_its_body(journal: Journal) -> None:
 def test_a_row_is_in_at_most_one_live_request(journal: Journal) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
     chunk = planned(journal, run)
-    with pytest.raises(errors.JournalError, match="UNIQUE"), journal.transaction():
+    with pytest.raises(errors.JournalError, match="a rule of it would be broken"), journal.transaction():
         journal.execute(
             "INSERT INTO claim (chunk_id, place, target_id, run_no, row_index, identity, text_key)"
             " VALUES (?, 1, ?, ?, 0, x'00', x'00')",
@@ -47,7 +47,7 @@ def test_an_id_binds_once(journal: Journal) -> None:
     ids = ledger.new_ids(1)
     ledger.sent(journal, run, ids, limit=1)
     second = ledger.sent(journal, run, None, limit=1)
-    with pytest.raises(errors.JournalError, match="UNIQUE"):
+    with pytest.raises(errors.JournalError, match="a rule of it would be broken"):
         chunks.accept(journal, second, ids)
     assert state_of(journal, second) == "sending", "nothing of the failed acceptance is kept"
 

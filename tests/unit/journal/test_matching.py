@@ -119,13 +119,15 @@ def test_one_id_belongs_to_one_identity(journal: Journal) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
     (one,) = ledger.new_ids(1)
     ledger.sent(journal, run, [one, GenerationId("00000000-0000-4000-8000-000000000002")])
-    with pytest.raises(Exception, match="UNIQUE"), journal.transaction():
+    with pytest.raises(Exception, match=r"(?i)unique"), journal.transaction():
         journal.execute("UPDATE claim SET generation_id = ?", (one,))
 
 
 @pytest.mark.parametrize("kind", ["again", "one more", "retry", "equal"])
 def test_planning_grows_with_the_rows(journal: Journal, kind: str) -> None:
     """Four times the rows cost at most five times the steps; a person repeats these."""
+    if journal.path is None:
+        pytest.skip("a server does not count its steps")
     taken = []
     for size in (120, 480):
         names = [f"{size}-{at // 4 if kind == 'equal' else at}" for at in range(size)]

@@ -232,7 +232,7 @@ def test_a_retried_row_that_was_held_back_is_still_a_retry(journal: Journal) -> 
 
 def test_what_should_be_there_and_is_not_is_an_error(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ledger.confirmed(journal, ledger.rows_of("Ada"))
-    monkeypatch.setattr(Journal, "query_one", lambda *_: None)
+    monkeypatch.setattr(type(journal), "query_one", lambda *_: None)
     for ask in (lambda: runs.target_key(journal, ledger.TARGET), lambda: planning.counts(journal, run)):
         with pytest.raises(errors.JournalError, match="the journal lost"):
             ask()

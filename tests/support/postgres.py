@@ -1,0 +1,96 @@
+"""PostgreSQL of Debian's package on a free port of loopback, in a folder of its own; for root it runs as `postgres`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def binaries() -> Path | None:
+    """Return the folder of the server's programs, None where there is no server."""
+    found = shutil.which("pg_ctl")
+    if found:
+        return Path(found).parent
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    return folders[-1] if folders else None
+
+
+def require() -> Path:
+    """Return the folder of the server's programs; without one the test is skipped, or fails in CI."""
+    folder = binaries()
+    if folder is None:
+        reason = "no PostgreSQL server is installed: apt-get install postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+class Server:
+    """A server that can be stopped and started again."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder, self.programs = folder, programs
+        self.port = _free_port()
+        self._as = {"user": "postgres", "group": "postgres", "extra_groups": ()} if os.geteuid() == 0 else {}
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam("postgres")
+            os.chown(folder, entry.pw_uid, entry.pw_gid)
+        self._run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
+        self.start()
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        settings = f"-c port={self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        quick = "-c shared_buffers=16MB -c max_connections=40 -c fsync=off"
+        self._run(
+            "pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", f"{settings} {quick}", "start"
+        )
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop: `immediate` is as if the power went."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
+
+    def url(self, schema: str = "") -> str:
+        """Return the address of a journal; each schema is one of its own."""
+        name = schema or f"j{secrets.token_hex(6)}"
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres?search_path={name}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self.programs / program), *arguments], check=True, cwd=self.folder, timeout=60,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as,  # type: ignore[call-overload]
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Server]:
+    """Run a server for the block."""
+    programs = require()
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        server = Server(Path(name), programs)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
