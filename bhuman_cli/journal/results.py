@@ -216,7 +216,8 @@ def failures(journal: Journal, run: Run, limit: int = 2_000) -> list[RowFailure]
             f" {generations.STATUS} AS shown, claim.*,"
             " chunk.reason, owner.line AS owner_line"
             f" FROM {generations.JOINED} WHERE row.run_no = ? AND row.selected = 1"
-            f" AND {generations.STATUS} IN ('failed', 'rejected', 'in_doubt', 'invalid') ORDER BY row.row_index LIMIT ?",
+            f" AND {generations.STATUS} IN ('failed', 'rejected', 'in_doubt', 'invalid')"
+            " ORDER BY row.row_index LIMIT ?",
             (run.run_no, limit),
         )
     ]

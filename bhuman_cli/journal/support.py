@@ -47,7 +47,8 @@ def troubled(journal: Journal, run: Run) -> list[Troubled]:
         journal.query(
             f"SELECT row.row_index, row.line, row.cells, row.message AS row_message, row.claim_id AS shown_claim,"
             f" {generations.STATUS} AS shown, claim.message AS claim_message, chunk.reason FROM {generations.JOINED}"
-            f" WHERE row.run_no = ? AND {generations.STATUS} IN ('failed', 'rejected', 'in_doubt') ORDER BY row.row_index",
+            f" WHERE row.run_no = ? AND {generations.STATUS} IN ('failed', 'rejected', 'in_doubt')"
+            " ORDER BY row.row_index",
             (run.run_no,),
         )
     )
