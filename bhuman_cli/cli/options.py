@@ -289,6 +289,20 @@ RetryFailed = Annotated[
         "--retry-failed", help="Submit failed rows again; a row at most 3 times in all.", rich_help_panel=_COMMON
     ),
 ]
+Redo = Annotated[
+    str | None,
+    typer.Option(
+        "--redo", metavar="rejected", help="Render again what the --review rejects; 3 times at most, and it is paid.",
+        rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
+Review = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--review", metavar="FILE", help="A review saved in the gallery, for --redo. Repeatable.",
+        rich_help_panel=_SPEND,
+    ),
+]  # fmt: skip
 Again = Annotated[
     bool | None,
     typer.Option("--again", help="Ignore what was rendered before: pay for every row again.", rich_help_panel=_SPEND),

@@ -331,6 +331,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "yes": Key(read=_flag, text=_switch_text, default=False),
     "again": Key(read=_flag, text=_switch_text, default=False),
     "retry_failed": Key(read=_flag, text=_switch_text, default=False),
+    "redo": Key(read=_choice("rejected")),
+    "review": Key(read=_paths, text=_lines_text, default=()),
     "adopt": Key(read=_flag, text=_switch_text, default=False),
     "accept_changes": Key(read=_flag, text=_switch_text, default=False),
     "accept_journal": Key(read=_flag, text=_switch_text, default=False),
@@ -488,7 +490,9 @@ FLAGS_ONLY: Final = frozenset(
         "force",
         "insecure_source",
         "plan_out",
+        "redo",
         "retry_failed",
+        "review",
         "yes",
     }
 )

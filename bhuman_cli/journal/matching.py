@@ -130,6 +130,14 @@ def match(journal: Journal, run: Run) -> None:
                 " AND generation_id IS NOT NULL AND coalesce(seen, '') <> 'given up')",
                 (run.run_no, run.target_id, MAX_ATTEMPTS),
             )
+        if redo := run.options.get("redo"):
+            # A decision belongs to the video it names: a row whose video is another one was made again since.
+            journal.execute_many(
+                "UPDATE row SET plan = 'retried' WHERE run_no = ? AND selected = 1 AND plan = 'reused' AND claim_id IN"
+                " (SELECT claim_id FROM claim WHERE target_id = ? AND generation_id = ? AND attempt < ?"
+                " AND status = 'succeeded')",
+                ((run.run_no, run.target_id, id_, MAX_ATTEMPTS) for id_ in redo),
+            )
 
 
 def share(journal: Journal, run: Run) -> None:

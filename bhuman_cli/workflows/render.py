@@ -222,6 +222,7 @@ def _new_run(job: RenderJob) -> NewRun:
             "share_equal": bool(job.get("share_equal")),
             "shared_campaign": bool(job.get("shared_campaign")),
             "client": job.get("client"),
+            "redo": _rejected(job),
             "profile": job.get("profile"),
             "suppress": [os.path.abspath(path) for path in job.get("suppress")],  # noqa: PTH100 - a link stays one
             "on": job.get("on"),
@@ -235,6 +236,24 @@ def _new_run(job: RenderJob) -> NewRun:
         again=bool(job.get("again")) or (job.applied is not None and job.applied.again),
         retry_failed=bool(job.get("retry_failed")) or (job.applied is not None and job.applied.retry_failed),
     )
+
+
+def _rejected(job: RenderJob) -> list[str]:
+    """Return the videos that the reviews reject, whatever another one says of them.
+
+    Raises:
+        UsageError: `--redo` and `--review` belong together, and not to `--again`.
+    """
+    if job.get("redo") is None and not job.get("review"):
+        return []
+    if job.get("redo") is None or not job.get("review") or job.get("again"):
+        raise errors.UsageError(
+            "--redo rejected goes with --review FILE, and not with --again", hint="--redo rejected --review FILE"
+        )
+    from bhuman_cli.delivery import review
+
+    decisions = review.read(job.get("review"))
+    return [id_ for id_, decision in decisions.items() if decision.word == review.REJECTED]
 
 
 def _dry(job: RenderJob) -> int:
@@ -410,6 +429,13 @@ def _gated(
         refusals = [*saved_plan.lifts(refusals), *([misfit] if misfit is not None else [])]
         counts = planning.counts(journal, run)
         cost = counts.new + counts.retried
+    if job.get("redo") and counts.retried and not job.get("yes") and not job.console.is_interactive():
+        refusals.append(
+            errors.Refusal(
+                f"{counts.retried:,} videos would be rendered and paid again, and nobody can be asked",
+                hint="--yes", code="not_confirmed",
+            )
+        )  # fmt: skip
     left, over = spending.within_budget(journal, run, permitted, cost)
     refusals += [over] if over is not None else []
     return replace(prepared, counts=planning.counts(journal, run) if left else counts), refusals

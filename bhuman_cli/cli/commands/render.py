@@ -61,6 +61,8 @@ class RenderOptions(TypedDict, total=False):
     in_flight: opt.InFlight
     max_failures: opt.MaxFailures
     retry_failed: opt.RetryFailed
+    redo: opt.Redo
+    review: opt.Review
     again: opt.Again
     accept_changes: opt.AcceptChanges
     accept_videos: opt.AcceptVideos

@@ -10,6 +10,8 @@ import pytest
 
 from bhuman_cli.cli import app
 from tests.cli.delivery.conftest import NAMES, Rendered
+from tests.support.desk import Desk
+from tests.support.plain_service import PlainService
 
 
 def results(rendered: Rendered) -> list[dict[str, str]]:
@@ -52,3 +54,29 @@ def test_half_a_request_is_refused(
     assert app.run(["export", str(rendered.table), *argv, "-o", str(tmp_path / "o.csv")]) == 2
     assert list(tmp_path.iterdir()) == []
     capsys.readouterr()
+
+
+def test_rejected_videos_are_rendered_again_once_for_each_decision(desk: Desk, service: PlainService) -> None:
+    desk.people(3)
+    assert desk.render("people.csv").code == 0
+    ids = desk.column("id")
+    saved(desk.folder / "r.csv", [("0", ids[0], "rejected", "cut"), ("1", ids[1], "approved", "")])
+    redo = ("people.csv", "--redo", "rejected", "--review", "r.csv")
+    refused = desk.render(*redo)
+    assert (refused.code, len(service.accepted)) == (7, 3)
+    assert "paid again" in refused.err
+    assert desk.render(*redo, "--yes").code == 0
+    assert len(service.accepted) == 4
+    again = desk.column("id")
+    assert (again[0] != ids[0], again[1:]) == (True, ids[1:])
+    # The decision was about the old video: it sends nothing more, and later renders show the new one.
+    assert desk.render(*redo, "--yes").code == 0
+    assert desk.render("people.csv").code == 0
+    assert (len(service.accepted), desk.column("id")) == (4, again)
+    # Three times at most.
+    for _ in range(3):
+        saved(desk.folder / "r.csv", [("0", desk.column("id")[0], "rejected", "")])
+        assert desk.render(*redo, "--yes").code == 0
+    assert len(service.accepted) == 5
+    assert desk.render("people.csv", "--redo", "rejected").code == 2
+    assert desk.render("people.csv", "--review", "r.csv").code == 2
