@@ -278,21 +278,38 @@ class Listen(TypedDict):
 
 
 class PlanRow(TypedDict):
-    """One row of a plan file: what becomes of it, and why in words."""
+    """One row of a plan file: what becomes of it, and why in words. identity: of its content, a digest."""
 
     row_index: int
     line: int
     plan: str
-    reason: NotRequired[str]
+    identity: str
+    reason: str
+    changed: list[str]
+    earlier_run: str | None
+
+
+class PlanTarget(TypedDict):
+    """Where the plan's rows would be sent."""
+
+    service: str
+    kind: str
+    id: str
 
 
 class Plan(TypedDict):
     """The file of `--plan-out FILE.json`, which `plan sign` signs and `--apply` carries out."""
 
     schema: Literal["bhuman.plan/1"]
+    plan_id: str
+    made_at: str
     file: str
-    plan: NotRequired[PlanCounts]
-    rows: NotRequired[list[PlanRow]]
+    target: PlanTarget
+    journal: str
+    again: bool
+    retry_failed: bool
+    plan: PlanCounts
+    rows: list[PlanRow]
 
 
 DOCUMENTS: Final[dict[str, type]] = {

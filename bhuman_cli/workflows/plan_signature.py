@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from bhuman_cli import clock, errors, files
 from bhuman_cli.config import settings
+from bhuman_cli.gate import plan_file
 
 SCHEMA: Final = "bhuman.signature/1"
-PLAN_SCHEMA: Final = "bhuman.plan/1"
 KEY_NAME: Final = "plan.key"
 LONGEST: Final = timedelta(days=7)
 _MOST_BYTES: Final = 64 << 20
@@ -28,12 +28,17 @@ _MOST_BYTES: Final = 64 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A plan as it was read. file: the table, as the plan names it. videos: what it would pay for."""
+    """A plan as it was read. file: the table, as the plan names it. videos: what it would pay for.
+
+    target: where, for people. again: it pays for what was paid before, too.
+    """
 
     path: Path
     file: str
     videos: int
     sha256: str
+    target: str = ""
+    again: bool = False
 
 
 def place(plan: Path) -> Path:
@@ -50,21 +55,21 @@ def read_plan(path: Path) -> Plan:
     try:
         with path.open("rb") as stream:
             raw = stream.read(_MOST_BYTES + 1)
-        document: Any = json.loads(raw)
+        document: Any = json.loads(raw) if len(raw) <= _MOST_BYTES else None
     except OSError as error:
         raise errors.UsageError(f"{path}: {(error.strerror or 'unreadable').lower()}") from None
     except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict) or document.get("schema") != PLAN_SCHEMA or len(raw) > _MOST_BYTES:
-        raise errors.UsageError(f"{path.name} is no plan; make one: bhuman render FILE --dry-run --plan-out plan.json")
-    inner: Any = document.get("plan")
-    counts = inner if isinstance(inner, dict) else document
-    numbers = [counts.get(name, 0) for name in ("new", "retried")]
-    if not all(isinstance(number, int) and number >= 0 for number in numbers) or not isinstance(
-        document.get("file"), str
-    ):
-        raise errors.UsageError(f"{path.name} is no plan: it does not say how many videos of which table it is for")
-    return Plan(path=path, file=document["file"], videos=sum(numbers), sha256=hashlib.sha256(raw).hexdigest())
+    saved = plan_file.read(document, path.name)
+    if not isinstance(document.get("file"), str):
+        raise errors.UsageError(f"{path.name} is no plan: it does not say which table it is for")
+    # Counted from the rows that would be paid: a count that stands beside them may say anything.
+    videos = sum(row["plan"] in {"new", "retried"} for row in document["rows"])
+    service, kind, api_id = saved.target
+    return Plan(
+        path=path, file=document["file"], videos=videos, sha256=hashlib.sha256(raw).hexdigest(),
+        target=f"{kind} {api_id[:8]} on {service}", again=saved.again,
+    )  # fmt: skip
 
 
 def sign(plan: Plan, home: settings.Home, now: datetime) -> Path:

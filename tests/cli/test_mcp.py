@@ -19,7 +19,7 @@ from bhuman_cli.config import settings
 from bhuman_cli.workflows import plan_signature
 from tests.support import terminal
 from tests.support.desk import REPOSITORY, Desk
-from tests.support.plain_service import PlainService
+from tests.support.plain_service import CAMPAIGN_ID, PlainService
 
 Talk = Callable[[Client], Awaitable[Any]]
 
@@ -126,10 +126,62 @@ def test_runs_of_other_folders_are_nobodys_business_here(desk: Desk, tmp_path: P
     assert "outside" in refused
 
 
+def plan_of(videos: int) -> dict[str, Any]:
+    rows = [{"row_index": at, "line": at + 2, "plan": "new", "identity": f"{at:032x}"} for at in range(videos)]
+    return {
+        "schema": "bhuman.plan/1", "plan_id": "p1", "made_at": "2026-11-29T12:00:00Z", "file": "a.csv",
+        "target": {"service": "https://studio.bhuman.ai", "kind": "campaign", "id": CAMPAIGN_ID}, "journal": "j1",
+        "again": False, "retry_failed": False, "plan": {"new": videos, "retried": 0}, "rows": rows,
+    }  # fmt: skip
+
+
+def sign(desk: Desk, plan: str, videos: int) -> None:
+    """Be the person on the terminal."""
+    words = [sys.executable, "-m", "bhuman_cli", "plan", "sign", plan]
+    with terminal.terminal(words, folder=desk.folder, env=desk.environment()) as screen:
+        screen.wait_for("Type the number")
+        screen.type(f"{videos}\r")
+        assert screen.end() == 0
+
+
+def test_a_signed_plan_is_rendered_once_and_exactly(desk: Desk, service: PlainService) -> None:
+    desk.people(3)
+    made = talk(desk, lambda client: said(client, "plan", file="people.csv"))
+    assert (made["plan_file"], made["videos"]) == ("people.plan.json", 3)
+    assert made["to_sign"] == "bhuman plan sign people.plan.json"
+    unsigned = talk(desk, lambda client: said(client, "apply_plan", path="people.plan.json"))
+    assert "plan_unsigned" in unsigned
+    assert "bhuman plan sign people.plan.json" in unsigned
+    sign(desk, "people.plan.json", 3)
+    desk.people(5)
+
+    async def twice(client: Client) -> tuple[Any, Any]:
+        first = await said(client, "apply_plan", path="people.plan.json")
+        return first, await said(client, "apply_plan", path="people.plan.json")
+
+    applied, again = talk(desk, twice)
+    assert applied["submitted"] == 3, applied
+    assert sorted(service.texts()) == [[f"Name{at}", f"Company {at}"] for at in range(3)]
+    assert "plan_used" in again
+    assert len(service.accepted) == 3
+
+
+def test_a_plan_changed_after_the_signature_spends_nothing(desk: Desk, service: PlainService) -> None:
+    desk.people(2)
+    talk(desk, lambda client: said(client, "plan", file="people.csv"))
+    sign(desk, "people.plan.json", 2)
+    path = desk.folder / "people.plan.json"
+    path.write_text(path.read_text().replace("people.csv", "other.csv"))
+    desk.people(2, "other.csv")
+    refused = talk(desk, lambda client: said(client, "apply_plan", path="people.plan.json"))
+    assert "plan_unsigned" in refused
+    assert service.bodies == []
+
+
 def test_a_signature_fits_one_plan_one_person_and_seven_days(tmp_path: Path) -> None:
     home = settings.home({"BHUMAN_HOME": str(tmp_path / "home")})
     path = tmp_path / "a.plan.json"
-    document = {"schema": plan_signature.PLAN_SCHEMA, "file": "a.csv", "plan": {"new": 2, "retried": 1}}
+    document = plan_of(3)
     path.write_text(json.dumps(document))
     now = datetime(2026, 11, 29, 12, tzinfo=UTC)
     plan = plan_signature.read_plan(path)
@@ -146,7 +198,7 @@ def test_a_signature_fits_one_plan_one_person_and_seven_days(tmp_path: Path) -> 
     with pytest.raises(errors.Refusal, match="does not belong"):
         plan_signature.require_signed(plan, home, now)
     plan_signature.sign(plan, home, now)
-    path.write_text(json.dumps({**document, "plan": {"new": 3, "retried": 0}}))
+    path.write_text(json.dumps({**document, "file": "b.csv"}))
     with pytest.raises(errors.Refusal, match="does not belong"):
         plan_signature.require_signed(plan_signature.read_plan(path), home, now)
     forged = json.loads(plan_signature.place(path).read_text())
@@ -158,7 +210,8 @@ def test_a_signature_fits_one_plan_one_person_and_seven_days(tmp_path: Path) -> 
 
 def test_a_plan_is_signed_by_a_person_who_types_the_number(desk: Desk) -> None:
     (desk.folder / "a.plan.json").write_text(
-        json.dumps({"schema": plan_signature.PLAN_SCHEMA, "file": "a.csv", "plan": {"new": 12, "retried": 0}})
+        # The rows count; what stands beside them may be an agent's lie.
+        json.dumps({**plan_of(12), "plan": {"new": 1, "retried": 0}})
     )
     ended = desk.run("plan", "sign", "a.plan.json", stdin=b"12\n")
     assert (ended.code, (desk.folder / "a.plan.json.signature").exists()) == (2, False)

@@ -124,7 +124,8 @@ def sign(
     found = plan_signature.read_plan(path)
     if not console.is_interactive():
         raise errors.UsageError("a plan is signed by a person, on a terminal", hint=f"bhuman plan sign {path.name}")
-    console.say(f"{found.file}: {found.videos:,} videos to be rendered and paid")
+    again = " once more" if found.again else ""
+    console.say(f"{found.file}: {found.videos:,} videos to be rendered and paid{again}, {found.target}")
     answer = console.ask("Type the number of videos to sign this plan, or Enter to leave it: ")
     if not answer:
         console.say("Nothing was signed.")
