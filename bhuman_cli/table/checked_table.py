@@ -157,10 +157,10 @@ class CheckedTable:
             return
         filled = [column for column in sent if column not in blank]
         if len(blank) == 1 or not filled:
-            listed, hint = blank[0], f"--exclude {shell.quote(','.join(map(_as_listed, blank)))}"
+            listed, hint = blank[0], f"--exclude {shell.quote(mapping.as_list(blank))}"
         else:
             listed = f"{', '.join(blank[:5])}{f' and {len(blank) - 5} more' if len(blank) > 5 else ''}"
-            hint = f"--only {shell.quote(','.join(map(_as_listed, filled)))}"
+            hint = f"--only {shell.quote(mapping.as_list(filled))}"
         rule = "blank in every row" if len(blank) == 1 else f"{len(blank)} columns are blank in every row: {listed}"
         self.problems.replace(
             blank,
@@ -237,11 +237,6 @@ def _plan(table: reader.Table, header: Sequence[str], options: TableOptions) -> 
     except mapping.DuplicateColumnError as error:
         line, rule = table.header_line or 1, error.message
         raise input_errors.line_error(table.name, line, rule, hint=error.hint, column=error.column) from None
-
-
-def _as_listed(column: str) -> str:
-    """Return a column's name as `--only` reads it in a list."""
-    return '"' + column.replace('"', '""') + '"' if set(column) & set(',"') else column
 
 
 def _filter(table: reader.Table, header: Sequence[str], options: TableOptions) -> row_filter.RowFilter:

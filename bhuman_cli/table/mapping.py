@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -148,16 +148,20 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
     )
 
 
+def as_list(columns: Iterable[str]) -> str:
+    """Return columns as one value of `--only` or `--exclude`: a name that holds a comma is quoted."""
+    return ",".join('"' + column.replace('"', '""') + '"' if set(column) & set(',"') else column for column in columns)
+
+
 def _require_own_names(header: Sequence[str], sent: Sequence[int]) -> None:
     first: dict[str, int] = {}
     for position in sent:
         name = header[position]
         if name in first:
-            others = ",".join(header[at] for at in sent if header.count(header[at]) == 1)
-            cure = "rename one of them in the file"
+            others = as_list(header[at] for at in sent if header.count(header[at]) == 1)
             raise DuplicateColumnError(
                 f"columns {first[name] + 1} and {position + 1} are both named {name!r}",
-                hint=f"--only {shell.quote(others)}, or {cure}" if others else cure,
+                hint=f"--only {shell.quote(others)}" if others else "rename one of them in the file",
                 column=name,
             )
         first[name] = position

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bhuman_cli import shell
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import input_errors, input_file
 from bhuman_cli.table.formats import csv_records, delimited, encodings, json_rows, workbook, xls, zip_safety
@@ -201,8 +202,13 @@ def _settled(held: input_file.InputFile, coding: encodings.TextCoding, options: 
     place = f"line {coding.line}{f', column {column}' if column else ''}"
     if len(coding.readings) > 1:
         names = ", ".join(name for name, _ in coding.readings[:4])
-        rule = f"not UTF-8, and several encodings make sense of the letters ({names}): names would differ"
-        hint = f"--encoding {codec}; on a terminal a word is shown in each of them"
+        rule = (
+            f"not UTF-8, and several encodings make sense of the letters ({names}): names would differ; "
+            "--encoding says which, and a dry run on a terminal shows a word in each"
+        )
+        # The harmless way: pasted on a terminal it asks.
+        is_file = held.name == str(held.path)
+        hint = shell.join(["bhuman", "render", held.name, "--dry-run"]) if is_file else ""
         raise input_errors.line_error(held.name, coding.line, rule, hint=hint, place=place, column=column)
     notice = f"{said}, which is a guess ({place}): if letters look wrong, give --encoding"
     return dataclasses.replace(coding, notice=notice)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
+from bhuman_cli import shell
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import input_errors
 from bhuman_cli.table.formats import csv_records, encodings
@@ -110,8 +111,11 @@ def _require_no_other(source: InputFile, rows: Sequence[str], line: int) -> None
     """
     for sign in _UNUSUAL:
         if _cuts_all(sign, rows):
-            rule = f"one column, with `{sign}` in its name and as often in every row: is it what cuts the columns?"
-            hint = f"--delimiter '{sign}', or --delimiter , if it is one column"
+            rule = (
+                f"one column, with `{sign}` in its name and as often in every row: is it what cuts the columns? "
+                "If it is one column, say --delimiter ,"
+            )
+            hint = f"--delimiter {shell.quote(sign)}"
             raise input_errors.line_error(source.name, line, rule, hint=hint)
     if len(rows) > 1 and all(_GAP.search(row.strip()) for row in rows):
         rule = "one column, with several blanks in its name and in every row: are its columns cut by blanks?"
