@@ -245,6 +245,10 @@ FailOnOld = Annotated[
         "--fail-on-old", help="Exit with 5 also for failed rows of which an earlier command told.", rich_help_panel=_OUT
     ),
 ]
+Probe = Annotated[
+    bool | None,
+    typer.Option("--probe", help="Open every asset address once, before money is spent.", rich_help_panel=_SELECT),
+]
 Strict = Annotated[bool | None, typer.Option("--strict", help="Warnings count as errors.", rich_help_panel=_SELECT)]
 AllowEmpty = Annotated[
     bool | None,

@@ -304,6 +304,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "visible_only": Key(read=_flag, text=_switch_text, default=False),
     "suppress": Key(read=_paths, text=_lines_text, default=()),
     "on": Key(read=_text),
+    "probe": Key(read=_flag, text=_switch_text, default=False),
     "all_columns": Key(read=_flag, text=_switch_text, default=False),
     "row_key": Key(read=_text),
     "share_equal": Key(read=_flag, text=_switch_text, default=True),

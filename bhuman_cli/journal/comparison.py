@@ -128,8 +128,18 @@ def cells_to_send(journal: Journal, run: Run) -> dict[int, tuple[str, ...]]:
     }
 
 
-def leave_out(journal: Journal, run: Run, row_indexes: Sequence[int], message: str) -> None:
-    """Leave rows out that were to be sent: they become `skipped`, with no link. One commit.
+def assets_to_send(journal: Journal, run: Run) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Yield row_index, line and assets of the rows that would be sent."""
+    for found in journal.query(
+        "SELECT row_index, line, payload FROM row WHERE run_no = ? AND plan IN ('new', 'retried')"
+        " AND payload IS NOT NULL ORDER BY row_index",
+        (run.run_no,),
+    ):
+        yield found[0], found[1], tuple(faults.from_json(found[2])[1])
+
+
+def leave_out(journal: Journal, run: Run, row_indexes: Sequence[int], message: str, *, state: str = "skipped") -> None:
+    """Leave rows out that were to be sent: they become `skipped`, or another state, with no link. One commit.
 
     Of equal rows whose first is left out the next is sent in its place.
     """
@@ -149,9 +159,9 @@ def leave_out(journal: Journal, run: Run, row_indexes: Sequence[int], message: s
                 {"run": run.run_no, "at": row_index, "heir": heir[0] if heir else None},
             )
             journal.execute(
-                "UPDATE row SET state = 'skipped', plan = NULL, claim_id = NULL, shares = NULL, payload = NULL,"
+                "UPDATE row SET state = ?, plan = NULL, claim_id = NULL, shares = NULL, payload = NULL,"
                 " message = ? WHERE run_no = ? AND row_index = ?",
-                (message, run.run_no, row_index),
+                (state, message, run.run_no, row_index),
             )
 
 

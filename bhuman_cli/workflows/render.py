@@ -30,6 +30,7 @@ from bhuman_cli.journal import (
 )
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun
+from bhuman_cli.net import addresses
 from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal import hints
@@ -41,6 +42,7 @@ from bhuman_cli.workflows import (
     doubts,
     execute,
     listed_videos,
+    probing,
     run_context,
     saved_plan,
     spending,
@@ -267,6 +269,7 @@ def _dry(job: RenderJob) -> int:
             saved_plan.require_place(Path(job.get("plan_out")))
         rows = persons.without_forgotten(journal, job.intake.columns, job.intake.rows())
         prepared = runner.prepare(journal, new, rows, larger=_larger(job, journal, new))
+        prepared = _probed(job, journal, prepared)
         if job.get("plan_out") or prepared.counts.new > changes.MANY_ROWS:
             database.bring_rows(journal, job.home.state, comparison.last_runs(journal, prepared.run))
         prepared, refusals = _gated(job, journal, _paid_by(job, journal, prepared, ""), [])
@@ -373,6 +376,7 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
     job.tally = results.tally(journal, prepared.run)
     if said := results_file.style_notice(results_writer.style_of(prepared.run), job.intake.table, prepared.counts.rows):
         job.console.say(said)
+    prepared = _probed(job, journal, prepared)
     log = job.intake.problems
     problem_report.say(log, job.console)
     _say_remarks(job)
@@ -398,6 +402,26 @@ def _adopted(
     left = adopt.adopt(journal, prepared.run, unknown.ids, link.client, job.console)
     matching.match(journal, prepared.run)
     return replace(prepared, counts=planning.counts(journal, prepared.run)), replace(unknown, ids=tuple(left))
+
+
+def _probed(job: RenderJob, journal: Journal, prepared: PreparedRun) -> PreparedRun:
+    """Ask the asset addresses, where that was asked for: it visits the recipients' sites."""
+    if not job.get("probe") or not prepared.run.spec.backgrounds:
+        return prepared
+    base_url = "" if job.is_local else str(job.get("base_url"))
+    probing.probe(
+        journal,
+        prepared.run,
+        probing.ProbeOptions(
+            backgrounds=prepared.run.spec.backgrounds,
+            columns=[str(name) for name in job.get("asset")],
+            policy=addresses.Policy(base_url=base_url, allow_private=bool(job.get("allow_private"))),
+            skips=job.get("on_invalid") == "skip",
+        ),
+        job.intake.problems,
+        job.console,
+    )
+    return replace(prepared, counts=planning.counts(journal, prepared.run))
 
 
 def _paid_by(job: RenderJob, journal: Journal, prepared: PreparedRun, key_id: str) -> PreparedRun:

@@ -47,6 +47,7 @@ class RenderOptions(TypedDict, total=False):
     sample: opt.Sample
     share_equal: opt.ShareEqual
     on_invalid: opt.OnInvalid
+    probe: opt.Probe
     strict: opt.Strict
     allow_empty: opt.AllowEmpty
     dry_run: opt.DryRun
