@@ -10,6 +10,9 @@ from bhuman_cli.runs.verdict import Asked, Verdict
 
 
 def judge(journal: Journal, chunk: Chunk, answer: Answer) -> Verdict:
-    """Say what an answer means for this request, as the journal stands now."""
-    known = chunks.bound_ids(journal, verdict.named_ids(answer))
+    """Say what an answer means for this request, as the journal stands now.
+
+    Ids that were bound to this request's own rows since are still what makes the answer no refusal.
+    """
+    known = chunks.bound_ids(journal, verdict.named_ids(answer)) - chunks.ids_of_chunk(journal, chunk)
     return verdict.judge(answer, Asked(rows=chunk.rows, body=chunk.body, known=frozenset(known)))

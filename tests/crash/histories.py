@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.support import money_judge
 from tests.support.money_client import Client, Table
-from tests.support.money_service import BAD, Manner, Oracle
+from tests.support.money_service import BAD, RENDER_S, Manner, Oracle
 from tests.support.money_world import Violation, World
 
 ROWS: Table = (("bob", "Acme"), ("bob", "Acme"), ("ann", "Blue"), ("bob", "Acme"))
@@ -27,6 +27,8 @@ class Case:
 
     kills: after how many effects each life dies. after: how later lives start: render or resume.
     edited: the table as later renders find it. decision: a person's, about what stays in doubt.
+    wall_jumps_s: how far our wall clock is set after the first life. lists_later: the list opens just before a person
+    decides.
     """
 
     outcomes: tuple[str, ...]
@@ -41,6 +43,11 @@ class Case:
     table: Table = ROWS
     edited: Table | None = None
     chunk_size: int = 2
+    lists_finished_only: bool = False
+    first_takes_s: float = RENDER_S
+    first_lag_s: float | None = None
+    wall_jumps_s: float = 0.0
+    lists_later: bool = False
 
 
 @dataclass(slots=True)
@@ -61,7 +68,8 @@ def build(case: Case, *, locks: bool = True, folder: Path | None = None) -> Clie
     world = World(locks=locks, folder=folder)
     manner = Manner(
         speaks=case.speaks, lists=case.lists, lag_s=case.lag_s, calls_back=case.calls_back,
-        has_colleague=case.has_colleague,
+        has_colleague=case.has_colleague, lists_finished_only=case.lists_finished_only,
+        first_takes_s=case.first_takes_s, first_lag_s=case.first_lag_s,
     )  # fmt: skip
     oracle = Oracle(world=world, outcomes=list(case.outcomes), manner=manner)
     oracle.allowed.update(Counter(case.table) | Counter(case.edited or ()))
@@ -104,6 +112,7 @@ def run(case: Case, *, folder: Path | None = None) -> Told:
             how = "render" if number == 0 else case.after[(number - 1) % len(case.after)]
             _live(client, told, how, f"life{number}", dies_at)
             world.clock.pass_s(1.0)
+            world.clock.set_wall(case.wall_jumps_s if number == 0 else 0.0)
         quiet_end(client, told)
         told.is_settled = money_judge.finished(world)
     except Violation as violation:
@@ -140,6 +149,8 @@ def quiet_end(client: Client, told: Told) -> None:
     _live(client, told, "resume", "quiet1", None)
     world.clock.pass_s(GRACE_S)
     _live(client, told, "resume", "quiet2", None)
+    if told.case.lists_later:
+        client.oracle.manner.lists = True
     if told.case.decision:
         with world.alive("person"):
             client.resume("person", told.case.decision)

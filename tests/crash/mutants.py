@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from unittest import mock
 
@@ -13,7 +14,8 @@ from bhuman_cli.domain import Binding, ChunkState
 from bhuman_cli.journal import chunks, database, generations, history, matching, planning, results, runs, schema
 from bhuman_cli.runs import outcome, recovery, submit
 from bhuman_cli.runs import verdict as verdicts
-from bhuman_cli.runs.binding import doubts, match, record_updates
+from bhuman_cli.runs.binding import by_list, doubts, match, record_updates
+from bhuman_cli.workflows import doubts as words
 from tests.crash import copies, histories
 from tests.crash.histories import Case, Told
 
@@ -143,11 +145,69 @@ def _error_means_rejected() -> Sequence[Patch]:
 
 
 def _absence_means_resend() -> Sequence[Patch]:
-    return [mock.patch.object(doubts, "_may_free", return_value=True)]
+    return [mock.patch.object(by_list, "_is_absent", return_value=True)]
+
+
+def _status_first() -> Sequence[Patch]:
+    whole = verdicts.judge
+
+    def judged(answer: chunks.Answer, asked: verdicts.Asked) -> verdicts.Verdict:
+        is_good = answer.status is not None and 200 <= answer.status < 300
+        return whole(answer, asked) if is_good else verdicts._by_table(answer, asked)
+
+    return [mock.patch.object(verdicts, "judge", judged)]
+
+
+def _finished_list_is_proof() -> Sequence[Patch]:
+    return [mock.patch.object(by_list, "_shows_unfinished", return_value=True)]
+
+
+def _own_clock() -> Sequence[Patch]:
+    def is_over(context: Any, chunk: chunks.Chunk) -> bool:
+        return bool(context.clock.now() - datetime.fromisoformat(chunk.judged_at) >= by_list.GRACE)
+
+    return [mock.patch.object(by_list, "is_grace_over", is_over)]
+
+
+def _without_look(nothing: doubts.ListCheck) -> Callable[..., None]:
+    whole = words.decide
+
+    def decide(*given: Any) -> None:
+        with mock.patch.object(doubts, "check", return_value=nothing):
+            whole(*given)
+
+    return decide
+
+
+def _decides_blindly() -> Sequence[Patch]:
+    nothing = doubts.ListCheck(doubtful=[], is_list_open=False)
+    return [mock.patch.object(words, "decide", _without_look(nothing))]
+
+
+def _spelling_is_conflict() -> Sequence[Patch]:
+    whole = match.classify
+
+    def classify(*given: Any, **more: Any) -> str:
+        word = whole(*given, **more)
+        return word.replace("fold", "foreign").replace("odd", "foreign")
+
+    return [mock.patch.object(match, "classify", classify), mock.patch.object(doubts, "rebind", return_value=False)]
+
+
+def settled(**more: Any) -> Callable[[], Iterator[Told]]:
+    """Return one history that needs no person; that it ends unsettled is what is noticed."""
+
+    def tell() -> Iterator[Told]:
+        told = histories.run(Case(**more))
+        if not told.broken and any("exit 9" in line for line in told.story):
+            told.broken = "unsettled: a person is asked although there is evidence"
+        yield told
+
+    return tell
 
 
 def _takes_first() -> Sequence[Patch]:
-    def first(unbound: Any, records: Any) -> dict[int, dict[int, Any]]:
+    def first(unbound: Any, records: Any, **_: Any) -> dict[int, dict[int, Any]]:
         free = list(records)
         found: dict[int, dict[int, Any]] = {}
         for chunk, facts in unbound.items():
@@ -162,15 +222,16 @@ def _takes_first() -> Sequence[Patch]:
 
 
 def _no_guard() -> Sequence[Patch]:
-    def begin(journal: database.Journal, chunk: chunks.Chunk) -> None:
+    def begin(journal: database.Journal, chunk: chunks.Chunk, **_: Any) -> int:
         with journal.transaction():
             journal.execute("UPDATE chunk SET state = 'sending' WHERE chunk_id = ?", (chunk.chunk_id,))
+        return 0
 
     return [mock.patch.object(chunks, "begin_sending", begin)]
 
 
 def _no_epoch() -> Sequence[Patch]:
-    def begin(journal: database.Journal, chunk: chunks.Chunk) -> None:
+    def begin(journal: database.Journal, chunk: chunks.Chunk, **_: Any) -> int:
         with journal.transaction():
             marked = journal.execute(
                 "UPDATE chunk SET state = 'sending', sending_at = ? WHERE chunk_id = ? AND state = 'planned'",
@@ -178,6 +239,7 @@ def _no_epoch() -> Sequence[Patch]:
             )
             if marked != 1:
                 raise chunks.StaleChunk("stale")
+        return 0
 
     return [mock.patch.object(chunks, "begin_sending", begin)]
 
@@ -215,8 +277,8 @@ def _no_stop_at_doubts() -> Sequence[Patch]:
 def _silence_is_proof() -> Sequence[Patch]:
     whole = match._binding
 
-    def binding(fact: Any, **more: Any) -> Binding | None:
-        return None if fact.binding == Binding.POSITION else whole(fact, **more)
+    def binding(fact: Any, *given: Any, **more: Any) -> Binding | None:
+        return None if fact.binding == Binding.POSITION else whole(fact, *given, **more)
 
     return [mock.patch.object(match, "_binding", binding)]
 
@@ -233,9 +295,9 @@ def _drafts_count() -> Sequence[Patch]:
 def _superseded_sends() -> Sequence[Patch]:
     whole = planning.confirm
 
-    def confirm(journal: database.Journal, run: runs.Run) -> runs.Run:
+    def confirm(journal: database.Journal, run: runs.Run, **more: Any) -> runs.Run:
         journal.execute("UPDATE run SET input_path = run_id WHERE run_no <> ?", (run.run_no,))
-        return whole(journal, run)
+        return whole(journal, run, **more)
 
     return [mock.patch.object(planning, "confirm", confirm)]
 
@@ -291,6 +353,23 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         name='"not in the list" = resend', harm=_absence_means_resend,
         catches=killed("lost_after", lists=True, lag_s=1e6),
+    ),
+    Mutant(name="the status is judged before ids", harm=_status_first, catches=killed("part_400_with_ids")),
+    Mutant(
+        name="a list of finished videos is believed", harm=_finished_list_is_proof,
+        catches=killed("lost_after", lists=True, lists_finished_only=True, first_takes_s=1e6),
+    ),
+    Mutant(
+        name="the local clock is believed", harm=_own_clock,
+        catches=killed("lost_after", lists=True, first_lag_s=300.0, wall_jumps_s=7200.0),
+    ),
+    Mutant(
+        name="resend without looking", harm=_decides_blindly,
+        catches=killed("lost_after", lists_later=True, decision="resend"),
+    ),
+    Mutant(
+        name="another spelling is a conflict", harm=_spelling_is_conflict,
+        catches=settled(outcomes=("ok",), speaks="escaped", table=histories.DISTINCT),
     ),
     Mutant(
         name="take the first that fits", harm=_takes_first,

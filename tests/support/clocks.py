@@ -27,6 +27,10 @@ class HeldClock:
                 self.slept.append(seconds)
                 self._elapsed_s += seconds
 
+    def set_wall(self, seconds: float) -> None:
+        """Move the wall clock alone, as a wrong clock, or somebody who sets it, does."""
+        self._start += timedelta(seconds=seconds)
+
     def pass_s(self, seconds: float) -> None:
         with self._lock:
             self._elapsed_s += seconds

@@ -144,7 +144,18 @@ class Client:
             doubts.decide(word, self._context(journal), run, Console(quiet=True, no_input=True))
         finally:  # what was committed before a kill was allowed, too
             for text_key in (self._resent() - before).elements():
+                self._evidence_was_looked_at(KEYS[text_key])
                 self.oracle.allowed[KEYS[text_key]] += 1
+
+    def _evidence_was_looked_at(self, values: tuple[str, ...]) -> None:
+        """A person's word frees nothing that the open list shows."""
+        oracle = self.oracle
+        if not oracle.manner.lists or oracle.manner.is_away:
+            return
+        with self.world.looking() as journal:
+            known = {found[0] for found in journal.query("SELECT generation_id FROM claim")}
+        if any(video.ours and video.values == values and video.id not in known for video in oracle.videos.values()):
+            raise Violation(f"resent without looking: the list shows {values}")
 
     def _resent(self) -> Counter[bytes]:
         """Count the rows that a person let be sent again, as it is on disk."""

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bhuman_cli import errors
@@ -46,6 +46,7 @@ class Manner:
     lag_s: how long a video is missing in the list. calls_back: callbacks name the attempt.
     fails: values whose render fails. has_colleague: somebody else orders the same texts at the same time.
     is_away: no GET is answered. ahead_s: of our clock.
+    lists_finished_only: no unfinished video is listed. first_takes_s, first_lag_s: of the first request's videos.
     """
 
     speaks: str = "text"
@@ -56,6 +57,9 @@ class Manner:
     has_colleague: bool = False
     is_away: bool = False
     ahead_s: float = 0.0
+    lists_finished_only: bool = False
+    first_takes_s: float = RENDER_S
+    first_lag_s: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,11 +77,13 @@ class Oracle:
     polls: int = 0
     allowed: Counter[Values] = field(default_factory=Counter)
     wanted: dict[str, frozenset[Values]] = field(default_factory=dict)
+    began: datetime = field(init=False)
     on_wire: Callable[[str], None] = lambda _: None
     on_answer: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
         """The campaign is not empty at the start."""
+        self.began = self.world.clock.now()
         for _ in range(2):
             old = self.accept([("somebody", "else")], "colleague", ours=False)
             self.videos[old[0]].created_at = "2026-11-20T08:00:00.000Z"
@@ -87,8 +93,11 @@ class Oracle:
     @property
     def service_time(self) -> ServiceTime | None:
         """Tell the service's clock, which may be off ours."""
-        now = self.world.clock.now()
-        return ServiceTime(now + timedelta(seconds=self.manner.ahead_s), now)
+        return ServiceTime(self._clock(), self.world.clock.now())
+
+    def _clock(self) -> datetime:
+        """Return the service's own time, whatever our wall clock is set to."""
+        return self.began + timedelta(seconds=self.world.clock.monotonic_s() + self.manner.ahead_s)
 
     def post(self, route: str, body: bytes, before_first_byte: Callable[[], None]) -> NotSent | PostResponse:
         """Send the paid request once; it goes as the script says."""
@@ -131,7 +140,9 @@ class Oracle:
         if not self.manner.lists:
             raise errors.ApiError("closed", status=403)
         now = self.world.clock.monotonic_s()
-        shown = [self._record(video) for video in self.videos.values() if video.at_s + self.manner.lag_s <= now]
+        shown = [self._record(video) for video in self.videos.values() if video.at_s + self._lag_s(video) <= now]
+        if self.manner.lists_finished_only:
+            shown = [record for record in shown if record.is_final]
         return Page(total=len(shown), generations=tuple(shown[page * 100 : page * 100 + 100]))
 
     def called_back(self, token: str) -> list[str]:
@@ -160,7 +171,7 @@ class Oracle:
         return ids
 
     def _now(self) -> str:
-        return iso_utc(self.world.clock.now() + timedelta(seconds=self.manner.ahead_s))
+        return iso_utc(self._clock())
 
     def accepted(self) -> Counter[Values]:
         """Count what was accepted of ours, by content."""
@@ -183,9 +194,16 @@ class Oracle:
         stranger = next(video.id for video in self.videos.values() if not video.ours)
         return ACCEPTED[outcome](ids, stranger)
 
+    def _is_of_first(self, video: Video) -> bool:
+        return video.ours and video.token == next((item.token for item in self.videos.values() if item.ours), "")
+
+    def _lag_s(self, video: Video) -> float:
+        lag_s = self.manner.first_lag_s
+        return self.manner.lag_s if lag_s is None or not self._is_of_first(video) else lag_s
+
     def _record(self, video: Video) -> Generation:
         now = self.world.clock.monotonic_s()
-        is_done = now >= video.at_s + RENDER_S
+        is_done = now >= video.at_s + (self.manner.first_takes_s if self._is_of_first(video) else RENDER_S)
         is_failed = is_done and bool(self.manner.fails & set(video.values))
         record: dict[str, Any] = {
             "id": video.id, "status": "failed" if is_failed else "succeeded" if is_done else "processing",
@@ -197,6 +215,8 @@ class Oracle:
         speaks = self.manner.speaks
         if speaks == "text" or (speaks == "late" and is_done):
             record |= {"text": list(video.values), "row_index": video.place}
+        if speaks == "escaped":
+            record |= {"text": [value.replace("e", "&#101;") for value in video.values], "row_index": video.place}
         if speaks in {"index", "index1"}:
             record["row_index"] = video.place + (speaks == "index1")
         if speaks in {"odd", "odd_null"}:
@@ -239,6 +259,8 @@ NOTHING_ACCEPTED: dict[str, PostResponse] = {
     "404": _json(404, {"error": "no campaign"}),
     "422": _json(422, {"detail": [{"loc": ["body"], "msg": "wrong"}]}),
     "400": _json(400, {"code": 400, "result": None, "error": "rows and columns don't line up"}),
+    "402": _json(402, {"error": "payment required"}),
+    "422_with_a_stray_id": _json(422, {"error": f"see {uuid.UUID(int=0xBAD)}"}),
     "quota": _json(200, {"code": 1001, "result": None, "error": "insufficient credits"}),
     "code_400": _json(200, {"code": 400, "result": None, "error": "bad row"}),
     "code_429": _json(200, {"code": 429, "result": None, "error": "slow down"}),
@@ -276,6 +298,16 @@ ACCEPTED: dict[str, Callable[[list[str], str], PostResponse]] = {
     "truncated_one": lambda ids, _: _broken(ids, 27 + 40),
     "truncated_none": lambda ids, _: _broken(ids, 40),
     "truncated_all": lambda ids, _: _broken(ids, 10_000),
+    "202_in_words": lambda ids, _: _json(202, {"code": 202, "message": "accepted"}),
+    "400_with_ids": lambda ids, _: _json(400, {"error": "partly", "queued": {"videos": ids}}),
+    "part_400_with_ids": lambda ids, _: _json(400, {"error": "partly", "queued": ids}),
+    "402_with_ids": lambda ids, _: _json(402, {"error": f"insufficient credits after {ids[0]}"}),
+    "not_gzip": lambda ids, _: PostResponse(
+        status=200,
+        headers={"content-encoding": "gzip"},
+        error="",
+        body=json.dumps({"code": 200, "result": [item.replace("-", "").upper() for item in ids]}).encode(),
+    ),
     "part_lost": lambda ids, _: _lost(),
     "part_500": lambda ids, _: _json(500, {}),
     "part_ids": lambda ids, _: _ok(ids),

@@ -112,7 +112,7 @@ def _is_absent(context: RunContext, run: Run, chunk: Chunk, unbound: Sequence[Cl
     """Say whether the list proves that none of a request's unbound rows was accepted."""
     if chunks.is_another_machines(context.journal, chunk):
         return False  # only its own record, or a person, can say that it was not sent
-    if not listed.is_complete or not chunk.list_shows_unfinished or not is_grace_over(context, chunk):
+    if not listed.is_complete or not _shows_unfinished(chunk) or not is_grace_over(context, chunk):
         return False
     in_list = {record.id for record in listed.records}
     others = chunks.ids_of_run(context.journal, chunk.run_no)
@@ -120,6 +120,11 @@ def _is_absent(context: RunContext, run: Run, chunk: Chunk, unbound: Sequence[Cl
     if not others or not others <= in_list or not later & in_list:
         return False
     return not any(_may_be_of(context, item, unbound) for item in _unknown(context, run, listed))
+
+
+def _shows_unfinished(chunk: Chunk) -> bool:
+    """Say whether the list was seen, since the request is open, to show a video of ours that was not finished."""
+    return chunk.list_shows_unfinished
 
 
 def is_grace_over(context: RunContext, chunk: Chunk) -> bool:

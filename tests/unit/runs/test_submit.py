@@ -144,6 +144,9 @@ def test_ids_in_a_refusal_that_the_service_knows_are_bound_and_never_sent_again(
     bench.service.posts = [lambda service, body: answered(400, {"error": "partly", "ok": service.take(body, (1,))})]
     to_the_end(bench, sender)
     assert statuses(bench, run) == ["in_doubt", "succeeded"]
+    for _ in range(2):  # the ids are known by now, and the answer is no refusal for it
+        doubts.check(bench.context, run)
+    assert statuses(bench, run) == ["in_doubt", "succeeded"]
     assert len(bench.service.bodies) == 1
 
 
