@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-MAX_CELLS: Final = 400
+_MAX_CELLS, _MAX_CELL_BYTES = 300, 80
 _NEAR: Final = 0.9
 """A second candidate that explains the letters nearly as well: a person has to look."""
 _HOPELESS: Final = 0.45
@@ -106,7 +106,7 @@ def candidates(sample: bytes) -> list[Candidate]:
     """
     if sample.isascii():
         return []
-    telling = b"\n".join(_CELL.findall(sample)[:MAX_CELLS])
+    telling = b"\n".join(_whole(cell) for cell in _CELL.findall(sample)[:_MAX_CELLS])
     proposals, is_few = _proposals(sample), _has_few(telling)
     best: dict[str, Candidate] = {}
     for codec, prior in _PRIORS.items():
@@ -117,6 +117,16 @@ def candidates(sample: bytes) -> list[Candidate]:
         if known is None or score > known.score:  # of those that read it alike the most usual one is named
             best[text] = Candidate(codec=known.codec if known else codec, score=score, text=text)
     return sorted(best.values(), key=lambda each: -each.score)
+
+
+def _whole(cell: bytes) -> bytes:
+    """Return a cell's beginning, or that of the part around its first telling letter, cut between words."""
+    if len(cell) <= _MAX_CELL_BYTES:
+        return cell
+    at = next(place for place, sign in enumerate(cell) if sign > 0x7F)
+    start = cell.rfind(b" ", 0, at) + 1
+    end = cell.find(b" ", max(at, start + _MAX_CELL_BYTES // 2))
+    return cell[start : end if end >= 0 else len(cell)][: 4 * _MAX_CELL_BYTES]
 
 
 def near(found: Sequence[Candidate]) -> list[Candidate]:
@@ -172,7 +182,7 @@ def _proposals(sample: bytes) -> dict[str, float]:
 def _decoded(sample: bytes, telling: bytes, codec: str) -> str | None:
     try:
         sample.decode(codec)
-        return telling.decode(codec)
+        return telling.decode(codec, "ignore")  # the cells were cut without knowing their letters
     except (UnicodeDecodeError, LookupError):
         return None
 

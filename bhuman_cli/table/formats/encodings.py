@@ -22,6 +22,9 @@ _BOMS: Final = (
 )
 _SAMPLE_BYTES: Final = 64 << 10
 _MIN_WHOLE, _WHOLE_PER_BROKEN = 3, 4
+_LINE_BYTES: Final = 4096
+# Back to a blank or a comma, so that no letter of two bytes is torn; else past what may be half of one.
+_CUT: Final = re.compile(rb"[ ,;\t][^ ,;\t]*\Z|[\x80-\xff]+[\x40-\x7e]?\Z")
 _HIGH: Final = re.compile(rb"[\x80-\xff]")
 
 
@@ -151,7 +154,7 @@ def _telling_bytes(source: InputFile) -> bytes:
     size = 0
     for line in _lines(source):
         if _HIGH.search(line):
-            kept.append(line[:4096])
+            kept.append(line if len(line) <= _LINE_BYTES else _CUT.sub(b"", line[:_LINE_BYTES]))
             size += len(kept[-1])
             if size > _SAMPLE_BYTES:
                 break

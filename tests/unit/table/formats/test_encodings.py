@@ -162,3 +162,9 @@ def test_letters_of_no_encoding_are_refused(tmp_path: Path) -> None:
     data = b"first_name\nA\x81\x8d\x8fb\x90\x9dc\xd5\xf1\xb2d\n"
     with pytest.raises(InputError, match=r"no usual encoding explains|several encodings"):
         detect(tmp_path, data)
+
+
+def test_long_lines_of_letters_of_two_bytes_are_not_torn(tmp_path: Path) -> None:
+    for sign in ("", " "):
+        text = "name,note\n山田," + sign.join(["東京電力ｱｲｳ表"] * 3_000) + "\n鈴木,株式会社\n"
+        assert detect(tmp_path, text.encode("cp932")).codec == "cp932"
