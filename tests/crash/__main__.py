@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash import copies, flips, histories, kills, mutants
+from tests.crash import copies, flips, histories, kills, mutants, servers
 from tests.crash.histories import Case, Score, Told
+from tests.support import postgres
 from tests.support.money_service import OUTCOMES
 
 BASES: tuple[tuple[str, Case], ...] = (
@@ -83,7 +84,10 @@ def main() -> int:
     )
     parser.add_argument("--seeds", type=int, default=10_000, metavar="N", help="interleavings of two copies each")
     parser.add_argument("--flips", type=int, default=0, metavar="N", help="bits flipped in a journal, nothing else")
+    parser.add_argument("--postgres", type=int, default=0, metavar="N", help="histories on a server, and N/4 kills")
     asked = parser.parse_args()
+    if asked.postgres:
+        return _on_server(asked.postgres)
     if asked.flips:
         return _flipped(asked.flips)
     broken = total = 0
@@ -103,6 +107,21 @@ def main() -> int:
         broken += sum(len(one.broken) for one in found)
         print("\n" + kills.line(found, time.monotonic() - started))
     return int(broken > 0)
+
+
+def _on_server(count: int) -> int:
+    with postgres.running() as server, tempfile.TemporaryDirectory() as folder:
+        print(histories.HEAD)
+        score = histories.score(
+            "PostgreSQL, random answers and kills", servers.told(server.url(), count, time.time_ns())
+        )
+        print(score.line(), flush=True)
+        for told in score.examples.values():
+            print(told.broken, told.case, *told.story, sep="\n    ", file=sys.stderr)
+        started = time.monotonic()
+        found = kills.many(Path(folder), max(1, count // 4), address=server.url())
+        print(kills.line(found, time.monotonic() - started))
+    return int(sum(score.broken.values()) + sum(len(one.broken) for one in found) > 0)
 
 
 def _flipped(count: int) -> int:

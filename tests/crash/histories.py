@@ -63,9 +63,9 @@ class Told:
     story: list[str] = field(default_factory=list)
 
 
-def build(case: Case, *, locks: bool = True, folder: Path | None = None) -> Client:
-    """Put a world together; its journal is a real file where a folder is given."""
-    world = World(locks=locks, folder=folder)
+def build(case: Case, *, locks: bool = True, folder: Path | None = None, address: str = "") -> Client:
+    """Put a world together; its journal is a real file where a folder is given, or on a server."""
+    world = World(locks=locks, folder=folder, address=address)
     manner = Manner(
         speaks=case.speaks, lists=case.lists, lag_s=case.lag_s, calls_back=case.calls_back,
         has_colleague=case.has_colleague, lists_finished_only=case.lists_finished_only,
@@ -101,10 +101,10 @@ def _answer_is_durable(world: World, token: str) -> None:
             raise Violation("answer: something was written before the raw answer")
 
 
-def run(case: Case, *, folder: Path | None = None) -> Told:
+def run(case: Case, *, folder: Path | None = None, address: str = "") -> Told:
     """Live one history to its quiet end and judge it."""
     told = Told(case)
-    client = build(case, folder=folder)
+    client = build(case, folder=folder, address=address)
     world = client.world
     told.story = world.story
     try:

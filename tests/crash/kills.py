@@ -70,10 +70,12 @@ def _render() -> tuple[str, ...]:
     return ("render", "people.csv", "--chunk-size", "2", "--poll-interval", "0.1", "--progress", "none")
 
 
-def fall(studio: StudioUnderTest, folder: Path, number: int, usual_s: float) -> Fallen:
+def fall(studio: StudioUnderTest, folder: Path, number: int, usual_s: float, address: str = "") -> Fallen:
     """Kill a run, perhaps twice; continue to the end; judge."""
     rng = random.Random(number)
     desk = desk_at(studio, folder / f"fall{number}")
+    if address:
+        desk.env["BHUMAN_JOURNAL"] = address
     table = [(f"f{number} {first}", company) for first, company in ROWS]
     desk.table("people.csv", table)
     told = Fallen(number)
@@ -150,14 +152,17 @@ def _judge(studio: StudioUnderTest, desk: Desk, table: list[tuple[str, str]], to
             told.broken.append(f"secret in {path.name}")
 
 
-def many(folder: Path, kills: int, *, at_once: int = 3) -> list[Fallen]:
-    """Run histories, a few at once, until there were so many kills."""
+def many(folder: Path, kills: int, *, at_once: int = 3, address: str = "") -> list[Fallen]:
+    """Run histories, a few at once, until there were so many kills. address: of a journal that each has a schema in."""
     found: list[Fallen] = []
     with serving(folder) as studio, ThreadPoolExecutor(at_once) as pool:
         usual_s = measure(studio, folder / "measure")
         while (left := kills - sum(one.kills for one in found)) > 0 and len(found) < 3 * kills:
             numbers = range(len(found), len(found) + max(2, left * 3 // 4))
-            found += pool.map(lambda number: fall(studio, folder, number, usual_s * 1.2), numbers)
+            found += pool.map(
+                lambda number: fall(studio, folder, number, usual_s * 1.2, f"{address}{number}" if address else ""),
+                numbers,
+            )
     return found
 
 

@@ -12,7 +12,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bhuman_cli.journal import database, schema
+from bhuman_cli.journal import database, schema, transfer
+from bhuman_cli.journal.postgres import PostgresJournal
 from tests.support.clocks import HeldClock
 
 MOST_EFFECTS = 4_000  # a life with more than this hangs
@@ -41,7 +42,7 @@ class Life:
 class World:
     """What outlives a process: the disk, the service's clock, who holds the lock."""
 
-    def __init__(self, *, locks: bool = True, folder: Path | None = None) -> None:
+    def __init__(self, *, locks: bool = True, folder: Path | None = None, address: str = "") -> None:
         self.clock = HeldClock()
         self.folder = folder
         self.locks = locks
@@ -50,7 +51,13 @@ class World:
         self.switch: Callable[[Life], None] | None = None
         self.story: list[str] = []
         self.after_commit: Callable[[Life], None] = lambda _: None
-        self._disk = None if folder else _memory()
+        self.address = address
+        self._looker: PostgresJournal | None = None
+        if address:
+            self._looker = PostgresJournal(address, self.clock)
+            weakref.finalize(self, self._looker.close)
+            self._looker.execute(f"TRUNCATE {', '.join(transfer.TABLES)} RESTART IDENTITY CASCADE")
+        self._disk = None if folder or address else _memory()
         if self._disk is not None:
             weakref.finalize(self, self._disk.close)
 
@@ -70,6 +77,8 @@ class World:
 
     def open(self) -> WatchedJournal:
         """Open the journal as a new process would."""
+        if self.address:
+            return WatchedPostgres(self.address, self)
         if self.folder is not None:
             made = database.open_journal(self.folder, self.clock)
             weakref.finalize(self, made.close)  # whoever is killed closes nothing
@@ -80,6 +89,9 @@ class World:
     @contextlib.contextmanager
     def looking(self) -> Iterator[database.Journal]:
         """Open the journal to look at what is committed, without effects."""
+        if self._looker is not None:
+            yield self._looker
+            return
         if self._disk is not None:
             yield database.Journal(self._disk, None, self.clock)
             return
@@ -139,6 +151,23 @@ class WatchedJournal(database.Journal):
     def is_idle(self) -> bool:
         """Say whether everything written is committed."""
         return not self._connection.in_transaction
+
+
+class WatchedPostgres(WatchedJournal, PostgresJournal):
+    """The same on a real server: who is killed loses the connection, and the server rolls back."""
+
+    def __init__(self, address: str, world: World) -> None:
+        PostgresJournal.__init__(self, address, world.clock)
+        self._world = world
+
+    def close(self) -> None:
+        """Close the connection, as the end of a process does."""
+        PostgresJournal.close(self)
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether everything written is committed."""
+        return bool(self._connection.info.transaction_status == 0)
 
 
 def _memory() -> sqlite3.Connection:

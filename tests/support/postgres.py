@@ -42,6 +42,7 @@ class Server:
     def __init__(self, folder: Path, programs: Path) -> None:
         self.folder, self.programs = folder, programs
         self.port = _free_port()
+        self._data: Path | None = None
         self._as = {"user": "postgres", "group": "postgres", "extra_groups": ()} if os.geteuid() == 0 else {}
         if os.geteuid() == 0:
             entry = pwd.getpwnam("postgres")
@@ -51,7 +52,7 @@ class Server:
 
     @property
     def data(self) -> Path:
-        return self.folder / "data"
+        return self._data or self.folder / "data"
 
     def start(self) -> None:
         """Start, and wait until it answers."""
@@ -65,6 +66,20 @@ class Server:
         """Stop: `immediate` is as if the power went."""
         with contextlib.suppress(subprocess.CalledProcessError):
             self._run("pg_ctl", "-D", str(self.data), "-w", "-m", mode, "stop")
+
+    def become(self, data: Path) -> None:
+        """Be another server from now on: the one with these files."""
+        for folder, names, files in os.walk(data):
+            for path in [folder, *(str(Path(folder) / name) for name in (*names, *files))]:
+                os.chown(path, self.data.stat().st_uid, self.data.stat().st_gid)
+        self._data = data
+        (data / "standby.signal").touch()
+        os.chown(data / "standby.signal", data.stat().st_uid, data.stat().st_gid)
+        self.start()
+
+    def promote(self) -> None:
+        """Take over, as a stand-by does: the history goes on as another one."""
+        self._run("pg_ctl", "-D", str(self.data), "-w", "promote")
 
     def url(self, schema: str = "") -> str:
         """Return the address of a journal; each schema is one of its own."""
