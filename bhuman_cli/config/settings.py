@@ -324,7 +324,7 @@ def _shared_journal(environ: Mapping[str, str], user_file: Path) -> str:
 def _folders(environ: Mapping[str, str]) -> Home:
     own = environ.get("BHUMAN_HOME", "").strip()
     if own:
-        folder = Path(os.path.abspath(_expanded(own, environ)))  # noqa: PTH100 - resolve() would follow links
+        folder = Path(os.path.normpath(_own_home(own, environ)))
         return Home(config=folder, state=folder, studio=folder / "studio")
     if sys.platform in {"win32", "darwin"}:
         import platformdirs
@@ -359,6 +359,21 @@ def _xdg(environ: Mapping[str, str], variable: str, usual: str) -> Path:
     # The XDG specification: a relative path is to be ignored.
     named = Path(environ.get(variable, ""))
     return named if named.is_absolute() else _user_folder(environ) / usual
+
+
+def _own_home(text: str, environ: Mapping[str, str]) -> Path:
+    """Return the folder that BHUMAN_HOME names.
+
+    Raises:
+        UsageError: it depends on the working directory, or holds a variable that nobody expanded (as in a crontab).
+    """
+    folder = _expanded(text, environ)
+    if not folder.is_absolute() or "$" in text or "%" in text:
+        raise UsageError(
+            f"BHUMAN_HOME is {text[:80]!r}, which is no whole path: the journal would be another one in every folder",
+            hint=shell.set_variable({"BHUMAN_HOME": "/var/lib/bhuman"}),
+        )
+    return folder
 
 
 def _expanded(text: str, environ: Mapping[str, str]) -> Path:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from bhuman_cli.journal.database import Journal
 
 _LOOK_AGAIN_S: Final = 0.2
+_NO_LOCKS: Final = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK})
 
 
 @contextlib.contextmanager
@@ -91,7 +94,9 @@ def _acquire(
     is_said = False
     while True:
         try:
-            lock.acquire(timeout=0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # the library would go on with a lock that outlives its owner
+                lock.acquire(timeout=0)
             return
         except Timeout:
             if clock.monotonic_s() >= end_s:
@@ -100,13 +105,25 @@ def _acquire(
                     hint="--lock-wait 10m",
                     code="locked",
                 ) from None
-        except (OSError, NotImplementedError) as error:  # the second where a file system knows no locks
-            reason = getattr(error, "strerror", None) or "this file system knows no locks"
+        except (NotImplementedError, UserWarning):
+            raise _no_locks(owner.parent) from None
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                raise _no_locks(owner.parent) from None
+            reason = error.strerror or "unknown"
             raise errors.JournalError(f"the lock can't be taken: {reason}", hint="bhuman doctor") from None
         if not is_said:
             is_said = True
             on_wait(f"waiting for another bhuman on this target: {_owner(owner)}")
         clock.sleep(_LOOK_AGAIN_S)
+
+
+def _no_locks(folder: Path) -> errors.JournalError:
+    return errors.JournalError(
+        f"{folder}: the journal's folder lies on a file system without locks, and without one two commands could pay"
+        " twice; set BHUMAN_HOME to a folder on this machine",
+        hint="bhuman doctor",
+    )
 
 
 def _sign(owner: Path, clock: Clock) -> None:

@@ -197,3 +197,10 @@ def test_a_private_folder_is_the_owners(tmp_path: Path) -> None:
     made = settings.private_folder(tmp_path / "a" / "b")
     assert made.stat().st_mode & 0o777 == 0o700
     assert settings.private_folder(made) == made
+
+
+@pytest.mark.parametrize("text", ["$HOME/.bhuman", "%USERPROFILE%/bhuman", ".bhuman", "bhuman/state", "./x"])
+def test_a_home_that_depends_on_where_it_is_read_is_refused(text: str) -> None:
+    """Crontabs and unit files expand nothing, and a relative path is another journal in every folder."""
+    with pytest.raises(UsageError, match="no whole path"):
+        settings.home({"BHUMAN_HOME": text, "HOME": "/h"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -124,3 +126,15 @@ def test_a_lock_the_system_refuses_is_a_journal_error(
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     with pytest.raises(errors.JournalError, match=words):
         take(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_file_system_without_locks_is_named_and_nothing_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(errors.JournalError, match="BHUMAN_HOME"), lock.target_lock(tmp_path, TARGET, clock=HeldClock()):
+        raise AssertionError("two commands could pay twice")
