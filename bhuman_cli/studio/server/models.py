@@ -24,7 +24,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=8_000)]
 _Word = Annotated[str, _bounded(pattern=r"\S")]
 Variables = Annotated[list[_Word], _bounded(minItems=1, uniqueItems=True)]
-ByName = Annotated[dict[str, _Word], _bounded(minProperties=1, propertyNames={"pattern": r"\S"})]
+_NAMED: Any = _bounded(minProperties=1, propertyNames={"pattern": r"\S"})
+ByName = Annotated[dict[str, str], _NAMED]
 Names = Annotated[list[list[str]], _bounded(minItems=1, maxItems=MAX_ROWS_PER_REQUEST)]
 Mode = Annotated[str | None, _bounded(enum=[*validation.MODES, "", None])]
 
@@ -82,7 +83,7 @@ class PabblyRequest(Model):
     """An order for one video, variables by name."""
 
     campaign_id: UUID
-    variables: ByName
+    variables: Annotated[dict[str, _Word], _NAMED]  # only here no value may be blank
     callback_url: str | None = None
     generation_mode: Mode = None
 

@@ -121,6 +121,8 @@ def _either(
     target: str = "",
 ) -> Order:
     by_name = isinstance(variables, Mapping)
+    if names is not None and not names:
+        raise InvalidOrder("names is empty")
     rows: Any = [list(variables.values())] if isinstance(variables, Mapping) else names or []
     return Order(
         route=route,

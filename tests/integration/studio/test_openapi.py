@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from schemathesis.core.result import Ok
 
 from tests.support.studio import RunningStudio, running_studio
 
-EXAMPLES = 4
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "4"))
+"""For each operation, right and wrong; `.ci/run` tries more."""
 
 NOT_JUDGED = {
     # What fits the schema may still be refused: rows must be as long as `variables`, and ids must exist (400).
@@ -112,6 +114,7 @@ def test_credentials_are_what_the_document_says_and_every_example_works(tmp_path
             assert statuses == expected, one["operationId"]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("access", ACCESS)
 def test_every_check_holds_for_whatever_is_generated(tmp_path: Path, access: str) -> None:
     failures: list[str] = []
