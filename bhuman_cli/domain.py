@@ -59,6 +59,9 @@ class TargetKind(StrEnum):
     INSTANCE = "instance"
 
 
+READING_RULES: Final = 1
+"""Version of the rules by which cells become values; 0 in journals of 0.1.0. Other rules make other identities."""
+
 NO_TARGET: Final = "00000000-0000-0000-0000-000000000000"
 """Stands in a dry run's plan where no target is named yet."""
 

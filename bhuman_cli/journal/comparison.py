@@ -94,6 +94,44 @@ def new_cells(journal: Journal, run: Run) -> Iterator[Mapping[str, str]]:
         yield dict(zip(run.columns, faults.from_json(found[0]), strict=False))
 
 
+def anew_by_rules(journal: Journal, run: Run) -> int:
+    """Count rows that would be rendered anew though the row at their place was paid, under older rules of reading.
+
+    0 where the file's last accepted run was read by today's rules.
+    """
+    last = journal.query_one(
+        f"SELECT run_no, reading_rules FROM run WHERE target_id = ? AND input_path = ? AND run_no < ? AND {_ACCEPTED}"
+        " ORDER BY run_no DESC LIMIT 1",
+        (run.target_id, run.input_path, run.run_no),
+    )
+    if last is None or last["reading_rules"] >= domain.READING_RULES:
+        return 0
+    found = journal.query_one(
+        "SELECT count(*) FROM row AS now JOIN row AS old ON old.run_no = ? AND old.row_index = now.row_index"
+        " JOIN claim ON claim.claim_id = old.claim_id WHERE now.run_no = ? AND now.plan = 'new'"
+        " AND claim.generation_id IS NOT NULL AND old.claim_id NOT IN"
+        " (SELECT claim_id FROM row WHERE run_no = ? AND claim_id IS NOT NULL)",
+        (last["run_no"], run.run_no, run.run_no),
+    )
+    return int(found[0]) if found else 0
+
+
+def shared_between_people(journal: Journal, run: Run, columns: Sequence[str]) -> bool:
+    """Say whether rows that share a video differ in one of these columns of the file."""
+    places = [at for at, column in enumerate(run.columns) if column in columns]
+    if not places:
+        return False
+    for found in journal.query(
+        "SELECT row.cells, owner.cells FROM row JOIN row AS owner ON owner.run_no = row.run_no"
+        " AND owner.row_index = row.shares WHERE row.run_no = ? AND row.cells IS NOT NULL",
+        (run.run_no,),
+    ):
+        ours, theirs = faults.from_json(found[0]), faults.from_json(found[1] or "[]")
+        if any(ours[at : at + 1] != theirs[at : at + 1] for at in places):
+            return True
+    return False
+
+
 def example_row(journal: Journal, run: Run) -> tuple[int, tuple[str, ...]] | None:
     """Return line and values of the first row that would be sent, None where none would."""
     found = journal.query_one(

@@ -163,8 +163,9 @@ def confirm(journal: Journal, run: runs.Run, *, plan_id: str = "") -> runs.Run:
                 "INSERT INTO applied_plan (plan_id, run_id, at) VALUES (?, ?, ?)", (plan_id, run.run_id, journal.now())
             )
         changed = journal.execute(
-            "UPDATE run SET state = 'confirmed', confirmed_at = ? WHERE run_no = ? AND state = 'draft'",
-            (journal.now(), run.run_no),
+            "UPDATE run SET state = 'confirmed', confirmed_at = ?, reading_rules = ?"
+            " WHERE run_no = ? AND state = 'draft'",
+            (journal.now(), domain.READING_RULES, run.run_no),
         )
         if changed != 1:
             raise errors.JournalError("another process deleted this plan before it was confirmed", hint="bhuman runs")

@@ -10,13 +10,14 @@ from typing import Final
 from bhuman_cli.domain import RenderSpec, Row
 from bhuman_cli.gate import changes
 from bhuman_cli.gate.changes import Anew
-from bhuman_cli.journal import comparison
+from bhuman_cli.journal import comparison, traffic
 from bhuman_cli.journal.comparison import EarlierFile
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import PreviousRun
 from bhuman_cli.journal.planning import PlanCounts
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import identity
+from bhuman_cli.terminal.console import Console
 
 _KEYS: Final = ("email", "id")
 _CONTINUED_SHARE: Final = 0.5
@@ -37,8 +38,25 @@ def refusal(
         known = accepted[0]
     if said := changes.other_variables(run.spec.variables, known, accepted):
         return said
+    if by_rules := comparison.anew_by_rules(journal, run):
+        return (
+            f"this version reads tables by newer rules: {by_rules:,} rows whose place was paid would be rendered anew"
+        )
     same_file = Anew(rows=min(counts.new, previous.paid - previous.shown), of=previous.paid)
     return changes.many_anew(same_file) or _of_other_files(journal, run, counts, row_key)
+
+
+def say_shared(journal: Journal, run: Run, shared: int, console: Console) -> None:
+    """Say once a target that one video, and one view count, is shown to several people."""
+    columns = [column for column in run.columns if _folded(column) in _KEYS]
+    if not shared or not comparison.shared_between_people(journal, run, columns):
+        return
+    name, now = f"shared told: {run.target_id}", journal.now()
+    if traffic.fact(journal, name, now) == now:
+        console.say(
+            "different people share a video where their rows are equal: one page, one view count"
+            " (--no-share-equal pays for each)"
+        )
 
 
 def _of_other_files(journal: Journal, run: Run, counts: PlanCounts, row_key: str | None) -> str:

@@ -439,6 +439,7 @@ def _gated(
     permitted = spending.permission(run, job.home, journal, job.console, chunk_size=job.chunk_size)
     if prepared.paid_with_more:
         job.console.say(f"{prepared.paid_with_more:,} rows were paid with more columns; they are not paid again")
+    changed_rows.say_shared(journal, run, prepared.counts.shared, job.console)
     changed = changed_rows.refusal(
         journal, run, prepared.counts, prepared.previous, job.intake.known, job.get("row_key")
     )

@@ -73,3 +73,30 @@ def test_what_was_paid_with_more_columns_is_not_paid_again(desk: Desk, service: 
     assert edited.rows["submitted"] == 3, "the kept column has another value now: it is another purchase"
     again = desk.render("leads.csv", "--only", "first_name,company", "--again", "--json")
     assert (again.code, again.rows["submitted"]) == (0, 3)
+
+
+def test_rows_read_by_newer_rules_are_never_bought_again_unasked(desk: Desk, service: PlainService) -> None:
+    desk.people(3)
+    assert desk.render("people.csv").code == 0
+    import sqlite3
+
+    with sqlite3.connect(desk.home / "journal.sqlite3") as journal:
+        journal.execute("UPDATE run SET reading_rules = 0")  # as a journal of 0.1.0 is, once it is opened
+    journal.close()
+    desk.table(
+        "people.csv", [("Name0", "Read otherwise"), ("Name1", "Company 1"), ("Name2", "Company 2"), ("New", "x")]
+    )
+    refused = desk.render("people.csv", "--json")
+    assert (refused.code, refused.error["code"], len(service.accepted)) == (7, "variables_changed", 3)
+    assert "1 rows whose place was paid" in refused.error["message"]
+    assert desk.render("people.csv", "--accept-changes").code == 0
+    desk.table("people.csv", [("Name0", "Edited"), ("Name1", "Company 1"), ("Name2", "Company 2"), ("New", "x")])
+    assert desk.render("people.csv").code == 0, "said once; from now on few edits are few edits"
+
+
+def test_people_who_share_a_video_are_told_once_a_target(desk: Desk, service: PlainService) -> None:
+    desk.table("people.csv", [("Ada", "a@x.example"), ("Ada", "b@x.example")], header=("first_name", "email"))
+    first = desk.render("people.csv", "--only", "first_name", "-v")
+    assert "one page, one view count" in first.err
+    assert len(service.accepted) == 1
+    assert "one view count" not in desk.render("people.csv", "--only", "first_name", "-v").err
