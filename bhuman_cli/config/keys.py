@@ -480,23 +480,10 @@ USER_ONLY: Final = frozenset({"base_url", "log_file", "notify", "budget", "timez
 
 FLAGS_ONLY: Final = frozenset(
     {
-        "accept_account",
-        "accept_changes",
-        "accept_videos",
-        "accept_failures",
-        "accept_journal",
-        "adopt",
-        "again",
-        "apply",
-        "force",
-        "insecure_source",
-        "plan_out",
-        "redo",
-        "retry_failed",
-        "review",
-        "yes",
+        "accept_account", "accept_changes", "accept_videos", "accept_failures", "accept_journal", "adopt", "again",
+        "apply", "force", "insecure_source", "plan_out", "redo", "retry_failed", "review", "yes",
     }
-)
+)  # fmt: skip
 """What spends, replaces or gives up: only ever a flag, typed for one command."""
 
 _COMMA_FLAGS: Final = frozenset({"only", "exclude"})

@@ -32,7 +32,7 @@ def main() -> int:
                     *(("-H", f"Authorization: {authorization}") if authorization else ()),
                     f"{studio.base_url}/swagger-ui/openapi.json",
                 ]  # fmt: skip
-                done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+                done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
                 print(f"{access}, {who}: {'good' if done.returncode == 0 else done.stdout}", flush=True)
                 worst |= bool(done.returncode)
     return worst
