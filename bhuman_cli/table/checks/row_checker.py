@@ -8,6 +8,7 @@ finding; the reverse is not promised.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -302,10 +303,10 @@ def _fresh(record: csv_records.Record, values: tuple[str, ...], assets: tuple[st
 _LONG: Final = domain.MAX_ROW_BYTES // rules.MAX_BYTES_PER_CHAR
 # Printable ASCII without the signs a placeholder begins with: one pass takes all of these away.
 _ASCII: Final = bytes(range(0x80))
-_PLAIN: Final = bytes(set(range(0x20, 0x7F)) - set(b"{[<%"))
+_PLAIN: Final = bytes({0x0A, *range(0x20, 0x7F)} - set(b"{[<%"))
 _CELLS: Final = operator.itemgetter(2)
 _FLAWS: Final = operator.itemgetter(3)
-_WORDS: Final = 3  # spaces in a name from which on it may be a sentence
+_MANY_WORDS: Final = re.compile(r"\n[^\n ]*(?: [^\n ]*){3}")  # from three spaces on it may be a sentence
 
 
 class FastCheck:
@@ -327,19 +328,21 @@ class FastCheck:
         if len(block[0][2]) != self._width or any(map(_FLAWS, block)):
             return None
         cells = list(zip(*map(_CELLS, block), strict=True))
-        sent = [cells[position] for position in self._positions]
-        text = "".join(chain.from_iterable(sent))
-        if len(text) > _LONG or ("*" in text and "*|" in text):
+        values = list(chain.from_iterable(cells[position] for position in self._positions))
+        # One line break in front of each value tells where it begins, as long as none holds one.
+        lines = "\n".join(("", *values, ""))
+        if lines.count("\n") > len(values) + 1 or len(lines) > _LONG or ("*" in lines and "*|" in lines):
             return None
-        if (rest := text.encode("utf-8", "surrogatepass").translate(None, _PLAIN)) and not _is_harmless(rest):
+        rest = lines.encode("utf-8", "surrogatepass").translate(None, _PLAIN)
+        if rest and not _is_harmless(rest):
             return None
-        # What is printable has no outer white space but spaces, so that the quick strip is the whole of trimming.
-        values = list(map(str.strip, chain.from_iterable(sent)))
+        if " \n" in lines or "\n " in lines:
+            # What is printable has no outer white space but spaces, so that the quick strip is the whole of trimming.
+            values = list(map(str.strip, values))
+            lines = "\n".join(("", *values, ""))
         if not self._telling.isdisjoint(values):
             return None
-        # Printable texts hold no line break, so each of these begins a value.
-        lines = "\n" + "\n".join(values)
-        if "\n#" in lines or "\nErr:" in lines or ("&" in text and damage.markup(text)) or damage.any_escaped(lines):
+        if "\n#" in lines or "\nErr:" in lines or ("&" in lines and damage.markup(lines)) or damage.any_escaped(lines):
             return None
         count = len(block)
         columns = [values[start : start + count] for start in range(0, len(values), count)]
@@ -352,7 +355,7 @@ class FastCheck:
             named = "\n" + "\n".join(column)
             if not rules.are_names(named) or rules.greets(named):
                 return None
-            if [1 for name in column if name.count(" ") >= _WORDS]:
+            if _MANY_WORDS.search(named):
                 return None
         return list(zip(*columns, strict=True))
 
