@@ -1,21 +1,28 @@
 """Events of the journal: what happened, in the order in which it was recorded; each is written with what it tells of.
 
+Also up to where commands have told of them: a row that ended badly is told once, and does not turn cron red again.
+
 The number of an event is the cursor of whoever reads on. Inside a transaction of the caller, but for `add_callback`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bhuman_cli.domain import Status
+from bhuman_cli.journal import generations
 from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.runs import Run
 
 ACCEPTED: Final = "accepted"
 DOUBT: Final = "doubt"
 CALLBACK: Final = "callback"
 _RECEIVER: Final = "forward:"
+_REPORT: Final = "reported:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,3 +129,49 @@ def _kind(kind: str, detail: str) -> str:
     if kind == "status" and detail in {Status.SUCCEEDED, "completed"}:
         return "finished"
     return "failed" if kind == "status" and detail == Status.FAILED else kind
+
+
+def count_reported(journal: Journal, run: Run) -> int:
+    """Count the selected rows of a run that ended badly, and of which an earlier command has told.
+
+    Failed ones: those whose failure was recorded before the last report. Rejected ones and those left out as invalid:
+    all of a run that was reported; of a new run the invalid ones that the reported one had with the same cells.
+    """
+    before = _last_report(journal, run)
+    if before is None:
+        return 0
+    failed = journal.query_one(
+        f"SELECT count(*) FROM {generations.JOINED} WHERE row.run_no = ? AND row.selected = 1"
+        " AND claim.status = 'failed' AND NOT EXISTS (SELECT 1 FROM event WHERE event.claim_id = claim.claim_id"
+        " AND event.kind = 'status' AND event.detail = 'failed' AND event.event_id > ?)",
+        (run.run_no, before["event"]),
+    )
+    is_same = before["run_no"] == run.run_no
+    others = journal.query_one(
+        "SELECT count(*) FROM row WHERE run_no = ? AND selected = 1 AND state IN ('invalid', 'rejected')"
+        if is_same
+        else "SELECT count(*) FROM row WHERE run_no = ? AND selected = 1 AND state = 'invalid' AND cells IN"
+        " (SELECT cells FROM row AS earlier WHERE earlier.run_no = ? AND earlier.state = 'invalid')",
+        (run.run_no,) if is_same else (run.run_no, before["run_no"]),
+    )
+    return int(failed[0] if failed else 0) + int(others[0] if others else 0)
+
+
+def keep_report(journal: Journal, run: Run) -> None:
+    """Record that this command has told of the run as it stands now. One commit."""
+    value = json.dumps({"event": last(journal), "run_no": run.run_no})
+    with journal.transaction():
+        journal.execute(
+            "INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (_report_name(run), value),
+        )
+
+
+def _last_report(journal: Journal, run: Run) -> Mapping[str, Any] | None:
+    found = journal.query_one("SELECT value FROM fact WHERE name = ?", (_report_name(run),))
+    values: Mapping[str, Any] | None = json.loads(found["value"]) if found is not None else None
+    return values
+
+
+def _report_name(run: Run) -> str:
+    return _REPORT + hashlib.sha256(f"{run.target_id}\n{run.input_path}".encode()).hexdigest()[:24]

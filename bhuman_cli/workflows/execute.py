@@ -11,7 +11,7 @@ from bhuman_cli import domain, errors, shell
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import history, planning, reported, results
+from bhuman_cli.journal import events, history, planning, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
@@ -52,7 +52,7 @@ class ExecutionOptions:
 def execute(options: ExecutionOptions, journal: Journal, run: Run, connection: connections.Connection) -> Outcome:
     """Send, wait, write, and fetch media where that was asked for; return how it ended, for `run_report`."""
     _begin(options.console, journal, run)
-    old = 0 if options.fails_on_old else reported.count(journal, run)
+    old = 0 if options.fails_on_old else events.count_reported(journal, run)
     outcome = _run(options, journal, run, connection)
     if outcome.held_back and options.sample and not outcome.stopped:
         outcome = _after_sample(options, journal, run, connection, outcome)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from bhuman_cli import domain, durations, errors
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import reported, results
+from bhuman_cli.journal import events, results
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import outcome as outcomes
@@ -63,7 +63,7 @@ def tell(options: ReportOptions, journal: Journal, run: Run, outcome: Outcome) -
         console.error(stopped)
     console.log(f"exit={int(outcome.exit_code)}")
     if not outcome.stopped:
-        reported.keep(journal, run)
+        events.keep_report(journal, run)
     return int(outcome.exit_code)
 
 

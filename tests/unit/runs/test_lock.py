@@ -115,7 +115,7 @@ def test_nowhere_to_put_the_lock_is_a_journal_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(OSError(13, "Permission denied"), "Permission denied"), (NotImplementedError("flock"), "knows no locks")],
+    [(OSError(13, "Permission denied"), "Permission denied"), (NotImplementedError("flock"), "without locks")],
 )
 def test_a_lock_the_system_refuses_is_a_journal_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
