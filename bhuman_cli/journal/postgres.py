@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psycopg
 from psycopg import conninfo
@@ -383,12 +383,12 @@ def parameters(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     path = query.pop("search_path", "")
-    plain = urlunsplit(parts._replace(query=urlencode(query)))
+    plain = f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{urlencode(query)}" if query else "")
     try:
         found: dict[str, Any] = dict(conninfo.conninfo_to_dict(plain))
     except psycopg.Error as error:
-        raise errors.JournalError(
-            f"{masked(url)} is no address of a journal: {error}", hint="bhuman help journal"
+        raise errors.UsageError(
+            f"{masked(url)} is no address of a journal: {str(error).splitlines()[0]}", hint="bhuman help journal"
         ) from None
     if path:
         found["options"] = f"{found.get('options', '')} -csearch_path={path}".strip()
