@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,21 @@ def test_any_pieces_make_one_file(layout: tuple[tuple[int, int], ...], moving: P
     assert made.sound is not None
     assert original.sound is not None
     assert np.array_equal(made.sound, original.sound)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_spliced_file_is_written_once_with_its_index_first(tmp_path: Path) -> None:
+    moving = footage.make(tmp_path / "long.mp4", footage.Clip(seconds=20, size=(640, 360), colour=None))
+    loaded = base.load(base.prepare(moving, [0, 30], tmp_path))
+    out = tmp_path / "out.mp4"
+    before = written_bytes()
+    splice.write(str(out), loaded, loaded.packets(0, loaded.frames))
+    size = out.stat().st_size
+    assert written_bytes() - before <= 1.05 * size
+    head = out.read_bytes()[: size // 2]
+    assert head.index(b"moov") < head.index(b"mdat")
+    splice.check(str(out), loaded, [0], decode=True)
+
+
+def written_bytes() -> int:
+    return int(Path("/proc/self/io").read_text().split("wchar:")[1].split()[0])

@@ -47,7 +47,7 @@ def write(path: str, base: Base, video: Sequence[Any], sound: NDArray[np.float32
 
     The decode time follows from the position, because the encoder gives pieces of one or two frames no delay.
     """
-    with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as out:
+    with av.open(path, "w", format="mp4", options={"moov_size": str(_index_bytes(base, len(video), sound))}) as out:
         stream = out.add_stream_from_template(base.video_stream)
         track, packets = _sound_track(out, base, sound)
         due_s, heard = next(packets, _SILENCE)
@@ -64,6 +64,15 @@ def write(path: str, base: Base, video: Sequence[Any], sound: NDArray[np.float32
             heard.stream = track
             out.mux_one(heard)
             due_s, heard = next(packets, _SILENCE)
+
+
+def _index_bytes(base: Base, pictures: int, sound: NDArray[np.float32] | None) -> int:
+    """Return room enough for a file's index, which stands before the rest: to move that would be to write it twice.
+
+    For each packet at most its size, its place and its chunk; for pictures also when they are decoded and shown.
+    """
+    heard = len(base.audio) if sound is None else sound.shape[1] // 1_024 + 2
+    return 4_096 + 40 * pictures + 28 * heard
 
 
 _SILENCE: Final[tuple[float, Any]] = (float("inf"), None)
