@@ -43,6 +43,7 @@ class Case:
     table: Table = ROWS
     edited: Table | None = None
     chunk_size: int = 2
+    at_once: int = 0
     lists_finished_only: bool = False
     first_takes_s: float = RENDER_S
     first_lag_s: float | None = None
@@ -73,8 +74,14 @@ def build(case: Case, *, locks: bool = True, folder: Path | None = None, address
     )  # fmt: skip
     oracle = Oracle(world=world, outcomes=list(case.outcomes), manner=manner)
     oracle.allowed.update(Counter(case.table) | Counter(case.edited or ()))
-    client = Client(world=world, oracle=oracle, chunk_size=case.chunk_size)
-    oracle.on_wire = lambda token: _intent_is_durable(world, token)
+    client = Client(world=world, oracle=oracle, chunk_size=case.chunk_size, at_once=case.at_once)
+
+    def on_wire(token: str) -> None:
+        _intent_is_durable(world, token)
+        if case.at_once:
+            _few_are_in_flight(world, token, case.at_once)
+
+    oracle.on_wire = on_wire
     unstored: dict[str, str] = {}
     oracle.on_answer = lambda token: unstored.update({world.life.name: token})
     world.after_commit = lambda life: _answer_is_durable(world, unstored.pop(life.name, ""))
@@ -90,6 +97,19 @@ def _intent_is_durable(world: World, token: str) -> None:
         raise Violation("intent: bytes on the wire before `sending` was on disk")
     if doubts is not None and doubts[0] >= 2 and world.locks:
         raise Violation("doubts: sent although two requests are in doubt")
+
+
+def _few_are_in_flight(world: World, token: str, most: int) -> None:
+    """A request goes only where there is room for its videos beside those that have no end yet."""
+    with world.looking() as journal:
+        found = journal.query_one(
+            "SELECT count(*) FROM claim JOIN chunk USING (chunk_id) WHERE claim.live = 1 AND claim.ended_at IS NULL"
+            " AND claim.status <> 'failed' AND chunk.state <> 'in_doubt'"  # doubts count for a quarter of an hour only
+            " AND claim.run_no = (SELECT run_no FROM chunk WHERE token = ?)",
+            (token,),
+        )
+    if found is not None and found[0] > most:
+        raise Violation(f"gate: {found[0]} videos at once, at most {most} may be")
 
 
 def _answer_is_durable(world: World, token: str) -> None:

@@ -12,7 +12,7 @@ from unittest import mock
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.domain import Binding, ChunkState
 from bhuman_cli.journal import chunks, database, generations, history, matching, planning, results, runs, schema
-from bhuman_cli.runs import outcome, recovery, submit
+from bhuman_cli.runs import outcome, permission, recovery, submit
 from bhuman_cli.runs import verdict as verdicts
 from bhuman_cli.runs.binding import by_list, doubts, match, record_updates
 from bhuman_cli.workflows import doubts as words
@@ -341,7 +341,20 @@ def _ends_unsure() -> Sequence[Patch]:
     ]
 
 
+def _asks_the_gate_once() -> Sequence[Patch]:
+    asked: dict[int, Any] = {}
+    ask = permission.Permission.ask
+
+    def once(self: permission.Permission, journal: database.Journal, run: runs.Run) -> Any:
+        if id(self) not in asked:
+            asked[id(self)] = ask(self, journal, run)
+        return asked[id(self)]
+
+    return [mock.patch.object(permission.Permission, "ask", once)]
+
+
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant(name="the gate is asked once", harm=_asks_the_gate_once, catches=killed("ok", at_once=1)),
     Mutant(name="retry the POST", harm=_retries, catches=killed("lost_after")),
     Mutant(name="journal after the POST", harm=_journals_late, catches=killed("ok")),
     Mutant(

@@ -45,6 +45,11 @@ def test_killed_at_any_effect_nothing_is_paid_twice_lost_or_beside_the_wrong_row
     assert score.posts >= score.histories
 
 
+@pytest.mark.parametrize("outcome", ["ok", "lost_after", "short_ids"])
+def test_killed_at_any_effect_no_more_videos_are_in_flight_than_may_be(outcome: str) -> None:
+    expect_zeros(histories.score(outcome, quick(Case(outcomes=(outcome,), after=("resume", "render"), at_once=1))))
+
+
 @pytest.mark.parametrize("outcome", ["lost_after", "500_before", "short_ids", "part_lost"])
 @pytest.mark.parametrize("evidence", ["list", "callbacks"])
 def test_evidence_binds_what_was_accepted_and_never_sends_it_again(outcome: str, evidence: str) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 from bhuman_cli import errors
 from bhuman_cli.domain import GenerationId, RenderSpec, ResultRow, Row, Target, TargetKind
 from bhuman_cli.errors import ExitCode
+from bhuman_cli.gate.pacing import MaxFailures, Pace
 from bhuman_cli.journal import chunks, history, results, runs
 from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.runs import recovery, runner
 from bhuman_cli.runs.context import RunContext, Stop
 from bhuman_cli.runs.outcome import Outcome
+from bhuman_cli.runs.permission import Permission
 from bhuman_cli.runs.request import Shape
 from bhuman_cli.runs.runner import RunOptions
 from bhuman_cli.terminal.console import Console
@@ -59,6 +61,7 @@ class Client:
     waits: bool = True
     timeout_s: float = 130.0
     shares_equal: bool = False
+    at_once: int = 0  # videos of a run in flight; 0: no bound
     last: Outcome | None = None
     refused: str = ""
     stop: Stop = field(default_factory=Stop)
@@ -186,6 +189,13 @@ class Client:
             waits=self.waits,
             submits=run.state == "confirmed",
             timeout_s=self.timeout_s,
+            permission=Permission(
+                pace=Pace(
+                    chunk_size=self.chunk_size,
+                    in_flight=self.at_once or None,
+                    max_failures=MaxFailures(percent=50),
+                )
+            ),
             checkpoint=lambda: self._write(journal, run),
         )
         self.last = runner.execute(drive, context)
