@@ -22,7 +22,7 @@ The house, top to bottom (a room may import from the rooms below it, never above
     sanitize      text made harmless to terminals and spreadsheets
     shell         commands as the person's shell takes them
     net/          which hosts and certificates are trusted, and GETs that keep to it
-    ids           ids as people paste them; durations as people write them
+    ids           ids as people paste them; durations and amounts as people write them
     documents     shapes of the JSON documents that programs read
     domain        rows, chunks, generations, statuses
     errors        the exception tree and the exit codes

@@ -15,7 +15,7 @@ from typing import Any, Final
 import jinja2
 import markupsafe
 
-from bhuman_cli import domain
+from bhuman_cli import amounts, domain
 from bhuman_cli.delivery import media
 
 MARK: Final = '<meta name="generator" content="bhuman gallery">'
@@ -98,7 +98,7 @@ def render(page: Page) -> str:
 
 def _counted(counts: Mapping[str, int], total: int) -> str:
     done = counts.get(domain.Status.SUCCEEDED, 0)
-    videos = "video" if total == 1 else "videos"
+    videos = amounts.plural(total, "video")
     return f"{total:,} {videos}" if done == total else f"{done:,} of {total:,} {videos}"
 
 

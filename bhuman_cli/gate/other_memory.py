@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from bhuman_cli import amounts
 from bhuman_cli.errors import Refusal
 
 Marks = frozenset[str]
@@ -104,7 +105,7 @@ def refusal(finding: Finding, *, is_shared: bool = False) -> Refusal | None:
     if finding.unclear and not is_shared:
         count = len(finding.unclear)
         return Refusal(
-            f"{count:,} video{'' if count == 1 else 's'} of another journal {'is' if count == 1 else 'are'} being made;"
+            f"{amounts.show(count, 'video')} of another journal {amounts.plural(count, 'is', 'are')} being made;"
             " try again when they ended",
             code="unknown_videos",
         )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from bhuman_cli import domain, errors
+from bhuman_cli import amounts, domain, errors
 from bhuman_cli.domain import GenerationId
 from bhuman_cli.journal import results, runs
 from bhuman_cli.journal.database import Journal
@@ -60,8 +60,8 @@ def _require_settled(journal: Journal, run: Run) -> None:
     if found is not None and found[0]:
         requests, rows = found
         raise errors.Refusal(
-            f"run {run.run_id} has {requests} unsettled {'request' if requests == 1 else 'requests'}"
-            f" for {rows} {'row' if rows == 1 else 'rows'} that may have been paid; nothing was forgotten",
+            f"run {run.run_id} has {amounts.show(requests, 'unsettled request')}"
+            f" for {amounts.show(rows, 'row')} that may have been paid; nothing was forgotten",
             hint=f"bhuman resume {run.run_id} --in-doubt ask",
             code="in_doubt",
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
+from bhuman_cli import amounts
 from bhuman_cli.domain import MAX_ROWS_PER_REQUEST
 from bhuman_cli.errors import Refusal
 from bhuman_cli.gate import allowance, pacing
@@ -82,7 +83,7 @@ def brake_words(journal: Journal, run: Run, reason: str) -> str:
     for words, lines in reasons[:_SHOWN_REASONS]:
         listed = ", ".join(str(line) for line in sorted(lines)[:_SHOWN_LINES])
         parts.append(
-            f"{words} (line{'' if len(lines) == 1 else 's'} {listed}{', …' if len(lines) > _SHOWN_LINES else ''})"
+            f"{words} ({amounts.plural(len(lines), 'line')} {listed}{', …' if len(lines) > _SHOWN_LINES else ''})"
         )
     return f"{reason}{': ' if parts else ''}{'; '.join(parts)}"
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli import domain, shell
+from bhuman_cli import amounts, domain, shell
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import cleaning, input_errors, mapping, reader, row_filter, selection, spoken_forms
 from bhuman_cli.table.checks import backgrounds, own_rules, problems, row_checker, rules
@@ -173,7 +173,7 @@ class CheckedTable:
         found = backgrounds.overlap_problems(options.backgrounds)
         if len(options.asset_columns) != len(options.backgrounds):
             assets, grounds = len(options.asset_columns), len(options.backgrounds)
-            rule = f"{assets} asset column{'s' * (assets != 1)}, but {grounds} background{'s' * (grounds != 1)}"
+            rule = f"{amounts.show(assets, 'asset column')}, but {amounts.show(grounds, 'background')}"
             hint = "one --asset COLUMN for each background, in their order"
             found.append(problems.Problem(row_index=None, line=None, column="", rule=rule, hint=hint))
         if options.callback_url is not None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bhuman_cli import amounts
+
 KINDS: Final = ("name", "company")
 _SHOWN: Final = 8
 
@@ -126,7 +128,7 @@ class Cleaner:
 
 def _places(lines: Sequence[int]) -> str:
     more = f" and {len(lines) - _SHOWN:,} more" if len(lines) > _SHOWN else ""
-    return f"line{'s' * (len(lines) != 1)} {', '.join(map(str, lines[:_SHOWN]))}{more}"
+    return f"{amounts.plural(len(lines), 'line')} {', '.join(map(str, lines[:_SHOWN]))}{more}"
 
 
 def clean(kind: str, text: str) -> Cleaned:

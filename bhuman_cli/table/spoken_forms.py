@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from bhuman_cli import amounts
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import mapping, reader
 
@@ -48,13 +49,14 @@ class SpokenForms:
 
     def notices(self) -> list[str]:
         """Return how many rows are spoken otherwise, and the lines that matched none, once all rows were read."""
-        said = [f"{self.rows:,} row{'s' * (self.rows != 1)} spoken as {self._name} has it"] if self.rows else []
+        said = [f"{amounts.show(self.rows, 'row')} spoken as {self._name} has it"] if self.rows else []
         if self._unused:
             lines = sorted(self._unused)
             listed = ", ".join(map(str, lines[:_SHOWN])) + (
                 f" and {len(lines) - _SHOWN:,} more" * (len(lines) > _SHOWN)
             )
-            said.append(f"{self._name}: line{'s' * (len(lines) != 1)} {listed} match{'es' * (len(lines) == 1)} no row")
+            which = f"{amounts.plural(len(lines), 'line')} {listed}"
+            said.append(f"{self._name}: {which} {amounts.plural(len(lines), 'matches', 'match')} no row")
         return said
 
 

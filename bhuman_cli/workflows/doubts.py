@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli import domain, durations, errors, ids
+from bhuman_cli import amounts, domain, durations, errors, ids
 from bhuman_cli.clock import iso_utc
 from bhuman_cli.domain import ChunkState, Generation, GenerationId, Target, TargetKind
 from bhuman_cli.journal import chunks, decisions, generations, history, results, targets
@@ -183,7 +183,7 @@ def _named(journal: Journal, chunk: Chunk) -> str:
 
 def _count(journal: Journal, chunk: Chunk) -> str:
     unbound = sum(not is_bound for _, is_bound in chunks.rows_of(journal, chunk))
-    return f"{unbound:,} row{'' if unbound == 1 else 's'}"
+    return amounts.show(unbound, "row")
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bhuman_cli import domain, errors, shell
+from bhuman_cli import amounts, domain, errors, shell
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
@@ -134,7 +134,7 @@ def _after_sample(
     if options.asks:
         if not options.console.confirm(f"Submit the other {outcome.held_back:,} rows?"):
             planning.decline_sample(journal, run)
-            unsent = f"{outcome.held_back:,} row{'' if outcome.held_back == 1 else 's'}"
+            unsent = f"{amounts.show(outcome.held_back, 'row')}"
             options.console.say(f"{unsent} not sent. The same command sends them when you want them.")
             return replace(outcome, held_back=0, declined=True)
     elif not (options.yes and is_good):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import domain, errors, shell
+from bhuman_cli import amounts, domain, errors, shell
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import Refusal
 from bhuman_cli.gate import refusals as order
@@ -92,7 +92,7 @@ def show(plan: Plan, console: Console) -> None:
     parts += [f"{counts.shared:,} shared"] if counts.shared else []
     parts += [f"{counts.later:,} later"] if counts.later else []
     parts += [f"{counts.invalid:,} invalid"] if counts.invalid else []
-    requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
+    requests = amounts.show(plan.requests, "request")
     console.say(f"plan: {', '.join(parts)} rows in {requests}")
     if counts.shared:
         videos = counts.new + counts.retried + counts.reused + counts.in_doubt

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import domain, errors, shell
+from bhuman_cli import amounts, domain, errors, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.errors import ExitCode
@@ -84,7 +84,7 @@ def _here(wish: ResumeOptions, unfinished: list[Run]) -> list[Run]:
     here = {settings.service_name(str(wish.values.get("base_url"))), domain.LOCAL_SERVICE}
     found = [run for run in unfinished if run.target.service in here]
     if others := len(unfinished) - len(found):
-        wish.console.say(f"{others} unfinished run{'s' * (others != 1)} of other services left alone")
+        wish.console.say(f"{amounts.show(others, 'unfinished run')} of other services left alone")
     return found
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bhuman_cli import domain, errors
+from bhuman_cli import amounts, domain, errors
 from bhuman_cli.config import settings
 from bhuman_cli.journal import history
 from bhuman_cli.journal.database import Journal
@@ -45,8 +45,8 @@ class Unknown:
         more = f" and {len(self.places) - 3} more" if len(self.places) > 3 else ""
         count = len(self.ids)
         return errors.Refusal(
-            f"{names}{more}: {'holds' if len(self.places) == 1 else 'hold'} {count:,} {'id' if count == 1 else 'ids'}"
-            f" that this journal does not know: {'it' if count == 1 else 'they'} may be paid already;"
+            f"{names}{more}: {amounts.plural(len(self.places), 'holds', 'hold')} {amounts.show(count, 'id')}"
+            f" that this journal does not know: {amounts.plural(count, 'it', 'they')} may be paid already;"
             " --adopt takes them over, --again pays for them again",
             hint="--adopt",
             code="unknown_results",

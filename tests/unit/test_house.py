@@ -10,7 +10,7 @@ import bhuman_cli
 from bhuman_cli.cli import app
 
 ROOT = Path(bhuman_cli.__file__).parent
-NAMED_BESIDE_OTHERS = {"durations"}
+NAMED_BESIDE_OTHERS = {"durations", "amounts"}
 MODULES_SIDE_BY_SIDE = 24
 
 

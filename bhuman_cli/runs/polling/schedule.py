@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from bhuman_cli import amounts
 from bhuman_cli.runs.polling import forecast, poll_queue
 
 SMALL_CHUNK: Final = 100
@@ -220,7 +221,7 @@ class Schedule:
         told, self._notices = self._notices, []
         if self._newly_stuck:
             minutes = round(self._options.stuck_s / 60)
-            videos = "1 video is" if self._newly_stuck == 1 else f"{self._newly_stuck} videos are"
+            videos = f"{amounts.show(self._newly_stuck, 'video')} {amounts.plural(self._newly_stuck, 'is', 'are')}"
             told.append(f"{videos} not finished {minutes} min after the videos sent later; the others go on")
             self._newly_stuck = 0
         return told

@@ -11,6 +11,7 @@ from itertools import islice, repeat
 from types import MappingProxyType
 from typing import Final
 
+from bhuman_cli import amounts
 from bhuman_cli.table import input_errors
 
 Raw = tuple[int, Sequence[str], Mapping[int, str]]
@@ -133,14 +134,14 @@ class Numbering:
             return (*cells, *[""] * (width - len(cells))), flaws
         if len(cells) > width and not any(map(str.strip, cells[width:])):
             return cells[:width], flaws
-        columns = "1 column" if width == 1 else f"{width} columns"
+        columns = amounts.show(width, "column")
         if self._is_sheet:
             hint = f"name every column; --header-row {line}, if that row is the header"
             rule = f"a value to the right of the header's {columns}"
             raise input_errors.line_error(
                 self._name, line, rule, hint=hint, place=f"row {line}", row_index=self._next - 1
             )
-        found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        found = amounts.show(len(cells), "cell")
         rule = f"{found}, but the header has {columns}"
         if width < len(cells) <= self._unnamed_width:
             at = next(place for place in range(width, len(cells)) if cells[place].strip())

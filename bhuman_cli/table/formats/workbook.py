@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
+from bhuman_cli import amounts
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table.formats import csv_records, ods, xls, xlsx, xlsx_sheet, xlsx_xml, zip_safety
 from bhuman_cli.table.formats.cell_flags import SheetFacts
@@ -53,7 +54,7 @@ def open_sheet(source: InputFile, wanted: str | None, kind: str) -> Sheet:
     sheet = entries[number].open()
     sheet.notices.extend(notices)
     if count := len(sheet.facts.hidden_rows):
-        rows = "1 hidden row" if count == 1 else f"{count:,} hidden rows"
+        rows = amounts.show(count, "hidden row")
         sheet.notices.append(
             f"{source.name}: {rows} of sheet {sheet.name!r}, read like the others without --visible-only"
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bhuman_cli import domain, ids
+from bhuman_cli import amounts, domain, ids
 from bhuman_cli.domain import Background, RenderSpec, Row, RowState, TargetKind
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table.checks import backgrounds, rules
@@ -165,7 +165,7 @@ def check(order: Payload, *, loopback_base: bool) -> list[str]:
         ]
     wrong_ones = [problem for problem in problems if problem.severity == "error"]
     if wrong_ones:
-        count = "1 problem" if len(wrong_ones) == 1 else f"{len(wrong_ones):,} problems"
+        count = amounts.show(len(wrong_ones), "problem")
         raise InputError(
             f"{count}, nothing was sent: {_said(wrong_ones[0])}",
             hint=f"bhuman trigger {order.integration.name} --help",

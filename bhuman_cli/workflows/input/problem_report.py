@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bhuman_cli import errors
+from bhuman_cli import amounts, errors
 from bhuman_cli.terminal.console import Console
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _is_ours(path: Path) -> bool:
 def refusal(intake: CheckedTable, written: Path | None) -> errors.InputError:
     """Return the error that stops a run whose table did not pass the checks."""
     log = intake.problems
-    rows = f"{log.errors:,} problem{'' if log.errors == 1 else 's'}"
+    rows = f"{amounts.show(log.errors, 'problem')}"
     where = f", all listed in {written}" if written is not None else ""
     return errors.InputError(
         f"{intake.table.name}: {rows}{where}; nothing was sent",

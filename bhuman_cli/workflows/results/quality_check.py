@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli import domain, errors
+from bhuman_cli import amounts, domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.delivery import batch, manifest
 from bhuman_cli.delivery.media import What
@@ -139,7 +139,7 @@ def qualities(run: RunResults, folder: Path) -> dict[str, str]:
 def summary_line(videos: Sequence[Video]) -> str:
     """Return what was found, in one line."""
     suspects = sum(bool(video.quality) for video in videos)
-    checked = f"{len(videos):,} video{'s' if len(videos) != 1 else ''} checked"
+    checked = f"{amounts.show(len(videos), 'video')} checked"
     return f"{checked}: {suspects:,} to look at" if suspects else f"{checked}: all are sound"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli import domain, durations, errors
+from bhuman_cli import amounts, domain, durations, errors
 from bhuman_cli.domain import Status
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import events, results
@@ -102,13 +102,13 @@ def _cost(run: Run, outcome: Outcome) -> str:
     took = f" in {durations.show(outcome.elapsed_s)}"
     if run.target.service == domain.LOCAL_SERVICE:
         return f"{took}; nothing was spent"
-    return f"{took}; {outcome.submitted:,} {'video' if outcome.submitted == 1 else 'videos'} paid"
+    return f"{took}; {amounts.show(outcome.submitted, 'video')} paid"
 
 
 def _notes(options: ReportOptions, run: Run, outcome: Outcome) -> Iterator[str]:
     """Say why it ended before all was done, what goes on at the service all the same, and where to look."""
     if outcome.old:
-        old = f"{outcome.old:,} row{'s' * (outcome.old != 1)}"
+        old = amounts.show(outcome.old, "row")
         yield f"{old} of these ended so before and don't count again (--fail-on-old counts them)"
     going = sum(outcome.selected.get(status, 0) for status in (Status.QUEUED, Status.PREPARING, Status.PROCESSING))
     if outcome.reason and outcome.exit_code not in {ExitCode.OK, ExitCode.ROWS_FAILED, *_SAID_AS_ERRORS}:

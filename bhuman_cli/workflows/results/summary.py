@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bhuman_cli import domain
+from bhuman_cli import amounts, domain
 from bhuman_cli.domain import Status
 
 SUPPORT_CODE: Final = "BH-RENDER-FAILED"
@@ -91,7 +91,7 @@ def line_numbers(lines: Sequence[int], *, limit: int = 8) -> str:
             ranges.append([number, number])
     shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:limit]]
     more = sum(last - first + 1 for first, last in ranges[limit:])
-    return f"line{'s' if len(lines) != 1 else ''} {', '.join(shown)}" + (f" and {more} more" if more else "")
+    return f"{amounts.plural(len(lines), 'line')} {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
 def one_line(text: str) -> str:
@@ -123,4 +123,4 @@ def _counted(counts: Mapping[str, int]) -> str:
     others = [status for status in counts if status not in set(Status)]
     total = sum(counts.values())
     parts = [f"{counts[status]} {status.replace('_', ' ')}" for status in [*order, *others]]
-    return f"{total} row{'s' if total != 1 else ''}: {', '.join(parts) or 'none'}"
+    return f"{amounts.show(total, 'row')}: {', '.join(parts) or 'none'}"
