@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from bhuman_cli import clock, errors, files
-from bhuman_cli.journal import faults, integrity, schema
+from bhuman_cli.journal import faults, schema
+from bhuman_cli.journal.engine import integrity
 
 FILE_NAME = "journal.sqlite3"
 _POOL_TABLES = ("target", "run", "chunk", "claim", "forgotten", "fact", "applied_plan")
@@ -199,7 +200,7 @@ def open_file(path: Path, clock: clock.Clock) -> Journal:
 
 def _shared(address: str, clock: clock.Clock) -> Journal:
     try:
-        from bhuman_cli.journal import postgres
+        from bhuman_cli.journal.engine import postgres
     except ImportError as error:
         raise errors.UsageError(
             f"a journal on a server needs the extra `postgres` ({error.name} is not installed)",

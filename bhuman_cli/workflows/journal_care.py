@@ -10,9 +10,10 @@ from typing import Any
 
 from bhuman_cli import clock, errors
 from bhuman_cli.config import settings
-from bhuman_cli.journal import database, schema, transfer
+from bhuman_cli.journal import database, schema
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.decisions import moved_to
+from bhuman_cli.journal.engine import transfer
 from bhuman_cli.workflows import run_context
 
 

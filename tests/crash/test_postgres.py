@@ -11,7 +11,7 @@ import pytest
 
 from bhuman_cli import errors
 from bhuman_cli.journal import chunks, targets
-from bhuman_cli.journal.postgres import PostgresJournal
+from bhuman_cli.journal.engine.postgres import PostgresJournal
 from bhuman_cli.runs import epoch_file
 from tests.crash import histories, servers
 from tests.support import ledger

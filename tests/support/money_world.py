@@ -12,8 +12,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bhuman_cli.journal import database, schema, transfer
-from bhuman_cli.journal.postgres import PostgresJournal
+from bhuman_cli.journal import database, schema
+from bhuman_cli.journal.engine import transfer
+from bhuman_cli.journal.engine.postgres import PostgresJournal
 from tests.support.clocks import HeldClock
 
 MOST_EFFECTS = 4_000  # a life with more than this hangs

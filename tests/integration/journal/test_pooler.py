@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.journal.postgres import PostgresJournal
+from bhuman_cli.journal.engine.postgres import PostgresJournal
 from tests.support import postgres as servers
 from tests.support.clocks import HeldClock
 from tests.support.postgres import Server

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bhuman_cli.journal import transfer
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.postgres import PostgresJournal
+from bhuman_cli.journal.engine import transfer
+from bhuman_cli.journal.engine.postgres import PostgresJournal
 from tests.support import ledger
 from tests.support.clocks import HeldClock
 from tests.support.postgres import Server

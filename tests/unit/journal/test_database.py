@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.journal import database, integrity, schema
+from bhuman_cli.journal import database, schema
 from bhuman_cli.journal.database import FILE_NAME
+from bhuman_cli.journal.engine import integrity
 from bhuman_cli.runs import runner
 from tests.support import ledger
 from tests.support.clocks import HeldClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.journal import dialect, postgres
+from bhuman_cli.journal.engine import dialect, postgres
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.journal import chunks, dialect, transfer
+from bhuman_cli.journal import chunks
 from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.engine import dialect, transfer
 from bhuman_cli.runs import runner
 from tests.support import ledger
 

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any, Final
 
 from bhuman_cli import errors
-from bhuman_cli.journal import dialect
 from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.engine import dialect
 
 TABLES: Final = (
     "target", "run", "chunk", "claim", "row", "answer", "decision", "listed_video", "event", "fact", "applied_plan",

@@ -23,8 +23,9 @@ from psycopg.adapt import Loader
 
 from bhuman_cli import clock, errors
 from bhuman_cli.errors import JournalFault
-from bhuman_cli.journal import database, dialect, schema
+from bhuman_cli.journal import database, schema
 from bhuman_cli.journal.database import Journal, ServerFacts
+from bhuman_cli.journal.engine import dialect
 
 SCHEMES: Final = ("postgresql://", "postgres://")
 _BATCH: Final = 500
@@ -316,7 +317,7 @@ class PostgresJournal(Journal):
 
     def back_up(self, path: Path) -> None:
         """Copy the whole journal into a new file of this machine."""
-        from bhuman_cli.journal import transfer
+        from bhuman_cli.journal.engine import transfer
 
         with contextlib.closing(database.open_file(path, self.clock)) as other, self.transaction():
             self.be_patient()
