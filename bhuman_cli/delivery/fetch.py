@@ -120,12 +120,13 @@ def fetch_one(job: FetchJob, kit: FetchTools, opener: connect.Opener) -> FetchRe
     On return the file at job.path is whole, or is the one that was there. It is not synced: that would cost a fifth of
     the speed, and a file that a power cut damaged does not pass the checks of the next call.
     """
-    url, refreshed, attempt = job.url, False, 0
+    url, refreshed, attempt, begun = job.url, False, 0, 0
     part = partial.Partial(job.path, f"{job.generation_id} {job.what}")
     deadline = kit.clock.monotonic_s() + FILE_S
     try:
         while True:
             before = part.missing
+            begun += not part.headers()
             try:
                 return _attempted(job, _Source(url=url, part=part, deadline=deadline), kit, opener)
             except _LinkExpired as dead:
@@ -136,9 +137,10 @@ def fetch_one(job: FetchJob, kit: FetchTools, opener: connect.Opener) -> FetchRe
             except (_Retryable, addresses.Unreachable, requests.RequestException) as problem:
                 if kit.stop.is_set():
                     return FetchResult(job=job, state=State.LEFT, reason="interrupted")
-                # What brought the file further is no attempt in vain.
+                # What brought the file further is no attempt in vain, but one that comes whole and bad each time is.
                 attempt = 0 if 0 < part.missing < before else attempt + 1
-                if attempt >= ATTEMPTS or kit.clock.monotonic_s() > deadline:
+                is_over = attempt >= ATTEMPTS or (begun >= ATTEMPTS and not part.headers())
+                if is_over or kit.clock.monotonic_s() > deadline:
                     return _failed(job, _said(problem))
                 kit.clock.sleep(getattr(problem, "after_s", 0.0) + random.uniform(0, 0.1 * 4**attempt / 2))
             except addresses.RefusedAddress as refused:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final
 
 from bhuman_cli.studio.render import personal
-from bhuman_cli.studio.render.template import Backdrop, Section, Template
+from bhuman_cli.studio.render.template import PLACEHOLDER, Backdrop, Section, Template
 
 SHORTEST_PIECE: Final = 5
 """Frames. A key frame costs about as much as this many ordinary ones, so shorter pieces join their neighbour."""
@@ -209,6 +209,12 @@ def _stacked(sections: Sequence[Section]) -> list[tuple[Section, int, int]]:
     return out
 
 
+def _longest(section: Section, values: Mapping[str, str]) -> str:
+    """Return the variable that takes most of a section's text: the one that is to blame where it has no room."""
+    named: list[str] = PLACEHOLDER.findall(section.text) or [section.name]
+    return max(named, key=lambda name: len(values.get(name, "")))
+
+
 def _caption(placed: tuple[Section, int, int], values: Mapping[str, str], reel: Reel) -> Caption | None:
     section, slot, slots = placed
     text = section.fill(values)
@@ -227,7 +233,7 @@ def _caption(placed: tuple[Section, int, int], values: Mapping[str, str], reel: 
         accent=section.accent,
         size=section.size,
         font=section.font,
-        name=section.name,
+        name=_longest(section, values),
         slot=slot,
         slots=slots,
     )

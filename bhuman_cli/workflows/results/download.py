@@ -236,7 +236,7 @@ def _next_command(found: RunResults, options: DownloadOptions) -> str:
     """Return the command that helps: a local run renders again what is gone from disk."""
     if found.run.target.service == domain.LOCAL_SERVICE:
         return f"bhuman render {shell.quote(found.run.input_path)} --local"
-    return f"bhuman download.download {found.run.run_id} --to {shell.quote(str(options.folder))}"
+    return f"bhuman download {found.run.run_id} --to {shell.quote(str(options.folder))}"
 
 
 def _print(

@@ -90,7 +90,7 @@ def write(session: Session, found: RunResults, options: ExportOptions) -> int:
     header = _renamed(found.header, [name for name, _ in extras])
     written = list(_rows(found, extras, options.statuses))
     results_file.write_results(output, header, written, style)
-    session.console.say(f"{len(written):,} of {len(found.rows):,} rows written")
+    session.console.say(f"{len(written):,} of {len(found.rows):,} rows written{_marking(output, style)}")
     _print(session, found, output, len(written), [*header, *results_file.result_header(header)])
     return 0
 
@@ -104,6 +104,13 @@ def _reviewed(found: RunResults, options: ExportOptions) -> RunResults:
     decisions = review.read(options.reviews)
     rows = [row for row in found.rows if (said := decisions.get(row.fields["id"])) and said.word == options.keep]
     return dataclasses.replace(found, rows=rows)
+
+
+def _marking(output: Path, style: OutputStyle) -> str:
+    """Return what Excel on Windows needs to read letters beyond ASCII, where the file has them and no mark."""
+    if style.kind not in {"csv", "tsv"} or style.bom or output.read_bytes().isascii():
+        return ""
+    return "; to open it in Excel, add --bom"
 
 
 def _print(session: Session, found: RunResults, output: Path, rows: int, columns: Sequence[str], **more: Any) -> None:
@@ -166,7 +173,7 @@ def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
         plain = style if style.kind != "csv" else dataclasses.replace(style, delimiter=",")
         results_file.write_table(output, header, [row.cells for row in rows], plain)
         columns = header
-    session.console.say(f"{len(rows):,} of {len(found.rows):,} rows written")
+    session.console.say(f"{len(rows):,} of {len(found.rows):,} rows written{_marking(output, style)}")
     for note in table.notes:
         session.console.warn(note)
     here = sum(bool(row.fields["share_url"]) and not works_elsewhere(row.fields["share_url"]) for row in rows)

@@ -46,6 +46,16 @@ def test_a_line_that_always_breaks_at_95_percent_ends_well(
     assert server.sent == len(FILM)
 
 
+def test_a_file_that_comes_in_pieces_and_is_bad_each_time_is_given_up(
+    server: MediaServer, kit: fetch.FetchTools, tmp_path: Path
+) -> None:
+    bad = Answer(FILM[:40] + bytes(60_000), etag='"v1"', cut_share=0.5)
+    (done,) = get([row(0, server.put("/a.mp4", bad))], tmp_path, kit)
+    assert (done.state, "mp4" in done.reason) == ("failed", True)
+    assert server.sent <= fetch.ATTEMPTS * len(bad.body)
+    assert not list(tmp_path.glob("*.part*"))
+
+
 @pytest.mark.parametrize(
     ("owner", "etag", "now"),
     [("id-9 video", '"v1"', '"v1"'), ("id-0 video", '"v1"', '"v2"'), ("id-0 video", 'W/"v1"', 'W/"v1"')],
