@@ -253,6 +253,8 @@ def age_s(run: Run, clock: Clock) -> float:
 
 def shown_path(run: Run) -> str:
     """Return a run's input as a list shows it: from the working directory where it is below, else its last folders."""
+    if run.options.get("input_name"):  # an address: its file's name says more
+        return run.input_name
     path = Path(run.input_path)
     if path.is_relative_to(Path.cwd()):
         return str(path.relative_to(Path.cwd()))
