@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
-from collections.abc import Callable
-from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, get_args, get_type_hints
+from typing import Annotated
 
 import typer
 
@@ -463,27 +460,6 @@ def run_ids(incomplete: str) -> list[tuple[str, str]]:
                 runs = [item.run for item in history.list_runs(journal, limit=_MOST)]
             return [(run.run_id, run.input_name) for run in runs if run.run_id.startswith(incomplete)]
     return []
-
-
-def typed_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Declare a command that takes `**given: Unpack[Options]`: an option for every key, None where it is not given.
-
-    A command with forty options is then one short function and one table, in the order in which its help shows them.
-    """
-    hints = get_type_hints(command, include_extras=True)
-    parameters: list[Parameter] = []
-    for parameter in inspect.signature(command).parameters.values():
-        if parameter.kind is not Parameter.VAR_KEYWORD:
-            parameters.append(parameter.replace(annotation=hints[parameter.name]))
-            continue
-        (options,) = get_args(hints[parameter.name])
-        parameters += [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-            for name, annotation in get_type_hints(options, include_extras=True).items()
-        ]
-    command.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
-    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return command
 
 
 RunArgument = Annotated[

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from bhuman_cli import domain, errors, ids
+from bhuman_cli import errors
 from bhuman_cli.clock import SystemClock
-from bhuman_cli.config import credentials, keys, settings
-from bhuman_cli.domain import RenderSpec, Row, Target, TargetKind
+from bhuman_cli.config import credentials, settings
+from bhuman_cli.domain import Row
 from bhuman_cli.gate import changes
 from bhuman_cli.gate import refusals as order
-from bhuman_cli.gate.plan_file import SavedPlan
 from bhuman_cli.journal import (
     comparison,
     history,
@@ -33,7 +30,6 @@ from bhuman_cli.journal.runs import NewRun
 from bhuman_cli.net import addresses
 from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
-from bhuman_cli.terminal import hints
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import (
     adopt,
@@ -43,51 +39,19 @@ from bhuman_cli.workflows import (
     execute,
     listed_videos,
     probing,
+    render_job,
     run_context,
     saved_plan,
     spending,
     unknown_payments,
 )
 from bhuman_cli.workflows import plan as plans
-from bhuman_cli.workflows.input import input_source, input_table, payloads, problem_report, project_trust
-from bhuman_cli.workflows.input.input_source import InputSource
+from bhuman_cli.workflows.input import input_source, input_table, problem_report, project_trust
 from bhuman_cli.workflows.results import results_writer, run_report
 from bhuman_cli.workflows.unknown_payments import Unknown
 
 if TYPE_CHECKING:
-    from bhuman_cli.table.checked_table import CheckedTable
-
-
-@dataclass(slots=True, kw_only=True)
-class RenderJob:
-    """One `render`: what was asked for, and what it was found to mean."""
-
-    source: InputSource
-    values: settings.Settings
-    home: settings.Home
-    console: Console
-    intake: CheckedTable
-    output: Path
-    target: Target
-    asks: bool
-    own_template: Path | None = None
-    tally: Mapping[str, int] = field(default_factory=dict)
-    distrust: tuple[errors.Refusal, ...] = ()
-    applied: SavedPlan | None = None
-
-    def get(self, name: str) -> Any:
-        """Return a setting."""
-        return self.values.get(name)
-
-    @property
-    def is_local(self) -> bool:
-        """Say whether the embedded studio renders."""
-        return bool(self.get("local"))
-
-    @property
-    def chunk_size(self) -> int:
-        """Return the rows per request."""
-        return int(self.get("chunk_size"))
+    pass
 
 
 def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = False) -> int:
@@ -117,15 +81,15 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
     console = Console(
         json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
     )
-    job: RenderJob | None = None
+    job: render_job.RenderJob | None = None
     try:
         source = input_source.open_source(file, values, settings.home(os.environ), console)
         if writes_project_file:
             return input_table.write_project_file(source, values, console)
         if console.is_watched():
             console.say(f"reading {source.name}")
-        applied = _applied(values)
-        job = replace(_job(source, values, console), distrust=tuple(refusals), applied=applied)
+        applied = render_job.applied_plan(values)
+        job = replace(render_job.read_job(source, values, console), distrust=tuple(refusals), applied=applied)
         job.asks = job.asks and applied is None
         return _dry(job) if values.get("dry_run") else _real(job)
     except errors.BhumanError as error:
@@ -141,106 +105,14 @@ _WITH_DOCUMENT = frozenset(
 )
 
 
-def _document_stop(console: Console, job: RenderJob | None, error: errors.BhumanError) -> None:
+def _document_stop(console: Console, job: render_job.RenderJob | None, error: errors.BhumanError) -> None:
     """Print the document of a render that was stopped: a monitor reads one at every exit but 1 and 2."""
     if console.json_mode and error.exit_code in _WITH_DOCUMENT and not console.talk.has_document:
         target, output = (job.target, job.output) if job is not None else (None, None)
         console.out_json(run_report.stopped_document(target, output, job.tally if job else {}, error.exit_code))
 
 
-def _applied(values: settings.Settings) -> SavedPlan | None:
-    if values.get("plan_out") and not values.get("dry_run"):
-        raise errors.UsageError("--plan-out goes with --dry-run", hint="--dry-run")
-    if not values.get("apply"):
-        return None
-    for name in ("take", "limit", "dry_run"):
-        if values.get(name):
-            raise errors.UsageError(f"--apply sends exactly the plan's rows; --{keys.option(name)} does not go with it")
-    return saved_plan.read(Path(values.get("apply")))
-
-
-def _job(source: InputSource, values: settings.Settings, console: Console) -> RenderJob:
-    home = settings.home(os.environ)
-    payloads.require_quality_fits(values.get("quality"), str(values.get("generation_mode")), "--quality")
-    target = _target(values, source, needs_one=not values.get("dry_run"))
-    intake = input_table.open_for(source, values, home, target, console)
-    for notice in intake.notices:
-        console.say(notice)
-    return RenderJob(
-        source=source,
-        values=values,
-        home=home,
-        console=console,
-        intake=intake,
-        output=input_table.output_for(source, values, intake),
-        target=target,
-        asks=console.is_interactive() and not values.get("yes") and not values.get("local"),
-        own_template=connections.template_beside(source.beside),
-    )
-
-
-def _target(values: settings.Settings, source: InputSource, *, needs_one: bool) -> Target:
-    instance = values.get("instance")
-    text = instance or values.get("campaign")
-    kind = TargetKind.INSTANCE if instance else TargetKind.CAMPAIGN
-    service = domain.LOCAL_SERVICE if values.get("local") else settings.service_name(str(values.get("base_url")))
-    if not text and values.get("local"):
-        from bhuman_cli.studio import config
-
-        text = config.CAMPAIGN_ID
-    if not text and needs_one:
-        raise errors.UsageError(
-            "no campaign is named: --campaign, BHUMAN_CAMPAIGN_ID, or `campaign` in the project file",
-            hint="--local",
-        )
-    api_id = ids.of_kind(str(text), kind.value) if text else domain.NO_TARGET
-    own = connections.template_beside(source.beside) if values.get("local") else None
-    return Target(service=service, kind=kind, api_id=connections.id_with_template(api_id, own) if own else api_id)
-
-
-def _new_run(job: RenderJob) -> NewRun:
-    from bhuman_cli.table.output import results_file
-
-    style = results_file.output_style(job.output, job.intake.table, job.source.path, bom=bool(job.get("bom")))
-    return NewRun(
-        target=job.target,
-        input_path=job.source.input_path,
-        input_sha256=job.intake.table.sha256,
-        output_path=str(job.output.resolve()),
-        columns=job.intake.columns,
-        spec=RenderSpec(
-            variables=job.intake.variables,
-            backgrounds=input_table.backgrounds(job.values),
-            generation_mode=job.get("generation_mode"),
-            lipsync=job.get("lipsync"),
-            quality=job.get("quality"),
-        ),
-        options={
-            "style": results_writer.stored_style(style),
-            "chunk_size": job.chunk_size,
-            "callback_url": run_context.callback_url(job.home, str(job.get("callback_url") or "")),
-            "poll_interval": job.get("poll_interval") if job.values.is_given("poll_interval") else None,
-            "timeout": job.get("timeout"),
-            "share_equal": bool(job.get("share_equal")),
-            "shared_campaign": bool(job.get("shared_campaign")),
-            "client": job.get("client"),
-            "redo": _rejected(job),
-            "profile": job.get("profile"),
-            "suppress": [os.path.abspath(path) for path in job.get("suppress")],  # noqa: PTH100 - a link stays one
-            "on": job.get("on"),
-            "in_flight": job.get("in_flight"),
-            "max_failures": job.get("max_failures"),
-            "template": str(job.own_template.resolve()) if job.is_local and job.own_template else None,
-            "allow_private": bool(job.get("allow_private")),
-            "input_name": job.source.name if job.source.is_address else None,
-            "base_url": "" if job.is_local else job.get("base_url"),
-        },
-        again=bool(job.get("again")) or (job.applied is not None and job.applied.again),
-        retry_failed=bool(job.get("retry_failed")) or (job.applied is not None and job.applied.retry_failed),
-    )
-
-
-def _rejected(job: RenderJob) -> list[str]:
+def _rejected(job: render_job.RenderJob) -> list[str]:
     """Return the videos that the reviews reject, whatever another one says of them.
 
     Raises:
@@ -258,13 +130,13 @@ def _rejected(job: RenderJob) -> list[str]:
     return [id_ for id_, decision in decisions.items() if decision.word == review.REJECTED]
 
 
-def _dry(job: RenderJob) -> int:
+def _dry(job: render_job.RenderJob) -> int:
     from bhuman_cli.journal import database
 
     input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
     journal = database.scratch(job.home.state, SystemClock(), job.home.journal)
     with contextlib.closing(journal):
-        new = _new_run(job)
+        new = render_job.new_run(job)
         if job.get("plan_out"):
             saved_plan.require_place(Path(job.get("plan_out")))
         rows = persons.without_forgotten(journal, job.intake.columns, job.intake.rows())
@@ -292,18 +164,18 @@ def _dry(job: RenderJob) -> int:
         return run_report.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
 
 
-def _say_remarks(job: RenderJob) -> None:
+def _say_remarks(job: render_job.RenderJob) -> None:
     """Say which cells are sent otherwise than they stand there: before anything is paid for them."""
     for remark in job.intake.remarks:
         job.console.say(remark)
 
 
-def _is_stopped_by_problems(job: RenderJob) -> bool:
+def _is_stopped_by_problems(job: render_job.RenderJob) -> bool:
     log = job.intake.problems
     return bool(log.file_errors) or (bool(log.errors) and job.get("on_invalid") == "stop")
 
 
-def _real(job: RenderJob) -> int:
+def _real(job: render_job.RenderJob) -> int:
     if not job.is_local:
         found = credentials.find(os.environ, job.home, job.get("profile"), service=job.target.service)
     with contextlib.ExitStack() as stack:
@@ -343,11 +215,11 @@ def _real(job: RenderJob) -> int:
         spending.set_first_rows(journal, prepared.run, job.get("first"), has_sample=bool(job.get("sample")))
         plan_rows.journal_id(journal)  # made before anything is paid, so that later plans can name it
         confirmed = runner.confirm(journal, prepared, plan_id=job.applied.plan_id if job.applied else "")
-        outcome = execute.execute(replace(_settings_of(job), list_look=looks), journal, confirmed, link)
-        return run_report.tell(_report_options(job), journal, confirmed, outcome)
+        outcome = execute.execute(replace(render_job.execution_options(job), list_look=looks), journal, confirmed, link)
+        return run_report.tell(render_job.report_options(job), journal, confirmed, outcome)
 
 
-def _rows(job: RenderJob) -> Iterator[Row]:
+def _rows(job: render_job.RenderJob) -> Iterator[Row]:
     if not job.is_local:
         return job.intake.rows()
     connections.require_extra(web=True, rendering=True)
@@ -356,7 +228,7 @@ def _rows(job: RenderJob) -> Iterator[Row]:
     return input_table.warn_missing_glyphs(job.intake.rows(), job.console)
 
 
-def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
+def _prepared(job: render_job.RenderJob, journal: Journal) -> PreparedRun:
     """Read, check and plan; stop if the table did not pass."""
     from bhuman_cli import files
     from bhuman_cli.table.output import results_file
@@ -364,7 +236,7 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
     input_table.require_writable(job.output, job.source, job.intake, force=bool(job.get("force")))
     files.require_place(job.output)
     input_table.require_folder(job.get("download"), "--download")
-    new = _new_run(job)
+    new = render_job.new_run(job)
     prepared = runner.prepare(
         journal,
         new,
@@ -393,7 +265,7 @@ def _prepared(job: RenderJob, journal: Journal) -> PreparedRun:
 
 
 def _adopted(
-    job: RenderJob, journal: Journal, prepared: PreparedRun, link: connections.Connection
+    job: render_job.RenderJob, journal: Journal, prepared: PreparedRun, link: connections.Connection
 ) -> tuple[PreparedRun, Unknown]:
     """Look for paid videos that this journal does not know; take them over if asked to. Returns what is left."""
     unknown = unknown_payments.search(journal, prepared.run, job.home)
@@ -404,7 +276,7 @@ def _adopted(
     return replace(prepared, counts=planning.counts(journal, prepared.run)), replace(unknown, ids=tuple(left))
 
 
-def _probed(job: RenderJob, journal: Journal, prepared: PreparedRun) -> PreparedRun:
+def _probed(job: render_job.RenderJob, journal: Journal, prepared: PreparedRun) -> PreparedRun:
     """Ask the asset addresses, where that was asked for: it visits the recipients' sites."""
     if not job.get("probe") or not prepared.run.spec.backgrounds:
         return prepared
@@ -424,13 +296,13 @@ def _probed(job: RenderJob, journal: Journal, prepared: PreparedRun) -> Prepared
     return replace(prepared, counts=planning.counts(journal, prepared.run))
 
 
-def _paid_by(job: RenderJob, journal: Journal, prepared: PreparedRun, key_id: str) -> PreparedRun:
+def _paid_by(job: render_job.RenderJob, journal: Journal, prepared: PreparedRun, key_id: str) -> PreparedRun:
     profile = "" if job.is_local else str(job.get("profile"))
     return replace(prepared, run=planning.set_payer(journal, prepared.run, profile=profile, key_id=key_id))
 
 
 def _gated(
-    job: RenderJob, journal: Journal, prepared: PreparedRun, looked: Sequence[errors.Refusal]
+    job: render_job.RenderJob, journal: Journal, prepared: PreparedRun, looked: Sequence[errors.Refusal]
 ) -> tuple[PreparedRun, list[errors.Refusal]]:
     """Put the plan to the gate: leave for later what may not go now; return why the rest may not go, either."""
     run = prepared.run
@@ -466,7 +338,7 @@ def _gated(
     return replace(prepared, counts=planning.counts(journal, run) if left else counts), refusals
 
 
-def _larger(job: RenderJob, journal: Journal, new: NewRun) -> list[Callable[[Row], bytes]]:
+def _larger(job: render_job.RenderJob, journal: Journal, new: NewRun) -> list[Callable[[Row], bytes]]:
     """Return how rows were identified when more of their columns were sent; with `--again` nothing counts as paid."""
     if job.is_local or job.get("again"):
         return []
@@ -474,12 +346,7 @@ def _larger(job: RenderJob, journal: Journal, new: NewRun) -> list[Callable[[Row
     return changed_rows.larger_identities(new.spec, job.intake.columns, accepted)
 
 
-def _callback(job: RenderJob) -> tuple[str, str] | None:
-    url = job.get("callback_url")
-    return (f"{urlsplit(url).scheme}://{urlsplit(url).hostname}/…", job.values.source("callback_url")) if url else None
-
-
-def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan:
+def _plan(job: render_job.RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan:
     size = job.get("sample")
     return plans.Plan(
         counts=prepared.counts,
@@ -497,12 +364,12 @@ def _plan(job: RenderJob, prepared: PreparedRun, journal: Journal) -> plans.Plan
         keeps=job.intake.kept,
         private=() if job.is_local else job.intake.private_looking,
         example=comparison.example_row(journal, prepared.run),
-        callback=_callback(job),
+        callback=render_job.callback(job),
     )
 
 
 def _refusals(
-    job: RenderJob, journal: Journal, prepared: PreparedRun, changed: str, looked: Sequence[errors.Refusal]
+    job: render_job.RenderJob, journal: Journal, prepared: PreparedRun, changed: str, looked: Sequence[errors.Refusal]
 ) -> list[errors.Refusal]:
     given = job.get("max_rows")
     cap = given if given is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
@@ -517,35 +384,3 @@ def _refusals(
         *spend_limits.shrunk(rows, before, limits),
         *spend_limits.refusals(prepared.counts, changed, limits, looked),
     ]
-
-
-def _report_options(job: RenderJob) -> run_report.ReportOptions:
-    # Given already, it would say nothing new; with --again it would pay for the others, too.
-    is_asked = job.get("retry_failed") or job.get("again")
-    return run_report.ReportOptions(
-        console=job.console,
-        is_json=bool(job.get("json")),
-        timeout_s=job.get("timeout"),
-        retry_hint="" if is_asked else hints.whole("--retry-failed", sys.argv[1:]),
-    )
-
-
-def _settings_of(job: RenderJob) -> execute.ExecutionOptions:
-    interval = job.get("poll_interval")
-    if job.is_local and not job.values.is_given("poll_interval"):
-        interval = connections.LOCAL_INTERVAL_S
-    return execute.ExecutionOptions(
-        console=job.console,
-        home=job.home,
-        progress=job.get("progress"),
-        waits=bool(job.get("wait")),
-        timeout_s=job.get("timeout"),
-        interval_s=float(interval),
-        chunk_size=job.chunk_size,
-        sample=job.get("sample"),
-        asks=job.console.is_interactive() and not job.get("yes"),
-        yes=bool(job.get("yes")),
-        download=job.get("download"),
-        selected_only=True,
-        fails_on_old=bool(job.get("fail_on_old")),
-    )

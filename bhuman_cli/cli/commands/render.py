@@ -6,8 +6,8 @@ from typing import Annotated, TypedDict, Unpack
 
 import typer
 
-from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
+from bhuman_cli.cli import typed_options
 
 
 class RenderOptions(TypedDict, total=False):
@@ -96,7 +96,7 @@ Files = Annotated[
 ]
 
 
-@options.typed_options
+@typed_options.typed_options
 def render(files: Files, **given: Unpack[RenderOptions]) -> int:
     """Render every row of a spreadsheet; run it again and it continues.
 

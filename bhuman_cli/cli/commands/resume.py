@@ -9,7 +9,7 @@ from typing import Annotated, TypedDict, Unpack
 import typer
 
 from bhuman_cli import errors
-from bhuman_cli.cli import options
+from bhuman_cli.cli import options, typed_options
 from bhuman_cli.cli import options as opt
 from bhuman_cli.config import settings
 from bhuman_cli.terminal.console import Console
@@ -66,7 +66,7 @@ class GivenOptions(TypedDict, total=False):
     log_file: opt.LogFile
 
 
-@options.typed_options
+@typed_options.typed_options
 def resume(
     run_id: RunId = None,
     *,

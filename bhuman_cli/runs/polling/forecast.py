@@ -1,6 +1,6 @@
 """Forecast of how far the service has come in one queue, learned from answers. Pure: no I/O, no clock.
 
-It must not know which ids are asked; `runs.frontier` decides that from the forecast.
+It must not know which ids are asked; `poll_queue` decides that from the forecast.
 """
 
 from __future__ import annotations

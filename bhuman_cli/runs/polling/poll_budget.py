@@ -1,6 +1,6 @@
 """Token bucket for polls that find nothing new. Pure: no I/O, no clock.
 
-It must not know ids; `runs.frontier` pays from it.
+It must not know ids; `poll_queue` pays from it.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ Videos are served roughly in submission order. A line asks in passes, and in eac
     a peek       when nothing finishes for long: one id just ahead of the front
     an audit     ids far ahead; several hits mean that the queue is not first in, first out
 
-`runs.purse` keeps misses a share of the videos, `runs.forecast` says which ids are probably finished.
-It must not know of requests or rows; `runs.schedule` does.
+`poll_budget` keeps misses a share of the videos, `forecast` says which ids are probably finished.
+It must not know of requests or rows; `schedule` does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ids that were asked and had not finished, and when each is due again. Pure: no I/O, no clock.
 
-It must not decide how long to wait; `runs.frontier` does.
+It must not decide how long to wait; `poll_queue` does.
 """
 
 from __future__ import annotations

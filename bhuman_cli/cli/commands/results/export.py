@@ -42,7 +42,7 @@ Only = Annotated[
 ]
 Media = Annotated[
     Path | None,
-    typer.Option("--media", metavar="DIR", help="Add the export.paths of the files downloaded to this folder."),
+    typer.Option("--media", metavar="DIR", help="Add the paths of the files downloaded to this folder."),
 ]
 Email = Annotated[
     str | None,

@@ -105,12 +105,8 @@ def api(  # noqa: PLR0913 - one parameter is one option
     wish = _wish(method, address, fields=_fields(field, typed_field), data=data, auth=auth)
     _require_one_form(wish, paginate=paginate, include=include, json_output=json_output)
     held = session.stored_credentials()
-    if wish.method != "GET" and (name := address.trigger):
-        raise errors.UsageError(
-            f"{address.path} pays for videos: it goes through the journal, which keeps it from being paid twice",
-            hint=shell.join(["bhuman", "trigger", name, "--data", data or "payload.json"]),
-        )
     if wish.method != "GET":
+        _refuse_paid(address, data)
         _confirm(session, wish, yes=yes)
     with session.client(held) as client:
         if paginate:
@@ -122,6 +118,14 @@ def api(  # noqa: PLR0913 - one parameter is one option
     else:
         _print(session, answer, held.secrets, include=include)
     _judge(wish, answer, held.secrets)
+
+
+def _refuse_paid(address: Address, data: str | None) -> None:
+    if name := address.trigger:
+        raise errors.UsageError(
+            f"{address.path} pays for videos: it goes through the journal, which keeps it from being paid twice",
+            hint=shell.join(["bhuman", "trigger", name, "--data", data or "payload.json"]),
+        )
 
 
 def _require_one_form(wish: ApiOptions, *, paginate: bool, include: bool, json_output: bool) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypedDict, Unpack
 
 import typer
 
-from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
+from bhuman_cli.cli import typed_options
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,7 +64,7 @@ class TriggerOptions(TypedDict, total=False):
 
 def _add(name: str, about: str, *examples: str) -> None:
     @app.command(name, help=_help(about, examples))
-    @options.typed_options
+    @typed_options.typed_options
     def send(*, campaign: opt.Campaign = None, shape: Shape = None, **given: Unpack[TriggerOptions]) -> int:
         return _run(name, {"campaign": campaign, "shape": shape, **given})
 
@@ -98,7 +98,7 @@ _add(
 
 
 @app.command("sample")
-@options.typed_options
+@typed_options.typed_options
 def sample(*, instance: opt.Instance = None, **given: Unpack[TriggerOptions]) -> int:
     """POST try_sample: a video instance instead of a campaign.
 
