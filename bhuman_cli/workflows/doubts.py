@@ -30,6 +30,7 @@ _APP: Final = {
     TargetKind.CAMPAIGN: "https://app.bhuman.ai/campaign/generatedVideos/",
     TargetKind.INSTANCE: "https://app.bhuman.ai/instance/",
 }
+GRACE_TIME: Final = "in_grace_time"
 _MOST_PASTED: Final = 1_000_000
 
 
@@ -73,6 +74,8 @@ def never_hidden(journal: Journal, target: Target, input_path: str) -> Iterator[
     except errors.InDoubtError:
         raise
     except Exception as error:
+        if isinstance(error, errors.Refusal) and error.code == GRACE_TIME:
+            raise  # it is about this very doubt
         run_id = _run_in_doubt(journal, target, input_path)
         if run_id is None:
             raise
@@ -224,7 +227,7 @@ def _require_grace(context: RunContext, doubtful: Sequence[Chunk], *, is_list_op
             raise errors.Refusal(
                 f"request {chunk.chunk_id} may still appear in the list; ask again in {durations.show(wait_s)}"
                 f" (at {iso_utc(context.clock.now() + (over - now))[:16].replace('T', ' ')} UTC)",
-                code="in_grace_time",
+                code=GRACE_TIME,
                 hint="bhuman runs",
             )
 

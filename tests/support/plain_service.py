@@ -27,7 +27,7 @@ class PlainService:
     """What the stand-in knows.
 
     posts: what the next POSTs do instead of accepting; each returns a reply, or None to close without one.
-    shape: changes a record before it is shown. is_rendering: no video is finished.
+    shape: changes a record before it is shown. is_rendering: no video is finished. away: no id is known yet.
     lists_open: whether the token may read the campaign's list.
     """
 
@@ -41,6 +41,7 @@ class PlainService:
         self.lists_open = False
         self.url = ""
         self.is_rendering = False
+        self.away = False
 
     def accept(self, body: dict[str, Any]) -> list[str]:
         """Take a request; return its ids in row order."""
@@ -80,6 +81,8 @@ class PlainService:
 
     def get(self, headers: Any, path: str, query: dict[str, list[str]]) -> Reply:
         """Answer one-ID GETs, and the list where the token opens it."""
+        if path == f"{API}/generated_video_by_id" and self.away:
+            return reply(404, {"code": 404})
         if path == f"{API}/generated_video_by_id":
             found = next((item for item in self.accepted if item["id"] == query.get("id", [""])[0]), None)
             return reply(200, {"code": 200, "result": self.record(found)}) if found else reply(404, {"code": 404})
