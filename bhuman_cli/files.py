@@ -112,15 +112,29 @@ def aside(path: Path, *, syncs: bool = False) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
+def _require_replaceable(path: Path) -> None:
+    """Find out whether a file may be replaced: not while it is immutable, or open in another program on Windows."""
+    try:
+        with path.open("r+b"):
+            pass
+    except PermissionError as error:
+        if error.errno == errno.EPERM or os.name == "nt":  # a file that is only read-only is replaced all the same
+            raise OSError(error.errno, f"{error.strerror}; is it open in another program?") from None
+
+
 def require_place(path: Path) -> None:
     """Find out, without leaving anything, whether a file can be made where this one is to be replaced.
 
     Raises:
-        UsageError: the folder can't be written.
+        UsageError: the folder can't be written, the file can't be replaced, or it is a device.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UsageError(f"{path}: is a device or a pipe, not a file, and is never replaced", hint="-o results.csv")
     try:
         with tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent):
             pass
+        if path.is_file():
+            _require_replaceable(path)
     except OSError as error:
         raise UsageError(
             f"{path}: can't be written ({(error.strerror or 'unknown').lower()})", hint=f"-o {shell.quote(path.name)}"

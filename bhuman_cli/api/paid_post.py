@@ -23,6 +23,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from bhuman_cli import net
 from bhuman_cli.api import interim, transport
 from bhuman_cli.api.post_result import NotSent, PostResponse
+from bhuman_cli.api.retry import Failure
 from bhuman_cli.net import proxies
 
 FIRST_BYTE_S: Final = 300.0
@@ -115,9 +116,10 @@ def _exchange(request: PaidRequest, attempt: _Attempt, user_agent: str) -> NotSe
 
 
 def _failed(error: Exception, attempt: _Attempt) -> NotSent | PostResponse:
-    reason = transport.as_no_answer(error).reason
+    failed = transport.as_no_answer(error)
+    reason = failed.reason
     if not attempt.is_sending:
-        return NotSent(reason=reason)
+        return NotSent(reason=reason, is_lasting=failed.failure is Failure.CERTIFICATE)
     if attempt.is_cut:
         reason = "no complete answer in time"
     return PostResponse(status=None, headers={}, body=b"", error=f"after sending: {reason}")

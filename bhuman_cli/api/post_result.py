@@ -12,9 +12,13 @@ MAYBE_ACCEPTED: Final = frozenset({*range(300, 400), 408, 409, 425, 499, *range(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """Certainly nothing of the request left this machine's connection. reason: for people."""
+    """Certainly nothing of the request left this machine's connection. reason: for people.
+
+    is_lasting: trying again soon would end the same way.
+    """
 
     reason: str
+    is_lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

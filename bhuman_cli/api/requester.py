@@ -269,7 +269,11 @@ class Requester:
 
     def _without_answer(self, call: Call, failed: NoAnswer) -> ServiceDown | InDoubtError:
         service = settings.service_name(self.base_url)
-        if call.method == "GET" or failed.failure in {retry.Failure.CONNECT, retry.Failure.TLS}:
+        if call.method == "GET" or failed.failure in {
+            retry.Failure.CONNECT,
+            retry.Failure.TLS,
+            retry.Failure.CERTIFICATE,
+        }:
             return ServiceDown(f"{service}: {failed.reason}", hint="bhuman doctor")
         return _in_doubt(call.method, f"{service}: {failed.reason}")
 

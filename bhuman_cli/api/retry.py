@@ -23,7 +23,8 @@ class Failure(StrEnum):
     """Why there was no answer."""
 
     CONNECT = "connect"  # no connection: refused, no route, name resolution, connect time-out
-    TLS = "tls"  # the certificate or the handshake
+    TLS = "tls"  # the handshake
+    CERTIFICATE = "certificate"  # not trusted here; asking again changes nothing
     READ = "read"  # reset, end of file, time-out or bad framing after the request was sent
     TOO_LARGE = "too_large"  # the answer is over the limit
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -180,6 +181,12 @@ def as_no_answer(error: Exception) -> NoAnswer:
     """Say in which phase a request failed; `requests` uses one class for "not sent" and "sent, no answer"."""
     chain = _chain(error)
     if any(isinstance(link, requests.exceptions.SSLError | urllib3.exceptions.SSLError) for link in chain):
+        if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
+            return NoAnswer(
+                Failure.CERTIFICATE,
+                "the service's certificate is not from an authority that this machine trusts;"
+                " behind a company's proxy REQUESTS_CA_BUNDLE names that company's certificate",
+            )
         return NoAnswer(Failure.TLS, "the secure connection could not be made (certificate or handshake)")
     if any(isinstance(link, urllib3.exceptions.NameResolutionError) for link in chain):
         return NoAnswer(Failure.CONNECT, "the name of the service could not be resolved")

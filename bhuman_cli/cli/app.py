@@ -37,32 +37,39 @@ class Entry:
     together: str = ""
 
 
-_RENDER, _AFTER, _STUDIO, _ACCOUNT, _LOCAL = (
+_RENDER, _AFTER, _STUDIO, _ACCOUNT = (
     "Turn a spreadsheet into videos",
     "After the render",
     "Campaigns and integrations",
-    "Account and health",
-    "Local studio",
+    "Account, machine and manual",
 )
 
-_THINGS, _KEYS = "List, show, create and update them.", "Save, remove or check API credentials."
+_MEDIA, _THINGS, _CALLS, _KEYS, _PROGRAMS, _MANUAL = (
+    "Fetch a run's media; look whether they are good.",
+    "List, show, create and update them.",
+    "Send one request as an integration would, or any other.",
+    "Save, remove or check API credentials.",
+    "Tools for agents, what happened, JSON schemas.",
+    "Read the manual; print the version.",
+)
 
 COMMANDS: dict[str, Entry] = {
     "render": Entry("render", "render", _RENDER, "Render every row of a spreadsheet."),
     "resume": Entry("resume", "resume", _RENDER, "Continue a run without its file."),
     "status": Entry("status", "status", _RENDER, "Show a run, a campaign, an instance or one video."),
-    "runs": Entry("runs", "app", _RENDER, "List the local history of runs, or delete one."),
-    "journal": Entry("journal", "app", _ACCOUNT, "Look at the memory of what was paid, copy it, share it."),
+    "runs": Entry("runs", "app", _RENDER, "List the local history of runs, or delete from it."),
     "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent."),
-    "download": Entry("results.download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run."),
+    "plan": Entry("mcp", "plan_app", _RENDER, "Sign a plan that somebody else may then carry out."),
+    "download": Entry(
+        "results.download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run.", _MEDIA
+    ),
     "check": Entry(
-        "results.check", "check", _AFTER, "Check downloaded videos: sound, black, standing or damaged pictures."
+        "results.check", "check", _AFTER, "Check downloaded videos: sound, black, standing or damaged pictures.", _MEDIA
     ),
     "gallery": Entry("results.gallery", "gallery", _AFTER, "Write one HTML page that shows a whole run."),
     "export": Entry("results.export", "export", _AFTER, "Write results for mail merges, in other shapes, for support."),
-    "spend": Entry("results.spend", "spend", _AFTER, "Show what was paid, by campaign, file, profile, client or time."),
+    "spend": Entry("results.spend", "spend", _AFTER, "Show what was paid, by campaign, file, client or time."),
     "forget": Entry("results.forget", "forget", _AFTER, "Remove a person everywhere this program wrote."),
-    "events": Entry("runs", "events", _AFTER, "Show what happened, in order, with a cursor to go on from."),
     "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),
     "import-speakeasy": Entry(
         "service.import_speakeasy",
@@ -75,20 +82,21 @@ COMMANDS: dict[str, Entry] = {
         "service.resources", "instances", _STUDIO, "List, show, create and update video instances.", _THINGS
     ),
     "webhooks": Entry("service.resources", "webhooks", _STUDIO, "List and create saved webhooks.", _THINGS),
-    "trigger": Entry("service.trigger", "app", _STUDIO, "Send one request as an integration would."),
-    "api": Entry("service.api", "api", _STUDIO, "Call any other endpoint, authenticated."),
+    "trigger": Entry("service.trigger", "app", _STUDIO, "Send one request as an integration would.", _CALLS),
+    "api": Entry("service.api", "api", _STUDIO, "Call any other endpoint, authenticated.", _CALLS),
     "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials.", _KEYS),
     "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login.", _KEYS),
     "whoami": Entry("auth", "whoami", _ACCOUNT, "Show which credentials are used, and whether they work.", _KEYS),
-    "plan": Entry("mcp", "plan_app", _RENDER, "Sign a plan that somebody else may then carry out."),
-    "schema": Entry("schema", "schema", _ACCOUNT, "Print the JSON Schema of a document that programs read."),
-    "mcp": Entry("mcp", "mcp", _ACCOUNT, "Serve tools for agents over stdio, for the folder it is started in."),
-    "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends more or sends elsewhere."),
     "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),
-    "help": Entry("help", "help_", _ACCOUNT, "Read the manual: a topic, or a command's help."),
-    "studio": Entry("local.studio", "app", _LOCAL, "Run AI Studio's API on this machine, rendering for real."),
+    "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends or sends elsewhere."),
+    "journal": Entry("journal", "app", _ACCOUNT, "Look at the memory of what was paid, copy it, share it."),
+    "studio": Entry("local.studio", "app", _ACCOUNT, "Run AI Studio's API on this machine, rendering for real."),
+    "mcp": Entry("mcp", "mcp", _ACCOUNT, "Serve tools for agents over stdio, in one folder.", _PROGRAMS),
+    "events": Entry("runs", "events", _ACCOUNT, "Show what happened, in order, with a cursor.", _PROGRAMS),
+    "schema": Entry("schema", "schema", _ACCOUNT, "Print the JSON Schema of a document for programs.", _PROGRAMS),
+    "help": Entry("help", "help_", _ACCOUNT, "Read the manual: a topic, or a command's help.", _MANUAL),
+    "version": Entry("help", "version", _ACCOUNT, "Print the version.", _MANUAL),
 }
-
 
 _TOLD = frozenset({"render", "resume", "download", "listen"})
 """Commands whose end `[notify]` tells."""
@@ -189,7 +197,7 @@ def root(
         bool, typer.Option("--verbose", "-v", help="Talk as on a terminal, where there is none and nothing is new.")
     ] = False,
 ) -> None:
-    """Turn every row of a spreadsheet into a personalised video, and never pay for one twice."""
+    """Spreadsheet rows in, personalised videos out; no video is ever paid for twice."""
     del version, quiet, verbose  # taken out of the words before, wherever they stand
 
 

@@ -178,11 +178,11 @@ def shown(key_id: str) -> str:
 def environment_secrets(environ: Mapping[str, str]) -> list[str]:
     """Return every secret the environment holds, used or not, to mask output before they are found."""
     names = ("BHUMAN_API_KEY_SECRET", "BHUMAN_CLIENT_SECRET", "BHUMAN_BASIC_AUTH", "BHUMAN_TOKEN")
-    held = {environ.get(name, "").strip() for name in names}
+    held = {_unquoted(environ.get(name, "")) for name in names}
     encoded = re.sub(r"\s+", "", environ.get("BHUMAN_BASIC_AUTH", ""))
     held |= {encoded, _decoded(encoded)[1]}
     for id_name, secret_name in _PAIRS:
-        pair = f"{environ.get(id_name, '').strip()}:{environ.get(secret_name, '').strip()}"
+        pair = f"{_unquoted(environ.get(id_name, ''))}:{_unquoted(environ.get(secret_name, ''))}"
         held.add(base64.b64encode(pair.encode("utf-8", "replace")).decode("ascii") if len(pair) > 1 else "")
     return sorted((text for text in held if len(text) >= _SHORTEST_MASKED), key=len, reverse=True)
 
@@ -197,7 +197,7 @@ def _decoded(basic: str) -> tuple[str, str]:
 
 def _basic_from(environ: Mapping[str, str], command: secret_command.SecretCommand) -> tuple[str | None, str]:
     for names in _PAIRS:
-        values = [environ.get(name, "").strip() for name in names]
+        values = [_unquoted(environ.get(name, "")) for name in names]
         if all(values):
             return encode(values[0], values[1]), f"environment {names[0]}"
         if values[0] and command.words:
@@ -208,12 +208,18 @@ def _basic_from(environ: Mapping[str, str], command: secret_command.SecretComman
                 f"{have} is set, but {lack} is not: both variables are required", hint="bhuman login"
             )
     if environ.get("BHUMAN_BASIC_AUTH", "").strip():
-        return decode_basic(environ["BHUMAN_BASIC_AUTH"]), "environment BHUMAN_BASIC_AUTH"
+        return decode_basic(_unquoted(environ["BHUMAN_BASIC_AUTH"])), "environment BHUMAN_BASIC_AUTH"
     return None, ""
 
 
+def _unquoted(text: str) -> str:
+    """Return a value without the quotes that `docker --env-file` keeps; no key begins and ends with one."""
+    text = text.strip()
+    return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
 def _bearer_from(environ: Mapping[str, str]) -> str | None:
-    text = environ.get("BHUMAN_TOKEN", "").strip()
+    text = _unquoted(environ.get("BHUMAN_TOKEN", ""))
     return check_token(text) if text else None
 
 

@@ -247,7 +247,7 @@ class Submitter:
         self._connects += 1
         pause = self.context.rng.uniform(0.0, min(2.0**self._connects, 12.0))
         in_time = now + pause - self._first_connect_s <= CONNECT_WINDOW_S
-        if self._connects >= CONNECT_ATTEMPTS or not in_time:
+        if outcome.is_lasting or self._connects >= CONNECT_ATTEMPTS or not in_time:
             return self._end(Ending.DOWN, outcome.reason)
         return pause
 

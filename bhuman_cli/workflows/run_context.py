@@ -63,7 +63,9 @@ def rescue_places(home: settings.Home, output: Path | None) -> list[Path]:
     places = [home.state]
     if output is not None:
         places.append(output.parent)
-    return [*places, Path(tempfile.gettempdir())]
+    with contextlib.suppress(FileNotFoundError):  # no folder for temporary files at all
+        places.append(Path(tempfile.gettempdir()))
+    return places
 
 
 @contextlib.contextmanager

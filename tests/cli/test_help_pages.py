@@ -50,7 +50,7 @@ def test_common_options_come_first_and_examples_can_be_pasted(desk: Desk) -> Non
         ("render a.csv --campain x", "there is no option --campain; did you mean --campaign?", "bhuman render --help"),
         ("render a.csv --limit many", "--limit takes a whole number", "bhuman render --help"),
         ("render a.csv --limit", "--limit needs a value", ""),
-        ("render", "FILE is missing", "bhuman render --help"),
+        ("render", "is missing", "bhuman render --help"),
         ("export --for gmial", "did you mean `gmail`?", "bhuman export --help"),
     ],
 )

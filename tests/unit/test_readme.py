@@ -43,7 +43,14 @@ def test_every_message_it_explains_is_a_real_one() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_every_option_it_names_is_in_a_command(page: Path) -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
-    foreign = {"--from", "--now", "--to", "--install-completion"}  # of other programs, and Typer's own
+    foreign = {
+        "--cached",
+        "--from",
+        "--now",
+        "--quiet",
+        "--to",
+        "--install-completion",
+    }  # of other programs, and Typer's own
     assert sorted(name for name in named - foreign if f'"{name}"' not in SOURCE and f"/{name}" not in SOURCE) == []
 
 

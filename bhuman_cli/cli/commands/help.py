@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bhuman_cli import manual
+from bhuman_cli import __version__, manual
 
 
 def help_(
@@ -43,3 +43,13 @@ def help_(
             console.out(command.get_help(inner))
     else:
         raise usage_errors.unknown_topic(name, [*manual.TOPICS, *app.COMMANDS])
+
+
+def version() -> None:
+    """Print the version.
+
+    **Examples**
+
+    `bhuman version`
+    """
+    typer.echo(f"bhuman {__version__}")

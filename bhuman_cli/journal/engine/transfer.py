@@ -76,7 +76,7 @@ def copy(source: Journal, target: Journal) -> dict[str, TableDigest]:
         sent, arrived = digests(source), digests(target)
         if sent != arrived:
             wrong = next(table for table in TABLES if sent[table] != arrived[table])
-            raise errors.JournalError(f"the copy in {target.shown} differs in {wrong}; nothing was kept there")
+            raise errors.JournalError(f"the copy in {target.shown} differs in {wrong}; nothing was left there")
     return sent
 
 

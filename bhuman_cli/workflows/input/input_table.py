@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bhuman_cli import domain, errors, shell
+from bhuman_cli import domain, errors, files, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, keys, settings, trust
 from bhuman_cli.domain import Background, Row, RowState, Target, TargetKind
@@ -142,6 +142,7 @@ def require_writable(output: Path, source: InputSource, opened: CheckedTable, *,
         raise errors.UsageError(f"{output} is a folder", hint=f"-o {shell.quote(str(output / 'results.csv'))}")
     if not output.parent.is_dir():
         raise errors.UsageError(f"{output.parent}: there is no such folder", hint=shell.make_folder(output.parent))
+    files.require_place(output)
     if not force and results_file.recognise(output) is results_file.RecognisedColumns.FOREIGN:
         raise errors.UsageError(f"{output} is not a results file of ours, and would be replaced", hint="--force")
 
