@@ -134,6 +134,12 @@ def shown_by_others(journal: Journal, claims: Iterable[int], rows: Sequence[Pers
     }
 
 
+def local_ids(journal: Journal, ids: Iterable[str]) -> frozenset[str]:
+    """Return the ids of videos that this machine's studio made: no service keeps them."""
+    asked = "SELECT 1 FROM claim JOIN target USING (target_id) WHERE generation_id = ? AND service = ?"
+    return frozenset(id_ for id_ in ids if journal.query_one(asked, (id_, domain.LOCAL_SERVICE)) is not None)
+
+
 def require_settled(journal: Journal, claims: Iterable[int]) -> None:
     """Refuse while a request with one of the claims may still be accepted.
 

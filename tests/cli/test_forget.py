@@ -9,7 +9,7 @@ import pytest
 
 from bhuman_cli.delivery import manifest
 from bhuman_cli.journal import persons
-from tests.support import media_files
+from tests.support import media_files, studio
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
@@ -129,6 +129,23 @@ def test_a_removal_killed_in_the_middle_is_finished_by_the_next_call(
     assert app.run(["forget", "--where", "email=ana@example.com", "--yes"]) == 0
     assert naming(mailing, *NEEDLES) == []
     capsys.readouterr()
+
+
+def test_the_studio_of_this_machine_loses_the_person_and_keeps_everybody_else(desk: Desk) -> None:
+    desk.table("people.csv", [ANA, BO], HEADER)
+    home = desk.home / "studio"
+    with studio.running_studio(desk.folder, home=home) as running:
+        desk.env["BHUMAN_BASE_URL"] = running.base_url
+        desk.env |= {"BHUMAN_API_KEY_ID": "local", "BHUMAN_API_KEY_SECRET": "local"}
+        desk.env["BHUMAN_CAMPAIGN_ID"] = running.campaign_id
+        assert desk.render("people.csv", "--all-columns").code == 0
+        assert running.requests()
+    assert any("studio" in path for path in naming(desk, *NEEDLES))
+    ended = desk.run("forget", "--where", "email=ana@example.com", "--yes")
+    assert ended.code == 0, ended.err
+    assert naming(desk, *NEEDLES) == []
+    assert [item["text"] for item in studio.accepted(home)] == [["", "", ""], list(BO)]
+    assert studio.requests_seen(home)
 
 
 def test_a_video_that_somebody_else_shows_stays(desk: Desk, service: PlainService) -> None:

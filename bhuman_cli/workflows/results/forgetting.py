@@ -53,6 +53,7 @@ class _Search:
     person: Person
     shared: frozenset[int]
     shared_ids: tuple[str, ...]
+    local_ids: frozenset[str]
     inputs: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -172,7 +173,13 @@ def _complete(
     runs = {run.run_no: run for run in persons.runs(journal)}
     inputs = tuple(dict.fromkeys(runs[number].input_path for number in job.run_nos if number in runs))
     return _Search(
-        job=job, person=person, shared=frozenset(shared), shared_ids=shared_ids, inputs=inputs, findings=findings
+        job=job,
+        person=person,
+        shared=frozenset(shared),
+        shared_ids=shared_ids,
+        inputs=inputs,
+        findings=findings,
+        local_ids=persons.local_ids(journal, job.ids),
     )
 
 
@@ -219,7 +226,7 @@ def _in_state(session: Session, journal: Journal, job: Pending, person: Person) 
             if any(token in path.name for token in tokens):
                 yield Finding(kind="answer", path=str(path), count=1, remove=person_files.removal(path))
     receipts = (home.state / RECEIPTS).glob("*") if (home.state / RECEIPTS).is_dir() else ()
-    yield from person_files.find_below(home.state, person, receipts)
+    yield from person_files.find_below(home.state, person, [*receipts, home.studio])
     if log_file := session.values.get("log_file"):
         yield from person_files.in_log(Path(log_file), person)
 
@@ -265,7 +272,7 @@ def _sha256(path: Path) -> str:
 
 
 def _to_delete(search: _Search) -> list[str]:
-    return [id_ for id_ in search.job.ids if id_ not in search.shared_ids]
+    return [id_ for id_ in search.job.ids if id_ not in search.shared_ids and id_ not in search.local_ids]
 
 
 def _document(search: _Search, at: str) -> dict[str, Any]:

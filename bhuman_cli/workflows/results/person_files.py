@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -192,18 +193,25 @@ def removal(path: Path) -> Callable[[], None]:
 def find_below(folder: Path, person: Person, leave: Iterable[Path]) -> list[Finding]:
     """Return the files below the program's own folder that name the person: logs lose lines, others go.
 
-    leave: files that have an owner of their own, databases and receipts.
+    leave: files and folders that have an owner of their own. Databases have one, whatever they are called.
     """
     owned = {path.absolute() for path in leave}
     findings: list[Finding] = []
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        if path.absolute() in owned or path.suffix in {".sqlite3", ".sqlite3-journal"} or not path.is_file():
+        if not path.is_file() or owned & {path.absolute(), *path.absolute().parents} or _is_database(path):
             continue
         if path.suffix == ".log":
             findings += in_log(path, person)
         else:
             findings += _in_bytes("file", path, person)
     return findings
+
+
+def _is_database(path: Path) -> bool:
+    """Say whether a file is a database, or stands beside one: those are cleaned by statements, never removed."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0" or ".sqlite" in path.name
+    return ".sqlite" in path.name
 
 
 def in_log(path: Path, person: Person) -> list[Finding]:
