@@ -326,7 +326,8 @@ def test_a_payload_names_its_target_above_the_environment(here: Here, desk: Desk
     )
     assert ended.code == 0
     assert len(ended.document["generations"]) == 2
-    assert watch.seen[0]["body"]["campaign_id"] == CAMPAIGN_ID
+    bodies = [one["body"] for one in watch.seen if one["body"]]  # the list is looked at before
+    assert bodies[0]["campaign_id"] == CAMPAIGN_ID
 
 
 def test_a_dry_run_shows_the_request_and_sends_nothing(here: Here, desk: Desk, watch: Watch) -> None:
