@@ -215,7 +215,7 @@ def short_id(identifier: str) -> str:
 
 
 class ChunkState(StrEnum):
-    """What is known of one request. The transitions are the verbs of journal.store."""
+    """What is known of one request. The transitions are the verbs of journal.chunks."""
 
     PLANNED = "planned"  # frozen, certainly not sent
     SENDING = "sending"  # bytes may be on the wire
