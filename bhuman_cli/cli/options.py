@@ -149,11 +149,9 @@ Default = Annotated[
     ),
 ]
 Clean = Annotated[
-    list[str] | None,
-    typer.Option(
+    list[str] | None, typer.Option(
         "--clean", metavar="COL=KIND", help="Send names or companies (name, company) as they are spoken. Repeatable.",
-        rich_help_panel=_MAP,
-    ),
+        rich_help_panel=_MAP)
 ]  # fmt: skip
 Say = Annotated[
     Path | None,
@@ -237,10 +235,7 @@ OnInvalid = Annotated[
     ),
 ]
 FailOnOld = Annotated[
-    bool | None,
-    typer.Option(
-        "--fail-on-old", help="Exit with 5 also for failed rows of which an earlier command told.", rich_help_panel=_OUT
-    ),
+    bool | None, typer.Option("--fail-on-old", help="Exit 5 for failures told before, too.", rich_help_panel=_OUT)
 ]
 Probe = Annotated[
     bool | None,
@@ -473,17 +468,11 @@ RunArgument = Annotated[
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for programs.")]
-
-
 ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME", help="Which kept credentials to use, if not `default`."),
 ]
-
-
 LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
-
-
 DataOption = Annotated[
     str | None, typer.Option("--data", metavar="FILE", help="The request body as a JSON file; `-` reads stdin.")
 ]
