@@ -162,7 +162,7 @@ def begin_sending(
     with journal.transaction():
         frozen = journal.query_one("SELECT body_sha256 FROM chunk WHERE chunk_id = ?", (chunk.chunk_id,))
         if frozen is not None and hashlib.sha256(chunk.body).hexdigest() != frozen["body_sha256"]:
-            raise faults.damaged(journal.path, "a request is not what was planned")
+            raise faults.damaged(journal.shown, "a request is not what was planned")
         allow()
         moved = journal.execute(
             "UPDATE target SET epoch = epoch + 1 WHERE target_id = ? AND epoch ="

@@ -56,7 +56,7 @@ def told(path: Path | None) -> Iterator[None]:
         raise errors.JournalError(f"the journal {where} can't be used: {reason}", hint="bhuman doctor") from error
 
 
-def damaged(path: Path | None, what: str) -> errors.JournalError:
+def damaged(path: Path | str | None, what: str) -> errors.JournalError:
     """Return the error for a file whose content contradicts itself."""
     where = str(path) if path is not None else "the temporary journal"
     return errors.JournalError(

@@ -176,7 +176,7 @@ class Submitter:
         identify = identity.of_spec(self.run.spec)
         for row in rows:
             if identify(row.values, row.assets) != row.identity or identity.text_key(row.values) != row.text_key:
-                raise faults.damaged(self.context.journal.path, "a row's values are not what was planned")
+                raise faults.damaged(self.context.journal.shown, "a row's values are not what was planned")
 
     def _send(self, chunk: Chunk) -> float:
         context = self.context

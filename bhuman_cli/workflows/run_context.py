@@ -113,6 +113,8 @@ def context(
             keep_epoch=epoch_file.keeper(journal, home.state, run.target),
             save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, places, run.target),
         )
+        with contextlib.suppress(errors.BhumanError, OSError):  # other machines may have sent meanwhile
+            epoch_file.note(journal, run, home.state)
 
 
 @contextlib.contextmanager

@@ -121,7 +121,9 @@ def test_a_journal_of_0_1_0_is_brought_up_and_still_knows_what_was_paid(tmp_path
 
 def _layout(journal: database.Journal) -> dict[str, list[tuple[object, ...]]]:
     names = [found[0] for found in journal.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-    return {name: [tuple(column)[:5] for column in journal.query(f"PRAGMA table_info({name})")] for name in names}
+    columns = {name: [tuple(column)[:5] for column in journal.query(f"PRAGMA table_info({name})")] for name in names}
+    indexes = [(row[0],) for row in journal.query("SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY name")]
+    return {**columns, "indexes": indexes}
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to be read as one" * 40, b"short"])
