@@ -112,24 +112,6 @@ def _document_stop(console: Console, job: render_job.RenderJob | None, error: er
         console.out_json(run_report.stopped_document(target, output, job.tally if job else {}, error.exit_code))
 
 
-def _rejected(job: render_job.RenderJob) -> list[str]:
-    """Return the videos that the reviews reject, whatever another one says of them.
-
-    Raises:
-        UsageError: `--redo` and `--review` belong together, and not to `--again`.
-    """
-    if job.get("redo") is None and not job.get("review"):
-        return []
-    if job.get("redo") is None or not job.get("review") or job.get("again"):
-        raise errors.UsageError(
-            "--redo rejected goes with --review FILE, and not with --again", hint="--redo rejected --review FILE"
-        )
-    from bhuman_cli.delivery import review
-
-    decisions = review.read(job.get("review"))
-    return [id_ for id_, decision in decisions.items() if decision.word == review.REJECTED]
-
-
 def _dry(job: render_job.RenderJob) -> int:
     from bhuman_cli.journal import database
 

@@ -29,7 +29,10 @@ from bhuman_cli.workflows.results import results_writer, run_report
 
 if TYPE_CHECKING:
     from bhuman_cli.table.checked_table import CheckedTable
-from bhuman_cli.workflows import render
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,7 +146,7 @@ def new_run(job: RenderJob) -> NewRun:
             "share_equal": bool(job.get("share_equal")),
             "shared_campaign": bool(job.get("shared_campaign")),
             "client": job.get("client"),
-            "redo": render._rejected(job),
+            "redo": _rejected(job),
             "profile": job.get("profile"),
             "suppress": [os.path.abspath(path) for path in job.get("suppress")],  # noqa: PTH100 - a link stays one
             "on": job.get("on"),
@@ -197,3 +200,21 @@ def execution_options(job: RenderJob) -> execute.ExecutionOptions:
         selected_only=True,
         fails_on_old=bool(job.get("fail_on_old")),
     )
+
+
+def _rejected(job: RenderJob) -> list[str]:
+    """Return the videos that the reviews reject, whatever another one says of them.
+
+    Raises:
+        UsageError: `--redo` and `--review` belong together, and not to `--again`.
+    """
+    if job.get("redo") is None and not job.get("review"):
+        return []
+    if job.get("redo") is None or not job.get("review") or job.get("again"):
+        raise errors.UsageError(
+            "--redo rejected goes with --review FILE, and not with --again", hint="--redo rejected --review FILE"
+        )
+    from bhuman_cli.delivery import review
+
+    decisions = review.read(job.get("review"))
+    return [id_ for id_, decision in decisions.items() if decision.word == review.REJECTED]
