@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bhuman_cli import errors
 from bhuman_cli.clock import SystemClock
@@ -49,9 +49,6 @@ from bhuman_cli.workflows import plan as plans
 from bhuman_cli.workflows.input import input_source, input_table, problem_report, project_trust
 from bhuman_cli.workflows.results import results_writer, run_report
 from bhuman_cli.workflows.unknown_payments import Unknown
-
-if TYPE_CHECKING:
-    pass
 
 
 def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = False) -> int:

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from bhuman_cli.table.checked_table import CheckedTable
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(slots=True, kw_only=True)
 class RenderJob:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,9 +13,6 @@ from bhuman_cli.config import credential_store, credentials
 from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.session import CredentialCheck, Session
-
-if TYPE_CHECKING:
-    pass
 
 _MAX_STDIN: Final = 64 * 1024
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bhuman_cli import errors
-
-if TYPE_CHECKING:
-    pass
-if TYPE_CHECKING:
-    pass
 
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 
