@@ -53,13 +53,16 @@ _MEDIA, _THINGS, _CALLS, _KEYS, _PROGRAMS, _MANUAL = (
     "Read the manual; print the version.",
 )
 
+_PAID = "Show what was paid; remove a person everywhere."
+_BEFORE = "Look at one row before anything is spent; sign a plan."
+_HEALTH = "Check this machine; trust a project file."
 COMMANDS: dict[str, Entry] = {
     "render": Entry("render", "render", _RENDER, "Render every row of a spreadsheet."),
     "resume": Entry("resume", "resume", _RENDER, "Continue a run without its file."),
     "status": Entry("status", "status", _RENDER, "Show a run, a campaign, an instance or one video."),
     "runs": Entry("runs", "app", _RENDER, "List the local history of runs, or delete from it."),
-    "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent."),
-    "plan": Entry("mcp", "plan_app", _RENDER, "Sign a plan that somebody else may then carry out."),
+    "preview": Entry("preview", "preview", _RENDER, "Look at one row before anything is spent.", _BEFORE),
+    "plan": Entry("mcp", "plan_app", _RENDER, "Sign a plan that somebody else may then carry out.", _BEFORE),
     "download": Entry(
         "results.download", "download", _AFTER, "Fetch the videos, GIFs and thumbnails of a run.", _MEDIA
     ),
@@ -68,8 +71,8 @@ COMMANDS: dict[str, Entry] = {
     ),
     "gallery": Entry("results.gallery", "gallery", _AFTER, "Write one HTML page that shows a whole run."),
     "export": Entry("results.export", "export", _AFTER, "Write results for mail merges, in other shapes, for support."),
-    "spend": Entry("results.spend", "spend", _AFTER, "Show what was paid, by campaign, file, client or time."),
-    "forget": Entry("results.forget", "forget", _AFTER, "Remove a person everywhere this program wrote."),
+    "spend": Entry("results.spend", "spend", _AFTER, "Show what was paid, by campaign, file, client or time.", _PAID),
+    "forget": Entry("results.forget", "forget", _AFTER, "Remove a person everywhere this program wrote.", _PAID),
     "listen": Entry("listen", "listen", _AFTER, "Receive completion callbacks."),
     "import-speakeasy": Entry(
         "service.import_speakeasy",
@@ -87,8 +90,8 @@ COMMANDS: dict[str, Entry] = {
     "login": Entry("auth", "login", _ACCOUNT, "Check and keep API credentials.", _KEYS),
     "logout": Entry("auth", "logout", _ACCOUNT, "Forget the credentials kept by login.", _KEYS),
     "whoami": Entry("auth", "whoami", _ACCOUNT, "Show which credentials are used, and whether they work.", _KEYS),
-    "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk."),
-    "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends or sends elsewhere."),
+    "doctor": Entry("doctor", "doctor", _ACCOUNT, "Check configuration, connection, clock and disk.", _HEALTH),
+    "trust": Entry("trust", "trust", _ACCOUNT, "Trust a project file that spends or sends elsewhere.", _HEALTH),
     "journal": Entry("journal", "app", _ACCOUNT, "Look at the memory of what was paid, copy it, share it."),
     "studio": Entry("local.studio", "app", _ACCOUNT, "Run AI Studio's API on this machine, rendering for real."),
     "mcp": Entry("mcp", "mcp", _ACCOUNT, "Serve tools for agents over stdio, in one folder.", _PROGRAMS),

@@ -90,8 +90,8 @@ class RenderOptions(TypedDict, total=False):
 Files = Annotated[
     list[str],
     typer.Argument(
-        metavar="FILE...",
-        help="The table: csv, tsv, txt, xlsx, xlsm, xls, ods, json, jsonl, an https:// address, or - for CSV on stdin.",
+        metavar="FILE",
+        help="The tables: csv, tsv, txt, xlsx, xlsm, xls, ods, json, jsonl, an https:// address; - is CSV on stdin.",
     ),
 ]
 
