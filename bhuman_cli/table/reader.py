@@ -24,8 +24,6 @@ JSON_KINDS: Final = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _PERSONAL: Final = re.compile(r"[^\s@]{1,64}@[^\s@]{1,250}\.\w{2,}|https?://\S+", re.IGNORECASE)
 _DATA_LIKE: Final = re.compile(r"\+?[\d ()/-]{7,}")
 _MAX_NAME_CHARS: Final = 320
-READING_RULES: Final = 2
-"""Which text a cell becomes; raised with every change to that, because the texts are part of what was paid."""
 _JSON_LIKE: Final = re.compile(rb'(?:\[\s*)?\{\s*"[^"\n]*"\s*:')
 _BINARY: Final = {
     b"%PDF": "a PDF",
