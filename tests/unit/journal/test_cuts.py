@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
@@ -10,7 +11,7 @@ from unittest import mock
 import pytest
 
 from bhuman_cli.domain import Binding, Generation, GenerationId
-from bhuman_cli.journal import chunks, decisions, generations, history, listed, planning, runs, targets
+from bhuman_cli.journal import chunks, decisions, generations, history, listed, planning, runs, schema, targets
 from bhuman_cli.journal.chunks import Answer, Chunk
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import AdoptedGeneration
@@ -137,7 +138,7 @@ def _cut_at(journal: Journal, number: int) -> Iterator[None]:
     count = 0
 
     def counting(name: str) -> Callable[..., Any]:
-        whole = getattr(Journal, name)
+        whole = getattr(type(journal), name)
 
         def counted(self: Journal, *given: Any) -> Any:
             nonlocal count
@@ -150,10 +151,13 @@ def _cut_at(journal: Journal, number: int) -> Iterator[None]:
 
     with contextlib.ExitStack() as stack:
         for name in _WRITES:
-            stack.enter_context(mock.patch.object(Journal, name, counting(name)))
+            stack.enter_context(mock.patch.object(type(journal), name, counting(name)))
         yield
 
 
-def _everything(journal: Journal) -> dict[str, list[tuple[Any, ...]]]:
-    tables = [row[0] for row in journal.query("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {name: [tuple(row) for row in journal.query(f"SELECT * FROM {name}")] for name in tables}
+def _everything(journal: Journal) -> dict[str, list[str]]:
+    tables = re.findall(r"CREATE TABLE (\w+)", schema.TABLES)
+    return {
+        name: sorted(repr([row[at] for at in range(len(row))]) for row in journal.query(f"SELECT * FROM {name}"))
+        for name in tables
+    }

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.api import paid_post, wire
+from bhuman_cli.api import client as clients
+from bhuman_cli.api import limiter, paid_post, wire
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.domain import Generation, GenerationId
@@ -97,17 +98,18 @@ def test_reading_is_the_clients() -> None:
 
 @pytest.mark.parametrize(("status", "asks"), [(401, 1), (403, 1), (500, 3)])
 def test_a_list_that_was_refused_is_not_asked_for_again(status: int, asks: int) -> None:
-    """Whoever asks: the doubts at the start, the waiting, the doubts at the end."""
-    held = service()
+    """Whoever asks: the look before sending, the doubts at the start, the waiting, the doubts at the end."""
     seen: list[int] = []
 
-    def refuse(target: object, page: int) -> wire.Page:
-        seen.append(page)
+    def refuse(call: object, reader: object) -> wire.Page:
+        seen.append(1)
         raise errors.ApiError("no", status=status)
 
-    client: Any = held.client
-    client.generations_page = refuse
-    for _ in range(3):
-        with pytest.raises(errors.ApiError):
-            held.page(0)
+    pace = limiter.for_service(HeldClock(), is_loopback=True)
+    with clients.Client("http://127.0.0.1:1", None, limiter=pace, user_agent="test") as asked:
+        caller: Any = asked._caller
+        caller.read = refuse
+        for _ in range(3):
+            with pytest.raises(errors.ApiError):
+                asked.generations_page(TARGET, 0)
     assert len(seen) == asks
