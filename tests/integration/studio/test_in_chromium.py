@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,9 @@ AUTHORIZE = """window.ui.authActions.authorize({
 def try_out(browser: chromium.Browser, studio: RunningStudio) -> dict[str, int]:
     """Open each operation and press its button; return what the studio answered, 0 where the form asks for more."""
     answers = {}
-    for number, name in enumerate(browser.js("[...document.querySelectorAll('.opblock')].map(one => one.id)")):
+    names = browser.js("[...document.querySelectorAll('.opblock')].map(one => one.id)")
+    # The page last: Swagger UI colours its whole source, which takes it a while.
+    for number, name in sorted(enumerate(names), key=lambda pair: pair[1].endswith("open_share_page")):
         block = f"document.querySelectorAll('.opblock')[{number}]"
         header = f"{block}.querySelector('button.opblock-summary-control').click()"
         browser.js(header)
@@ -45,11 +48,16 @@ def try_out(browser: chromium.Browser, studio: RunningStudio) -> dict[str, int]:
         ready = f"!!{button} && !{block}.querySelector('.loading') && {body}"
         eventually(functools.partial(browser.js, ready), within_s=60)
         before = len(studio.requests())
-        browser.js(f"{button}.click()")
         asked_for_more = f"!!{block}.querySelector('.validation-errors')"
-        eventually(functools.partial(_is_answered, browser, studio, before, asked_for_more), within_s=60)
+        answered = functools.partial(_is_answered, browser, studio, before, asked_for_more)
+        for _ in range(20):  # a click that comes before the operation is read whole is lost
+            browser.js(f"{button}.click()")
+            with contextlib.suppress(AssertionError):
+                eventually(answered, within_s=3)
+                break
         answers[name.split("-")[-1]] = next((entry["status"] for entry in studio.requests()[before:]), 0)
-        browser.js(header)  # an open one makes the page slow
+        if not name.endswith("open_share_page"):
+            browser.js(header)  # an open one makes the page slow
     return answers
 
 
@@ -57,6 +65,7 @@ def _is_answered(browser: chromium.Browser, studio: RunningStudio, before: int, 
     return len(studio.requests()) > before or bool(browser.js(asked_for_more))
 
 
+@pytest.mark.timeout(300)
 def test_swagger_ui_gets_through_with_every_example_as_it_stands(
     studio: RunningStudio, browser: chromium.Browser
 ) -> None:
