@@ -144,7 +144,7 @@ class PostgresJournal(Journal):
             return int(row[0]) if row else 0
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for many rows: as one COPY, many rows in one INSERT, or many statements in one message."""
+        """Run one statement for many rows: as one COPY, as many rows in one INSERT, or planned once and pipelined."""
         with self._told():
             self._ensure()
             if copy := dialect.copied(sql):
@@ -153,15 +153,16 @@ class PostgresJournal(Journal):
                         stream.write_row(row)
                 return
             around = dialect.parts(sql)
+            if around is None:  # planned once by the server, and sent without waiting for each answer
+                with psycopg.Cursor(self._connection) as cursor:
+                    cursor.executemany(dialect.statement(sql), rows)
+                return
             stream_of = iter(rows)
             while batch := list(islice(stream_of, _BATCH)):
-                self._connection.execute(self._message(sql, around, batch))
+                self._connection.execute(self._message(around, batch))
 
-    def _message(self, sql: str, around: tuple[str, str, str] | None, batch: Sequence[Sequence[Any]]) -> Any:
+    def _message(self, around: tuple[str, str, str], batch: Sequence[Sequence[Any]]) -> bytes:
         cursor = self._connection.cursor()
-        if around is None:
-            one = dialect.statement(sql)
-            return ";".join(cursor.mogrify(one, row) for row in batch).encode()
         before, group, behind = around
         values = ",".join(cursor.mogrify(dialect.statement(group), row) for row in batch)
         return f"{before}{values}{behind}".encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -19,6 +20,14 @@ from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
 from tests.support.ledger import freeze, pick, planned
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A file's journal only: a server's statements are its own, and are cut by stopping it."""
+    with contextlib.closing(ledger.opened(tmp_path)) as opened:
+        yield opened
+
 
 Act = Callable[[Journal, Run, Chunk], object]
 _WRITES = ("execute", "execute_many", "insert")
