@@ -155,7 +155,8 @@ def _spaced(source: InputFile, coding: encodings.TextCoding, delimiter: str) -> 
 def _literal_line(source: InputFile, coding: encodings.TextCoding, skip: int) -> int:
     """Return the first line with a quote nobody closes, where every line is as wide as the first; else 0.
 
-    Programs that write tabs often never quote. A value over several lines would make some lines narrower.
+    Programs that write tabs often never quote. A value over several lines would make some lines narrower; in a single
+    column it would not, so that proves nothing.
     """
     line, tabs = 0, -1
     try:
@@ -165,7 +166,7 @@ def _literal_line(source: InputFile, coding: encodings.TextCoding, skip: int) ->
                 if number <= skip or not bare:
                     continue
                 tabs = bare.count("\t") if tabs < 0 else tabs
-                if bare.count("\t") != tabs:
+                if not tabs or bare.count("\t") != tabs:
                     return 0
                 if not line and '"' in bare and not all(map(_is_whole, bare.split("\t"))):
                     line = number

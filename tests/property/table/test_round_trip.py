@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import xlsxwriter
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from bhuman_cli.domain import RESULT_COLUMNS, ResultRow
@@ -37,10 +37,13 @@ def read(path: Path) -> tuple[list[str], list[list[str]]]:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables(TEXT), st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
+@example((["a"], [["one\ntwo"]]), "\t", "\n", True)
 def test_csv_reads_back_identical(
     table: tuple[list[str], list[list[str]]], delimiter: str, line_end: str, quote_all: bool
 ) -> None:
     header, rows = table
+    # Tabs and line ends in one quoted row can look like two rows of a program that never quotes: those are told, too.
+    assume(delimiter != "\t" or not any("\t" in (texts := "".join(row)) and set(texts) & set("\r\n") for row in rows))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         with path.open("w", encoding="utf-8", newline="") as stream:
