@@ -105,7 +105,7 @@ def test_ids_may_be_pasted_as_app_urls_and_equal_texts_keep_their_own_assets(tmp
         )  # fmt: skip
         assert ended.code == 0, ended.err
         posts: list[dict[str, Any]] = [entry["body"] for entry in studio.requests() if entry["method"] == "POST"]
-        assert [body["assets"] for body in posts] == [[[people[0][2]], [people[2][2]]], [[people[1][2]]]]
+        assert [body["assets"] for body in posts] == [[[people[0][2]]], [[people[1][2]]]], "equal rows are one purchase"
         asset_of = {row["id"]: row["assets"] for row in studio.accepted()}
         assert [asset_of[row["id"]] for row in desk.results()] == [[row[2]] for row in people]
 
