@@ -158,7 +158,7 @@ def test_what_the_service_refused_is_offered_again_and_what_failed_is_not(desk: 
     service.shape = failing
     offered = desk.render("people.csv", "--json")
     assert (offered.code, offered.rows["failed"], offered.rows["submitted"]) == (5, 1, 1)
-    plain = desk.render("people.csv", "--json")
+    plain = desk.render("people.csv", "--json", "--fail-on-old")
     assert (plain.code, plain.rows["failed"], plain.rows["submitted"], plain.rows["reused"]) == (5, 1, 0, 1)
     assert plain.error["hint"] == "bhuman render people.csv --json --poll-interval 0.05 --retry-failed"
     assert "hint: bhuman render people.csv --poll-interval 0.05 --retry-failed" in desk.render("people.csv").err

@@ -24,7 +24,7 @@ def test_a_home_that_can_hold_no_journal_is_not_a_bug(desk: Desk, service: Plain
     (desk.folder / "file").write_text("no folder")
     home = {"a file": desk.folder / "file", "inside a file": desk.folder / "file" / "home", "unwritable": "/proc/nope"}
     ended = desk.render("people.csv", "--json", env={"BHUMAN_HOME": str(home[place])})
-    assert (ended.code, ended.out) == (8, "")
+    assert (ended.code, ended.document["run_id"], ended.document["exit_code"]) == (8, None, 8)
     assert ended.error["code"] == "journal"
     assert str(home[place]) in ended.error["message"]
     assert ended.error["hint"].startswith("ls -ld ")

@@ -19,6 +19,7 @@ def test_runs_are_listed_filtered_and_shown(desk: Desk, service: PlainService) -
     desk.people(2)
     desk.people(1, name="others.csv", start=5)
     first = desk.render("people.csv", "--json").document["run_id"]
+    service.is_rendering = True
     second = desk.render("others.csv", "--no-wait", "--json").document["run_id"]
     listed = json.loads(desk.run("runs", "--json").out)["runs"]
     assert [(item["run_id"], item["state"]) for item in listed] == [(second, "unfinished"), (first, "finished")]
@@ -50,7 +51,7 @@ def test_status_of_a_generation_asks_the_service_and_names_the_row(desk: Desk, s
     assert bare.code == 0
     service.get = lambda *_: (503, {}, b"")  # type: ignore[method-assign]
     gone = desk.run("status", key, "--json")
-    assert json.loads(gone.out)["status"] == "queued"
+    assert json.loads(gone.out)["status"] == "succeeded", "seen when it was accepted"
     assert "this is what the journal knows" in gone.err
 
 
@@ -101,10 +102,11 @@ def test_forgetting_payments_is_confirmed_in_full_and_pays_again(desk: Desk, ser
     assert len(service.bodies) == 2
 
 
-def test_an_unfinished_run_is_not_forgotten(desk: Desk) -> None:
+def test_an_unfinished_run_is_not_forgotten(desk: Desk, service: PlainService) -> None:
     desk.people(1)
+    service.is_rendering = True
     run_id = desk.render("people.csv", "--no-wait", "--json").document["run_id"]
-    ended = desk.run("runs", "delete", run_id)
+    ended = desk.run("runs", "delete", run_id, "--yes")
     assert (ended.code, f"bhuman resume {run_id}" in ended.err) == (2, True)
 
 

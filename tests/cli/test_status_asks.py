@@ -70,7 +70,7 @@ def test_without_the_service_the_journal_answers(desk: Desk, service: PlainServi
     code = {"away": 503, "closed": 401}[broken]
     service.get = lambda *_: (code, {"Content-Type": "application/json"}, b"{}")  # type: ignore[method-assign]
     looked = desk.run("status", run_id, "--json")
-    assert (looked.code, looked.document["rows"]) == (6, {"total": 3, "queued": 3})
+    assert (looked.code, looked.document["rows"]) == (6, {"total": 3, "processing": 3})
 
 
 def test_a_generation_is_asked_where_it_was_made(desk: Desk, service: PlainService) -> None:
