@@ -31,6 +31,7 @@ def abandon(journal: Journal, chunk: Chunk, *, run_id: str) -> int:
     """Give up the unbound rows of a doubtful chunk: they count as failed and may have been paid. Returns how many."""
     with journal.transaction():
         chunks.transition(journal, chunk, ("in_doubt",), ChunkState.ACCEPTED, "abandoned")
+        _add_failures(journal, "chunk_id = ? AND generation_id IS NULL AND live = 1", chunk.chunk_id)
         given_up = journal.execute(
             "UPDATE claim SET status = 'failed', ended_at = ?, "
             " message = 'abandoned: it may have been accepted and paid'"
@@ -50,12 +51,11 @@ def settle_conflicts(journal: Journal, run: Run, *, accept_position: bool) -> in
         else "binding = NULL, seen = 'given up', status = 'failed',"
         " message = 'abandoned: its video belongs to another row'"
     )
+    conflicts = "binding = 'conflict' AND claim_id IN (SELECT claim_id FROM row WHERE run_no = ?)"
     with journal.transaction():
-        settled = journal.execute(
-            f"UPDATE claim SET {change} WHERE binding = 'conflict' AND claim_id IN"
-            " (SELECT claim_id FROM row WHERE run_no = ?)",
-            (run.run_no,),
-        )
+        if not accept_position:
+            _add_failures(journal, conflicts, run.run_no)
+        settled = journal.execute(f"UPDATE claim SET {change} WHERE {conflicts}", (run.run_no,))
         _record(journal, run.run_id, None, "accept-position" if accept_position else "abandon", f"{settled} conflicts")
     return settled
 
@@ -76,6 +76,15 @@ def record(journal: Journal, run: Run, what: str, detail: str) -> None:
     """Keep a person's word that moves no request. One commit."""
     with journal.transaction():
         _record(journal, run.run_id, None, what, detail)
+
+
+def _add_failures(journal: Journal, condition: str, value: int) -> None:
+    """Record that claims fail now, by a person's word: the command that carries it out tells of them first."""
+    journal.execute(
+        "INSERT INTO event (at, kind, run_no, claim_id, detail) SELECT ?, 'status', run_no, claim_id, 'failed'"
+        f" FROM claim WHERE {condition} ORDER BY place",
+        (journal.now(), value),
+    )
 
 
 def _record(journal: Journal, run_id: str, chunk_id: int | None, what: str, detail: str) -> None:
