@@ -160,8 +160,9 @@ def test_what_the_service_refused_is_offered_again_and_what_failed_is_not(desk: 
     assert (offered.code, offered.rows["failed"], offered.rows["submitted"]) == (5, 1, 1)
     plain = desk.render("people.csv", "--json", "--fail-on-old")
     assert (plain.code, plain.rows["failed"], plain.rows["submitted"], plain.rows["reused"]) == (5, 1, 0, 1)
-    assert plain.error["hint"] == "bhuman render people.csv --json --poll-interval 0.05 --retry-failed"
-    assert "hint: bhuman render people.csv --poll-interval 0.05 --retry-failed" in desk.render("people.csv").err
+    told = "--fail-on-old --poll-interval 0.05 --retry-failed"
+    assert plain.error["hint"] == f"bhuman render people.csv --json {told}"
+    assert f"hint: bhuman render people.csv {told}" in desk.render("people.csv", "--fail-on-old").err
     counts = [desk.render("people.csv", "--json", "--retry-failed").rows["submitted"] for _ in range(3)]
     assert counts == [1, 1, 0], "a row is paid at most three times in all"
     assert len(service.accepted) == 3
