@@ -1,8 +1,7 @@
 """Journal in a PostgreSQL database: connection, locks, transactions, versions. What is in it, the verbs know.
 
-One writer at a time in a journal, as with SQLite: every transaction takes one advisory lock. So the verbs mean the
-same on both, and no transaction is ever undone for another's sake. A lost connection is made anew by the next
-transaction, never inside one: what a COMMIT without an answer did is looked at, not repeated.
+One writer at a time, as with SQLite, by one advisory lock: no transaction is ever undone for another's sake. A lost
+connection is made anew by the next one: what a COMMIT without an answer did is looked at, never repeated.
 """
 
 from __future__ import annotations
