@@ -189,7 +189,7 @@ def test_a_cut_list_says_how_to_see_all(here: Here) -> None:
 def test_the_address_of_something_else_is_refused(here: Here, watch: Watch) -> None:
     ended = here("campaigns", "show", f"https://app.bhuman.ai/instance/{INSTANCE_ID}")
     assert ended.code == 2
-    assert "kind: instance" in ended.err
+    assert "belongs to a video instance" in ended.err
     assert watch.lines == []
 
 

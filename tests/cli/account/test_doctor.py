@@ -153,7 +153,7 @@ def test_a_damaged_journal(tmp_path: Path) -> None:
         (0, "ok", "within"),
         (-300, "warn", "300 s ahead of"),
         (300, "warn", "300 s behind"),
-        (None, "ok", "does not say"),
+        (None, "ok", "sent no Date header"),
     ],
 )
 def test_the_clock_is_compared_with_the_service_s(here: Here, offset_s: int | None, verdict: str, words: str) -> None:
