@@ -23,6 +23,7 @@ def test_every_request_has_a_callback_url_of_its_own_and_its_videos_come_back_on
         environ = {
             **bare_environment(), "BHUMAN_BASE_URL": service.base_url, "BHUMAN_HOME": str(home),
             "BHUMAN_API_KEY_ID": "local", "BHUMAN_API_KEY_SECRET": "local", "BHUMAN_CAMPAIGN_ID": CAMPAIGN_ID,
+            "BHUMAN_FIRST": "0",
         }  # fmt: skip
         words = ["render", str(table), "--callback-url", receiver.callback_url, "--poll-interval", "60s",
                  "--chunk-size", "20", "--json", "--progress", "none"]  # fmt: skip

@@ -154,11 +154,12 @@ def test_the_gif_shows_an_asset_in_its_own_colours(wall: Studio, assets: Web) ->
     shown = (background("link", "basic"), {**background("link", "basic"), "start": 2, "end": 2.5})
     media = wall.row({}, assets=(f"{assets.url}/red.png", f"{assets.url}/blue.mp4"), backgrounds=shown)
     with Image.open(media.gif) as found:
-        colours = []
-        for number in range(36):
-            found.seek(number)
-            colours.append(np.asarray(found.convert("RGB"))[5:40, 5:60])
-    for number, wanted in ((11, GREEN), (12, RED), (23, RED), (24, BLUE), (29, BLUE), (30, GREEN), (35, GREEN)):
+        left_out = 36 - getattr(found, "n_frames", 1)  # it begins where the first caption stands there whole
+        colours = {}
+        for number in range(left_out, 36):
+            found.seek(number - left_out)
+            colours[number] = np.asarray(found.convert("RGB"))[5:40, 5:60]
+    for number, wanted in ((23, RED), (25, BLUE), (29, BLUE), (31, GREEN), (35, GREEN)):
         assert footage.near(colours[number], wanted), number
 
 
