@@ -134,16 +134,18 @@ def _kind(kind: str, detail: str) -> str:
 def count_reported(journal: Journal, run: Run) -> int:
     """Count the selected rows of a run that ended badly, and of which an earlier command has told.
 
-    Failed ones: those whose failure was recorded before the last report. Rejected ones and those left out as invalid:
-    all of a run that was reported; of a new run the invalid ones that the reported one had with the same cells.
+    Failed ones: those whose failure was recorded before the last report, and that are not submitted again. Rejected
+    ones and those left out as invalid: all of a run that was reported; of a new run the invalid ones that the reported
+    one had with the same cells.
     """
     before = _last_report(journal, run)
     if before is None:
         return 0
     failed = journal.query_one(
         f"SELECT count(*) FROM {generations.JOINED} WHERE row.run_no = ? AND row.selected = 1"
-        " AND claim.status = 'failed' AND NOT EXISTS (SELECT 1 FROM event WHERE event.claim_id = claim.claim_id"
-        " AND event.kind = 'status' AND event.detail = 'failed' AND event.event_id > ?)",
+        " AND coalesce(owner.plan, row.plan, '') <> 'retried' AND claim.status = 'failed'"
+        " AND NOT EXISTS (SELECT 1 FROM event WHERE event.claim_id = claim.claim_id AND event.kind = 'status'"
+        " AND event.detail = 'failed' AND event.event_id > ?)",
         (run.run_no, before["event"]),
     )
     is_same = before["run_no"] == run.run_no

@@ -109,7 +109,7 @@ class Browser:
         params = event["params"]
         match event["method"]:
             case "Runtime.consoleAPICalled":
-                self.console.append(str([value.get("value") for value in params["args"]]))
+                self.console.append(str([value.get("value", value.get("description")) for value in params["args"]]))
             case "Runtime.exceptionThrown":
                 self.console.append(str(params["exceptionDetails"]))
             case "Log.entryAdded":

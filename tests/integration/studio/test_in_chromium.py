@@ -28,10 +28,18 @@ def browser(tmp_path: Path) -> Iterator[chromium.Browser]:
         yield started
 
 
+# The workers' door stays closed: its form asks for a token that no page knows.
+UNANSWERED = {"operations-orders-report_render"}
+
 # What the Authorize dialog does when its forms are sent.
 AUTHORIZE = """window.ui.authActions.authorize({
   key: {name: "key", schema: {type: "http", scheme: "basic"}, value: {username: "local", password: "local"}},
   user: {name: "user", schema: {type: "http", scheme: "bearer"}, value: "local"}})"""
+
+
+# Swagger UI reads an operation when it is opened; a button pressed before asks for nothing, or for what is not there.
+READ = """(block => !!ui.specSelectors.specResolvedSubtree(["paths", block.querySelector(".opblock-summary-path")
+  .dataset.path, block.querySelector(".opblock-summary-method").innerText.toLowerCase()]))"""
 
 
 def try_out(browser: chromium.Browser, studio: RunningStudio) -> dict[str, int]:
@@ -45,18 +53,13 @@ def try_out(browser: chromium.Browser, studio: RunningStudio) -> dict[str, int]:
         browser.js(header)
         body = f"({block}.querySelector('textarea.body-param__text')?.value ?? '{{').startsWith('{{')"
         button = f"{block}.querySelector('button.execute')"
-        ready = f"!!{button} && !{block}.querySelector('.loading') && {body}"
+        ready = f"!!{button} && {READ}({block}) && {body}"
         eventually(functools.partial(browser.js, ready), within_s=60)
         before = len(studio.requests())
-        answered = functools.partial(_is_answered, studio, before)
-        # A click that comes before the operation is read whole is lost, or meets a form without its examples.
-        for _ in range(1 if name.endswith("report_render") else 20):
-            browser.js(f"{button}.click()")
-            with contextlib.suppress(AssertionError):
-                eventually(answered, within_s=3)
-                break
-        statuses = (entry["status"] for entry in studio.requests()[before:])
-        answers[name.split("-")[-1]] = next(filter(None, statuses), 0)
+        browser.js(f"{button}.click()")
+        with contextlib.suppress(AssertionError):
+            eventually(functools.partial(_is_answered, studio, before), within_s=2 if name in UNANSWERED else 30)
+        answers[name] = next((entry["status"] for entry in studio.requests()[before:]), 0)
         if not name.endswith("open_share_page"):
             browser.js(header)  # an open one makes the page slow
     return answers
@@ -76,11 +79,7 @@ def test_swagger_ui_gets_through_with_every_example_as_it_stands(
     browser.js(AUTHORIZE)
     answers = try_out(browser, studio)
     assert len(answers) > 20
-    # The workers' door stays closed: its form asks for a token that no page knows. On a busy machine a click or two
-    # of the others is lost; what was pressed was accepted.
-    assert answers["report_render"] == 0
-    assert {name: status for name, status in answers.items() if status not in {200, 0}} == {}
-    assert sum(status == 0 for status in answers.values()) <= 4
+    assert {name for name, status in answers.items() if status != 200} == UNANSWERED
     assert [row["text"] for row in studio.accepted()][:2] == [["Alex", "ExampleCo"], ["Jordan", "Sample Labs"]]
     assert {url.split("/", 3)[2] for url in browser.requests if url.startswith("http")} == {
         studio.base_url.removeprefix("http://")
