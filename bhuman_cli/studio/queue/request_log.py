@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from collections import deque
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +45,8 @@ class RequestLog:
         self._writer = Writer(self._database)
         self.close = self._writer.close
         self._next = self._end = self._unwritten = 0
-        self._waiting: list[LogEntry] = []
+        self._waiting: deque[LogEntry] = deque(maxlen=_MOST_WAITING)
+        self._new_bodies = self._new_bytes = 0
 
     async def number(self) -> int:
         """Return the next request's number; below zero, and not logged, where none can be written down."""
@@ -70,13 +72,13 @@ class RequestLog:
 
     async def flush(self) -> None:
         """Write what was kept back."""
-        entries, self._waiting = self._waiting, []
-        if entries:
-            try:
+        entries: list[LogEntry] = []
+        try:
+            if self._waiting:
                 await asyncio.wrap_future(self._writer.do(lambda: self._write(entries)))
-            except sqlite3.OperationalError:
-                self._waiting = [*entries, *self._waiting][-_MOST_WAITING:]
-                raise
+        except sqlite3.OperationalError:
+            self._waiting.extendleft(reversed(entries))
+            raise
 
     def _reserve(self) -> int:
         first = int(self._database.execute("SELECT next FROM numbers").fetchone()[0])
@@ -84,14 +86,23 @@ class RequestLog:
         return first
 
     def _write(self, entries: list[LogEntry]) -> None:
+        """Write all that waits, and list it: of many requests answered at one time, the first writes for the others."""
+        entries += [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not entries:
+            return
         rows = [
             (e.no, e.method, e.path[:LONGEST_PATH], e.query[:LONGEST_PATH], e.status, e.fault, e.body, e.at)
             for e in entries
         ]
         self._database.executemany("INSERT OR REPLACE INTO requests VALUES (?,?,?,?,?,?,?,?)", rows)
         self._database.execute("DELETE FROM requests WHERE no <= ?", (rows[-1][0] - LOGGED_REQUESTS,))
-        if any(entry.body for entry in entries):
+        sizes = [len(entry.body) for entry in entries if entry.body]
+        self._new_bodies += len(sizes)
+        self._new_bytes += sum(sizes)
+        # Only now and then: to count the bodies takes longer than to write one.
+        if self._new_bodies > LOGGED_BODIES // 10 or self._new_bytes > LOGGED_BYTES // 10:
             self._database.execute(_FORGET_BODIES, (LOGGED_BYTES, LOGGED_BODIES))
+            self._new_bodies = self._new_bytes = 0
 
 
 def read(home: Path) -> list[dict[str, Any]]:

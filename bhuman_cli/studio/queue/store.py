@@ -130,8 +130,8 @@ class StudioStore:
             " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             said,
         ).lastrowid
-        each = [[row.id, _json(row.text), _json(row.assets), row.state, row.message, row.placeholder] for row in rows]
-        # One statement, and no other thread of this process has to wait for it.
+        each = [[row.id, row.text, row.assets, row.state, row.message, row.placeholder] for row in rows]
+        # One statement, which takes the lists out as JSON: no other thread of this process has to wait for it.
         self._db.execute(_ADD_ROWS, (number, now_s, now, _json(each)))
 
     def accepted(self) -> list[dict[str, Any]]:
