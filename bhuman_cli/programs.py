@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from bhuman_cli.cli import invoke
-from bhuman_cli.cli.invoke import Notice, Progress
+from bhuman_cli import shell
+from bhuman_cli.cli import app
+from bhuman_cli.terminal.talk import Notice, Progress
 
 Table = str | os.PathLike[str]
 Duration = str | int | float
@@ -194,7 +195,7 @@ def status(name: str, *, kind: str | None = None, profile: str | None = None) ->
     Raises:
         BhumanError: nobody knows it, or the service can't be asked.
     """
-    return _outcome(["status", name, *invoke.words_of({"kind": kind, "profile": profile})])
+    return _outcome(["status", name, *shell.command_words({"kind": kind, "profile": profile})])
 
 
 def results(name: Table) -> list[dict[str, str]]:
@@ -211,8 +212,7 @@ def results(name: Table) -> list[dict[str, str]]:
 
 
 def _words(options: Mapping[str, Any]) -> list[str]:
-    given = {name: _path(value) for name, value in options.items()}
-    return invoke.words_of(given, switches=_SWITCHES)
+    return shell.command_words({name: _path(value) for name, value in options.items()}, switches=_SWITCHES)
 
 
 def _path(value: Any) -> Any:
@@ -226,10 +226,10 @@ def _outcome(
     on_notice: Notice | None = None,
     cancel: threading.Event | None = None,
 ) -> Outcome:
-    heard = invoke.call([*words, "--json"], on_progress=on_progress, on_notice=on_notice, cancel=cancel)
-    document = invoke.require_document(heard)
+    transcript = app.call([*words, "--json"], on_progress=on_progress, on_notice=on_notice, cancel=cancel)
+    document = transcript.document()
     return Outcome(
-        exit_code=int(document.get("exit_code", heard.exit_code)),
+        exit_code=int(document.get("exit_code", transcript.exit_code)),
         document=document,
         run_id=document.get("run_id"),
         target=document.get("target") or {},
@@ -240,7 +240,7 @@ def _outcome(
         elapsed_s=float(document.get("elapsed_s") or 0.0),
         next=document.get("next"),
         plan=document.get("plan"),
-        notices=tuple(heard.said),
+        notices=tuple(transcript.said),
     )
 
 

@@ -1,4 +1,4 @@
-"""Commands as the person's shell takes them: quoting and the few words that hints need. Runs nothing.
+"""Commands as the person's shell takes them: their words, quoting, and what hints need. Runs nothing.
 
 POSIX shells quote with single quotes; cmd and PowerShell both read double quotes, and only there `export`, `ls -ld`,
 `chmod` and `df` mean nothing.
@@ -10,9 +10,10 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 _PLAIN_ON_WINDOWS: Final = re.compile(r"[\w@+=:,./\\-]+")
 
@@ -50,6 +51,32 @@ def quote(text: str, shell: Shell | None = None) -> str:
 def join(words: Iterable[str], shell: Shell | None = None) -> str:
     """Return words as one command line."""
     return " ".join(quote(word, shell) for word in words)
+
+
+def command_words(options: Mapping[str, Any], switches: Collection[str] = ()) -> list[str]:
+    """Return keyword arguments as the words of a command line.
+
+    None is not given; True and False are `--x` and `--no-x`; a list repeats the option, a mapping gives NAME=VALUE.
+    switches: options that have no `--no-x`, which False leaves out.
+    """
+    words: list[str] = []
+    for name, value in options.items():
+        option = f"--{name.rstrip('_').replace('_', '-')}"
+        match value:
+            case None:
+                continue
+            case bool():
+                if value or name not in switches:
+                    words.append(option if value else option.replace("--", "--no-", 1))
+            case Mapping():
+                for key, part in value.items():
+                    words += [option, f"{key}={part}"]
+            case str() | int() | float() | Path():
+                words.append(f"{option}={value}")
+            case _:
+                for part in value:
+                    words.append(f"{option}={part}")
+    return words
 
 
 def set_variable(values: Mapping[str, str], shell: Shell | None = None) -> str:

@@ -19,7 +19,9 @@ from bhuman_cli import __version__, errors
 from bhuman_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from bhuman_cli.terminal.talk import Talk
+    import threading
+
+    from bhuman_cli.terminal.talk import Notice, Progress, Talk, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,43 @@ def run(argv: Sequence[str]) -> int:
     if code:
         console.Console().tell_news()
     return code
+
+
+def call(
+    words: Sequence[str],
+    *,
+    on_notice: Notice | None = None,
+    on_progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Transcript:
+    """Run one command line for a caller in this process, who hears it instead of the streams.
+
+    The words are parsed as the shell's are, so that settings, guards and journal are the same.
+
+    Raises:
+        BhumanError: as the command raises it.
+    """
+    from bhuman_cli.terminal import talk
+
+    transcript = talk.Transcript(on_notice=on_notice, on_progress=on_progress)
+    spoken = talk.Talk(listener=transcript, cancel=cancel, owns_signals=False)
+    token = talk.CURRENT.set(spoken)
+
+    def run() -> int:
+        code = app(args=list(words), prog_name="bhuman", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+
+    try:
+        transcript.exit_code = with_notifications(words, spoken, run)
+    except typer.TyperException as error:
+        from bhuman_cli.cli import usage_errors
+
+        raise usage_errors.explain(error) from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    finally:
+        talk.CURRENT.reset(token)
+    return transcript
 
 
 def with_notifications(words: Sequence[str], spoken: Talk, run: Callable[[], int]) -> int:

@@ -7,10 +7,12 @@ that calls a command hears it instead of a terminal; `--progress json` makes eve
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from bhuman_cli import errors
 
 
 class Listener(Protocol):
@@ -31,6 +33,55 @@ class Listener(Protocol):
     def take_document(self, document: Any) -> None:
         """Take a JSON document."""
         ...
+
+
+Progress = Callable[[Mapping[str, int], float], object]
+Notice = Callable[[str, str], object]
+
+
+@dataclass(slots=True, kw_only=True)
+class Transcript:
+    """Listener that keeps what came of one command.
+
+    documents: of `--json`. lines: of data. said: (kind, text), as they were said.
+    """
+
+    on_notice: Notice | None = None
+    on_progress: Progress | None = None
+    exit_code: int = 0
+    documents: list[Any] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    said: list[tuple[str, str]] = field(default_factory=list)
+
+    def say(self, kind: str, text: str) -> None:
+        """Hear a sentence."""
+        self.said.append((kind, text))
+        if self.on_notice is not None:
+            self.on_notice(kind, text)
+
+    def show_progress(self, rows: Mapping[str, int], per_minute: float) -> None:
+        """Hear how far a run is."""
+        if self.on_progress is not None:
+            self.on_progress(rows, per_minute)
+
+    def take_line(self, text: str) -> None:
+        """Take a line of data."""
+        self.lines.append(text)
+
+    def take_document(self, document: Any) -> None:
+        """Take a JSON document."""
+        self.documents.append(document)
+
+    def document(self) -> dict[str, Any]:
+        """Return the command's document.
+
+        Raises:
+            BhumanError: it ended without one, with what it said last.
+        """
+        if self.documents:
+            last: dict[str, Any] = self.documents[-1]
+            return last
+        raise errors.BhumanError(self.said[-1][1] if self.said else "the command ended without a document")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from bhuman_cli import errors
+from bhuman_cli.cli import app
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.terminal.console import Console
@@ -77,13 +78,13 @@ def mcp(
         console.out(SKILL.rstrip())
         return 0
     try:
-        from bhuman_cli.cli import mcp_server
+        from bhuman_cli.workflows import mcp_server
     except ImportError as error:
         raise errors.UsageError(
             f"this needs the extra `mcp` ({error.name} is not installed)", hint="pip install 'bhuman[mcp]'"
         ) from None
     allowed = mcp_server.Permissions(root=Path.cwd(), shows_values=show_values, elicits=elicit)
-    mcp_server.serve(allowed)
+    mcp_server.serve(allowed, app.call)
     return 0
 
 

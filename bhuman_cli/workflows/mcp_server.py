@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Protocol
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer
@@ -23,10 +23,10 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from bhuman_cli import __version__, errors
-from bhuman_cli.cli import invoke
+from bhuman_cli import __version__, errors, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import project_file, settings
+from bhuman_cli.terminal.talk import Transcript
 from bhuman_cli.workflows import plan_signature, run_context
 
 INSTRUCTIONS: Final = """\
@@ -46,6 +46,14 @@ FileArgument = Annotated[str, Field(description="The table, a path inside the fo
 Campaign = Annotated[str | None, Field(description="Campaign UUID; usually the project file names it.")]
 Sheet = Annotated[str | None, Field(description="Sheet of a workbook, if not the first visible one.")]
 Columns = Annotated[list[str] | None, Field(description="Send these columns and no others.")]
+
+
+class RunCommand(Protocol):
+    """Run one command line in this process."""
+
+    def __call__(self, words: Sequence[str], *, cancel: threading.Event | None = None) -> Transcript:
+        """Return what came of it."""
+        ...
 
 
 class Problem(TypedDict):
@@ -164,12 +172,12 @@ class Permissions:
     elicits: bool = False
 
 
-def build(allowed: Permissions) -> MCPServer[Any]:
+def build(allowed: Permissions, run_command: RunCommand) -> MCPServer[Any]:
     """Return the server with its tools."""
     server: MCPServer[Any] = MCPServer(
         "bhuman", title="bhuman", version=__version__, instructions=INSTRUCTIONS, log_level="ERROR"
     )
-    tools = Tools(allowed)
+    tools = Tools(allowed, run_command)
     reading: list[Callable[..., Any]] = [tools.check_table, tools.runs, tools.status, tools.results, tools.doctor]
     writing: list[Callable[..., Any]] = [tools.plan, tools.preview_row, tools.gallery, tools.export]
     for tool in reading:
@@ -183,21 +191,26 @@ def build(allowed: Permissions) -> MCPServer[Any]:
 class Tools:
     """The tools; their docstrings are written for the model that reads them."""
 
-    def __init__(self, allowed: Permissions) -> None:
+    def __init__(self, allowed: Permissions, run_command: RunCommand) -> None:
         self._allowed = allowed
+        self._run_command = run_command
 
     async def check_table(
         self, file: FileArgument, campaign: Campaign = None, sheet: Sheet = None, only: Columns = None
     ) -> TableCheck:
         """Check a table as rendering would, and list every problem with its line. Sends nothing and costs nothing."""
-        words = [self._table(file), "--dry-run", *invoke.words_of({"campaign": campaign, "sheet": sheet, "only": only})]
+        words = [
+            self._table(file),
+            "--dry-run",
+            *shell.command_words({"campaign": campaign, "sheet": sheet, "only": only}),
+        ]
         try:
-            heard = await self._call(["render", *words, "--json"])
+            transcript = await self._call(["render", *words, "--json"])
         except errors.InputError as error:
             found = [Problem(**{name: each[name] for name in Problem.__annotations__}) for each in error.problems]  # type: ignore[typeddict-item]
             return TableCheck(ok=False, rows={}, problems=found, notices=[self._safe(error.message)])
-        document = invoke.require_document(heard)
-        return TableCheck(ok=True, rows=document["rows"], problems=[], notices=self._notices(heard))
+        document = transcript.document()
+        return TableCheck(ok=True, rows=document["rows"], problems=[], notices=self._notices(transcript))
 
     async def plan(
         self,
@@ -214,42 +227,42 @@ class Tools:
         table = self._table(file)
         target = self._allowed.root / f"{Path(table).stem}.plan.json"
         given = {"campaign": campaign, "sheet": sheet, "only": only, "limit": limit, "plan-out": str(target)}
-        heard = await self._call(["render", table, "--dry-run", *invoke.words_of(given), "--json"])
-        document = invoke.require_document(heard)
+        transcript = await self._call(["render", table, "--dry-run", *shell.command_words(given), "--json"])
+        document = transcript.document()
         with _told():
             made = plan_signature.read_plan(target)
         return PlanMade(
             plan_file=target.name, videos=made.videos, rows=document["rows"], plan=document["plan"],
-            to_sign=f"bhuman plan sign {target.name}", notices=self._notices(heard),
+            to_sign=f"bhuman plan sign {target.name}", notices=self._notices(transcript),
         )  # fmt: skip
 
     async def preview_row(
         self, file: FileArgument, row: Annotated[int, Field(description="Which data row, from 0.", ge=0)] = 0
     ) -> Preview:
         """Render one row on this machine, for free, and return the page that shows it. Nothing is sent."""
-        heard = await self._call(["preview", self._table(file), "--row", str(row), "--json"])
-        document = invoke.require_document(heard)
+        transcript = await self._call(["preview", self._table(file), "--row", str(row), "--json"])
+        document = transcript.document()
         warnings = [self._safe(text) for text in document["warnings"]]
         return Preview(row_index=document["row_index"], page=document["page"], warnings=warnings)
 
     async def runs(self, limit: Annotated[int, Field(ge=1, le=200)] = 20) -> Runs:
         """List the runs of this folder's tables, newest first."""
-        heard = await self._call(["runs", "--limit", "0", "--json"])
+        transcript = await self._call(["runs", "--limit", "0", "--json"])
         listed = [
             RunListed(
                 run_id=run["run_id"], file=self._relative(run["file"]), state=run["state"], rows=run["rows"],
                 created_at=run["created_at"],
             )
-            for run in invoke.require_document(heard)["runs"]
+            for run in transcript.document()["runs"]
             if self._is_inside(Path(run["file"]))
         ]  # fmt: skip
         return Runs(runs=listed[:limit])
 
     async def status(self, file: Annotated[str, Field(description="The table, or a run id.")]) -> Standing:
         """Say where a run stands: how many rows succeeded, failed, or are still being made."""
-        heard = await self._call(["status", self._run(file), "--json"])
-        document = invoke.require_document(heard)
-        code = int(document.get("exit_code", heard.exit_code))
+        transcript = await self._call(["status", self._run(file), "--json"])
+        document = transcript.document()
+        code = int(document.get("exit_code", transcript.exit_code))
         return Standing(
             run_id=document.get("run_id"), exit_code=code, rows=document.get("rows") or {}, next=document.get("next")
         )
@@ -268,8 +281,8 @@ class Tools:
         """Write one HTML page that shows all videos of a run."""
         run = self._run(file)
         target = self._target(run, "gallery.html")
-        heard = await self._call(["gallery", run, "--output", str(target), "--force", "--json"])
-        return Written(path=self._relative(str(target)), rows=int(invoke.require_document(heard)["rows"]))
+        transcript = await self._call(["gallery", run, "--output", str(target), "--force", "--json"])
+        return Written(path=self._relative(str(target)), rows=int(transcript.document()["rows"]))
 
     async def export(
         self,
@@ -279,13 +292,13 @@ class Tools:
         """Write a run's results in another format, into the folder."""
         run = self._run(file)
         target = self._target(run, f"export.{format}")
-        heard = await self._call(["export", run, "--output", str(target), "--force", "--json"])
-        return Written(path=self._relative(str(target)), rows=int(invoke.require_document(heard)["rows"]))
+        transcript = await self._call(["export", run, "--output", str(target), "--force", "--json"])
+        return Written(path=self._relative(str(target)), rows=int(transcript.document()["rows"]))
 
     async def doctor(self) -> Health:
         """Check configuration, connection, clock and disk; secrets are masked."""
-        heard = await self._call(["doctor", "--json"])
-        document = invoke.require_document(heard)
+        transcript = await self._call(["doctor", "--json"])
+        document = transcript.document()
         findings = [
             Finding(
                 check=item["check"],
@@ -295,7 +308,7 @@ class Tools:
             )
             for item in document["findings"]
         ]
-        return Health(ok=heard.exit_code == 0, findings=findings)
+        return Health(ok=transcript.exit_code == 0, findings=findings)
 
     async def apply_plan(
         self, path: Annotated[str, Field(description="The plan file that a person signed.")], ctx: Context[Any, Any]
@@ -315,8 +328,8 @@ class Tools:
         except ToolError:
             if not self._allowed.elicits or not await self._says_yes(ctx, found):
                 raise
-        heard = await self._call(["render", table, f"--apply={plan}", "--no-wait", "--json"], cancellable=False)
-        document = invoke.require_document(heard)
+        transcript = await self._call(["render", table, f"--apply={plan}", "--no-wait", "--json"], cancellable=False)
+        document = transcript.document()
         return Applied(
             run_id=document.get("run_id"), submitted=document["rows"].get("submitted", 0), rows=document["rows"],
             exit_code=int(document["exit_code"]), next=document.get("next"),
@@ -327,10 +340,10 @@ class Tools:
         answer = await ctx.elicit(f"{plan.videos:,} videos of {Path(plan.file).name} will be rendered and paid.", _Yes)
         return answer.action == "accept" and answer.data.videos == plan.videos
 
-    async def _call(self, words: Sequence[str], *, cancellable: bool = True) -> invoke.Heard:
+    async def _call(self, words: Sequence[str], *, cancellable: bool = True) -> Transcript:
         """Run a command in a thread; a call that is cancelled ends it, but never a paid request."""
         cancel = threading.Event()
-        work = functools.partial(invoke.call, words, cancel=cancel)
+        work = functools.partial(self._run_command, words, cancel=cancel)
         try:
             with _told():
                 return await anyio.to_thread.run_sync(work, abandon_on_cancel=cancellable)
@@ -380,8 +393,8 @@ class Tools:
     def _relative(self, path: str) -> str:
         return os.path.relpath(os.path.realpath(path), os.path.realpath(self._allowed.root))
 
-    def _notices(self, heard: invoke.Heard) -> list[str]:
-        return [self._safe(text) for _, text in heard.said]
+    def _notices(self, transcript: Transcript) -> list[str]:
+        return [self._safe(text) for _, text in transcript.said]
 
     def _safe(self, text: str) -> str:
         return text if self._allowed.shows_values else _SECRET.sub("…", text)
@@ -410,6 +423,6 @@ class _told:
             raise ToolError(f"{error.code}: {_SECRET.sub('…', error.message)}.{cure}") from None
 
 
-def serve(allowed: Permissions) -> None:
+def serve(allowed: Permissions, run_command: RunCommand) -> None:
     """Serve on stdin and stdout until the client goes away."""
-    build(allowed).run("stdio")
+    build(allowed, run_command).run("stdio")
