@@ -8,7 +8,7 @@ from typing import Final
 
 from bhuman_cli import amounts, domain, errors
 from bhuman_cli.domain import GenerationId
-from bhuman_cli.journal import results, runs
+from bhuman_cli.journal import generations, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 
@@ -17,11 +17,16 @@ RUNS_WITH_CELLS: Final = 3
 
 
 def forget_gone(journal: Journal, target_id: int, claim_ids: Iterable[int]) -> None:
-    """Take generations whose files are gone out of the pool (local studio only: rendering again costs nothing)."""
+    """Take videos that are gone out of the pool (local studio only: rendering again costs nothing).
+
+    One that was not finished has failed: nobody waits for it any more.
+    """
     with journal.transaction():
         journal.execute_many(
-            "UPDATE claim SET live = 0 WHERE claim_id = ? AND target_id = ?",
-            ((claim, target_id) for claim in claim_ids),
+            "UPDATE claim SET live = 0, ended_at = coalesce(ended_at, ?),"
+            " message = CASE WHEN ended_at IS NULL THEN ? ELSE message END,"
+            " status = CASE WHEN ended_at IS NULL THEN 'failed' ELSE status END WHERE claim_id = ? AND target_id = ?",
+            ((journal.now(), generations.GONE, claim, target_id) for claim in claim_ids),
         )
 
 

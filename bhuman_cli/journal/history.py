@@ -313,12 +313,14 @@ def adopt(journal: Journal, run: Run, items: Iterable[AdoptedGeneration]) -> int
     return adopted
 
 
-def finished_urls(journal: Journal, target_id: int) -> list[tuple[int, str]]:
-    """Return (claim, url) of the target's finished generations that rows may share."""
+def shared_videos(journal: Journal, target_id: int) -> list[tuple[int, str, str]]:
+    """Return (claim, generation id, url) of the target's videos that rows may share; no url: not finished."""
     return [
-        (found[0], found[1])
-        for found in journal.query(
-            "SELECT claim_id, url FROM claim WHERE target_id = ? AND live = 1 AND url <> ''", (target_id,)
+        (video[0], video[1], video[2])
+        for video in journal.query(
+            "SELECT claim_id, generation_id, url FROM claim WHERE target_id = ? AND live = 1"
+            " AND generation_id IS NOT NULL AND (url <> '' OR ended_at IS NULL)",
+            (target_id,),
         )
     ]
 

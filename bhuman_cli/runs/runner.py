@@ -75,20 +75,19 @@ def prepare(
     rows: Iterable[Row],
     *,
     places: Sequence[Path] = (),
-    is_gone: Callable[[str], bool] | None = None,
+    gone: Callable[[Journal, int], Iterable[int]] | None = None,
     larger: Sequence[Callable[[Row], bytes]] = (),
 ) -> PreparedRun:
     """Record a draft of the table and decide what of it is new. Under the target's lock.
 
-    rows: streamed once, in order. is_gone: says whether a finished video's file is gone (local studio only).
+    rows: streamed once, in order. gone: names the target's claims whose videos are gone (local studio only).
     larger: how rows were identified when more of their columns were sent; what was paid so is not paid again.
     """
     with journal.transaction():
         target_id = runs.target_key(journal, new.target)
     recovery.reopen(journal, target_id, places)
-    if is_gone is not None:
-        gone = [claim for claim, url in history.finished_urls(journal, target_id) if is_gone(url)]
-        forget.forget_gone(journal, target_id, gone)
+    if gone is not None:
+        forget.forget_gone(journal, target_id, gone(journal, target_id))
     run = runs.start_draft(journal, new)
     found_larger: list[int] = []
     planning.add_rows(journal, run, _identified(journal, run, new, rows, larger, found_larger))

@@ -11,7 +11,7 @@ from typing import Final
 from bhuman_cli import shell
 
 _COMMANDS: Final = (
-    "bhuman", "pip", "export", "ls", "mkdir", "chmod", "rm", "df", "timedatectl", "BHUMAN_BASE_URL=",
+    "bhuman", "pip", "export", "ls", "mkdir", "chmod", "mv", "rm", "df", "timedatectl", "BHUMAN_BASE_URL=",
     "set ", "$env:", "dir", "icacls", "del", "Remove-Item", "fsutil", "Get-PSDrive",
 )  # fmt: skip
 _BLANK: Final = re.compile(r"[A-Z]{4}|[,…]$")  # a word in capitals stands for something to fill in

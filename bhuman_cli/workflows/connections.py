@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
 from bhuman_cli import domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
+from bhuman_cli.journal import history
+from bhuman_cli.journal.database import Journal
 from bhuman_cli.net import hosts
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import session
@@ -94,6 +97,27 @@ def local(
                 authorization=f"Basic {found.basic}",
                 account="local studio",
             )
+
+
+def lost_videos(home: settings.Home, journal: Journal, target_id: int) -> list[int]:
+    """Return the claims whose local videos are gone: the file from disk, or an unfinished one from the studio's memory.
+
+    Raises:
+        ServiceDown: the studio's memory can't be used.
+    """
+    videos = history.shared_videos(journal, target_id)
+    unfinished = [id_ for _, id_, url in videos if not url]
+    if unfinished:
+        from bhuman_cli.studio.queue import store
+
+        unfinished = store.unknown_ids(home.studio, unfinished)
+    lost = set(unfinished)
+    return [claim for claim, id_, url in videos if (_is_gone(url) if url else id_ in lost)]
+
+
+def _is_gone(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "file" and not Path(unquote(parts.path)).is_file()
 
 
 def template_beside(input_path: Path | None) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -222,7 +223,7 @@ def _prepared(job: render_job.RenderJob, journal: Journal) -> PreparedRun:
         persons.without_forgotten(journal, job.intake.columns, _rows(job)),
         larger=_larger(job, journal, new),
         places=run_context.rescue_places(job.home, job.output),
-        is_gone=results_writer.is_gone if job.is_local else None,
+        gone=functools.partial(connections.lost_videos, job.home) if job.is_local else None,
     )
     job.tally = results.tally(journal, prepared.run)
     if said := results_file.style_notice(results_writer.style_of(prepared.run), job.intake.table, prepared.counts.rows):

@@ -12,7 +12,7 @@ from bhuman_cli import amounts, domain, errors, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import comparison, history, matching, planning, runs, traffic
+from bhuman_cli.journal import comparison, forget, history, matching, planning, runs, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock, recovery
@@ -120,6 +120,8 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
             found = credentials.find(os.environ, wish.home, _profile(wish, run), service=service)
             link = stack.enter_context(connections.remote(_at_home(wish.values, run), wish.console, found))
         recovery.reopen(journal, run.target_id, run_context.rescue_places(wish.home, Path(run.output_path)))
+        if is_local:
+            forget.forget_gone(journal, run.target_id, connections.lost_videos(wish.home, journal, run.target_id))
         _decide(wish, journal, run, link)
         run = runs.find(journal, run.run_id)
         if not is_local:

@@ -140,6 +140,12 @@ def test_what_is_left_of_a_local_run_is_rendered_by_who_asks_for_it(tmp_path: Pa
     small_template.write(tmp_path).rename(tmp_path / "bhuman-template.toml")
     begun = desk.run("render", "people.csv", "--local", "--no-wait", "--json", env=bare)
     assert (begun.code, begun.rows["submitted"]) == (0, 6), begun.err
+    memory = desk.home / "studio" / "studio.sqlite"
+    sound = memory.rename(tmp_path / "sound")
+    memory.write_bytes(b"no database" * 1000)
+    broken = desk.run("render", "people.csv", "--local", "--json", env=bare)
+    assert (broken.code, broken.error["hint"].split()) == (8, ["mv", str(memory), f"{memory}.damaged"]), broken.err
+    sound.rename(memory)
     again = desk.run("resume", "--json", env=bare)
     assert (again.code, again.rows["succeeded"], again.rows["submitted"]) == (0, 6, 0), again.err
     videos = {Path(link.removeprefix("file://")) for link in desk.column("url", "people.local.csv")}

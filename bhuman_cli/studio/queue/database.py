@@ -19,6 +19,7 @@ from typing import Any, Final, Self, TypeVar
 
 import filelock
 
+from bhuman_cli import shell
 from bhuman_cli.errors import ServiceDown
 from bhuman_cli.studio.queue.schema import Schema
 
@@ -114,12 +115,12 @@ class Database:
         self.execute("PRAGMA foreign_keys = ON")
         if self._version() > schema.version:
             raise _unusable(path, "it was made by a newer bhuman")
-        if self._version() < schema.version:
-            with self.writing():
-                # Asked again: somebody else may have been faster.
+        with self.writing():
+            if self._version() < schema.version:
                 for statement in _missing(schema, self._version()):
                     self.execute(statement)
-                self.execute(f"PRAGMA user_version = {schema.version}")
+            # Also where nothing was missing: a file that can't be written is noticed before it is given an order.
+            self.execute(f"PRAGMA user_version = {schema.version}")
 
     def _version(self) -> int:
         found: Any = self.execute("PRAGMA user_version").fetchone()[0]
@@ -189,4 +190,6 @@ def _missing(schema: Schema, version: int) -> Iterator[str]:
 
 
 def _unusable(path: Path, why: str) -> ServiceDown:
-    return ServiceDown(f"{path}: can't be used: {why}", hint=f"move {path.parent} away, and the studio starts afresh")
+    return ServiceDown(
+        f"{path}: can't be used: {why}", hint=f"mv {shell.quote(str(path))} {shell.quote(f'{path}.damaged')}"
+    )

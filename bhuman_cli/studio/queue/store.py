@@ -7,6 +7,7 @@ committed when it returns, or is part of its caller's transaction.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -69,6 +70,18 @@ _OWED: Final = (
     f" AND EXISTS ({_OF_OTHERS.format('g.batch_no')})) ORDER BY due_s, rowid LIMIT ?"
 )
 """What one receiver may be sent. Parameters: the receiver, whether in any order, living neighbours, how many."""
+
+
+def unknown_ids(home: Path, ids: Sequence[str]) -> list[str]:
+    """Return those of the ids that a studio's home knows nothing of: all, where its memory is gone.
+
+    Raises:
+        ServiceDown: the file can't be used.
+    """
+    if not (home / NAME).is_file():
+        return list(ids)
+    with contextlib.closing(StudioStore.open(home, read_only=True)) as opened:
+        return [id_ for id_ in ids if opened.generation(id_) is None]
 
 
 class StudioStore:

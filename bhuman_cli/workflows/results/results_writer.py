@@ -83,11 +83,3 @@ def stored_style(style: OutputStyle) -> dict[str, Any]:
     stored = asdict(style)
     stored["source"] = str(style.source) if style.source is not None else None
     return stored
-
-
-def is_gone(url: str) -> bool:
-    """Say whether a connections.local studio's video is gone from disk."""
-    from urllib.parse import unquote, urlsplit
-
-    parts = urlsplit(url)
-    return parts.scheme == "file" and not Path(unquote(parts.path)).is_file()

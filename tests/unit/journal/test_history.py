@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bhuman_cli import errors
+from bhuman_cli.config import settings
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
 from bhuman_cli.journal import chunks, forget, generations, history, matching, planning, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import identity, runner
+from bhuman_cli.workflows import connections
 from tests.support import ledger
 
 OTHER = replace(ledger.TARGET, api_id="00000000-0000-4000-8000-000000000000")
@@ -198,13 +201,21 @@ def test_adopting_never_takes_a_generation_from_its_row(journal: Journal) -> Non
 def test_what_is_gone_from_disk_is_rendered_again_locally(journal: Journal) -> None:
     run = paid(journal, "Ada", "Bob")
     ended(journal, run)
-    urls = history.finished_urls(journal, run.target_id)
-    assert [url for _, url in urls] == ["https://x.example/v.mp4"] * 2
-    forget.forget_gone(journal, run.target_id, [urls[0][0]])
+    videos = history.shared_videos(journal, run.target_id)
+    assert [url for _, _, url in videos] == ["https://x.example/v.mp4"] * 2
+    forget.forget_gone(journal, run.target_id, [videos[0][0]])
     plan = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"))
     assert (plan.counts.new, plan.counts.reused) == (1, 1)
-    gone = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob"), is_gone=lambda _: True)
-    assert gone.counts.new == 2
+
+
+def test_a_local_studio_that_lost_its_memory_is_not_waited_for(journal: Journal, tmp_path: Path) -> None:
+    run = paid(journal, "Ada", "Bob")
+    claims = [video[0] for video in history.shared_videos(journal, run.target_id)]
+    home = settings.Home(config=tmp_path, state=tmp_path, studio=tmp_path / "studio")
+    assert connections.lost_videos(home, journal, run.target_id) == claims
+    forget.forget_gone(journal, run.target_id, claims)
+    assert (results.tally(journal, run), generations.waiting(journal, run)) == ({"failed": 2}, [])
+    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada", "Bob")).counts.new == 2
 
 
 def test_forgetting_values_keeps_what_was_paid(journal: Journal) -> None:

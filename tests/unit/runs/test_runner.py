@@ -13,7 +13,7 @@ from bhuman_cli import errors
 from bhuman_cli.api.post_result import PostResponse
 from bhuman_cli.domain import GenerationId, RenderSpec
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import results, runs
+from bhuman_cli.journal import history, results, runs
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
 from tests.support import ledger
@@ -285,10 +285,10 @@ def test_the_audit_says_what_nobody_asked_for(bench: Bench) -> None:
 def test_videos_that_are_gone_from_disk_are_planned_anew(bench: Bench) -> None:
     run = confirmed(bench, 2)
     bench.carry_out(run)
-    gone = bench.service.accepted[0]["id"]
     plan = runner.prepare(
-        bench.journal, ledger.new_run(), ledger.rows_of("person 0", "person 1"), is_gone=lambda url: gone in url
-    )
+        bench.journal, ledger.new_run(), ledger.rows_of("person 0", "person 1"),
+        gone=lambda journal, target: [history.shared_videos(journal, target)[0][0]],
+    )  # fmt: skip
     assert (plan.counts.new, plan.counts.reused) == (1, 1)
 
 
