@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bhuman_cli import ids
-from bhuman_cli.api import transport, wire
+from bhuman_cli.api import paging, transport, wire
 from bhuman_cli.api.limiter import Limiter
 from bhuman_cli.api.requester import BASIC, BEARER, EITHER, LISTS, OPEN, PREFIX, Call, Requester
 from bhuman_cli.api.transport import Response
@@ -16,8 +16,6 @@ from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.domain import Generation, Target, TargetKind
 from bhuman_cli.errors import ApiError
 from bhuman_cli.net import hosts
-
-PAGE_SIZE: Final = 100
 
 _ONE: Final = (("page", "0"), ("size", "1"))
 # GETs without an effect that may tell whether credentials are good: route, query, and whether a bare 401 there is meant
@@ -142,7 +140,7 @@ class Client:
             raise wire.WireError("the service answered for another video than the one asked for")
         return found
 
-    def generations_page(self, target: Target, page: int, size: int = PAGE_SIZE) -> wire.Page:
+    def generations_page(self, target: Target, page: int, size: int = paging.PAGE_SIZE) -> wire.Page:
         """Return one page of a target's generations, from page 0.
 
         Raises:
@@ -168,21 +166,30 @@ class Client:
 
     # Campaigns and instances. Source: API contract, 2.6 to 2.8.
 
-    def campaigns(self, page: int, size: int = PAGE_SIZE) -> wire.Listing:
-        """Return one page of campaigns. Raises as `generations_page`."""
-        return self._list("campaigns", page, size)
+    def resources(self, kind: TargetKind, *, limit: int = 0) -> paging.PagedResult:
+        """Return the campaigns or instances, of all pages; at most so many, 0 for all. Raises as `generations_page`."""
 
-    def campaign(self, campaign_id: str) -> Mapping[str, Any] | None:
-        """Return a campaign's record, None if there is none. Raises as `generations_page`."""
-        return self._record("campaign", campaign_id)
+        def fetch(page: int, size: int) -> wire.Listing:
+            call = Call(
+                method="GET",
+                path=f"{PREFIX}/{_noun(kind)}s",
+                query=(("page", str(page)), ("size", str(size))),
+                auth=LISTS,
+                limit_bytes=transport.LIST_BYTES,
+            )
+            return self._caller.read(call, wire.read_listing)
 
-    def instances(self, page: int, size: int = PAGE_SIZE) -> wire.Listing:
-        """Return one page of video instances. Raises as `generations_page`."""
-        return self._list("video_instances", page, size)
+        return paging.follow(fetch, limit=limit)
 
-    def instance(self, instance_id: str) -> Mapping[str, Any] | None:
-        """Return a video instance's record, None if there is none. Raises as `generations_page`."""
-        return self._record("video_instance", instance_id)
+    def resource(self, kind: TargetKind, api_id: str) -> Mapping[str, Any] | None:
+        """Return the record of a campaign or instance, None if there is none. Raises as `generations_page`."""
+        call = Call(method="GET", path=f"{PREFIX}/{_noun(kind)}", query=(("id", api_id),), auth=LISTS)
+        try:
+            return self._caller.read(call, wire.read_record)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
 
     def create(self, kind: TargetKind, payload: Mapping[str, Any]) -> Any:
         """Create a campaign or instance from a payload whose shape nobody documents. One attempt.
@@ -267,28 +274,9 @@ class Client:
         )
         return self._caller.answer(call)
 
-    def _list(self, noun: str, page: int, size: int) -> wire.Listing:
-        call = Call(
-            method="GET",
-            path=f"{PREFIX}/{noun}",
-            query=(("page", str(page)), ("size", str(size))),
-            auth=LISTS,
-            limit_bytes=transport.LIST_BYTES,
-        )
-        return self._caller.read(call, wire.read_listing)
-
     def _whole_list(self, noun: str) -> wire.Listing:
         call = Call(method="GET", path=f"{PREFIX}/{noun}", limit_bytes=transport.LIST_BYTES)
         return self._caller.read(call, wire.read_listing)
-
-    def _record(self, noun: str, api_id: str) -> Mapping[str, Any] | None:
-        call = Call(method="GET", path=f"{PREFIX}/{noun}", query=(("id", api_id),), auth=LISTS)
-        try:
-            return self._caller.read(call, wire.read_record)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
 
     def _changed(self, call: Call) -> Any:
         result = self._caller.read(call, wire.read_result)

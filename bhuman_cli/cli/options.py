@@ -444,16 +444,11 @@ _MOST = 50
 
 def run_ids(incomplete: str) -> list[tuple[str, str]]:
     """Return the run ids that begin so, newest first, with their files."""
-    from bhuman_cli.clock import SystemClock
     from bhuman_cli.config import settings
-    from bhuman_cli.journal import database, history
+    from bhuman_cli.workflows.results import run_lookup
 
     with contextlib.suppress(Exception):
-        home = settings.home(os.environ)
-        if home.journal or (home.state / database.FILE_NAME).is_file():
-            with contextlib.closing(database.open_journal(home.state, SystemClock(), home.journal)) as journal:
-                runs = [item.run for item in history.list_runs(journal, limit=_MOST)]
-            return [(run.run_id, run.input_name) for run in runs if run.run_id.startswith(incomplete)]
+        return run_lookup.ids_beginning(settings.home(os.environ), incomplete, limit=_MOST)
     return []
 
 

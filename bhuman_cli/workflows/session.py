@@ -21,9 +21,6 @@ from bhuman_cli.terminal.console import Console
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
 
-if TYPE_CHECKING:
-    from bhuman_cli.api.client import Client
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -189,46 +189,19 @@ def _text(value: Any) -> str:
 
 
 def _contract(opened: Session, path: str | None) -> int:
-    """Compare, print, and end with 5 where a request of ours would fail. Source: the service's own document."""
-    from bhuman_cli.api import openapi_diff
+    """Compare, print, and end with 5 where a request of ours would fail."""
+    from bhuman_cli.workflows.service import contract_check
 
-    where, document = _openapi(opened, path)
-    differences = openapi_diff.compare(document)
-    breaking = [difference for difference in differences if difference.breaks]
+    where, differences = contract_check.compare(opened, path)
+    breaking = sum(one.breaks for one in differences)
     if opened.console.json_mode:
         listed = [{"route": one.route, "what": one.what, "breaks": one.breaks} for one in differences]
-        opened.console.out_json(
-            {"schema": "bhuman.contract/1", "document": f"{opened.service}{where}", "differences": listed}
-        )
+        opened.console.out_json({"schema": "bhuman.contract/1", "document": where, "differences": listed})
     else:
         words = {True: "differs", False: "note"}
         opened.console.table(
             ["", "route", "difference"], [[words[one.breaks], one.route, one.what] for one in differences]
         )
-        notes = len(differences) - len(breaking)
-        opened.console.say(f"{opened.service}{where}: {len(breaking)} differences that matter, {notes} notes")
+        notes = len(differences) - breaking
+        opened.console.say(f"{where}: {breaking} differences that matter, {notes} notes")
     return int(ExitCode.ROWS_FAILED if breaking else ExitCode.OK)
-
-
-def _openapi(opened: Session, path: str | None) -> tuple[str, Mapping[str, Any]]:
-    """Fetch the document without credentials, from the given place or the usual ones.
-
-    Raises:
-        ServiceDown: the service keeps none there.
-    """
-    from bhuman_cli.api import openapi_diff, paths, wire
-
-    places = [paths.read(path, opened.base_url).path] if path else list(openapi_diff.DOCUMENT_PATHS)
-    with opened.client(None) as client:
-        for place in places:
-            answer = client.request("GET", place, auth=("",))
-            try:
-                document = wire.parse(answer.body) if answer.status == 200 else None
-            except wire.WireError:
-                document = None
-            if openapi_diff.is_document(document):
-                return place, document
-    raise errors.ServiceDown(
-        f"{opened.service} shows no OpenAPI document at {', '.join(places)}",
-        hint="bhuman doctor --contract --openapi /path/to/openapi.json",
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from typing import Annotated
@@ -14,13 +13,9 @@ from bhuman_cli.cli import options
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import events as journal_events
-from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.terminal import console as consoles
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import run_context
-from bhuman_cli.workflows.results import run_deletion, run_lookup
+from bhuman_cli.workflows.results import event_log, run_deletion, run_lookup
 
 app = typer.Typer(
     help=(
@@ -85,7 +80,7 @@ def runs(  # noqa: PLR0913 - one parameter is one option
         return
     columns = ("RUN", "FILE", "TARGET", "ROWS", "COUNTS", "AGE", "STATE")
     for_people = console.is_drawn()
-    console.table(columns, [_line(item, clock, for_people=for_people) for item in listed], right=("ROWS",))
+    console.table(columns, [run_lookup.as_line(item, clock, for_people=for_people) for item in listed], right=("ROWS",))
 
 
 RunNames = Annotated[
@@ -151,24 +146,6 @@ def prune(
     return 0
 
 
-def _line(item: RunSummary, clock: SystemClock, *, for_people: bool) -> tuple[str, ...]:
-    run = item.run
-    where = "local" if run.target.service == domain.LOCAL_SERVICE else run.target.api_id[:8]
-    age = durations.ago(run_lookup.age_s(run, clock)) if for_people else run.created_at
-    return (
-        run.run_id,
-        run_lookup.shown_path(run) if for_people else run.input_path,
-        where,
-        str(sum(item.tally.values())),
-        ", ".join(f"{count:,} {status}" for status, count in run_lookup.in_order(item.tally)),
-        age,
-        run_lookup.state_of(item),
-    )
-
-
-_FOLLOW_EVERY_S = 1.0
-
-
 def events(
     since: Annotated[
         int, typer.Option("--since", min=0, metavar="CURSOR", help="Only what happened after this cursor.")
@@ -187,33 +164,18 @@ def events(
     `bhuman events --follow`
     """
     console = Console(json_mode=json_output)
-    home = settings.home(os.environ)
     signal.signal(signal.SIGTERM, _end)
-    with contextlib.closing(run_context.open_journal(home)) as journal:
-        cursor = since
-        while True:
-            cursor = _print_events(console, journal, cursor)
-            if not follow:
-                return int(ExitCode.OK)
-            SystemClock().sleep(_FOLLOW_EVERY_S)
+    for event in event_log.read(settings.home(os.environ), since, follow=follow):
+        if console.json_mode:
+            console.out(consoles.as_json(event.as_json()))
+        else:
+            place = f"row {event.row_index}" if event.row_index is not None else ""
+            shown = domain.short_id(event.generation_id) if event.generation_id else ""
+            parts = (str(event.cursor), event.at, event.kind, event.run_id or "", place, event.status, shown)
+            console.out("\t".join(parts))
+    return int(ExitCode.OK)
 
 
 def _end(number: int, frame: object) -> None:
     del number, frame
     raise SystemExit(int(ExitCode.TERMINATED))
-
-
-def _print_events(console: Console, journal: Journal, cursor: int) -> int:
-    while True:
-        found = list(journal_events.since(journal, cursor))
-        for event in found:
-            if console.json_mode:
-                console.out(consoles.as_json(event.as_json()))
-            else:
-                place = f"row {event.row_index}" if event.row_index is not None else ""
-                shown = domain.short_id(event.generation_id) if event.generation_id else ""
-                parts = (str(event.cursor), event.at, event.kind, event.run_id or "", place, event.status, shown)
-                console.out("\t".join(parts))
-        if not found:
-            return cursor
-        cursor = found[-1].cursor

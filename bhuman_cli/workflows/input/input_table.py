@@ -183,6 +183,17 @@ def _longest_name(folder: Path) -> int:
         return 255
 
 
+def header_of(path: Path) -> tuple[str, ...]:
+    """Return the header of a table that is read as it is.
+
+    Raises:
+        InputError: it can't be read.
+    """
+    from bhuman_cli.table import reader
+
+    return reader.open_table(path, reader.ReadOptions()).header
+
+
 def write_project_file(source: InputSource, values: settings.Settings, console: Console) -> int:
     """Write a commented project file from the table's header.
 
@@ -260,7 +271,7 @@ def _recorded(values: settings.Settings, home: settings.Home, target: Target) ->
             return ()
         bearer = credentials.Credentials(bearer=held.bearer, source=held.source)
         with opened.client(bearer, patience_s=_PATIENCE_S) as client:
-            return wire.record_variables(client.campaign(target.api_id))
+            return wire.record_variables(client.resource(target.kind, target.api_id))
     except errors.BhumanError:
         return ()
 

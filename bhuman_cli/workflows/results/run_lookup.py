@@ -214,6 +214,22 @@ def as_json(item: RunSummary) -> dict[str, Any]:
     }
 
 
+def as_line(item: RunSummary, clock: Clock, *, for_people: bool) -> tuple[str, ...]:
+    """Return a run as the list shows it: id, file, target, rows, counts, age, state."""
+    run = item.run
+    where = "local" if run.target.service == domain.LOCAL_SERVICE else run.target.api_id[:8]
+    age = durations.ago(age_s(run, clock)) if for_people else run.created_at
+    return (
+        run.run_id,
+        shown_path(run) if for_people else run.input_path,
+        where,
+        str(sum(item.tally.values())),
+        ", ".join(f"{count:,} {status}" for status, count in in_order(item.tally)),
+        age,
+        state_of(item),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """Which runs are listed; those that were superseded or deleted only where asked for."""
@@ -244,6 +260,15 @@ def list_summaries(home: settings.Home, wanted: RunFilter, clock: Clock) -> list
         return []
     with contextlib.closing(run_context.open_journal(home)) as journal:
         return [item for item in history.list_runs(journal) if wanted.takes(item, age_s(item.run, clock))]
+
+
+def ids_beginning(home: settings.Home, text: str, *, limit: int) -> list[tuple[str, str]]:
+    """Return (run id, file) of the latest runs whose id begins so, newest first. Makes no journal."""
+    if not run_context.has_journal(home):
+        return []
+    with contextlib.closing(run_context.open_journal(home)) as journal:
+        runs = [item.run for item in history.list_runs(journal, limit=limit)]
+    return [(run.run_id, run.input_name) for run in runs if run.run_id.startswith(text)]
 
 
 def age_s(run: Run, clock: Clock) -> float:

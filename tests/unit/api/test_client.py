@@ -103,20 +103,20 @@ def test_a_page_of_results(make: Make, http: responses.RequestsMock, target: Tar
 def test_a_list_tries_the_token_then_the_key(make: Make, http: responses.RequestsMock) -> None:
     http.get(f"{API}/campaigns", status=401, match=[auth(BEARER)])
     http.get(f"{API}/campaigns", json=enveloped({"total": 0, "campaigns": []}), match=[auth(BASIC)])
-    assert make(bearer=True).campaigns(0).total == 0
+    assert make(bearer=True).resources(TargetKind.CAMPAIGN).total == 0
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_closed_list_says_which_key_opens_it(make: Make, http: responses.RequestsMock, status: int) -> None:
     http.get(f"{API}/campaigns", status=status, json={"error": "no"})
     with pytest.raises(ApiError) as caught:
-        make().campaigns(0)
+        make().resources(TargetKind.CAMPAIGN)
     assert (caught.value.status, caught.value.hint) == (status, "bhuman login --token")
 
 
 def test_campaigns_and_instances(make: Make, http: responses.RequestsMock) -> None:
     http.get(
-        f"{API}/campaigns", json=enveloped({"total": 1, "campaigns": [{"id": "c"}]}), match=[query(page="1", size="50")]
+        f"{API}/campaigns", json=enveloped({"total": 1, "campaigns": [{"id": "c"}]}), match=[query(page="0", size="50")]
     )
     http.get(
         f"{API}/video_instances", json={"total": 1, "instances": [{"id": "i"}]}, match=[query(page="0", size="100")]
@@ -125,11 +125,11 @@ def test_campaigns_and_instances(make: Make, http: responses.RequestsMock) -> No
     http.get(f"{API}/video_instance", json=enveloped([{"id": "i"}]), match=[query(id="i")])
     http.get(f"{API}/campaign", status=404, match=[query(id="none")])
     client = make()
-    assert client.campaigns(1, 50).items == ({"id": "c"},)
-    assert client.instances(0).items == ({"id": "i"},)
-    assert client.campaign("c") == {"id": "c"}
-    assert client.instance("i") == {"id": "i"}
-    assert client.campaign("none") is None
+    assert client.resources(TargetKind.CAMPAIGN, limit=50).items == ({"id": "c"},)
+    assert client.resources(TargetKind.INSTANCE).items == ({"id": "i"},)
+    assert client.resource(TargetKind.CAMPAIGN, "c") == {"id": "c"}
+    assert client.resource(TargetKind.INSTANCE, "i") == {"id": "i"}
+    assert client.resource(TargetKind.CAMPAIGN, "none") is None
 
 
 def test_webhooks_and_projects(make: Make, http: responses.RequestsMock) -> None:

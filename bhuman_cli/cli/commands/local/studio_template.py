@@ -145,6 +145,6 @@ def _in_folder(folder: Path) -> list[Template]:
 def _header(table: Path | None) -> tuple[str, ...]:
     if table is None:
         return ()
-    from bhuman_cli.table import reader
+    from bhuman_cli.workflows.input import input_table
 
-    return reader.open_table(table, reader.ReadOptions()).header
+    return input_table.header_of(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,6 @@ from bhuman_cli.cli.commands.service import resources
 from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.session import Session
-
-if TYPE_CHECKING:
-    from bhuman_cli.api.client import Client
 
 _COLUMNS = ("id", "name", "status")
 # The record is not documented; `project_id` is what the import calls it. Source: API contract, 2.13 and 2.14.
@@ -48,7 +45,8 @@ def import_speakeasy(
     if project_id and list_only:
         raise errors.UsageError("--list imports nothing: leave it out, or the project id")
     with session.client(session.stored_credentials()) as client:
-        chosen = project_id or _chosen(session, client, list_only=list_only or json_output)
+        projects = () if project_id else client.speakeasy_projects().items
+        chosen = project_id or _chosen(session, projects, list_only=list_only or json_output)
         if chosen is None:
             return
         if not chosen.strip() or not chosen.isprintable():
@@ -57,19 +55,18 @@ def import_speakeasy(
     _print_imported(session, result)
 
 
-def _chosen(session: Session, client: Client, *, list_only: bool) -> str | None:
+def _chosen(session: Session, projects: Sequence[Any], *, list_only: bool) -> str | None:
     """List the projects; on a terminal ask for one of them. None where nothing is to be imported."""
-    found = client.speakeasy_projects()
     if session.console.json_mode:
-        session.console.out_json({"schema": "bhuman.speakeasy_projects/1", "projects": list(found.items)})
+        session.console.out_json({"schema": "bhuman.speakeasy_projects/1", "projects": list(projects)})
         return None
-    if not found.items:
+    if not projects:
         session.console.say("there is nothing to import")
         return None
     if list_only or not session.console.is_interactive():
-        resources.print_items(session.console, _COLUMNS, found.items)
+        resources.print_items(session.console, _COLUMNS, projects)
         return None
-    return _asked(session, found.items)
+    return _asked(session, projects)
 
 
 def _asked(session: Session, projects: Sequence[Any]) -> str | None:

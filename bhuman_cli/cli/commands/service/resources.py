@@ -16,6 +16,7 @@ from bhuman_cli.net import hosts
 from bhuman_cli.terminal.console import Console, harmless
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.input import request_body
+from bhuman_cli.workflows.session import Session
 
 UNVERIFIED: Final = "BHuman documents neither method nor fields of this request: what is sent here is unverified."
 
@@ -72,12 +73,9 @@ def build(noun: Noun) -> typer.Typer:
 def _add_reading(app: typer.Typer, noun: Noun) -> None:
     @app.command("list", help=_help(f"List {_many(noun)}.", f"bhuman {noun.many} list", "--limit 20 --json"))
     def list_(*, limit: LimitOption = 100, json_output: JsonOption = False, profile: ProfileOption = None) -> None:
-        from bhuman_cli.api import paging
-
         session = sessions.start(profile=profile, json_mode=json_output)
         with session.client(session.stored_credentials()) as client, _explained(noun):
-            fetch = client.campaigns if noun.kind is TargetKind.CAMPAIGN else client.instances
-            found = paging.follow(fetch, limit=limit)
+            found = client.resources(noun.kind, limit=limit)
         if json_output:
             session.console.out_json(
                 {"schema": f"bhuman.{noun.many}/1", "total": found.total, noun.many: list(found.items)}
@@ -96,7 +94,7 @@ def _add_reading(app: typer.Typer, noun: Noun) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         identifier = ids.of_kind(api_id, noun.key)
         with session.client(session.stored_credentials()) as client, _explained(noun):
-            record = client.campaign(identifier) if noun.kind is TargetKind.CAMPAIGN else client.instance(identifier)
+            record = client.resource(noun.kind, identifier)
         if record is None:
             raise errors.ApiError(f"{session.service} knows no {noun.one} of this id", status=404)
         print_record(session.console, record)
@@ -115,10 +113,7 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
     ) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         payload = _payload(name, fields, data)
-        # It costs nothing: where nobody can be asked it is sent, as it was typed.
-        unasked = yes or not session.console.is_interactive()
-        sessions.confirm_change(session, f"this {noun.one} to {session.service}", yes=unasked)
-        with session.client(session.stored_credentials()) as client, _explained(noun):
+        with _changing(session, noun, yes=yes) as client:
             record = client.create(noun.kind, payload)
         print_changed(session.console, record, f"created the {noun.one}")
 
@@ -138,10 +133,7 @@ def _add_writing(app: typer.Typer, noun: Noun) -> None:
     ) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         payload = _payload(name, fields, data)
-        # It costs nothing: where nobody can be asked it is sent, as it was typed.
-        unasked = yes or not session.console.is_interactive()
-        sessions.confirm_change(session, f"this {noun.one} to {session.service}", yes=unasked)
-        with session.client(session.stored_credentials()) as client, _explained(noun):
+        with _changing(session, noun, yes=yes) as client:
             record = client.update(noun.kind, ids.of_kind(api_id, noun.key), payload)
         print_changed(session.console, record, f"changed the {noun.one}")
 
@@ -172,6 +164,15 @@ def _payload(name: str | None, fields: Sequence[str] | None, data: str | None) -
     if not payload:
         raise errors.UsageError("there is nothing to send: give --name, --set or --data")
     return payload
+
+
+@contextmanager
+def _changing(session: Session, noun: Noun, *, yes: bool) -> Iterator[Any]:
+    """Ask, and give a client. It costs nothing: where nobody can be asked it is sent, as it was typed."""
+    unasked = yes or not session.console.is_interactive()
+    sessions.confirm_change(session, f"this {noun.one} to {session.service}", yes=unasked)
+    with session.client(session.stored_credentials()) as client, _explained(noun):
+        yield client
 
 
 @contextmanager
