@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NewType
@@ -234,8 +234,3 @@ class Binding(StrEnum):
     CONFIRMED = "confirmed"  # the service's own record says so
     POSITION = "position"  # final, but the record has nothing to confirm by
     CONFLICT = "conflict"  # the record contradicts it; no URL is shown
-
-
-def columns_in(fields: Sequence[str]) -> tuple[str, ...]:
-    """Return the names that collide with RESULT_COLUMNS, in the order given."""
-    return tuple(name for name in fields if name in RESULT_COLUMNS)

@@ -113,10 +113,10 @@ class Client:
         Source: API contract, 2.11.
         """
         for spelled in self._spellings:
-            found = self._generation(generation_id, spelled(generation_id))
-            if found is not None:
+            record = self._generation(generation_id, spelled(generation_id))
+            if record is not None:
                 self._spellings = (spelled,)
-                return found
+                return record
         return None
 
     def _generation(self, generation_id: str, spelled_id: str) -> Generation | None:
@@ -131,14 +131,14 @@ class Client:
             return wire.read_one_generation(body, asked_id=generation_id, allow_file=self._allow_file)
 
         try:
-            found = self._caller.read(call, read)
+            record = self._caller.read(call, read)
         except ApiError as error:
             if error.status in {400, 404, 410} or (error.status == 422 and spelled_id != generation_id):
                 return None  # 422: this spelling is no id here
             raise
-        if found is not None and ids.normal(found.id) != ids.normal(generation_id):
+        if record is not None and ids.normal(record.id) != ids.normal(generation_id):
             raise wire.WireError("the service answered for another video than the one asked for")
-        return found
+        return record
 
     def generations_page(self, target: Target, page: int, size: int = paging.PAGE_SIZE) -> wire.Page:
         """Return one page of a target's generations, from page 0.

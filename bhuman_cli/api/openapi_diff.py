@@ -106,15 +106,15 @@ def is_document(value: Any) -> TypeGuard[Mapping[str, Any]]:
 def compare(document: Mapping[str, Any]) -> list[Difference]:
     """Return every difference between what the document describes and what this program sends, breaking ones first."""
     routes = _routes(document)
-    found = [difference for sent in KNOWN_REQUESTS for difference in _compare_one(document, routes, sent)]
-    known = {(sent.method, sent.route) for sent in KNOWN_REQUESTS}
-    found += [
+    differences = [difference for sent in KNOWN_REQUESTS for difference in _compare_one(document, routes, sent)]
+    routes_sent = {(sent.method, sent.route) for sent in KNOWN_REQUESTS}
+    differences += [
         Difference(route=f"{method} {route}", what="the service describes it, no command sends it", breaks=False)
         for route, methods in sorted(routes.items())
         for method in sorted(methods)
-        if (method, route) not in known
+        if (method, route) not in routes_sent
     ]
-    return sorted(found, key=lambda difference: not difference.breaks)
+    return sorted(differences, key=lambda difference: not difference.breaks)
 
 
 def _routes(document: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:
@@ -179,9 +179,9 @@ def _compare_fields(
 
 def _parameters(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Any, bool]]]:
     for parameter in _list(operation.get("parameters")):
-        found = _resolved(document, parameter)
-        if found.get("in") in {"query", "path", "formData"} and isinstance(found.get("name"), str):
-            yield found["name"], (found.get("schema", found), bool(found.get("required")))
+        resolved = _resolved(document, parameter)
+        if resolved.get("in") in {"query", "path", "formData"} and isinstance(resolved.get("name"), str):
+            yield resolved["name"], (resolved.get("schema", resolved), bool(resolved.get("required")))
 
 
 def _body(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -190,16 +190,16 @@ def _body(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Mapping[
         media: Any = content.get("application/json") or next(iter(content.values()), None)
         return _resolved(document, media.get("schema") if isinstance(media, Mapping) else None)
     parameters = (_resolved(document, parameter) for parameter in _list(operation.get("parameters")))
-    swagger = next((found for found in parameters if found.get("in") == "body"), {})
+    swagger = next((candidate for candidate in parameters if candidate.get("in") == "body"), {})
     return _resolved(document, swagger.get("schema"))
 
 
 def _properties(document: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for part in _parts(document, schema):
         properties = part.get("properties")
-        found |= properties if isinstance(properties, Mapping) else {}
-    return found
+        result |= properties if isinstance(properties, Mapping) else {}
+    return result
 
 
 def _required(document: Mapping[str, Any], schema: Mapping[str, Any]) -> set[str]:
@@ -221,14 +221,14 @@ def _mismatch(document: Mapping[str, Any], schema: Any, kind: str) -> str:
 
 
 def _types(document: Mapping[str, Any], schema: Any, depth: int) -> Iterator[str]:
-    found = _resolved(document, schema)
-    said = found.get("type")
+    resolved = _resolved(document, schema)
+    said = resolved.get("type")
     yield from (
         kind for kind in (said if isinstance(said, list) else [said]) if isinstance(kind, str) and kind != "null"
     )
     if depth < _MAX_REFERENCES:
         for key in ("anyOf", "oneOf", "allOf"):
-            for part in _list(found.get(key)):
+            for part in _list(resolved.get(key)):
                 yield from _types(document, part, depth + 10)
 
 

@@ -66,8 +66,8 @@ def save(state: Path, address: Address) -> None:
 
 def load(state: Path) -> Address | None:
     """Return the address while `bhuman listen` runs on this state folder, else None."""
-    kept = _read(state)
-    base_url, kept_secret = kept.get("base_url"), _kept_secret(state)
+    stored = _read(state)
+    base_url, kept_secret = stored.get("base_url"), _kept_secret(state)
     if not isinstance(base_url, str) or not kept_secret or not _is_held(state):
         return None
     return Address(base_url=base_url, secret=kept_secret)
@@ -116,11 +116,11 @@ def opened_by(path: str, key: str) -> str | None:
 
     A reverse proxy may leave its own prefix in front.
     """
-    found = _PATH.search(path)
+    match = _PATH.search(path)
     # Compared in full, so that the time it takes says nothing about the secret.
-    if not found or not secrets.compare_digest(found[1].encode(), key.encode()):
+    if not match or not secrets.compare_digest(match[1].encode(), key.encode()):
         return None
-    token = found[2] or ""
+    token = match[2] or ""
     return token if not token or _TOKEN.fullmatch(token) else None
 
 
@@ -139,13 +139,13 @@ def _is_held(state: Path) -> bool:
 
 
 def _kept_secret(state: Path) -> str:
-    kept = _read(state).get("secret")
-    return kept if isinstance(kept, str) and _SECRET.fullmatch(kept) else ""
+    text = _read(state).get("secret")
+    return text if isinstance(text, str) and _SECRET.fullmatch(text) else ""
 
 
 def _read(state: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
-        kept = json.loads((state / _FILE).read_text("utf-8"))
-        if isinstance(kept, dict):
-            return kept
+        stored = json.loads((state / _FILE).read_text("utf-8"))
+        if isinstance(stored, dict):
+            return stored
     return {}

@@ -65,9 +65,9 @@ def generation_in(body: bytes) -> Generation:
         NotAnEvent: it is not one object with an id.
     """
     try:
-        found = wire.read_one_generation(body)
+        generation = wire.read_one_generation(body)
     except wire.WireError as problem:
         raise NotAnEvent(str(problem)) from problem
-    if found is None:
+    if generation is None:
         raise NotAnEvent("the body is empty")
-    return found
+    return generation

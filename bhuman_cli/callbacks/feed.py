@@ -63,13 +63,13 @@ class Feed:
 
         So what was stored and not told because this process was killed is told by the next one.
         """
-        while found := self._store.since(self._position, limit=_BATCH):
-            ids = list(dict.fromkeys(event.generation_id for _, event in found))
-            known = self._known(ids)
+        while batch := self._store.since(self._position, limit=_BATCH):
+            ids = list(dict.fromkeys(event.generation_id for _, event in batch))
+            known_ids = self._known(ids)
             for identifier in ids:
-                self._recall(identifier, before=found[0][0])
-            for position, event in found:
-                report = self._report(event, is_known=event.generation_id in known)
+                self._recall(identifier, before=batch[0][0])
+            for position, event in batch:
+                report = self._report(event, is_known=event.generation_id in known_ids)
                 self._position = position
                 yield report
             self._store.note_told(self._position)
@@ -80,12 +80,12 @@ class Feed:
 
     def _recall(self, identifier: str, *, before: int) -> None:
         """Read what came earlier about a generation, once: from then on its state is carried along."""
-        known = self._states.pop(identifier, None)
-        if known is None:
+        state = self._states.pop(identifier, None)
+        if state is None:
             earlier = self._store.of(identifier, before=before, newest=_NEWEST)
-            known = merge.merge_all(map(events.generation_in, (e.body for e in earlier))) if earlier else None
-        if known is not None:
-            self._states[identifier] = known
+            state = merge.merge_all(map(events.generation_in, (e.body for e in earlier))) if earlier else None
+        if state is not None:
+            self._states[identifier] = state
         while len(self._states) > _REMEMBERED:
             del self._states[next(iter(self._states))]
 

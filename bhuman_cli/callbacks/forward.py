@@ -60,17 +60,17 @@ def check(url: str) -> None:
 def load(journal: Journal, url: str) -> Receiver:
     """Return what is known of a receiver; a new one begins with what happens from now on. One commit."""
     value = events.receiver(journal, name_of(url))
-    known = _parse(value) if value is not None else None
-    if known is None:
-        known = Receiver(host=urlsplit(url).hostname or "", cursor=events.last(journal))
-        _keep(journal, url, known)
-    return known
+    stored = _parse(value) if value is not None else None
+    if stored is None:
+        stored = Receiver(host=urlsplit(url).hostname or "", cursor=events.last(journal))
+        _keep(journal, url, stored)
+    return stored
 
 
 def troubled(journal: Journal) -> list[Receiver]:
     """Return the receivers that are gone, or miss events."""
-    found = [_parse(value) for value in events.receivers(journal)]
-    return [receiver for receiver in found if receiver.ended or receiver.dropped or receiver.failing_since]
+    every = [_parse(value) for value in events.receivers(journal)]
+    return [receiver for receiver in every if receiver.ended or receiver.dropped or receiver.failing_since]
 
 
 class Forwarder:
@@ -84,8 +84,8 @@ class Forwarder:
         """Post what happened since; return the seconds to wait before the next try, 0 when all was taken."""
         if self.receiver.ended:
             return _LONGEST_S
-        while found := list(events.since(self._journal, self.receiver.cursor, limit=100)):
-            for event in found:
+        while batch := list(events.since(self._journal, self.receiver.cursor, limit=100)):
+            for event in batch:
                 status = self._post(event)
                 if status == 410:
                     self._know(replace(self.receiver, ended=True))

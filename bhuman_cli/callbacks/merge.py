@@ -14,7 +14,7 @@ _WORDS: Final = tuple(
 )
 
 
-def merge(known: Generation, news: Generation) -> Generation:
+def merge(before: Generation, news: Generation) -> Generation:
     """Return what is known after one more event; nothing that was known is lost or moves backwards.
 
     The status that is further along stays, and so do its words; the other's only fill gaps. `whatsapp.ready` has no
@@ -23,9 +23,9 @@ def merge(known: Generation, news: Generation) -> Generation:
     Raises:
         ValueError: the event is about another generation.
     """
-    if known.id != news.id:
+    if before.id != news.id:
         raise ValueError("two generations can't be merged")
-    ahead, behind = (news, known) if _place(news) > _place(known) else (known, news)
+    ahead, behind = (news, before) if _place(news) > _place(before) else (before, news)
     gaps = {name: getattr(behind, name) for name in _WORDS if not getattr(ahead, name)}
     values = {name: getattr(behind, name) for name in ("text", "api_row_index") if getattr(ahead, name) is None}
     return replace(ahead, **gaps, **values)
@@ -49,5 +49,5 @@ def _place(generation: Generation) -> tuple[int, int, int, int]:
     status = generation.status
     if not status:
         return 0, 0, 0, 0
-    known, done = status in domain.STATUS_RANK, status == Status.SUCCEEDED
-    return domain.status_rank(status), int(known), int(done), int(bool(generation.url))
+    is_known, is_succeeded = status in domain.STATUS_RANK, status == Status.SUCCEEDED
+    return domain.status_rank(status), int(is_known), int(is_succeeded), int(bool(generation.url))

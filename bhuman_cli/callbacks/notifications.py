@@ -19,18 +19,18 @@ class Notifications:
     def __call__(self) -> list[GenerationId]:
         """Return the ids that have news since the last call; none while the file can't be read: polling goes on."""
         try:
-            self._position, found = self._store.hints(self._position)
+            self._position, hints = self._store.hints(self._position)
         except errors.JournalError:
             return []
-        return [GenerationId(hint.generation_id) for hint in found]
+        return [GenerationId(hint.generation_id) for hint in hints]
 
     def for_token(self, token: str) -> list[GenerationId]:
         """Return the ids whose callbacks came on one chunk attempt's URL, each once: who else would know that URL."""
         try:
-            found = self._store.for_token(token)
+            hints = self._store.for_token(token)
         except errors.JournalError:
             return []
-        return [GenerationId(identifier) for identifier in dict.fromkeys(hint.generation_id for hint in found)]
+        return [GenerationId(identifier) for identifier in dict.fromkeys(hint.generation_id for hint in hints)]
 
     def announced(self) -> list[GenerationId]:
         """Return the ids for which WhatsApp's video was said to be ready, the newest first."""

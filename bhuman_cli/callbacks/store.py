@@ -123,8 +123,8 @@ class EventStore:
 
     def hints(self, after: int) -> tuple[int, list[Hint]]:
         """Return the events stored after a position, oldest first, and the position to go on from."""
-        found = self._select("position > ? ORDER BY position LIMIT 10000", after)
-        return (found[-1]["position"] if found else after), [_hint(row) for row in found]
+        rows = self._select("position > ? ORDER BY position LIMIT 10000", after)
+        return (rows[-1]["position"] if rows else after), [_hint(row) for row in rows]
 
     def for_token(self, token: str) -> list[Hint]:
         """Return the events that came in on one chunk attempt's URL, oldest first."""
@@ -132,13 +132,13 @@ class EventStore:
 
     def ids_of_kind(self, kind: str) -> list[str]:
         """Return the generations of which there is an event of this kind, the newest event first."""
-        found = self._select("kind = ? ORDER BY position DESC", kind, columns="generation_id")
-        return list(dict.fromkeys(row["generation_id"] for row in found))
+        rows = self._select("kind = ? ORDER BY position DESC", kind, columns="generation_id")
+        return list(dict.fromkeys(row["generation_id"] for row in rows))
 
     def since(self, position: int, *, limit: int = 500) -> list[tuple[int, Event]]:
         """Return whole events after a position, with their positions, oldest first."""
-        found = self._select("position > ? ORDER BY position LIMIT ?", position, limit)
-        return [(row["position"], _event(row)) for row in found]
+        rows = self._select("position > ? ORDER BY position LIMIT ?", position, limit)
+        return [(row["position"], _event(row)) for row in rows]
 
     def of(self, generation_id: str, *, before: int = 1 << 62, newest: int = -1) -> list[Event]:
         """Return the events about one generation, in the order they came, before a position; the newest at most."""
@@ -175,8 +175,8 @@ class EventStore:
             if self._read_only and self._connection is None and not self._path.exists():
                 return []
             try:
-                found = self._connect().execute(f"SELECT {columns} FROM event WHERE {where}", values)
-                return found.fetchall()
+                cursor = self._connect().execute(f"SELECT {columns} FROM event WHERE {where}", values)
+                return cursor.fetchall()
             except sqlite3.Error as problem:
                 raise _unusable(self._path, problem) from problem
 

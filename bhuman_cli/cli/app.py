@@ -111,12 +111,12 @@ def load(name: str) -> Any:
     """Import and build the command called name (a TyperCommand or TyperGroup)."""
     entry = COMMANDS[name]
     module = importlib.import_module(f"bhuman_cli.cli.commands.{entry.module}")
-    found = getattr(module, entry.attribute)
-    if isinstance(found, typer.Typer):
-        command: Any = typer.main.get_group(found)
+    definition = getattr(module, entry.attribute)
+    if isinstance(definition, typer.Typer):
+        command: Any = typer.main.get_group(definition)
     else:
         single = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
-        single.command(name=name)(found)
+        single.command(name=name)(definition)
         command = typer.main.get_command(single)
     command.name = name
     command.rich_help_panel = entry.panel
@@ -263,7 +263,7 @@ def with_notifications(words: Sequence[str], spoken: Talk, run: Callable[[], int
         return run()
     from bhuman_cli.workflows import notifications
 
-    wishes = notifications.begin()
+    recipients = notifications.begin()
     code = int(ExitCode.BUG)
     try:
         code = run()
@@ -271,7 +271,7 @@ def with_notifications(words: Sequence[str], spoken: Talk, run: Callable[[], int
         code = int(error.exit_code)
         raise
     finally:
-        notifications.end(wishes, command, code, spoken)
+        notifications.end(recipients, command, code, spoken)
     return code
 
 
@@ -357,6 +357,6 @@ def _report_bug(error: Exception, argv: Sequence[str]) -> None:
     from bhuman_cli.cli import bug_report
 
     where = bug_report.keep(error)
-    kept = f"; the details are in {where}" if where else ""
-    message = f"this is a bug in bhuman: {type(error).__name__}{kept}"
+    details = f"; the details are in {where}" if where else ""
+    message = f"this is a bug in bhuman: {type(error).__name__}{details}"
     _report(errors.BhumanError(message, hint="bhuman doctor", code="bug"), argv)

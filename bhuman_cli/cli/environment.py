@@ -71,9 +71,9 @@ def unknown(
         if not name.startswith("BHUMAN") or name in plain:
             continue
         begins = [command for command in commands if name.startswith(_prefix(command))]
-        known = set(plain).union(*(_of(load(command)) for command in begins))
-        if name not in known:
-            yield name, keys.nearest(name, known, shown=str)
+        names = set(plain).union(*(_of(load(command)) for command in begins))
+        if name not in names:
+            yield name, keys.nearest(name, names, shown=str)
 
 
 def _prefix(command: str) -> str:

@@ -46,9 +46,9 @@ def _parts(text: str) -> tuple[list[str], list[str]]:
     paragraphs = [_plain(" ".join(part.split())) for part in body.split("\n\n") if part.strip()]
     lines = []
     for line in filter(None, map(str.strip, rest.splitlines())):
-        found = _EXAMPLE.match(line)
-        comment = f"  # {found['comment']}" if found and found["comment"] else ""
-        lines.append(f"  $ {found['command']}{comment}" if found else f"  {_plain(line)}")
+        match = _EXAMPLE.match(line)
+        comment = f"  # {match['comment']}" if match and match["comment"] else ""
+        lines.append(f"  $ {match['command']}{comment}" if match else f"  {_plain(line)}")
     return paragraphs, lines
 
 

@@ -25,27 +25,27 @@ def explain(error: typer.TyperException) -> UsageError:
     return UsageError(message, hint=f"{path} {meant}" if meant else f"{path} --help")
 
 
-def unknown_command(name: str, known: Sequence[str], path: str = "bhuman") -> UsageError:
+def unknown_command(name: str, commands: Sequence[str], path: str = "bhuman") -> UsageError:
     """Return the error for a command that does not exist, and the one that was probably meant."""
-    meant = nearest(name, known)
+    meant = nearest(name, commands)
     return UsageError(
         f"there is no command `{' '.join([*path.split()[1:], _short(name)])}`{_did_you_mean(meant)}",
         hint=f"{path} {meant} --help" if meant else f"{path} --help",
     )
 
 
-def unknown_topic(name: str, known: Sequence[str]) -> UsageError:
+def unknown_topic(name: str, topics: Sequence[str]) -> UsageError:
     """Return the error for a word that is neither a topic nor a command, and the one that was probably meant."""
-    meant = nearest(name, known)
+    meant = nearest(name, topics)
     return UsageError(
         f"there is no topic or command `{_short(name)}`{_did_you_mean(meant)}", hint=f"bhuman help {meant}".rstrip()
     )
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
+def nearest(word: str, words: Sequence[str]) -> str:
     """Return the one that was probably meant, or "": an unfinished word counts as well as a mistyped one."""
-    begun = [name for name in known if len(word.strip("-")) > 2 and name.startswith(word)]
-    return next(iter(begun or difflib.get_close_matches(word, known, n=1, cutoff=0.7)), "")
+    begun = [name for name in words if len(word.strip("-")) > 2 and name.startswith(word)]
+    return next(iter(begun or difflib.get_close_matches(word, words, n=1, cutoff=0.7)), "")
 
 
 def _message(error: Any, context: Any) -> tuple[str, str]:
@@ -73,10 +73,9 @@ def _message(error: Any, context: Any) -> tuple[str, str]:
 def _bad_value(error: Any) -> str:
     name = _name(error.param)
     if choices := re.search(r"'(.*?)' is not one of (.+?)\.?$", error.message, re.S):
-        known = re.findall(r"'([^']+)'", choices[2])
-        return (
-            f"{name}: '{_short(choices[1])}' is none of {', '.join(known)}{_did_you_mean(nearest(choices[1], known))}"
-        )
+        allowed = re.findall(r"'([^']+)'", choices[2])
+        meant = _did_you_mean(nearest(choices[1], allowed))
+        return f"{name}: '{_short(choices[1])}' is none of {', '.join(allowed)}{meant}"
     for words, what in _NUMBERS.items():
         if words in error.message:
             return f"{name} takes {what}"

@@ -64,11 +64,11 @@ def load(
     entry = _read(home).get(profile, {}).get(service)
     if entry is None:
         return None
-    held: Any = entry
+    secret: Any = entry
     place = "keyring" if entry.get("in_keyring") else "file"
     if entry.get("in_keyring"):
-        held = _from_keyring(keyring or os_keyring(), _account(profile, service))
-    basic, bearer = held.get("basic"), held.get("bearer")
+        secret = _from_keyring(keyring or os_keyring(), _account(profile, service))
+    basic, bearer = secret.get("basic"), secret.get("bearer")
     if not (isinstance(basic, str | None) and isinstance(bearer, str | None) and (basic or bearer)):
         raise CredentialsError(f"what is kept for profile {profile} is damaged", hint="bhuman login")
     return StoredCredentials(basic=basic, bearer=bearer, place=place)
@@ -163,10 +163,10 @@ def _from_keyring(keyring: Keyring, account: str) -> Any:
             hint="export BHUMAN_API_KEY_ID=… BHUMAN_API_KEY_SECRET=…",
         ) from None
     try:
-        held = json.loads(text or "null")
+        entry = json.loads(text or "null")
     except ValueError:
-        held = None
-    return held if isinstance(held, dict) else {}
+        entry = None
+    return entry if isinstance(entry, dict) else {}
 
 
 def _read(home: settings.Home) -> dict[str, dict[str, dict[str, Any]]]:

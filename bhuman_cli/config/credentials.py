@@ -33,8 +33,8 @@ class Credentials:
     source: str = ""
 
     def __repr__(self) -> str:
-        held = " and ".join(word for word, value in (("basic", self.basic), ("bearer", self.bearer)) if value)
-        return f"<Credentials {held or 'none'} from {self.source}>"
+        kinds = " and ".join(word for word, value in (("basic", self.basic), ("bearer", self.bearer)) if value)
+        return f"<Credentials {kinds or 'none'} from {self.source}>"
 
     __str__ = __repr__
 
@@ -46,10 +46,10 @@ class Credentials:
     @property
     def secrets(self) -> list[str]:
         """Return every text that must not appear in output, longest first."""
-        held = [self.basic or "", self.bearer or ""]
+        texts = [self.basic or "", self.bearer or ""]
         if self.basic:
-            held += [":".join(_decoded(self.basic)), _decoded(self.basic)[1]]
-        return sorted({text for text in held if len(text) >= _SHORTEST_MASKED}, key=len, reverse=True)
+            texts += [":".join(_decoded(self.basic)), _decoded(self.basic)[1]]
+        return sorted({text for text in texts if len(text) >= _SHORTEST_MASKED}, key=len, reverse=True)
 
 
 def find(
@@ -75,11 +75,11 @@ def find(
         source = f"api_key_id of the user file and {command.name}"
     if basic is not None:
         return Credentials(basic=basic, bearer=bearer, source=source)
-    kept = credential_store.load(home, profile or DEFAULT_PROFILE, service=service)
-    if kept is not None:
-        source = f"profile {profile or DEFAULT_PROFILE} ({kept.place})"
+    stored = credential_store.load(home, profile or DEFAULT_PROFILE, service=service)
+    if stored is not None:
+        source = f"profile {profile or DEFAULT_PROFILE} ({stored.place})"
         source = f"environment BHUMAN_TOKEN, {source}" if bearer else source
-        return Credentials(basic=kept.basic, bearer=bearer or kept.bearer, source=source)
+        return Credentials(basic=stored.basic, bearer=bearer or stored.bearer, source=source)
     if bearer is not None:
         return Credentials(bearer=bearer, source="environment BHUMAN_TOKEN")
     raise CredentialsError(_nothing_found(home, profile or DEFAULT_PROFILE, service), hint="bhuman login")
@@ -165,9 +165,9 @@ def mask_bytes(data: bytes, secrets: Sequence[str]) -> bytes:
     return data
 
 
-def shown_id(held: Credentials) -> str:
+def shown_id(credentials: Credentials) -> str:
     """Return enough of the key's id to tell two keys apart; "" without a key."""
-    return shown(held.key_id)
+    return shown(credentials.key_id)
 
 
 def shown(key_id: str) -> str:
@@ -178,13 +178,13 @@ def shown(key_id: str) -> str:
 def environment_secrets(environ: Mapping[str, str]) -> list[str]:
     """Return every secret the environment holds, used or not, to mask output before they are found."""
     names = ("BHUMAN_API_KEY_SECRET", "BHUMAN_CLIENT_SECRET", "BHUMAN_BASIC_AUTH", "BHUMAN_TOKEN")
-    held = {_unquoted(environ.get(name, "")) for name in names}
+    texts = {_unquoted(environ.get(name, "")) for name in names}
     encoded = re.sub(r"\s+", "", environ.get("BHUMAN_BASIC_AUTH", ""))
-    held |= {encoded, _decoded(encoded)[1]}
+    texts |= {encoded, _decoded(encoded)[1]}
     for id_name, secret_name in _PAIRS:
         pair = f"{_unquoted(environ.get(id_name, ''))}:{_unquoted(environ.get(secret_name, ''))}"
-        held.add(base64.b64encode(pair.encode("utf-8", "replace")).decode("ascii") if len(pair) > 1 else "")
-    return sorted((text for text in held if len(text) >= _SHORTEST_MASKED), key=len, reverse=True)
+        texts.add(base64.b64encode(pair.encode("utf-8", "replace")).decode("ascii") if len(pair) > 1 else "")
+    return sorted((text for text in texts if len(text) >= _SHORTEST_MASKED), key=len, reverse=True)
 
 
 def _decoded(basic: str) -> tuple[str, str]:

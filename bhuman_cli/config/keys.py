@@ -364,54 +364,38 @@ def _profiles(value: Any) -> Mapping[str, Mapping[str, Any]]:
     """Read `[profiles.NAME]`: what holds for one profile only."""
     if not isinstance(value, Mapping) or not all(isinstance(part, Mapping) for part in value.values()):
         raise Unfit("tables, such as [profiles.acme]")
-    return {str(name): _profile(str(name), table) for name, table in value.items()}
-
-
-def _profile(profile: str, table: Mapping[str, Any]) -> Mapping[str, Any]:
-    values: dict[str, Any] = {}
-    for written, value in table.items():
-        name = canonical(str(written))
-        if name not in PROFILE_KEYS:
-            raise UsageError(f"[profiles.{profile}] has no setting {str(written)[:60]!r}{nearest(name, PROFILE_KEYS)}")
-        try:
-            values[name] = PROFILE_KEYS[name].read(value)
-        except Unfit as unfit:
-            raise UsageError(f"[profiles.{profile}] {written} must be {unfit}") from None
-    return values
+    return {str(name): _section(f"profiles.{name}", table, PROFILE_KEYS, option) for name, table in value.items()}
 
 
 def _budget(value: Any) -> Mapping[str, Any]:
     """Read `[budget]`, or a table below it that is named after a campaign."""
     if not isinstance(value, Mapping):
         raise Unfit("a table, such as [budget]")
-    values: dict[str, Any] = {}
-    for written, part in value.items():
-        name = canonical(str(written))
-        if isinstance(part, Mapping):
-            values[str(written).lower()] = _budget(part)
-        elif name not in _BUDGET_KEYS:
-            raise UsageError(f"[budget] has no setting {str(written)[:60]!r}{nearest(name, _BUDGET_KEYS, shown=str)}")
-        else:
-            try:
-                values[name] = _BUDGET_KEYS[name].read(part)
-            except Unfit as unfit:
-                raise UsageError(f"[budget] {written} must be {unfit}") from None
-    return values
+    campaigns = {str(name).lower(): _budget(part) for name, part in value.items() if isinstance(part, Mapping)}
+    plain = {name: part for name, part in value.items() if not isinstance(part, Mapping)}
+    return {**_section("budget", plain, _BUDGET_KEYS), **campaigns}
 
 
 def _notify(value: Any) -> Mapping[str, Any]:
     """Read `[notify]`: who is told how a command ended."""
     if not isinstance(value, Mapping):
         raise Unfit("a table, such as [notify]")
+    return _section("notify", value, _NOTIFY_KEYS)
+
+
+def _section(
+    place: str, table: Mapping[str, Any], fields: Mapping[str, Key], shown: Callable[[str], str] = str
+) -> dict[str, Any]:
+    """Read a table of a settings file. shown: how a name is written that may have been meant."""
     values: dict[str, Any] = {}
-    for written, part in value.items():
+    for written, value in table.items():
         name = canonical(str(written))
-        if name not in _NOTIFY_KEYS:
-            raise UsageError(f"[notify] has no setting {str(written)[:60]!r}{nearest(name, _NOTIFY_KEYS, shown=str)}")
+        if name not in fields:
+            raise UsageError(f"[{place}] has no setting {str(written)[:60]!r}{nearest(name, fields, shown=shown)}")
         try:
-            values[name] = _NOTIFY_KEYS[name].read(part)
+            values[name] = fields[name].read(value)
         except Unfit as unfit:
-            raise UsageError(f"[notify] {written} must be {unfit}") from None
+            raise UsageError(f"[{place}] {written} must be {unfit}") from None
     return values
 
 

@@ -70,13 +70,13 @@ def read(path: Path, *, is_project: bool = True, raw: bytes | None = None) -> di
 def outside(path: Path, values: Mapping[str, Any]) -> list[str]:
     """Return the names of the settings whose paths lead out of the file's folder, links followed."""
     folder = os.path.realpath(path.parent)
-    found = []
+    names = []
     for name, value in values.items():
         places = value if isinstance(value, tuple) else (value,)
         real = [os.path.realpath(place) for place in places if isinstance(place, Path)]
         if any(os.path.commonpath([folder, place]) != folder for place in real):
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def _parse(path: Path, raw: bytes) -> dict[str, Any]:
@@ -101,9 +101,9 @@ def _refuse_forbidden(path: Path, written: str, name: str, *, is_project: bool) 
     if plain in keys.USER_ONLY and is_project:
         raise UsageError(f"{path.name}: {written} can't stand in a project file; {_instead(plain)}")
     if name not in keys.KEYS and not (is_users_own and name == plain):
-        known = set(keys.KEYS) - keys.FLAGS_ONLY
-        known = known - keys.USER_ONLY if is_project else known | set(keys.USER_KEYS)
-        meant = keys.nearest(name, known)
+        allowed = set(keys.KEYS) - keys.FLAGS_ONLY
+        allowed = allowed - keys.USER_ONLY if is_project else allowed | set(keys.USER_KEYS)
+        meant = keys.nearest(name, allowed)
         raise UsageError(f"{path.name}: there is no setting {written[:60]!r}{meant}", hint="bhuman render --help")
 
 

@@ -191,13 +191,13 @@ def user_values(home: Home, profile: str) -> Mapping[str, Any]:
 
 
 def _from_flags(flags: Mapping[str, Any]) -> dict[str, Setting]:
-    given = {keys.canonical(name): value for name, value in flags.items() if not _is_absent(value)}
-    unknown = sorted(set(given) - set(keys.KEYS))
+    values = {keys.canonical(name): value for name, value in flags.items() if not _is_absent(value)}
+    unknown = sorted(set(values) - set(keys.KEYS))
     if unknown:
         raise UsageError(f"there is no setting --{keys.option(unknown[0])}")
     return {
         name: Setting(value=keys.read_flag(name, value), source=f"flag --{keys.option(name)}")
-        for name, value in given.items()
+        for name, value in values.items()
     }
 
 
@@ -206,12 +206,12 @@ def _is_absent(value: Any) -> bool:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Setting]:
-    found: dict[str, Setting] = {}
+    values: dict[str, Setting] = {}
     for variable, name in _VARIABLES.items():
-        if (text := environ.get(variable, "").strip()) and name not in found:
+        if (text := environ.get(variable, "").strip()) and name not in values:
             value = keys.read_variable(name, variable, text)
-            found[name] = Setting(value=_at_home(value), source=f"environment {variable}")
-    return found
+            values[name] = Setting(value=_at_home(value), source=f"environment {variable}")
+    return values
 
 
 def _at_home(value: Any) -> Any:
@@ -235,13 +235,13 @@ def _from_file(values: Mapping[str, Any], source: str) -> dict[str, Setting]:
     }
 
 
-def _normal_url(given: Setting) -> Setting:
+def _normal_url(setting: Setting) -> Setting:
     try:
-        return Setting(value=base_url(given.value or DEFAULT_BASE_URL), source=given.source)
+        return Setting(value=base_url(setting.value or DEFAULT_BASE_URL), source=setting.source)
     except UsageError as error:
         # The words are those of the variable, where nearly everybody sets it.
-        words = error.message.replace("BHUMAN_BASE_URL", f"base_url ({given.source})")
-        raise UsageError(error.message if "environment" in given.source else words, hint=error.hint) from None
+        words = error.message.replace("BHUMAN_BASE_URL", f"base_url ({setting.source})")
+        raise UsageError(error.message if "environment" in setting.source else words, hint=error.hint) from None
 
 
 def _one_target(values: dict[str, Setting]) -> None:

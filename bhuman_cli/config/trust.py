@@ -63,16 +63,17 @@ def keep(state: Path, path: Path, print_: str) -> None:
     state: the folder, which exists.
     """
     with files.replacing(state / FILE_NAME) as stream:
-        known = {**_load(state), os.path.abspath(path): print_}  # noqa: PTH100 - resolve() would follow links
-        stream.write(json.dumps(known, indent=1).encode("utf-8", "surrogateescape"))
+        fingerprints = {**_load(state), os.path.abspath(path): print_}  # noqa: PTH100 - resolve() would follow links
+        stream.write(json.dumps(fingerprints, indent=1).encode("utf-8", "surrogateescape"))
 
 
 def _load(state: Path) -> dict[str, str]:
     try:
-        known = json.loads((state / FILE_NAME).read_bytes())
+        fingerprints = json.loads((state / FILE_NAME).read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}  # nothing is trusted then: the safe reading of a damaged file
-    return {str(path): str(held) for path, held in known.items()} if isinstance(known, dict) else {}
+    items = fingerprints.items() if isinstance(fingerprints, dict) else ()
+    return {str(path): str(fingerprint) for path, fingerprint in items}
 
 
 def _is_lax(text: str) -> bool:

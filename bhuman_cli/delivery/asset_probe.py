@@ -46,17 +46,17 @@ def probe(
             every.append(openers.own)
         return _probed(*pair, openers.own)
 
-    found: dict[tuple[str, str], Finding] = {}
+    findings: dict[tuple[str, str], Finding] = {}
     try:
         with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="probe") as pool:
             for count, (pair, finding) in enumerate(zip(pairs, pool.map(task, pairs), strict=True), start=1):
                 if finding is not None:
-                    found[pair] = finding
+                    findings[pair] = finding
                 on_done(count)
     finally:
         for opener in every:
             opener.close()
-    return found
+    return findings
 
 
 def _probed(url: str, kind: str, opener: connect.Opener) -> Finding | None:

@@ -76,12 +76,12 @@ def run(
         done: dict[int, fetch.FetchResult] = {}
         missing: list[int] = []
         for place, job in enumerate(wanted):
-            kept = book.kept(job)
-            if kept is None:
+            earlier = book.kept(job)
+            if earlier is None:
                 missing.append(place)
             else:
-                done[place] = kept
-                on_done(kept)
+                done[place] = earlier
+                on_done(earlier)
         for place, result in _fetched(wanted, missing, replace(kit, record=book.add), workers):
             done[place] = result
             on_done(result)

@@ -195,8 +195,8 @@ def _json(document: Any) -> str:
 
 
 def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    known = [str(status) for status in domain.Status]
-    return sorted(counts.items(), key=lambda item: known.index(item[0]) if item[0] in known else len(known))
+    order = [str(status) for status in domain.Status]
+    return sorted(counts.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

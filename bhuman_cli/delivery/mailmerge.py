@@ -161,9 +161,9 @@ def tagged(link: str, pairs: Sequence[tuple[str, str]], row: Mapping[str, str]) 
         return link
     names = {name for name, _ in pairs}
     # What is there stays as it is written: a signature may cover its spelling.
-    kept = [part for part in parts.query.split("&") if part and unquote_plus(part.partition("=")[0]) not in names]
+    others = [part for part in parts.query.split("&") if part and unquote_plus(part.partition("=")[0]) not in names]
     added = urlencode([(name, filled) for name, template in pairs if (filled := _filled(template, row))])
-    return urlunsplit(parts._replace(query="&".join([*kept, added] if added else kept)))
+    return urlunsplit(parts._replace(query="&".join([*others, added] if added else others)))
 
 
 def _columns_of(template: str) -> list[str]:

@@ -129,12 +129,12 @@ def _segment_problem(file: IO[bytes], size: int, head: bytes) -> str:
     return "" if is_open or start + 4 + first + length <= size else "the webm file is cut off"
 
 
-def _ebml_length(found: bytes) -> tuple[int, int]:
+def _ebml_length(head: bytes) -> tuple[int, int]:
     """Return how many bytes the length takes (0: it is not all there), and the length."""
-    first = 9 - found[0].bit_length() if found and found[0] else 0
-    if first == 0 or len(found) < first:
+    first = 9 - head[0].bit_length() if head and head[0] else 0
+    if first == 0 or len(head) < first:
         return 0, 0
-    return first, int.from_bytes(found[:first], "big") & ((1 << 7 * first) - 1)
+    return first, int.from_bytes(head[:first], "big") & ((1 << 7 * first) - 1)
 
 
 _SCHEMES: Final = frozenset({"http", "https", "file"})

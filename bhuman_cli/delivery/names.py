@@ -39,15 +39,15 @@ def check(template: str, columns: Iterable[str]) -> None:
     Raises:
         UsageError: with the columns there are.
     """
-    known = list(columns)
+    names = list(columns)
     for literal, name, spec, conversion in _parse(template):
         if "/" in literal or "\\" in literal:
             raise errors.UsageError(f"--name {template!r}: a file name, not a folder; leave out / and \\")
         if name is None:
             continue
-        if name not in known and name not in {column.strip() for column in known}:
+        if name not in names and name not in {column.strip() for column in names}:
             raise errors.UsageError(
-                f"--name {template!r}: there is no column {name!r}", hint=f"columns: {', '.join(known[:20])}"
+                f"--name {template!r}: there is no column {name!r}", hint=f"columns: {', '.join(names[:20])}"
             )
         if conversion or not _NUMBER_SPEC.fullmatch(spec or ""):
             raise errors.UsageError(

@@ -59,7 +59,7 @@ def one_column(new: Sequence[Sequence[str]], paid: Sequence[Sequence[str]], colu
             break
         before = {hash((*row[:at], *row[at + 1 :])) for row in paid}
         count = sum(hash((*row[:at], *row[at + 1 :])) in before for row in new)
-        best = max(best, (column, count), key=lambda found: found[1])
+        best = max(best, (column, count), key=lambda pair: pair[1])
     return best
 
 

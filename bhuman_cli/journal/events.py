@@ -20,7 +20,6 @@ from bhuman_cli.journal.runs import Run
 
 ACCEPTED: Final = "accepted"
 DOUBT: Final = "doubt"
-CALLBACK: Final = "callback"
 _RECEIVER: Final = "forward:"
 _REPORT: Final = "reported:"
 

@@ -24,10 +24,10 @@ class Unreachable(Exception):
 def resolve(host: str, port: int) -> list[str]:
     """Return the host's addresses in the system's order of preference."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as problem:
         raise Unreachable("the host's name can't be resolved") from problem
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in answers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +54,17 @@ class Policy:
         parts = split(url)
         host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            found = list(self.resolve(host, port))
+            ips = list(self.resolve(host, port))
         except Unreachable:
             if by_proxy:
                 return []
             raise
         if not self.allow_private:
             home = _home(self.base_url, self.resolve)
-            for address in map(hosts.unmapped, found):
+            for address in map(hosts.unmapped, ips):
                 if not (hosts.is_public(address) or address in home or (address.is_loopback and _any_loopback(home))):
                     raise RefusedAddress("it leads to a private address (--allow-private permits that)")
-        return found
+        return ips
 
 
 @functools.lru_cache(maxsize=8)

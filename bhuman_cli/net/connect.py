@@ -115,8 +115,8 @@ class Opener:
         """Return how to reach this link's host; asked for once, because a lookup for each file costs a round trip."""
         named = {name: proxy for name, proxy in proxies.proxies_for(url).items() if name in {"all", scheme}}
         # A proxy resolves the name itself: what is seen from here is checked, more is not possible.
-        found = self._policy.checked(url, by_proxy=bool(named))
-        return _Way(proxies=named, addresses=("",) if named else tuple(found))
+        ips = self._policy.checked(url, by_proxy=bool(named))
+        return _Way(proxies=named, addresses=("",) if named else tuple(ips))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,10 +21,10 @@ def proxies_for(url: str) -> dict[str, str]:
 
     if hosts.is_loopback_url(url) and (url.startswith("http:") or urlsplit(url).hostname in _THIS_MACHINE):
         return {}
-    found = dict(get_environ_proxies(url))
-    for scheme, address in found.items():
+    proxies = dict(get_environ_proxies(url))
+    for scheme, address in proxies.items():
         _require_usable(scheme, str(address))
-    return found
+    return proxies
 
 
 def _require_usable(scheme: str, address: str) -> None:

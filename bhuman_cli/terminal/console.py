@@ -41,7 +41,7 @@ def harmless(text: str, *, limit: int = 2_000) -> str:
 def as_json(document: Any, *, indent: int | None = None) -> str:
     """Return JSON whose invisible characters are written as escapes: the same to programs, harmless to a terminal."""
     return _UNSEEN.sub(
-        lambda found: json.dumps(found[0])[1:-1], json.dumps(document, ensure_ascii=False, indent=indent)
+        lambda match: json.dumps(match[0])[1:-1], json.dumps(document, ensure_ascii=False, indent=indent)
     )
 
 
@@ -71,8 +71,8 @@ class Console:
 
     def tell_news(self) -> None:
         """Say what was held back: something happens that is worth a mail from cron."""
-        held, self.talk.held = self.talk.held, None
-        for text, style in held or ():
+        sentences, self.talk.held = self.talk.held, None
+        for text, style in sentences or ():
             self._show(text, style, "notice")
 
     def is_drawn(self) -> bool:
@@ -320,8 +320,8 @@ def wrap(text: str, width: int) -> list[str]:
     """Return text in lines that break between words; a path or a link is never cut."""
     import textwrap
 
-    kept = textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False, drop_whitespace=True)
-    return kept or [""]
+    lines = textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False, drop_whitespace=True)
+    return lines or [""]
 
 
 def _fitted(line: str, columns: int) -> str:
@@ -342,9 +342,3 @@ def _print(text: str, style: str = "") -> None:
         _rich(stderr=True).print(safe, style=style)
     else:
         write_line(sys.stderr, safe)
-
-
-def flush_stdout() -> None:
-    """Write out what is buffered, so that data does not come after talk."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()

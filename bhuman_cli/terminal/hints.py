@@ -35,10 +35,10 @@ def whole(hint: str, argv: Sequence[str]) -> str:
     if not name or not argv:
         return hint
     words = list(argv)
-    given = [place for place, word in enumerate(words) if _name(word) == _name(name)] if value else []
-    if not given:
+    places = [place for place, word in enumerate(words) if _name(word) == _name(name)] if value else []
+    if not places:
         return shell.join(["bhuman", *words, name, *value])
-    nearest = max(given, key=lambda place: difflib.SequenceMatcher(None, _value(words, place), value[0]).ratio())
+    nearest = max(places, key=lambda place: difflib.SequenceMatcher(None, _value(words, place), value[0]).ratio())
     width = 1 if "=" in words[nearest] and words[nearest].startswith("--") else 2
     words[nearest : nearest + width] = [name, *value]
     return shell.join(["bhuman", *words]) if words != list(argv) else ""

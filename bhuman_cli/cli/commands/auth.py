@@ -102,12 +102,12 @@ def whoami(*, profile: ProfileOption = None, json_output: JsonOption = False) ->
     `bhuman whoami --profile work --json`
     """
     session = sessions.start(profile=profile, json_mode=json_output)
-    held = session.stored_credentials()
-    checks = sessions.check_credentials(session, held)
+    stored = session.stored_credentials()
+    checks = sessions.check_credentials(session, stored)
     if json_output:
-        session.console.out_json(_whoami_document(session, held, checks))
+        session.console.out_json(_whoami_document(session, stored, checks))
     else:
-        _print_whoami(session, held, checks)
+        _print_whoami(session, stored, checks)
     if any(check.verdict == "refused" for check in checks):
         return int(errors.ExitCode.CREDENTIALS)
     return int(errors.ExitCode.DOWN if all(check.verdict == "unknown" for check in checks) else errors.ExitCode.OK)

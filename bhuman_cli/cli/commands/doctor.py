@@ -155,8 +155,8 @@ def _document(opened: Session | None, findings: Sequence[Finding], code: ExitCod
             {"name": name, "value": value, "source": source} for name, value, source in _shown_settings(opened)
         ],
         "findings": [
-            {"check": found.check, "verdict": found.verdict, "detail": found.detail, "hint": found.hint}
-            for found in findings
+            {"check": finding.check, "verdict": finding.verdict, "detail": finding.detail, "hint": finding.hint}
+            for finding in findings
         ],
         "exit_code": int(code),
     }
@@ -166,18 +166,18 @@ def _print(console: Console, opened: Session | None, findings: Sequence[Finding]
     versions = diagnostics.versions()
     console.out(f"bhuman {versions['bhuman']}, Python {versions['python']}, {versions['platform']}")
     console.out("")
-    given = [row for row in _shown_settings(opened) if row[2] != "default" or row[0] in {"base-url", "profile"}]
-    console.table(["setting", "value", "from"], [[name, _text(value), source] for name, value, source in given])
+    rows = [row for row in _shown_settings(opened) if row[2] != "default" or row[0] in {"base-url", "profile"}]
+    console.table(["setting", "value", "from"], [[name, _text(value), source] for name, value, source in rows])
     console.out("")
     console.checklist(
         [
             (
-                _VERDICTS[found.verdict],
-                found.check,
-                found.detail,
-                "" if found.verdict == diagnostics.OK or found.hint == "bhuman doctor" else found.hint,
+                _VERDICTS[finding.verdict],
+                finding.check,
+                finding.detail,
+                "" if finding.verdict == diagnostics.OK or finding.hint == "bhuman doctor" else finding.hint,
             )
-            for found in findings
+            for finding in findings
         ]
     )
 

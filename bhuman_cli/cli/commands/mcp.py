@@ -122,17 +122,17 @@ def sign(
     `bhuman plan sign campaign.plan.json`
     """
     console = Console()
-    found = plan_signature.read_plan(path)
+    plan = plan_signature.read_plan(path)
     if not console.is_interactive():
         raise errors.UsageError("a plan is signed by a person, on a terminal", hint=f"bhuman plan sign {path.name}")
-    again = " once more" if found.again else ""
-    console.say(f"{found.file}: {found.videos:,} videos to be rendered and paid{again}, {found.target}")
+    again = " once more" if plan.again else ""
+    console.say(f"{plan.file}: {plan.videos:,} videos to be rendered and paid{again}, {plan.target}")
     answer = console.ask("Type the number of videos to sign this plan, or Enter to leave it: ")
     if not answer:
         console.say("Nothing was signed.")
         return 0
-    if answer.replace(",", "") != str(found.videos):
-        raise errors.Refusal(f"{answer[:20]!r} is not {found.videos}; nothing was signed", code="not_confirmed")
-    written = plan_signature.sign(found, settings.home(os.environ), SystemClock().now())
+    if answer.replace(",", "") != str(plan.videos):
+        raise errors.Refusal(f"{answer[:20]!r} is not {plan.videos}; nothing was signed", code="not_confirmed")
+    written = plan_signature.sign(plan, settings.home(os.environ), SystemClock().now())
     console.say(f"signed: {written}")
     return 0

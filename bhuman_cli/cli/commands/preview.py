@@ -55,11 +55,11 @@ def preview(  # noqa: PLR0913 - one parameter is one option
         return 0
     if data is not None:
         raise errors.UsageError("--data goes with --campaign or --instance, not with a file")
-    given: dict[str, Any] = {
+    flags: dict[str, Any] = {
         "map": map_, "only": only, "exclude": exclude, "set": set_, "default": default, "asset": asset,
         "backgrounds": backgrounds, "sheet": sheet, "rows": str(row), "local": True, "allow_private": allow_private,
     }  # fmt: skip
-    page = workflow.render_row(file, row, given, is_json=json_output)
+    page = workflow.render_row(file, row, flags, is_json=json_output)
     if open_:
         typer.launch(page.as_uri())
     return 0

@@ -97,7 +97,7 @@ Files = Annotated[
 
 
 @typed_options.typed_options
-def render(files: Files, **given: Unpack[RenderOptions]) -> int:
+def render(files: Files, **flags: Unpack[RenderOptions]) -> int:
     """Render every row of a spreadsheet; run it again and it continues.
 
     The header becomes the variables, each row a video. Links are written beside your own columns. Rows that were paid
@@ -120,6 +120,6 @@ def render(files: Files, **given: Unpack[RenderOptions]) -> int:
     if len(files) > 1:
         from bhuman_cli.workflows import batch
 
-        return batch.run(files, given)
-    writes_project_file = bool(given.pop("init", None))
-    return render.run(files[0], given, writes_project_file=writes_project_file)
+        return batch.run(files, flags)
+    writes_project_file = bool(flags.pop("init", None))
+    return render.run(files[0], flags, writes_project_file=writes_project_file)

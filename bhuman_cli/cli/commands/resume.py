@@ -74,7 +74,7 @@ def resume(
     in_doubt: InDoubt = None,
     request: Request = None,
     accept_position: AcceptPosition = False,
-    **given: Unpack[GivenOptions],
+    **flags: Unpack[GivenOptions],
 ) -> int:
     """Continue a run without its file: send what is unsent, wait, write the results.
 
@@ -89,12 +89,12 @@ def resume(
 
     `bhuman resume r7f3a91c04e --in-doubt abandon`
     """
-    profile, yes = given.pop("profile", None), bool(given.pop("yes", None))
+    profile, yes = flags.pop("profile", None), bool(flags.pop("yes", None))
     word = doubts.Word(decision=in_doubt or "", request=request, accept_position=accept_position)
     _require_sense(word, is_of_all=all_, is_of_one=bool(run_id or in_doubt or accept_position))
-    values = settings.load(flags=given, input_path=None, environ=os.environ, profile=profile)
+    values = settings.load(flags=flags, input_path=None, environ=os.environ, profile=profile)
     console = Console(
-        json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")), log_file=values.get("log_file")
+        json_mode=bool(flags.get("json")), no_input=bool(flags.get("no_input")), log_file=values.get("log_file")
     )
     wanted = workflow.ResumeOptions(
         console=console,

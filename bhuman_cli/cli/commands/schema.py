@@ -60,15 +60,15 @@ def command_tree() -> dict[str, Any]:
 
 
 def _command(name: str, command: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": name, "help": (command.help or "").strip().split("\n\n")[0].replace("\n", " ")}
+    document: dict[str, Any] = {"name": name, "help": (command.help or "").strip().split("\n\n")[0].replace("\n", " ")}
     children = getattr(command, "commands", {})
     if children:
-        found["commands"] = [_command(child, children[child]) for child in children]
-    found["arguments"] = [_parameter(each) for each in command.params if each.param_type_name == "argument"]
-    found["options"] = [
+        document["commands"] = [_command(child, children[child]) for child in children]
+    document["arguments"] = [_parameter(each) for each in command.params if each.param_type_name == "argument"]
+    document["options"] = [
         _parameter(each) for each in command.params if each.param_type_name == "option" and each.name != "help"
     ]
-    return found
+    return document
 
 
 def _parameter(parameter: Any) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from bhuman_cli.journal import database, schema
 from bhuman_cli.journal.database import Journal, ServerFacts
 from bhuman_cli.journal.engine import dialect
 
-SCHEMES: Final = ("postgresql://", "postgres://")
 _BATCH: Final = 500
 _PATIENCE: Final = {
     "connect_timeout": "10", "keepalives": "1", "keepalives_idle": "10", "keepalives_interval": "5",

@@ -23,7 +23,6 @@ from bhuman_cli.runs.context import RunContext
 GRACE: Final = timedelta(minutes=15)
 _BEFORE_SENT: Final = timedelta(minutes=5)
 _AFTER_ANSWER: Final = timedelta(minutes=30)
-_MOST_ASKED: Final = 200  # unknown videos without a text, asked one by one
 
 
 def note_time(context: RunContext, doubtful: Sequence[Chunk]) -> None:

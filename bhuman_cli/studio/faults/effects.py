@@ -129,8 +129,8 @@ def _page(result: Any) -> dict[str, Any]:
 
 
 def _records(result: Any) -> list[Any]:
-    found = _page(result).get("videos", result)
-    return found if isinstance(found, list) else [found]
+    records = _page(result).get("videos", result)
+    return records if isinstance(records, list) else [records]
 
 
 def _result(fault: Fault, result: Any, around: Surroundings) -> Any:

@@ -92,10 +92,10 @@ def parse(text: str) -> Fault:
     except ValueError as error:
         raise _wrong(text, str(error)) from None
     action, options = _action(words)
-    known = catalogue.find(action, match["path"])
-    if known is None:
+    known_action = catalogue.find(action, match["path"])
+    if known_action is None:
         raise _wrong(text, f"no action called {words[0]} for {match['path']}")
-    _check_options(text, known, options)
+    _check_options(text, known_action, options)
     if where and (match["path"] != "render" or where.keys() - {"row", "text"}):
         raise _wrong(text, "only `render` takes row=N or text=VALUE before the colon")
     times = options.pop("times", None)
@@ -219,11 +219,11 @@ def _pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
         yield key, value if equals else "yes"
 
 
-def _check_options(text: str, known: catalogue.Action, options: dict[str, str]) -> None:
+def _check_options(text: str, known_action: catalogue.Action, options: dict[str, str]) -> None:
     for key, value in options.items():
-        kind = {**known.options, "times": "number"}.get(key)
+        kind = {**known_action.options, "times": "number"}.get(key)
         if kind is None:
-            raise _wrong(text, f"{known.name} has no option {key}")
+            raise _wrong(text, f"{known_action.name} has no option {key}")
         if kind == "number" and not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", value):
             raise _wrong(text, f"{key} must be a number")
         if "|" in kind and value not in kind.split("|"):
@@ -232,7 +232,7 @@ def _check_options(text: str, known: catalogue.Action, options: dict[str, str]) 
             raise _wrong(text, f"{key} goes into a header: printable ASCII only")
         if key == "times" and not value.isdigit():
             raise _wrong(text, "times must be a whole number")
-    if known.name == "status" and not 200 <= int(float(options.get("code", "0"))) <= 599:
+    if known_action.name == "status" and not 200 <= int(float(options.get("code", "0"))) <= 599:
         raise _wrong(text, "a status is between 200 and 599")
 
 

@@ -123,8 +123,8 @@ class Database:
             self.execute(f"PRAGMA user_version = {schema.version}")
 
     def _version(self) -> int:
-        found: Any = self.execute("PRAGMA user_version").fetchone()[0]
-        return int(found)
+        version: Any = self.execute("PRAGMA user_version").fetchone()[0]
+        return int(version)
 
 
 class Writer:

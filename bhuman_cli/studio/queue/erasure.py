@@ -14,12 +14,12 @@ from bhuman_cli.studio.queue.database import Database
 
 def known(home: Path, ids: Sequence[str]) -> list[str]:
     """Return those of the ids that this studio holds values or files of."""
-    held: set[str] = set()
+    ids_with_values: set[str] = set()
     if (home / store.NAME).is_file():
         with contextlib.closing(store.StudioStore.open(home, read_only=True)) as opened:
             rows = {id_: opened.generation(id_) for id_ in ids}
-            held = {id_ for id_, row in rows.items() if row is not None and any(json.loads(row["text"]))}
-    return [id_ for id_ in ids if id_ in held or (home / "media" / id_).is_dir()]
+            ids_with_values = {id_ for id_, row in rows.items() if row is not None and any(json.loads(row["text"]))}
+    return [id_ for id_ in ids if id_ in ids_with_values or (home / "media" / id_).is_dir()]
 
 
 def erase(home: Path, ids: Sequence[str]) -> None:

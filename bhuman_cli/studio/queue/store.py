@@ -184,8 +184,8 @@ class StudioStore:
         return {outcome or "owed": count for outcome, count in self._tally("outcome").items()}
 
     def _tally(self, of: str) -> dict[str, int]:
-        found = self._db.execute("SELECT word, n FROM tally WHERE of = ? AND n > 0 ORDER BY n DESC LIMIT 8", (of,))
-        return dict(found.fetchall())
+        counts = self._db.execute("SELECT word, n FROM tally WHERE of = ? AND n > 0 ORDER BY n DESC LIMIT 8", (of,))
+        return dict(counts.fetchall())
 
     # --- working --------------------------------------------------------------------------------------------------
 

@@ -121,8 +121,8 @@ class Targets:
         project = self._store.thing("project", identifier)
         if project is None:
             raise InvalidOrder("project_id: not found")
-        if project["imported"] and (known := self._store.thing("instance", project["imported"])):
-            return known
+        if project["imported"] and (imported := self._store.thing("instance", project["imported"])):
+            return imported
         instance = self._create_instance(str(uuid.uuid4()), {"name": project["name"]})
         self._store.put_thing("project", {**project, "imported": instance["id"]})
         return instance
@@ -137,11 +137,11 @@ class Targets:
         return {**record, "variables": list(self._variables)} if kind == "campaign" else record
 
     def _change(self, kind: str, identifier: str, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        known = self._store.thing(kind, identifier)
-        if known is None:
+        record = self._store.thing(kind, identifier)
+        if record is None:
             return None
-        given = {key: value for key, value in fields.items() if value is not None}
-        self._store.put_thing(kind, {**known, **given, "id": identifier, "updated_at": self._now()})
+        changes = {key: value for key, value in fields.items() if value is not None}
+        self._store.put_thing(kind, {**record, **changes, "id": identifier, "updated_at": self._now()})
         return self.get(kind, identifier)
 
     def _create_campaign(self, identifier: str, fields: Mapping[str, Any]) -> dict[str, Any]:

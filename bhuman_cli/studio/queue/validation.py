@@ -42,7 +42,7 @@ def check_rows(variables: Sequence[str], names: Sequence[Sequence[str]]) -> None
             raise InvalidOrder(f"names[{index}] has {len(row)} values for {len(variables)} variables")
 
 
-def check_known(variables: Sequence[str], known: Sequence[str], *, accepts_any: bool) -> None:
+def check_known(variables: Sequence[str], target_variables: Sequence[str], *, accepts_any: bool) -> None:
     """Check the variables against those of the template.
 
     Raises:
@@ -50,19 +50,19 @@ def check_known(variables: Sequence[str], known: Sequence[str], *, accepts_any: 
     """
     if accepts_any:
         return
-    if unknown := [name for name in variables if name not in known]:
+    if unknown := [name for name in variables if name not in target_variables]:
         raise InvalidOrder(f"variables: the template has no {', '.join(sorted(unknown))[:200]}")
-    if missing := [name for name in known if name not in variables]:
+    if missing := [name for name in target_variables if name not in variables]:
         raise InvalidOrder(f"variables: the template needs {', '.join(sorted(missing))[:200]}")
 
 
-def mode(given: str | None) -> str:
+def mode(name: str | None) -> str:
     """Return the generation mode; missing or blank is keep_original.
 
     Raises:
         Unusable: another word.
     """
-    word = (given or "").strip() or MODES[0]
+    word = (name or "").strip() or MODES[0]
     if word not in MODES:
         raise InvalidOrder(f"generation_mode must be {' or '.join(MODES)}")
     return word

@@ -146,14 +146,14 @@ def _is_a_base(footage: Path, marks: Sequence[int], cache_dir: Path) -> bool:
 
 
 def _encode(footage: Path, marks: Sequence[int], path: Path) -> None:
-    found = reader.probe(footage)
-    sound = reader.sound(footage) if found.has_sound else None
+    probe = reader.probe(footage)
+    sound = reader.sound(footage) if probe.has_sound else None
     with files.aside(path) as temporary:
-        writer = encode.Writer(str(temporary), found.form, marks, sound, threads=0)
-        for frame in reader.pictures(footage, found.form):
+        writer = encode.Writer(str(temporary), probe.form, marks, sound, threads=0)
+        for frame in reader.pictures(footage, probe.form):
             writer.write(frame)
-        missing = round(found.duration_s * found.fps) - writer.frames
-        for _ in range(min(missing, math.ceil(found.held_s * found.fps))):
+        missing = round(probe.duration_s * probe.fps) - writer.frames
+        for _ in range(min(missing, math.ceil(probe.held_s * probe.fps))):
             writer.write(frame)
         writer.close()
 

@@ -42,9 +42,9 @@ class Encoded:
     @property
     def size_bytes(self) -> int:
         """Return what keeping it costs."""
-        kept: int = sum(packet.size for packet in self.packets)
-        kept += sum(picture.nbytes for picture in self.small.values())
-        return kept + (self.poster.nbytes if self.poster is not None else 0)
+        size: int = sum(packet.size for packet in self.packets)
+        size += sum(picture.nbytes for picture in self.small.values())
+        return size + (self.poster.nbytes if self.poster is not None else 0)
 
 
 Backings = Mapping[int, background.Backing]
@@ -86,8 +86,8 @@ class Engine:
                 raise _failure(shown, problem) from None
 
         with ThreadPoolExecutor(FETCHERS) as pool:
-            found = pool.map(opened, plan.backdrops)
-            return {shown.number: backing for shown, backing in zip(plan.backdrops, found, strict=True)}
+            backdrops = pool.map(opened, plan.backdrops)
+            return {shown.number: backing for shown, backing in zip(plan.backdrops, backdrops, strict=True)}
 
     def film(self, plan: scene.Scene, backings: Backings, path: str, at_once: int = 1) -> thumbnail.Stills:
         """Write a row's video, and return its stills. Spliced where that is possible, else encoded in full.

@@ -175,8 +175,8 @@ def _reel(used: template.Template) -> scene.Reel:
         return scene.Reel(fps=Fraction(presenter.FPS), frames=presenter.FRAMES)
     key = (str(used.video), used.video.stat().st_mtime_ns)
     if key not in _reels:
-        found = reader.probe(used.video)
-        _reels[key] = scene.Reel(fps=found.fps, frames=max(1, round(found.duration_s * found.fps)))
+        probe = reader.probe(used.video)
+        _reels[key] = scene.Reel(fps=probe.fps, frames=max(1, round(probe.duration_s * probe.fps)))
     return _reels[key]
 
 

@@ -107,7 +107,7 @@ class Section:
         """
         if not values.get(self.name, "").strip():
             return ""
-        return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), self.text)
+        return PLACEHOLDER.sub(lambda match: values.get(match[1], ""), self.text)
 
     def overlaps(self, other: Section) -> bool:
         """Say whether both are on screen at some moment."""
@@ -202,9 +202,9 @@ def backgrounds(entries: Sequence[Mapping[str, Any]]) -> tuple[Backdrop, ...]:
     from bhuman_cli.studio.render import template_file
 
     check = template_file.Check("backgrounds")
-    found = template_file.backdrops(entries, check)
+    backdrops = template_file.backdrops(entries, check)
     check.finish()
-    return found
+    return backdrops
 
 
 def starter(header: Sequence[str]) -> str:

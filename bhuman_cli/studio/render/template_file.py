@@ -75,26 +75,26 @@ class Check:
         """Note one problem."""
         self.problems.append(f"{place}: {rule}")
 
-    def keys(self, table: Mapping[str, Any], known: Sequence[str], place: str) -> None:
+    def keys(self, table: Mapping[str, Any], names: Sequence[str], place: str) -> None:
         """Refuse keys that nobody knows."""
         for key in table:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
+            if key not in names:
+                near = difflib.get_close_matches(key, names, 1)
                 self.say(
                     place,
                     f"unknown key {key!r}"
-                    + (f", did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"),
+                    + (f", did you mean {near[0]!r}?" if near else f" (known: {', '.join(names)})"),
                 )
 
-    def choice(self, table: Mapping[str, Any], key: str, known: Sequence[str], default: str, place: str) -> str:
+    def choice(self, table: Mapping[str, Any], key: str, choices: Sequence[str], default: str, place: str) -> str:
         """Read one of a closed list."""
         value = table.get(key, default)
-        if value in known:
+        if value in choices:
             return str(value)
-        near = difflib.get_close_matches(str(value), known, 1)
+        near = difflib.get_close_matches(str(value), choices, 1)
         self.say(
             place,
-            f"{key} {value!r} is not one of {', '.join(known)}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            f"{key} {value!r} is not one of {', '.join(choices)}" + (f"; did you mean {near[0]!r}?" if near else ""),
         )
         return default
 
@@ -134,13 +134,13 @@ class Check:
 
     def tables(self, data: Mapping[str, Any], key: str, most: int) -> list[Mapping[str, Any]]:
         """Read an array of tables."""
-        found = data.get(key, [])
-        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        entries = data.get(key, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             self.say(key, f"must be written as [[{key}]] tables")
             return []
-        if len(found) > most:
-            self.say(key, f"{len(found)} are too many, at most {most}")
-        return found
+        if len(entries) > most:
+            self.say(key, f"{len(entries)} are too many, at most {most}")
+        return entries
 
     def finish(self) -> None:
         """Raise what was noted.
@@ -214,8 +214,8 @@ def _duration(video: Path | None, check: Check) -> float:
 
 
 def _section(entry: Mapping[str, Any], place: str, check: Check) -> Section:
-    known = ("name", "start", "end", "text", "style", "label", "position", "x", "y", "size", "font", "color", "accent")
-    check.keys(entry, known, place)
+    names = ("name", "start", "end", "text", "style", "label", "position", "x", "y", "size", "font", "color", "accent")
+    check.keys(entry, names, place)
     name = check.text(entry, "name", "", place).strip()
     if not name:
         check.say(place, "name is missing")

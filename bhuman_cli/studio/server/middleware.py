@@ -180,13 +180,13 @@ class Front:
         """Say whether the request has credentials that are somebody's: no more than a little is read of others."""
         token = headers.get(b"x-worker-token", b"").decode("latin-1")
         authorization = headers.get(b"authorization", b"").decode("latin-1")
-        known = auth.is_known(self._backend.config, authorization)
-        return known or (bool(token) and auth.same(token, self._token))
+        is_user = auth.is_known(self._backend.config, authorization)
+        return is_user or (bool(token) and auth.same(token, self._token))
 
     def _is_ours(self, headers: dict[bytes, bytes]) -> bool:
         """Say whether the request names this machine: a page of another name that resolves here must not get in."""
-        given = headers.get(b"host", b"").decode("latin-1")
-        name = given.rpartition(":")[0] if re.search(r":\d+$", given) else given
+        address = headers.get(b"host", b"").decode("latin-1")
+        name = address.rpartition(":")[0] if re.search(r":\d+$", address) else address
         config = self._backend.config
         return config.allow_remote or not name or name == config.host or is_loopback(name)
 
@@ -369,27 +369,27 @@ def _is_range(value: bytes) -> bool:
     unit, _, spans = value.partition(b"=")
     matches = [_SPAN.fullmatch(span.strip()) for span in spans.split(b",")]
     return unit.strip().lower() == b"bytes" and all(
-        found and not (found[2] and int(found[2]) < int(found[1])) for found in matches
+        match and not (match[2] and int(match[2]) < int(match[1])) for match in matches
     )
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
     """Return a receive() that gives the body that was read already, then what the connection says."""
-    given = False
+    is_read = False
 
     async def again() -> MutableMapping[str, Any]:
-        nonlocal given
-        if given:
+        nonlocal is_read
+        if is_read:
             return await receive()
-        given = True
+        is_read = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
 
 
 def _with_length(headers: Sequence[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
-    kept = [pair for pair in headers if pair[0] not in {b"content-length", b"transfer-encoding"}]
-    return [*kept, (b"content-length", str(size).encode())]
+    others = [pair for pair in headers if pair[0] not in {b"content-length", b"transfer-encoding"}]
+    return [*others, (b"content-length", str(size).encode())]
 
 
 def _first_rows(body: bytes, fault: Fault) -> bytes:

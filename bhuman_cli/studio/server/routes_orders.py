@@ -73,10 +73,10 @@ async def videos_preview(request: Request) -> Response:
     backend = replies.enter(request)
     kind = "campaign" if payload.campaign_id else "instance"
     target = str(payload.campaign_id or payload.video_instance_id or INSTANCE_ID)
-    known = backend.targets.resolve(kind, target).variables
+    names = backend.targets.resolve(kind, target).variables
     values: Any = payload.variables
     if values is None:  # each of the template's variables shows its name
-        values = {name: name for name in known} or {"first_name": "Alex"}
+        values = {name: name for name in names} or {"first_name": "Alex"}
     order = _either("videos_preview", payload, values, payload.names, kind=kind, target=target)
     ids = await replies.accept(request, order)
     return replies.ok({"id": ids[0], "ids": ids, "status": "queued"})

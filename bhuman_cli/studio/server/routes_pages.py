@@ -103,8 +103,8 @@ async def media(
     headers = {"cache-control": "private, max-age=3600", "x-content-type-options": "nosniff"}
     response = FileResponse(path, media_type=MEDIA_TYPES[name], headers=headers, stat_result=path.stat())
     if _is_known(request, response, path.stat().st_mtime):
-        kept = {name: response.headers[name] for name in ("etag", "last-modified")}
-        return Response(status_code=304, headers={**headers, **kept})
+        validators = {name: response.headers[name] for name in ("etag", "last-modified")}
+        return Response(status_code=304, headers={**headers, **validators})
     return response
 
 
@@ -112,8 +112,8 @@ def _is_known(request: Request, response: Response, changed_s: float) -> bool:
     """Say whether whoever asks has the file already. Source: RFC 9110, section 13."""
     tags = request.headers.get("if-none-match")
     if tags is not None:
-        known = [tag.strip().removeprefix("W/") for tag in tags.split(",")]
-        return "*" in known or response.headers["etag"] in known
+        etags = [tag.strip().removeprefix("W/") for tag in tags.split(",")]
+        return "*" in etags or response.headers["etag"] in etags
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         since = parsedate_to_datetime(request.headers.get("if-modified-since", ""))
         return int(changed_s) <= since.timestamp()

@@ -83,11 +83,11 @@ async def update_instance(request: Request, id: UUID) -> Response:
 async def _save(request: Request, what: str, identifier: UUID | None, shape: type[models.Model]) -> dict[str, Any]:
     fields = (await replies.body(request, shape)).model_dump(mode="json")
     backend = replies.enter(request)
-    known = str(identifier) if identifier else None
+    target_id = str(identifier) if identifier else None
     if what == "campaign":
-        record = await backend.change(lambda targets: targets.save_campaign(known, fields))
+        record = await backend.change(lambda targets: targets.save_campaign(target_id, fields))
     else:
-        record = await backend.change(lambda targets: targets.save_instance(known, fields))
+        record = await backend.change(lambda targets: targets.save_instance(target_id, fields))
     return replies.found(record, what)
 
 

@@ -128,7 +128,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
     from bhuman_cli.studio.config import StudioConfig
     from bhuman_cli.studio.faults import grammar
 
-    found = tuple(grammar.parse(spec) for spec in fault or ())
+    rehearsed = tuple(grammar.parse(spec) for spec in fault or ())
     config = StudioConfig(
         home=_home(home),
         host=host, port=port,
@@ -139,7 +139,7 @@ def serve(  # noqa: PLR0913 - one parameter per option
         credits=credits,
         keys=_pairs(key),
         bearers=tuple(bearer or ("local",)),
-        faults=found + (grammar.read_file(faults_file) if faults_file else ()),
+        faults=rehearsed + (grammar.read_file(faults_file) if faults_file else ()),
         any_target=any_target, template=template,
         allow_remote=allow_remote, allow_private=allow_private, executor=executor,
     )  # fmt: skip
@@ -193,13 +193,13 @@ def _serve(config: StudioConfig) -> int:
     return 0
 
 
-def _home(given: Path | None) -> Path:
-    return (given or settings.home(os.environ).studio).expanduser().absolute()
+def _home(folder: Path | None) -> Path:
+    return (folder or settings.home(os.environ).studio).expanduser().absolute()
 
 
-def _pairs(given: list[str] | None) -> tuple[tuple[str, str], ...]:
+def _pairs(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
     pairs = []
-    for text in given or ["local:local"]:
+    for text in texts or ["local:local"]:
         key_id, colon, secret = text.partition(":")
         if not (key_id and colon and secret):
             raise errors.UsageError("--key: expected ID:SECRET", hint="bhuman studio serve --key me:secret")

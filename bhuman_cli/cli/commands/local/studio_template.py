@@ -69,15 +69,15 @@ def list_templates(*, json_output: JsonOption = False) -> int:
     from bhuman_cli.studio.render import template
 
     console = Console(json_mode=json_output)
-    found = [template.BUILT_IN, *_in_folder(Path())]
+    templates = [template.BUILT_IN, *_in_folder(Path())]
     if json_output:
-        console.out_json({"templates": [_described(one) for one in found], "styles": template.styles()})
+        console.out_json({"templates": [_described(one) for one in templates], "styles": template.styles()})
         return 0
     console.table(
         ["template", "file", "variables"],
         [
             [one.name, str(one.path or "built in"), "any" if one.accepts_any else ", ".join(one.variables)]
-            for one in found
+            for one in templates
         ],
     )
     console.table(["style", "for"], [list(pair) for pair in template.styles().items()])
@@ -131,15 +131,15 @@ def _in_folder(folder: Path) -> list[Template]:
     """Return every file of a folder that is a template; project files and others are TOML, too."""
     from bhuman_cli.studio.render import template
 
-    found = []
+    templates = []
     for path in sorted(folder.glob("*.toml")):
         try:
             loaded = template.load(path)
         except template.TemplateError:
             continue
         if loaded.sections or loaded.backdrops:
-            found.append(loaded)
-    return found
+            templates.append(loaded)
+    return templates
 
 
 def _header(table: Path | None) -> tuple[str, ...]:

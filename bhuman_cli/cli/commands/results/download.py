@@ -69,12 +69,12 @@ def download(  # noqa: PLR0913 - one parameter is one option
     `bhuman download campaign.csv --results campaign.files.xlsx`   your rows, the links, and where each file is
     """
     session = sessions.start(profile=profile, json_mode=json_output)
-    found = run_lookup.find_run(session, run)
+    delivered = run_lookup.find_run(session, run)
     options = downloads.DownloadOptions(
-        folder=to or found.media_folder, whats=_whats(what), template=name or "", workers=workers,
+        folder=to or delivered.media_folder, whats=_whats(what), template=name or "", workers=workers,
         allow_private=allow_private, table=results, checks=check or strict, strict=strict,
     )  # fmt: skip
-    return downloads.download(session, found, options)
+    return downloads.download(session, delivered, options)
 
 
 def _whats(texts: Sequence[str] | None) -> tuple[What, ...]:

@@ -119,5 +119,5 @@ def export(  # noqa: PLR0913 - one parameter is one option
     )  # fmt: skip
     exports.require_sense(options)
     session = sessions.start(json_mode=json_output)
-    found = run_lookup.find_run(session, run, with_late_links=by is None)
-    return exports.write(session, found, options)
+    delivered = run_lookup.find_run(session, run, with_late_links=by is None)
+    return exports.write(session, delivered, options)

@@ -103,8 +103,8 @@ def _require_one_form(call: ServiceCall, *, paginate: bool, include: bool, json_
 
 def _fields(texts: Sequence[str] | None, typed: Sequence[str] | None) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for option, given in (("-f", texts), ("-F", typed)):
-        for field in given or ():
+    for option, pairs in (("-f", texts), ("-F", typed)):
+        for field in pairs or ():
             key, equals, value = field.partition("=")
             if not equals or not key:
                 raise errors.UsageError(f"{option} {field[:40]!r}: expected KEY=VALUE")

@@ -75,18 +75,18 @@ def _add_reading(app: typer.Typer, noun: Noun) -> None:
     def list_(*, limit: LimitOption = 100, json_output: JsonOption = False, profile: ProfileOption = None) -> None:
         session = sessions.start(profile=profile, json_mode=json_output)
         with session.client(session.stored_credentials()) as client, _explained(noun):
-            found = client.resources(noun.kind, limit=limit)
+            page = client.resources(noun.kind, limit=limit)
         if json_output:
             session.console.out_json(
-                {"schema": f"bhuman.{noun.many}/1", "total": found.total, noun.many: list(found.items)}
+                {"schema": f"bhuman.{noun.many}/1", "total": page.total, noun.many: list(page.items)}
             )
             return
-        print_items(session.console, noun.columns, found.items)
-        if found.is_cut:
-            of = f" of {found.total}" if found.total is not None else ""
+        print_items(session.console, noun.columns, page.items)
+        if page.is_cut:
+            of = f" of {page.total}" if page.total is not None else ""
             more = f"all of them: bhuman {noun.many} list --limit 0" if limit else "the service gives no more"
-            session.console.say(f"shown: {len(found.items)}{of}; {more}")
-        elif not found.items:
+            session.console.say(f"shown: {len(page.items)}{of}; {more}")
+        elif not page.items:
             session.console.say(f"there are no {_many(noun)}")
 
     @app.command("show", help=_help(f"Show one {noun.one}.", f"bhuman {noun.many} show", _EXAMPLE_ID))
@@ -268,12 +268,12 @@ def _list_webhooks(*, json_output: JsonOption = False, profile: ProfileOption = 
     """
     session = sessions.start(profile=profile, json_mode=json_output)
     with session.client(session.stored_credentials()) as client:
-        found = client.webhooks()
+        page = client.webhooks()
     if json_output:
-        session.console.out_json({"schema": "bhuman.webhooks/1", "total": found.total, "webhooks": list(found.items)})
+        session.console.out_json({"schema": "bhuman.webhooks/1", "total": page.total, "webhooks": list(page.items)})
         return
-    print_items(session.console, ("id", "name", "webhook", "url"), found.items)
-    if not found.items:
+    print_items(session.console, ("id", "name", "webhook", "url"), page.items)
+    if not page.items:
         session.console.say("there are no saved webhooks")
 
 

@@ -65,8 +65,8 @@ class TriggerOptions(TypedDict, total=False):
 def _add(name: str, about: str, *examples: str) -> None:
     @app.command(name, help=_help(about, examples))
     @typed_options.typed_options
-    def send(*, campaign: opt.Campaign = None, shape: Shape = None, **given: Unpack[TriggerOptions]) -> int:
-        return _run(name, {"campaign": campaign, "shape": shape, **given})
+    def send(*, campaign: opt.Campaign = None, shape: Shape = None, **flags: Unpack[TriggerOptions]) -> int:
+        return _run(name, {"campaign": campaign, "shape": shape, **flags})
 
 
 def _help(about: str, examples: tuple[str, ...]) -> str:
@@ -99,17 +99,17 @@ _add(
 
 @app.command("sample")
 @typed_options.typed_options
-def sample(*, instance: opt.Instance = None, **given: Unpack[TriggerOptions]) -> int:
+def sample(*, instance: opt.Instance = None, **flags: Unpack[TriggerOptions]) -> int:
     """POST try_sample: a video instance instead of a campaign.
 
     **Examples**
 
     `bhuman trigger sample -i INSTANCE_ID --set first_name=Alex --wait`
     """
-    return _run("sample", {"instance": instance, **given})
+    return _run("sample", {"instance": instance, **flags})
 
 
-def _run(name: str, given: Mapping[str, Any]) -> int:
+def _run(name: str, flags: Mapping[str, Any]) -> int:
     from bhuman_cli.workflows import trigger
 
-    return trigger.run(name, given)
+    return trigger.run(name, flags)

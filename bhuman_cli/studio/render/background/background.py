@@ -95,10 +95,10 @@ def _card(shown: Shown, stage: Stage) -> Backing:
 def _picture(path: Path, most_px: int = 2 * reader.LONGEST_SIDE) -> Image.Image | None:
     """Return the file as a still picture, or None if it must be tried as a video (animated GIFs too)."""
     try:
-        with decoders.open_picture(path) as found:
-            if found.format == "GIF" and getattr(found, "n_frames", 1) > 1:
+        with decoders.open_picture(path) as picture:
+            if picture.format == "GIF" and getattr(picture, "n_frames", 1) > 1:
                 return None
-            return _flat(decoders.shrink(found, most_px))
+            return _flat(decoders.shrink(picture, most_px))
     except decoders.UnknownFormatError:
         return None
     except decoders.UndecodableError as problem:
@@ -106,13 +106,13 @@ def _picture(path: Path, most_px: int = 2 * reader.LONGEST_SIDE) -> Image.Image 
 
 
 def _opened(path: Path) -> Image.Image:
-    with decoders.open_picture(path) as found:
-        return _flat(found)
+    with decoders.open_picture(path) as picture:
+        return _flat(picture)
 
 
-def _flat(found: Image.Image) -> Image.Image:
+def _flat(picture: Image.Image) -> Image.Image:
     """Return the picture upright, in RGB, on white where it is see-through."""
-    upright = ImageOps.exif_transpose(found)
+    upright = ImageOps.exif_transpose(picture)
     if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
         layer = upright.convert("RGBA")
         white = Image.new("RGB", layer.size, (255, 255, 255))
@@ -262,10 +262,10 @@ class Moving:
     def __post_init__(self) -> None:
         with self.path.open("rb") as file:
             self.digest = hashlib.file_digest(file, "sha256").hexdigest()
-        found, form = reader.probe(self.path), self.stage.form
-        if not _fills((found.width, found.height), form):
-            factor = min(form.width / found.width, form.height / found.height)
-            width, height = (max(2, round(length * factor / 2) * 2) for length in (found.width, found.height))
+        probe, form = reader.probe(self.path), self.stage.form
+        if not _fills((probe.width, probe.height), form):
+            factor = min(form.width / probe.width, form.height / probe.height)
+            width, height = (max(2, round(length * factor / 2) * 2) for length in (probe.width, probe.height))
             self._inside = replace(form, width=min(width, form.width), height=min(height, form.height))
 
     def pictures(self, first: int, last: int) -> Iterator[U8]:
@@ -288,11 +288,11 @@ class Moving:
 
     def sound(self, length_s: float) -> NDArray[np.float32] | None:
         """Return its sound for so many seconds, from the beginning again where it is shorter."""
-        found = reader.sound(self.path, limit_s=length_s + 1)
-        if found is None:
+        samples = reader.sound(self.path, limit_s=length_s + 1)
+        if samples is None:
             return None
         wanted = round(length_s * encode.AUDIO_RATE)
-        repeated = np.tile(found, (1, math.ceil(wanted / found.shape[1])))[:, :wanted]
+        repeated = np.tile(samples, (1, math.ceil(wanted / samples.shape[1])))[:, :wanted]
         fade = np.minimum(1.0, np.minimum(np.arange(wanted), np.arange(wanted)[::-1]) / (0.1 * encode.AUDIO_RATE))
         out: NDArray[np.float32] = (repeated * fade).astype(np.float32)
         return out

@@ -119,11 +119,11 @@ class _Connection(socketserver.StreamRequestHandler):
             raise reach.FetchError("is not for a proxy")
         place = self._located(target)
         query = f"?{parts.query}" if parts.query else ""
-        kept = [line for line in fields if line.split(":", 1)[0].strip().lower() not in _OF_ONE_HOP]
+        headers = [line for line in fields if line.split(":", 1)[0].strip().lower() not in _OF_ONE_HOP]
         with place.connect(self.server.network) as onward, self.server.holding(onward):
             onward.settimeout(IDLE_S)
-            onward.sendall(_lines([f"{method} {parts.path or '/'}{query} HTTP/1.1", *kept, "Connection: close"]))
-            onward.sendall(self.rfile.read(_body_bytes(kept)))
+            onward.sendall(_lines([f"{method} {parts.path or '/'}{query} HTTP/1.1", *headers, "Connection: close"]))
+            onward.sendall(self.rfile.read(_body_bytes(headers)))
             with onward.makefile("rb") as answer:
                 status, *back = _final_head(answer)
                 told = [line for line in back if line.split(":", 1)[0].strip().lower() not in _OF_ONE_HOP]
@@ -198,8 +198,8 @@ def _copy_both_ways(one: socket.socket, other: socket.socket) -> None:
     with selectors.DefaultSelector() as ready:
         ready.register(one, selectors.EVENT_READ, other)
         ready.register(other, selectors.EVENT_READ, one)
-        while found := ready.select(IDLE_S):
-            for key, _ in found:
+        while events := ready.select(IDLE_S):
+            for key, _ in events:
                 data = cast("socket.socket", key.fileobj).recv(_CHUNK)
                 if not data:
                     return

@@ -87,10 +87,10 @@ def _box(person: NDArray[np.bool_]) -> tuple[slice, slice] | None:
     """Return the even box around all that is kept and what decides about its edge."""
     edges = []
     for axis in (1, 0):
-        found = np.nonzero(person.any(axis))[0]
-        if not len(found):
+        places = np.nonzero(person.any(axis))[0]
+        if not len(places):
             return None
-        start, stop = max(0, int(found[0]) - _AROUND_PX) & ~1, int(found[-1]) + 2 + _AROUND_PX & ~1
+        start, stop = max(0, int(places[0]) - _AROUND_PX) & ~1, int(places[-1]) + 2 + _AROUND_PX & ~1
         edges.append(slice(start, min(stop, person.shape[1 - axis])))
     return edges[0], edges[1]
 
@@ -99,8 +99,8 @@ def _colours(planes: compose.Planes, box: tuple[slice, slice]) -> Colours:
     half = (slice(box[0].start // 2, box[0].stop // 2), slice(box[1].start // 2, box[1].stop // 2))
     packed = np.concatenate([plane[half if at else box].reshape(-1) for at, plane in enumerate(planes)])
     frame = compose.frame(packed, box[1].stop - box[1].start)
-    found = frame.reformat(format="gbrp", src_colorspace="ITU709", dst_colorspace="ITU709", src_color_range="MPEG")
-    green, blue, red = _views(found)
+    rgb = frame.reformat(format="gbrp", src_colorspace="ITU709", dst_colorspace="ITU709", src_color_range="MPEG")
+    green, blue, red = _views(rgb)
     return [red, green, blue]
 
 
@@ -139,8 +139,8 @@ def _covered(colours: Colours, wall: tuple[int, int, int]) -> U8:
     excess = wall[main] - max(wall[at] for at in others)
     if excess < LEAST_EXCESS:
         return np.full(len(colours[0]), 255, np.uint8)
-    found = colours[main].astype(np.int32) - np.maximum(colours[others[0]], colours[others[1]])
-    return (255 - np.clip(found * 255 // excess, 0, 255)).astype(np.uint8)
+    difference = colours[main].astype(np.int32) - np.maximum(colours[others[0]], colours[others[1]])
+    return (255 - np.clip(difference * 255 // excess, 0, 255)).astype(np.uint8)
 
 
 def _own(

@@ -140,23 +140,23 @@ def pictures(path: Path, form: encode.Format, *, limit_s: float = LONGEST_S, fit
         SourceError: nothing could be decoded.
     """
     most = math.ceil(limit_s * form.fps)
-    given = 0
+    count = 0
     with _opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         chain = _Chain(form, stream, fit)
         for frame in _decoded(container, stream):
             for ready in chain.push(frame):
-                given += 1
+                count += 1
                 yield ready
-                if given >= most:
+                if count >= most:
                     return
         for ready in chain.finish():
-            given += 1
+            count += 1
             yield ready
-            if given >= most:
+            if count >= most:
                 return
-    if not given:
+    if not count:
         raise SourceError("holds no picture that can be decoded")
 
 

@@ -75,4 +75,4 @@ def _rate(stream: Any, steps: Sequence[int]) -> Fraction:
         fast = 1 / (steps[len(steps) // 4] * stream.time_base)
         if fast > UNEVEN * rate:
             rate = max(rate, min(fast, FLUENT))
-    return min(RATES, key=lambda known: abs(known - rate))
+    return min(RATES, key=lambda standard: abs(standard - rate))

@@ -66,8 +66,8 @@ def generate(pictures: Sequence[U8] | U8) -> U8:
         frame.pts, frame.time_base = number, Fraction(1, 12)
         feed.push(frame)
     feed.push(None)
-    found: Any = sink.pull()
-    return np.ascontiguousarray(found.to_ndarray(format="rgba").reshape(-1, 4)[:255, :3])
+    swatch: Any = sink.pull()
+    return np.ascontiguousarray(swatch.to_ndarray(format="rgba").reshape(-1, 4)[:255, :3])
 
 
 def table(palette: U8, *, coarse: bool = False) -> U8:

@@ -102,10 +102,10 @@ def check(path: str, base: Base, starts: Sequence[int], *, decode: bool) -> None
     Raises:
         SpliceError: something differs.
     """
-    found: Any
-    with av.open(path) as found:
-        stream = found.streams.video[0]
-        packets = [packet for packet in found.demux(stream) if packet.dts is not None]
+    container: Any
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.dts is not None]
         tick = round(1 / base.form.fps / stream.time_base)
         keys = {packet.pts // tick for packet in packets if packet.is_keyframe}
         _demand(len(packets) == base.frames, "another number of pictures")
@@ -114,8 +114,8 @@ def check(path: str, base: Base, starts: Sequence[int], *, decode: bool) -> None
         _demand(set(starts) <= keys, "a piece that doesn't begin with a key frame")
     if decode:
         try:
-            with av.open(path) as found:
-                pictures = sum(1 for _ in found.decode(video=0))
+            with av.open(path) as container:
+                pictures = sum(1 for _ in container.decode(video=0))
         except av.error.FFmpegError as problem:
             raise SpliceError("pictures that can't be decoded") from problem
         _demand(pictures == base.frames, "pictures that can't be decoded")

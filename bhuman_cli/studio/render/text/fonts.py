@@ -129,8 +129,8 @@ class Face:
             return np.zeros((0, 0), np.uint8), 0, 0
         factor = size_px / self.upem
         size = (max(1, round(extents.width * factor)), max(1, round(-extents.height * factor)))
-        with decoders.open_picture(io.BytesIO(bytes(blob.data))) as found:
-            small = np.asarray(found.convert("RGBA").resize(size, Image.Resampling.LANCZOS))
+        with decoders.open_picture(io.BytesIO(bytes(blob.data))) as picture:
+            small = np.asarray(picture.convert("RGBA").resize(size, Image.Resampling.LANCZOS))
         return small, round(extents.x_bearing * factor), round(extents.y_bearing * factor)
 
     def _open(self, size_px: int) -> Any:
@@ -175,9 +175,9 @@ def faces(font: str) -> tuple[Face, ...]:
     """
     own = [] if font in WEIGHTS else [_open(Path(font))]
     text_faces = [*own, _open(HERE / WEIGHTS.get(font, WEIGHTS["bold"])), *(_open(HERE / name) for name in BUNDLED)]
-    found = [_open(path) for path in map(Path, (*SYSTEM_CJK, *SYSTEM_OTHER)) if path.is_file()]
+    fonts = [_open(path) for path in map(Path, (*SYSTEM_CJK, *SYSTEM_OTHER)) if path.is_file()]
     emoji = emoji_face()
-    return (*text_faces, *((emoji,) if emoji else ()), *found)
+    return (*text_faces, *((emoji,) if emoji else ()), *fonts)
 
 
 @functools.cache

@@ -94,12 +94,12 @@ def levels(text: str) -> list[int]:
     _resolve_brackets(storage)
     algorithm.resolve_neutral_types(storage, False)
     algorithm.resolve_implicit_levels(storage, False)
-    found = iter(storage["chars"])
+    characters = iter(storage["chars"])
     out: list[int] = []
     for character in plain:
         # Joiners and explicit marks are dropped on the way; they go with what stands before them.
         dropped = unicodedata.bidirectional(character) in algorithm.X9_REMOVED
-        out.append((out[-1] if out else base) if dropped else int(next(found)["level"]))
+        out.append((out[-1] if out else base) if dropped else int(next(characters)["level"]))
     return out
 
 
