@@ -8,6 +8,7 @@ middle, two scripts in one word.
 from __future__ import annotations
 
 import codecs
+import collections
 import functools
 import re
 import unicodedata
@@ -28,9 +29,9 @@ _PRIORS: Final = {
     **dict.fromkeys(("cp932", "gb18030", "big5", "cp949", "euc_jp", "cp874", "cp1258", "koi8_r"), 1.0),
     **dict.fromkeys(("iso8859_2", "iso8859_5", "iso8859_7", "iso8859_15", "koi8_u", "cp866", "iso8859_6"), 0.98),
     **dict.fromkeys(("mac_roman", "mac_cyrillic", "mac_latin2", "mac_greek", "mac_turkish", "cp850", "cp852"), 0.85),
-    **dict.fromkeys(("cp437", "cp855", "cp857", "cp862", "cp864", "cp865", "cp737", "cp775"), 0.82),
+    **dict.fromkeys(("cp437", "cp855", "cp857", "cp862", "cp865", "cp737", "cp775", "cp1125"), 0.82),
     **dict.fromkeys(("iso8859_13", "iso8859_4", "iso8859_10", "iso8859_8", "iso8859_3", "johab", "big5hkscs"), 0.8),
-    **dict.fromkeys(("cp860", "cp861", "cp863", "cp869", "mac_iceland"), 0.74),
+    **dict.fromkeys(("cp860", "cp861", "cp863", "cp864", "cp869", "mac_iceland"), 0.74),
 }
 _PARENTS: Final = {"iso8859_1": "cp1252", "iso8859_9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030"} | {
     "euc_kr": "cp949", "shift_jis": "cp932", "tis_620": "cp874", "iso8859_11": "cp874", "ascii": "cp1252"
@@ -82,10 +83,10 @@ _ALPHABETS: Final = (
     (0.94, frozenset(_WEST)),
     (0.8, frozenset(_EAST)),
 )
-_BETWEEN: Final = frozenset("’‘·'")
+_BETWEEN: Final = frozenset("’‘'")
 _BEFORE: Final = frozenset("“„«‹‚‘’–—\u00a0\u200c\u200d\u200e\u200f")
 _BEHIND: Final = frozenset("”“»›’…–—®™©°ºª€\u00a0\u200c\u200d\u200e\u200f")
-_USUAL: Final = _BETWEEN | _BEFORE | _BEHIND
+_USUAL: Final = _BETWEEN | _BEFORE | _BEHIND | {"·"}
 _CELL: Final = re.compile(rb"[^,;\t|\r\n\"]*[\x80-\xff][^,;\t|\r\n\"]*")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
@@ -192,12 +193,15 @@ def _score(text: str, codec: str, proposed: float, *, heed: float) -> float:
     if not signs:
         return 0.0
     odd = _oddness(text)
-    # A single one tells much; more of them only count by their share.
-    explained = max(0.0, 1.0 - 2.5 * odd / len(signs) - 0.12 * min(odd, 1.0))
+    # A single one tells much, a few tell more; beyond them only their share counts.
+    explained = max(0.0, 1.0 - 2.5 * odd / len(signs) - 0.12 * min(odd, 1.0) - 0.03 * min(max(odd - 1.0, 0.0), 4.0))
+    if not explained:
+        return 0.0
     if codec in _WIDE:
         return explained * max(proposed, 0.5 * all(map(_is_wide, signs)))
     if not any(map(str.isalpha, signs)):
-        return explained
+        # `Wait…` may as well be a letter of DOS, `dignità`.
+        return explained * (0.9 if set(signs) <= {"…"} else 1.0)
     letters = [sign for sign in unicodedata.normalize("NFC", text).lower() if sign > "\x7f" and sign.isalpha()]
     if codec == "cp1258":
         return explained * proposed * (proposed == 1.0)
@@ -209,7 +213,9 @@ def _coverage(letters: str) -> float:
     """Return which part of the letters one language has."""
     if not letters:
         return 1.0
-    return max(weight * sum(letter in alphabet for letter in letters) / len(letters) for weight, alphabet in _ALPHABETS)
+    counts = collections.Counter(letters)
+    sums = ((weight, sum(map(counts.__getitem__, counts.keys() & alphabet))) for weight, alphabet in _ALPHABETS)
+    return max(weight * count for weight, count in sums) / len(letters)
 
 
 def _oddness(text: str) -> float:
@@ -220,6 +226,7 @@ def _oddness(text: str) -> float:
     return odd
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def _is_odd(before: str, sign: str, after: str) -> float:
     kind = unicodedata.category(sign)
     if kind in {"Cc", "Cn", "Co", "Cs"}:
@@ -227,6 +234,8 @@ def _is_odd(before: str, sign: str, after: str) -> float:
     if kind[0] == "M":
         stands_on = unicodedata.category(before)[0] in "LM"
         return float(not stands_on or (sign > "\u036f" and _script(before) == "Latin"))
+    if kind[0] != "L" and "\u3001" <= sign <= "\u3011":  # Chinese and Japanese marks, which need no space behind them
+        return 0.0
     if kind[0] != "L":
         return 1.0 if not _stands_well(before, sign, after) else 0.5 * (sign not in _USUAL)
     return float(sign.isupper() and (before.islower() or (before.isupper() and after.islower())))
@@ -235,12 +244,15 @@ def _is_odd(before: str, sign: str, after: str) -> float:
 def _stands_well(before: str, sign: str, after: str) -> bool:
     """Say whether a sign may stand where it stands: inside a word, before one, behind one, or alone."""
     if before.isalpha() and after.isalpha():
-        return sign in _BETWEEN
+        return sign in _BETWEEN or (sign == "·" and before == after == "l")
+    if sign == "€":  # an amount, not the end of a word
+        return not before.isalpha() and not after.isalpha()
     if after.isalpha():  # an opening quote stands before a capital, `’t` before plain letters
         return sign in _BEFORE and (after <= "\x7f" or not after.islower())
     return not before.isalpha() or sign in _BEHIND
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def _is_mixed(word: str) -> bool:
     """Say whether a word has letters of Latin and of another alphabet."""
     scripts = {_script(sign) for sign in word} - {""}
