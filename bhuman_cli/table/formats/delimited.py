@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import collections
+import contextlib
 import csv
 import io
 import itertools
@@ -91,6 +92,12 @@ def detect(source: InputFile, coding: encodings.TextCoding, wanted: str | None, 
         delimiter = next((sign for sign in _CONTROLS if _cuts_all(sign, whole)), "") or _evenest(body, is_cut, first)
         if not any(delimiter in row for row in whole):
             _require_no_other(source, whole, skip + 1)
+        if not header_row and (line := _titled(body, delimiter)[0]):
+            rule = (
+                f"stands alone, while from line {line + skip} on {_shown(delimiter)} cuts every line into columns: "
+                "is it a title above the table?"
+            )
+            raise input_errors.line_error(source.name, skip + 1, rule, hint=f"--header-row {line + skip}")
     return _quoted(source, coding, delimiter, skip)
 
 
@@ -312,16 +319,27 @@ def _evenest(lines: Sequence[str], is_cut: bool, first: str) -> str:
         even = sum(width == widths[0] for width in widths) / len(widths)
         if (even, widths[0]) > best_score:
             best, best_score = delimiter, (even, widths[0])
-    return best if best_score[0] >= _EVEN else _below_a_title(lines, best)
+    if best_score[0] >= _EVEN:
+        return best
+    return max((best, *CANDIDATES), key=lambda delimiter: _titled(lines, delimiter)[1])
 
 
-def _below_a_title(lines: Sequence[str], first: str) -> str:
-    """Return what cuts the rows below a title line, so that they are refused as ragged, not read as one column."""
-    for delimiter in (first, *(other for other in CANDIDATES if other != first)):
-        widths = _widths(lines, delimiter)[1:]
-        if widths and max(widths) > 1 and sum(width > 1 for width in widths) >= len(widths) * 0.8:
-            return delimiter
-    return first
+def _titled(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
+    """Return the line of a header that stands below other lines, and its columns; zeros where none does.
+
+    Those above have a third of its cells at most; at least a row follows, and nearly all are as wide.
+    """
+    rows: list[tuple[int, int, int]] = []
+    reader = csv.reader(lines, delimiter=delimiter)
+    with contextlib.suppress(csv.Error):
+        sample = itertools.islice(reader, _SAMPLE_ROWS)
+        rows.extend((reader.line_num, sum(map(bool, map(str.strip, cells))), len(cells)) for cells in sample)
+    rows = [row for row in rows if row[1]]
+    width = collections.Counter(row[2] for row in rows).most_common(1)[0][0] if rows else 0
+    at = next((at for at, row in enumerate(rows) if row[1] == width), 0)
+    if width < 2 or not at or len(rows) < at + 2 or any(row[1] > max(width // 3, 1) for row in rows[:at]):
+        return 0, 0
+    return (rows[at][0], width) if sum(row[2] == width for row in rows[at:]) >= 0.8 * len(rows[at:]) else (0, 0)
 
 
 def _widths(lines: Sequence[str], delimiter: str) -> list[int]:

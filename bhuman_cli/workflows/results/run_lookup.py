@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.table.formats import csv_records
+from bhuman_cli.table.output import results_file
 from bhuman_cli.workflows import run_context
 from bhuman_cli.workflows.input import input_source
 from bhuman_cli.workflows.results import refresh
@@ -110,8 +112,8 @@ def named(journal: Journal, text: str) -> Run:
         UsageError: there is none, or several.
     """
     runs = [item.run for item in history.list_runs(journal)]
-    if exact := [run for run in runs if run.run_id == text or is_of(run, text)]:
-        return exact[0]
+    if exact := next((run for run in runs if run.run_id == text), None) or of_table(journal, text):
+        return exact
     found = [run for run in runs if len(text) > 1 and run.run_id.startswith(text)]
     if len(found) != 1:
         said = f"several runs begin with {text[:40]!r}" if found else f"there is no run of {text[:40]!r}"
@@ -120,8 +122,25 @@ def named(journal: Journal, text: str) -> Run:
 
 
 def of_table(journal: Journal, text: str) -> Run | None:
-    """Return the latest run of the table at a path or an address, or of a results file."""
-    return next((item.run for item in history.list_runs(journal) if is_of(item.run, text)), None)
+    """Return the latest run of the table at a path or an address, or of a results file, wherever that was moved."""
+    runs = [item.run for item in history.list_runs(journal)]
+    return next((run for run in runs if is_of(run, text)), None) or _of_moved(journal, runs, Path(text))
+
+
+def _of_moved(journal: Journal, runs: Sequence[Run], path: Path) -> Run | None:
+    """Return the run whose table or results a file holds, byte for byte or by the ids in it."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if run := next((run for run in runs if digest in {run.input_sha256, run.output_sha256}), None):
+            return run
+        first = next(results_file.read_ids(path), None)
+    except (OSError, ValueError, errors.BhumanError):
+        return None
+    shown = history.run_of_generation(journal, first.generation_id) if first else None
+    return shown[0] if shown else None
 
 
 def is_of(run: Run, text: str) -> bool:

@@ -76,8 +76,12 @@ def test_a_run_is_found_by_id_its_start_its_table_or_its_results(
         _, out, _ = run(capsys, "export", *text, "-o", tmp_path / f"{place}.csv", "--json")
         found.append(json.loads(out)["run_id"])
     assert len(set(found)) == 1
-    for number, text in enumerate([found[0], found[0][:5]]):
+    results = (rendered.folder / "people.results.csv").read_text("utf-8-sig")
+    (tmp_path / "moved.csv").write_bytes(rendered.table.read_bytes())
+    (tmp_path / "sorted.csv").write_text(results.replace("Anna", "Anne"), "utf-8")
+    for number, text in enumerate([found[0], found[0][:5], tmp_path / "moved.csv", tmp_path / "sorted.csv"]):
         assert run(capsys, "export", text, "-o", tmp_path / f"id{number}.csv")[0] == 0
+    assert run(capsys, "export", __file__, "-o", tmp_path / "none.csv")[0] == 2
 
 
 @pytest.mark.parametrize("command_line", ["download", "resume", "status", "runs delete"])

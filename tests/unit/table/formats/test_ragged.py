@@ -8,6 +8,7 @@ import pytest
 
 from bhuman_cli.domain import RESULT_COLUMNS, RowState
 from bhuman_cli.errors import InputError
+from bhuman_cli.table import reader
 from bhuman_cli.table.formats import csv_records
 from tests.support.intakes import said, take
 
@@ -48,9 +49,22 @@ def test_a_value_below_no_name_is_said_to_be_that(tmp_path: Path) -> None:
     ]
 
 
-def test_below_a_title_with_delimiters_the_header_is_found_by_the_hint(tmp_path: Path) -> None:
-    _, opened = take(tmp_path, "Report;;\n;;\nname;company;city\nAnn;Acme;X\n")
-    assert "--header-row 3, if that line is the header" in next(iter(opened.problems)).hint
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("Report;;\n;;\n", 3),
+        ("Leads, made by CRM, on Monday\n", 2),
+        ('"Leads, 2026"\n"by Ann, Bob"\n\n', 4),
+        ("# export\n", 2),
+    ],
+)
+def test_below_a_title_the_header_is_found_by_the_hint(tmp_path: Path, title: str, line: int) -> None:
+    text = f"{title}name;company;city\nAnn;Acme, Inc;X\nBob;Beta;\n"
+    with pytest.raises(InputError, match=rf"line 1: stands alone, while from line {line} on `;` cuts") as refused:
+        take(tmp_path, text)
+    assert refused.value.hint == f"--header-row {line}"
+    _, opened = take(tmp_path, text, read=reader.ReadOptions(header_row=line))
+    assert opened.variables == ("name", "company", "city")
 
 
 def test_a_ragged_row_that_is_not_selected_is_not_checked(tmp_path: Path) -> None:
