@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -183,6 +184,8 @@ class CheckedTable:
             self.problems.add(problem)
         for finding in self._warned:
             self._report(None, None, finding)
+        for finding in chain.from_iterable(map(rules.column_findings, self._names.columns)):
+            self._report(None, self.table.header_line or None, finding)
 
     def _report(self, row_index: int | None, line: int | None, finding: rules.Finding) -> bool:
         """Record a finding; say whether it stops the row."""
@@ -205,7 +208,8 @@ def open_table(source: Path | None, options: TableOptions) -> CheckedTable:
     with input_errors.as_input_error(options.read.name or str(source or "stdin")):
         table = reader.open_table(source, options.read, allow_empty=options.allow_empty)
         if next(table.blocks(), None) is None and not options.allow_empty:
-            raise InputError(f"{table.name}: no data rows, only a header", hint="--allow-empty")
+            what = "no data rows, only a header" if table.header_line else "no rows"
+            raise InputError(f"{table.name}: {what}", hint="--allow-empty")
         return CheckedTable(table, options)
 
 

@@ -232,9 +232,13 @@ class RowChecker:
         return row
 
     def _is_header(self, raw: Sequence[str]) -> bool:
-        header, positions = self._header, self._plan.positions
-        return bool(raw) and all(
-            csv_records.cleaned(text) == header[position] for text, position in zip(raw, positions, strict=True)
+        names, cells = (
+            [self._header[position] for position in self._plan.positions],
+            list(map(csv_records.cleaned, raw)),
+        )
+        # A single word in another case may be somebody's name.
+        return bool(raw) and (
+            cells == names or (len(cells) > 1 and [*map(str.casefold, cells)] == [*map(str.casefold, names)])
         )
 
     def _invalid(self, row: domain.Row, stopping: Sequence[rules.Finding]) -> domain.Row:
@@ -318,7 +322,8 @@ class FastCheck:
 
     def __init__(self, positions: Sequence[int], names: rules.ColumnRules, width: int) -> None:
         # A value that equals its column's name may be the header once more.
-        self._telling = rules.TELLING | set(names.columns)
+        cased = ({each, each.lower(), each.upper(), each.title(), each.capitalize()} for each in names.columns)
+        self._telling = rules.TELLING.union(*cased)
         self._positions = positions
         self._names = names
         self._width = width
@@ -343,6 +348,8 @@ class FastCheck:
         if not self._telling.isdisjoint(values):
             return None
         if "\n#" in lines or "\nErr:" in lines or ("&" in lines and damage.markup(lines)) or damage.any_escaped(lines):
+            return None
+        if ("=" in lines or "\\" in lines) and damage.has_codes(lines):
             return None
         count = len(block)
         columns = [values[start : start + count] for start in range(0, len(values), count)]

@@ -181,16 +181,9 @@ def _warnings(known: ColumnRules, number: int, text: str) -> list[tuple[str, str
         found.append(("looks like missing data", "leave the cell blank and give --default", "warning"))
     if _BREAK.search(text):
         found.append(("holds a line break", "one line per value", "warning"))
-    if "\ufffd" in text:
-        found.append(("holds a replaced character: the encoding was read wrong once", "export it again", "warning"))
-    elif damage.is_mojibake(text):
-        found.append(("letters of a wrong encoding, saved so once", "export it again, as UTF-8", "warning"))
-    if what := damage.markup(text):
-        rule = "holds an HTML entity such as &amp;" if what == "entity" else "holds an HTML tag such as <br>"
-        found.append((rule, "export it as plain text", "warning"))
-    if damage.is_escaped(text):
-        rule = 'escaped for Excel, with ="…" or an apostrophe in front'
-        found.append((rule, "export it without; as it stands it is spoken", "warning"))
+    found.extend((*each, "warning") for each in damages(text))
+    if number not in known.urls and damage.has_codes(text):
+        found.append(("holds letters written as codes, such as %C3%BC", "export it as plain text", "warning"))
     if number in known.people:
         found.extend(_name_warnings(text))
     if number in known.urls:
@@ -200,6 +193,29 @@ def _warnings(known: ColumnRules, number: int, text: str) -> list[tuple[str, str
         elif not lower.startswith("https://"):
             found.append(("an address without https://", "write it out", "warning"))
     return found
+
+
+def damages(text: str) -> list[tuple[str, str]]:
+    """Return (rule, hint) for what happened to a text on its way here."""
+    found: list[tuple[str, str]] = []
+    if "\ufffd" in text:
+        found.append(("holds a replaced character: the encoding was read wrong once", "export it again"))
+    elif damage.is_mojibake(text):
+        found.append(("letters of a wrong encoding, saved so once", "export it again, as UTF-8"))
+    if what := damage.markup(text):
+        rule = "holds an HTML entity such as &amp;" if what == "entity" else "holds an HTML tag such as <br>"
+        found.append((rule, "export it as plain text"))
+    if damage.is_escaped(text):
+        rule = 'escaped for Excel, with ="…" or an apostrophe in front'
+        found.append((rule, "export it without; as it stands it is spoken"))
+    return found
+
+
+def column_findings(column: str) -> list[Finding]:
+    """Return what is wrong with the name of a column that is sent: it is checked as cells are."""
+    if cell_flags.is_error(column):
+        return [(column, "its name is an error", "mend the header in the spreadsheet program", "error")]
+    return [(column, f"its name: {rule}", hint, "warning") for rule, hint in damages(column)]
 
 
 def _name_warnings(text: str) -> list[tuple[str, str, Severity]]:
@@ -215,12 +231,14 @@ def not_a_name(text: str) -> str:
         return "a link, not a name"
     if _MAIL.search(text):
         return "an e-mail address, not a name"
-    return "" if any(map(str.isalpha, text)) else "not a name: no letter in it"
+    if not any(map(str.isalpha, text)):
+        return "not a name: no letter in it"
+    return "a question mark in a name, where a letter was lost" if "?" in text else ""
 
 
 def are_names(lines: str) -> bool:
     """Say quickly whether several texts, each behind a line break, may all be names."""
-    return "://" not in lines and "@" not in lines and _NO_LETTER.search(lines) is None
+    return "://" not in lines and "@" not in lines and "?" not in lines and _NO_LETTER.search(lines) is None
 
 
 def is_sentence(text: str) -> bool:

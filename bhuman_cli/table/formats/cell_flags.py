@@ -75,11 +75,13 @@ class Area:
 class SheetFacts:
     """What is known of a sheet before its rows are read.
 
-    origin: first used column, 0-based. hidden_rows, totals_rows: numbers from 1. links: (row, column) → address; those
+    origin: first used column, 0-based. is_disordered: its rows don't stand in the order of their numbers.
+    hidden_rows, totals_rows: numbers from 1. links: (row, column) → address; those
     that a formula makes are added as the rows are read.
     """
 
     origin: int = 0
+    is_disordered: bool = False
     hidden_rows: set[int] = field(default_factory=set)
     totals_rows: set[int] = field(default_factory=set)
     merges: list[Area] = field(default_factory=list)

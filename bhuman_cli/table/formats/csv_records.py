@@ -39,7 +39,11 @@ EDGES: Final = (
 """White space, and what is invisible at an edge: a cell of these alone is blank."""
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 HALF: Final = re.compile(r"[\ud800-\udfff]")
-_UNSEEN: Final = {0x200B: None, 0x2060: None, 0xFEFF: None, 0xAD: None, 0xA0: " ", 0x202F: " "}
+# Without the joiners of Persian and Indian words.
+_UNSEEN: Final = dict.fromkeys(
+    (0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+) | dict.fromkeys((0xA0, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B)), " ")
+_JOINERS: Final = {0x200C: None, 0x200D: None}
 BLOCK_ROWS: Final = 128
 _FIRST: Final = operator.itemgetter(0)
 
@@ -48,7 +52,8 @@ def cleaned(name: str) -> str:
     """Return a column's name as it is compared and sent: composed, without what nobody sees, trimmed."""
     if name.isascii():
         return name.strip(EDGES)
-    return unicodedata.normalize("NFC", name.translate(_UNSEEN)).strip(EDGES)
+    name = unicodedata.normalize("NFC", name.translate(_UNSEEN)).strip(EDGES)
+    return bare if (bare := name.translate(_JOINERS)).isascii() else name
 
 
 def header_of(name: str, cells: Sequence[str], line: int, *, is_row: bool = True) -> tuple[str, ...]:

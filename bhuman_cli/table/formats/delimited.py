@@ -31,7 +31,7 @@ MAX_CELL_CHARS: Final = 8 << 20
 _OURS: Final = re.compile(r'row_index"?([^\w"])"?(?:bhuman_)*id"?\1"?(?:bhuman_)*status"?\1')
 # What programs that cut columns otherwise use: nobody writes the first ones into a text.
 _CONTROLS: Final = ("\x1f", "\x01", "\x1e", "\x1c", "\x1d", "\x02", "\x03", "\x07")
-_UNUSUAL: Final = ("^", "~", "#", "¦", "§", "¬", "þ")
+_UNUSUAL: Final = ("^", "~", "#", "¦", "§", "¬", "þ", ":", "/", "*", "!", "@", "=", "%", "&", "\\")
 _GAP: Final = re.compile(r"\S {2,}\S")
 _WHOLE: Final = re.compile(r'"(?:[^"]|"")*"')
 _BLANKS: Final = " \t\u00a0"
@@ -144,18 +144,20 @@ def _quoted(source: InputFile, coding: encodings.TextCoding, delimiter: str, ski
 
 def _spaced(source: InputFile, coding: encodings.TextCoding, delimiter: str) -> tuple[bool, bool]:
     """Say whether blanks stand between a delimiter and a quote, and whether there are quotes at all."""
-    near = (f'{delimiter} "', f'" {delimiter}', '" \n', '" \r', '\n "') if delimiter != " " else ()
     codec = "utf-8" if coding.codec == "utf-8-sig" else coding.codec
-    signs = [sign.encode(codec).removeprefix("".encode(codec)) for sign in near]
-    quote = '"'.encode(codec).removeprefix("".encode(codec))
+    signs = [sign.encode(codec).removeprefix("".encode(codec)) for sign in ('"', delimiter, "\n", "\r", " ", "\t")]
+    quote, blanks = signs[0], [sign for sign in signs[4:] if sign != signs[1]]
+    near = [*(sign + quote for sign in blanks), *(quote + sign for sign in blanks)]
+    cut, blank = (b"(?:" + b"|".join(map(re.escape, some)) + b")" for some in (signs[1:4], blanks))
+    spaced = re.compile(cut + blank + b"+" + re.escape(quote) + b"|" + re.escape(quote) + blank + b"+" + cut)
     tail, has_quote = b"", False
     with source.open() as stream:
         while piece := stream.read(_PIECE_BYTES):
             has_quote = has_quote or quote in piece
-            border = tail + piece[:16]
-            if has_quote and any(sign in piece or sign in border for sign in signs):
-                return True, True
-            tail = piece[-16:]
+            piece = tail + piece  # blanks may stand where it was cut
+            if has_quote and any(sign in piece for sign in near) and spaced.search(piece):
+                return delimiter != " ", True
+            tail = piece[-64:]
     return False, has_quote
 
 
@@ -183,12 +185,13 @@ def _literal_line(source: InputFile, coding: encodings.TextCoding, skip: int) ->
 
 
 def _is_whole(cell: str) -> bool:
+    cell = cell.strip(" ")
     return not cell.startswith('"') or _WHOLE.fullmatch(cell) is not None
 
 
 def _tidied(lines: Iterable[str], delimiter: str) -> Iterator[str]:
     """Yield the lines without the blanks between quotes and delimiters; what stands inside quotes stays."""
-    is_inside = False
+    is_inside, blanks = False, _BLANKS.replace(delimiter, "")
     for line in lines:
         if '"' not in line:
             yield line
@@ -199,10 +202,10 @@ def _tidied(lines: Iterable[str], delimiter: str) -> Iterator[str]:
             if is_inside == (number % 2 == 0):
                 continue
             part = parts[number]
-            if number and part.lstrip(_BLANKS)[:1] in {"", delimiter}:
-                part = part.lstrip(_BLANKS)
-            if number < len(parts) - 1 and part.rstrip(_BLANKS)[-1:] in {"", delimiter}:
-                part = part.rstrip(_BLANKS)
+            if number and part.lstrip(blanks)[:1] in {"", delimiter}:
+                part = part.lstrip(blanks)
+            if number < len(parts) - 1 and part.rstrip(blanks)[-1:] in {"", delimiter}:
+                part = part.rstrip(blanks)
             parts[number] = part
         is_inside ^= len(parts) % 2 == 0
         yield '"'.join(parts) + line[len(body) :]

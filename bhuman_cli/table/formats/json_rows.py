@@ -23,6 +23,7 @@ _SURROGATE: Final = "holds half of a character (an unpaired surrogate)"
 _BLOCK_LINES: Final = 128
 _NUL: Final = "holds a NUL character"
 _SHAPE_HINT: Final = "an array of objects, or one object a line: both with column names as keys"
+_MAX_DEPTH: Final = 5
 _MAX_WRAPPED_BYTES: Final = 256 << 20
 
 
@@ -244,9 +245,23 @@ def _past(text: str, at: int, sign: str = "") -> int:
 def _shape(spans: Sequence[tuple[str, Any, int, int]], lists: Sequence[tuple[str, Any, int, int]]) -> str:
     if lists:
         return f"one object with several lists of rows: {', '.join(each[0] for each in lists[:8])}"
+    if inner := _inner(dict(each[:2] for each in spans)):
+        return f"one object with rows further down: {', '.join(map('.'.join, inner[:8]))}"
     if spans and all(isinstance(each[1], dict) for each in spans):
         return "one object of columns or of rows, not a list of rows"
     return "one object, not a list of rows"
+
+
+def _inner(found: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the paths of the lists of objects that stand in objects inside of this one."""
+    paths: list[tuple[str, ...]] = []
+    for key, value in found.items():
+        here = (*path, str(key))
+        if path and isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+            paths.append(here)
+        elif isinstance(value, dict) and len(path) < _MAX_DEPTH:
+            paths.extend(_inner(value, here))
+    return paths
 
 
 def _shape_hint(
@@ -255,6 +270,8 @@ def _shape_hint(
     quoted = shlex.quote(name)
     if lists:
         return f"jq {shlex.quote('.' + json.dumps(lists[0][0]))} {quoted} > rows.json"
+    if inner := _inner(dict(each[:2] for each in spans)):
+        return f"jq {shlex.quote(''.join(f'.{json.dumps(key)}' for key in inner[0]))} {quoted} > rows.json"
     if spans and all(isinstance(each[1], dict) for each in spans):
         return "from pandas: to_json(orient='records'); else an array of objects"
     return f"jq '[.]' {quoted} > rows.json, if it is one row; else {_SHAPE_HINT}"

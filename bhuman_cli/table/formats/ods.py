@@ -226,9 +226,11 @@ class _Walker:
         cell = self._cell
         kind = cell.get("office:value-type", "")
         is_formula = "table:formula" in cell
-        if cell.get("calcext:value-type") == "error" or (
-            is_formula and kind in {"string", ""} and _ERROR.fullmatch(text)
-        ):
+        if (
+            cell.get("calcext:value-type") == "error"
+            or (is_formula and kind in {"string", ""} and _ERROR.fullmatch(text))
+            or (kind in {"date", "time"} and text == "#FMT")
+        ):  # beyond the year 32,767
             self._flaws[position] = cell_flags.error_rule(text)
             return text
         if is_formula and not kind and not text:

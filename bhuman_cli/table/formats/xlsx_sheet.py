@@ -26,6 +26,8 @@ _FIRST_CELL: Final = re.compile(
 )
 _EDGE_CELL: Final = re.compile(r'<c r="A\d+"[^>/]*>\s*<[vi]')
 _HIDDEN_ROW: Final = re.compile(r"""<(row\b[^>]*\bhidden\s*=\s*["'](?:1|true)["'][^>]*)>""")
+_ROW_START: Final = re.compile(r'<row\b[^>]*?\br="(\d{1,7})"')
+_ROW: Final = re.compile(r"<row\b[^>]*/>|<row\b[^>]*>.*?</row>", re.DOTALL)
 _ROW_NUMBER: Final = re.compile(r"""\br\s*=\s*["'](\d{1,9})["']""")
 _REFERENCE: Final = re.compile(r"""\br\s*=\s*["']([A-Za-z]{1,3})\d{1,9}["']""")
 _STYLE: Final = re.compile(r"""\bs\s*=\s*["'](\d{1,6})["']""")
@@ -50,7 +52,11 @@ def facts(source: InputFile, part: xlsx_xml.Part, name: str) -> SheetFacts:
     found = SheetFacts()
     firsts: set[tuple[str, str]] = set()
     behind, is_at_edge = "", False
+    last = 0
     for piece in part.pieces("</row>"):
+        rows = [last, *map(int, _ROW_START.findall(piece))]
+        found.is_disordered |= rows != sorted(rows)
+        last = rows[-1]
         is_at_edge = is_at_edge or _EDGE_CELL.search(piece) is not None
         if not is_at_edge:
             firsts.update(_FIRST_CELL.findall(piece))
@@ -146,7 +152,7 @@ class Rows:
         origin, texts, kinds, columns = self._facts.origin, self._texts, self._kinds, _Columns()
         is_simple = self._covered.is_empty and not self._facts.totals_rows
         row, last, cells, width, column = 0, 0, list[str](), 0, -1
-        for piece in self._part.pieces("</row>"):
+        for piece in self._pieces():
             for start, number, rest, letters, attributes, value, empty, other, body in _TOKEN.findall(piece):
                 if letters:
                     column = columns[letters]
@@ -182,6 +188,11 @@ class Rows:
                     if position >= 0:
                         cells[position] = text
         yield from self._finished(row, cells, last)
+
+    def _pieces(self) -> Iterator[str]:
+        """Return the sheet's XML, its rows in the order of their numbers, as spreadsheet programs put them."""
+        pieces = self._part.pieces("</row>")
+        return iter(sorted(_ROW.findall("".join(pieces)), key=_number_of)) if self._facts.is_disordered else pieces
 
     def _text(self, kind: str, style: CellFormat | None, value: str, position: int) -> str:
         match kind:
@@ -234,6 +245,11 @@ class _Columns(dict[str, int]):
     def __missing__(self, letters: str) -> int:
         self[letters] = column = cell_flags.column_of(letters)
         return column
+
+
+def _number_of(row: str) -> int:
+    number = _ROW_NUMBER.search(row, 0, row.index(">"))
+    return int(number[1]) if number else 0
 
 
 def _row_number(number: str, rest: str, before: int) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import unicodedata
+import zipfile
 from pathlib import Path
 
 import openpyxl
@@ -43,6 +45,9 @@ def test_the_header_once_more_is_no_recipient(tmp_path: Path) -> None:
     rows, opened = take(tmp_path, "Name,company\nAnn,Acme\n\ufeffName,company \nName,Beta\n")
     assert [row.state for row in rows] == [RowState.PENDING, RowState.INVALID, RowState.PENDING]
     assert [each[3] for each in said(opened)] == ["the header once more, not a recipient"]
+    _, opened = take(tmp_path, "Name,company\nAnn,Acme\nNAME,COMPANY\n")
+    assert [each[3] for each in said(opened)] == ["the header once more, not a recipient"]
+    assert not take(tmp_path, "Name\nAnn\nNAME\n")[1].problems
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,12 @@ def test_the_header_once_more_is_no_recipient(tmp_path: Path) -> None:
         ("Beta<br>Ltd", "holds an HTML tag such as <br>"),
         ('="""00123"""'.replace('"""', '"'), 'escaped for Excel, with ="…" or an apostrophe in front'),
         ("'+4917012345", 'escaped for Excel, with ="…" or an apostrophe in front'),
+        ("'Acme'", 'escaped for Excel, with ="…" or an apostrophe in front'),
+        ("РњРѕСЃРєРІР°", "letters of a wrong encoding, saved so once"),
+        ("╨Ш╨▓╨░╨╜", "letters of a wrong encoding, saved so once"),
+        ("J%C3%BCrgen", "holds letters written as codes, such as %C3%BC"),
+        ("J=C3=BCrgen", "holds letters written as codes, such as %C3%BC"),
+        ("J\\u00fcrgen", "holds letters written as codes, such as %C3%BC"),
     ],
 )
 def test_damage_is_warned_of_with_its_column(tmp_path: Path, cell: str, rule: str) -> None:
@@ -70,7 +81,25 @@ def test_damage_is_warned_of_with_its_column(tmp_path: Path, cell: str, rule: st
 
 @pytest.mark.parametrize(
     "cell",
-    ["NÃO", "ANDRÉ’S", "Ægir Þór", "AT&T; Co", "a < b", "'t Hooft", "Ärzte “Süd”", "École", "Ø & Å", "ÜÖÄ", "Nguyễn"],
+    [
+        "NÃO",
+        "ANDRÉ’S",
+        "Ægir Þór",
+        "AT&T; Co",
+        "a < b",
+        "'t Hooft",
+        "Ärzte “Süd”",
+        "École",
+        "Ø & Å",
+        "ÜÖÄ",
+        "Nguyễn",
+        "Рівне",
+        "Сєвєродонецьк",
+        "Всё",
+        "100% = all",
+        "C:\\users",
+        "who?",
+    ],
 )
 def test_whole_texts_are_not_warned_of(tmp_path: Path, cell: str) -> None:
     _, opened = take(tmp_path, f"firm,company\nx,{cell}\n")
@@ -84,11 +113,29 @@ def test_whole_texts_are_not_warned_of(tmp_path: Path, cell: str) -> None:
         ("https://www.linkedin.com/in/ana", "a link, not a name"),
         ("12345", "not a name: no letter in it"),
         ("+49 170", "not a name: no letter in it"),
+        ("Bj?rn", "a question mark in a name, where a letter was lost"),
     ],
 )
 def test_what_is_nobodys_name_is_warned_of(tmp_path: Path, name: str, rule: str) -> None:
     _, opened = take(tmp_path, f"first_name,company\nAnn,Acme\n{name},Acme\n")
     assert said(opened) == [(1, 3, "first_name", rule, "warning")]
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "severity"),
+    [
+        ("sociÃ©tÃ©", "its name: letters of a wrong encoding, saved so once", "warning"),
+        ('="zip"', 'its name: escaped for Excel, with ="…" or an apostrophe in front', "warning"),
+        ("a&amp;b", "its name: holds an HTML entity such as &amp;", "warning"),
+        ("#REF!", "its name is an error", "error"),
+    ],
+)
+def test_names_of_sent_columns_are_checked_as_cells_are(tmp_path: Path, name: str, rule: str, severity: str) -> None:
+    text = f"first_name,{name}\nAnn,Acme\n"
+    _, opened = take(tmp_path, text)
+    assert said(opened) == [(None, 1, name, rule, severity)]
+    _, opened = take(tmp_path, text, exclude=[name])
+    assert not opened.problems
 
 
 @pytest.mark.parametrize(
@@ -121,7 +168,7 @@ def test_a_column_blank_in_every_row_is_said_once(tmp_path: Path) -> None:
 
 def test_names_of_columns_are_cleaned_as_cells_are(tmp_path: Path) -> None:
     decomposed = unicodedata.normalize("NFD", "prénom")
-    text = f"\ufeff\ufeff\u200bfirst\u00a0name ,{decomposed},co\u200bmpany\nAnn,A,Acme\n"
+    text = f"\ufeff\ufeff\u200bfirst\u2009name ,{decomposed}\u200e,\u202aco\u200b\u200dmpany\u202c\nAnn,A,Acme\n"
     _, opened = take(tmp_path, text, only=["first name,prénom,company"])
     assert opened.variables == ("first name", "prénom", "company")
     quoted = tmp_path / "quoted.csv"
@@ -159,9 +206,11 @@ def test_equal_and_missing_names_matter_only_where_sent(tmp_path: Path) -> None:
         ("a.xls", b"\x09\x00\x04\x00\x07\x00\x10\x00" + b"\0" * 90, "older than Excel 5", "LibreOffice"),
         ("a.xls", b"\x09\x04\x06\x00\x00\x04\x10\x00" + b"\0" * 90, "older than Excel 5", "LibreOffice"),
         ("a.csv", b"first_name#company\nAna#Acme\nBo#Beta\n", "`#`", "--delimiter '#'"),
+        ("a.csv", b"first_name::company\nAna::Acme\nBo::Beta\n", "`:`", "--delimiter :"),
         ("a.csv", b"first_name^company^x\nAna^Acme^1\nBo^Beta^2\n", "`^`", "--delimiter '^'"),
         ("a.txt", b"first_name   company\nAda          Acme\nBo           Birch\n", "cut by blanks", "fixed width"),
         ("a.csv", b"Ana,Acme,ana@example.com\nBo,Beta,bo@example.com\n", "is an address", "--header-row 1"),
+        ("a.json", b'{"data": {"items": [{"x": 1}]}}', "rows further down: data.items", '\'."data"."items"\''),
         ("a.json", b'{"a": [{"x": 1}], "b": [{"y": 2}]}', "several lists of rows: a, b", "jq"),
         ("a.json", b'{"name": {"0": "Ann"}, "firm": {"0": "Acme"}}', "not a list of rows", "orient='records'"),
     ],
@@ -187,6 +236,40 @@ def test_quotes_with_blanks_around_are_quotes(tmp_path: Path) -> None:
     rows, opened = take(tmp_path, text)
     assert [row.values for row in rows] == [("Ann", "Acme; Inc.", 'a "b" ; c'), ("Bo\n ; x", '7"', "x")]
     assert sum("blanks around quoted values" in notice for notice in opened.notices) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", 'name,firm\n  "Ann",Acme\nBo,\t  "Beta, Ltd"  \n'),
+        ("a.csv", 'name;firm\n"Ann"\t;Acme\n"Bo";  "Beta, Ltd"\n'),
+        ("a.tsv", 'name\tfirm\n"Ann" \t "Acme"\nBo\t "Beta, Ltd"\n'),
+    ],
+)
+def test_any_blanks_around_quotes_are_none_of_the_value(tmp_path: Path, name: str, text: str) -> None:
+    for encoding in ("utf-8", "utf-16"):
+        path = tmp_path / name
+        path.write_text(text, encoding)
+        table = reader.open_table(path, reader.ReadOptions())
+        assert [row.cells for row in table.rows()] == [("Ann", "Acme"), ("Bo", "Beta, Ltd")]
+        assert sum("blanks around quoted values" in notice for notice in table.notices) == 1
+
+
+def test_rows_of_a_sheet_stand_where_their_numbers_say(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for cells in (["name", "firm"], ["Ann", "Acme"], ["Bo", "Beta"], ["Cy", "Core"]):
+        book.worksheets[0].append(cells)
+    book.save(tmp_path / "plain.xlsx")
+    with zipfile.ZipFile(tmp_path / "plain.xlsx") as old, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for part in old.namelist():
+            text = old.read(part)
+            if part.endswith("sheet1.xml"):
+                head, *rows = re.split(rb"(?=<row)", text)
+                rows[-1], tail = rows[-1].split(b"</sheetData>")
+                text = head + b"".join(rows[at] for at in (3, 0, 2, 1)) + b"</sheetData>" + tail
+            new.writestr(part, text)
+    table = reader.open_table(tmp_path / "a.xlsx", reader.ReadOptions())
+    assert (table.header, [row.cells[0] for row in table.rows()]) == (("name", "firm"), ["Ann", "Bo", "Cy"])
 
 
 def test_one_list_inside_a_json_object_is_read(tmp_path: Path) -> None:
