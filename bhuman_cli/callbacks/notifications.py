@@ -1,19 +1,19 @@
-"""Notifications for a running `render` from the receiver's file: ids to ask about now. Reads only, never fails."""
+"""Notifications for a running `render` from what the receiver stored: ids to ask about now. Reads only, never fails."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bhuman_cli import errors
-from bhuman_cli.callbacks import events, store
+from bhuman_cli.callbacks import events
+from bhuman_cli.callbacks.store import EventStore
 from bhuman_cli.domain import GenerationId
+from bhuman_cli.journal.database import Journal
 
 
 class Notifications:
     """Each stored event's id once per event, in the order they came; the first call gives those from before, too."""
 
-    def __init__(self, state: Path) -> None:
-        self._store = store.EventStore.open(state / store.NAME, read_only=True)
+    def __init__(self, journal: Journal) -> None:
+        self._store = EventStore.beside(journal, read_only=True)
         self._position = 0
 
     def __call__(self) -> list[GenerationId]:

@@ -1,42 +1,34 @@
-"""Event store `callbacks.sqlite3`: every event answered with 2xx, as it came. Append-only, but for forgetting."""
+"""Store of callbacks: every event answered with 2xx, as it came. Append-only, but for forgetting.
+
+Beside a journal in a file it is a file of its own, so that neither waits for the other. A journal on a server has it in
+its database, and a receiver on one machine serves the renders of all.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bhuman_cli import errors, files
+from bhuman_cli import clock, files
 from bhuman_cli.callbacks.events import Event
+from bhuman_cli.journal import faults, schema
+from bhuman_cli.journal.database import Journal
 
 NAME: Final = "callbacks.sqlite3"
 
 _APPLICATION_ID: Final = 0x62_48_43_42  # "bHCB"
 _BUSY_MS: Final = 5_000
-
-# A duplicate is the same bytes about the same generation on the same attempt's URL. The token is part of it, because a
-# forged copy on another URL must not hide the true one.
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS event (
-  position      INTEGER PRIMARY KEY AUTOINCREMENT,
-  generation_id TEXT NOT NULL,
-  kind          TEXT NOT NULL,        -- completion | whatsapp.ready | another event's name
-  sha256        BLOB NOT NULL,        -- of the body
-  token         TEXT NOT NULL,        -- names the chunk attempt whose URL was called, '' if none
-  status        TEXT NOT NULL,
-  received_at   TEXT NOT NULL,
-  body          BLOB NOT NULL,        -- as it came
-  UNIQUE (generation_id, kind, sha256, token)
-) STRICT;
-CREATE INDEX IF NOT EXISTS event_token ON event (token) WHERE token <> '';
-CREATE INDEX IF NOT EXISTS event_of ON event (generation_id, position);
--- How far `listen` has told what is stored; a new one begins with what comes.
-CREATE TABLE IF NOT EXISTS told (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL) STRICT;
-INSERT OR IGNORE INTO told SELECT 1, coalesce(max(position), 0) FROM event;
-"""
+_LOCK: Final = "callbacks"  # a receiver does not wait for a plan that is being recorded
+_RENAMING: Final = (
+    "BEGIN IMMEDIATE; ALTER TABLE event RENAME TO callback; DROP INDEX IF EXISTS event_token;"
+    " DROP INDEX IF EXISTS event_of; DROP TABLE IF EXISTS told; COMMIT"
+)  # the file's first names: a journal has an `event` of its own
+_COLUMNS: Final = "generation_id, kind, token, status, received_at, body, sha256"  # as in Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +42,15 @@ class Hint:
 
 
 class EventStore:
-    """One connection; methods may be called from any thread, one at a time."""
+    """Stored events. Methods may be called from any thread, one at a time."""
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
-        self._path, self._read_only = path, read_only
+    def __init__(self, path: Path | None, journal: Journal | None = None, *, read_only: bool = False) -> None:
+        self._path, self._journal, self._read_only = path, journal, read_only
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> EventStore:
-        """Open the store, making it if need be.
+        """Open a file of events, making it if need be.
 
         read_only: never makes or locks anything for writing; a file that is not there yet has no events. Reading and
             writing processes do not wait for each other longer than one commit.
@@ -69,8 +60,15 @@ class EventStore:
         """
         store = cls(path, read_only=read_only)
         if not read_only:
-            store._connect()
+            store._opened()
         return store
+
+    @classmethod
+    def beside(cls, journal: Journal, *, read_only: bool = False) -> EventStore:
+        """Return the events that belong to a journal: in a file beside it, or in its database, over its connection."""
+        if journal.path is None:
+            return cls(None, journal)
+        return cls(journal.path.parent / NAME, read_only=read_only)
 
     def __enter__(self) -> EventStore:
         return self
@@ -79,11 +77,16 @@ class EventStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; a journal's own connection stays open."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            if self._journal is not None and self._path is not None:
+                self._journal.close()
+                self._journal = None
+
+    @property
+    def shown(self) -> str:
+        """Return where the events are, for people."""
+        return str(self._path) if self._path is not None else self._opened().shown
 
     def add(self, events: Sequence[Event]) -> list[bool]:
         """Store events in one transaction; say which were new. Committed and synced before this returns.
@@ -91,17 +94,12 @@ class EventStore:
         Raises:
             JournalError: nothing of it was stored.
         """
-        with self._lock:
-            connection = self._connect()
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                new = [_insert(connection, event) for event in events]
-                connection.execute("COMMIT")
-            except sqlite3.Error as problem:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise _unusable(self._path, problem) from problem
-        return new
+        insert = (
+            f"INSERT INTO callback ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (generation_id, kind, sha256, token) DO NOTHING"
+        )
+        with self._lock, self._opened().transaction(_LOCK) as journal:
+            return [journal.execute(insert, astuple(event)) == 1 for event in events]
 
     def forget(self, ids: Iterable[str]) -> int:
         """Remove the events of these generations, links and all, when the user wants a run forgotten; count them.
@@ -110,16 +108,10 @@ class EventStore:
             JournalError: nothing was removed.
         """
         with self._lock:
-            connection = self._connect()
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                gone = [connection.execute("DELETE FROM event WHERE generation_id = ?", (one,)).rowcount for one in ids]
-                connection.execute("COMMIT")
-            except sqlite3.Error as problem:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise _unusable(self._path, problem) from problem
-        return sum(gone)
+            if self._is_missing():
+                return 0
+            with self._opened().transaction(_LOCK) as journal:
+                return sum(journal.execute("DELETE FROM callback WHERE generation_id = ?", (id_,)) for id_ in ids)
 
     def hints(self, after: int) -> tuple[int, list[Hint]]:
         """Return the events stored after a position, oldest first, and the position to go on from."""
@@ -140,7 +132,7 @@ class EventStore:
         rows = self._select("position > ? ORDER BY position LIMIT ?", position, limit)
         return [(row["position"], _event(row)) for row in rows]
 
-    def of(self, generation_id: str, *, before: int = 1 << 62, newest: int = -1) -> list[Event]:
+    def of(self, generation_id: str, *, before: int = 1 << 62, newest: int = 1 << 62) -> list[Event]:
         """Return the events about one generation, in the order they came, before a position; the newest at most."""
         where = "generation_id = ? AND position < ? ORDER BY position DESC LIMIT ?"
         return [_event(row) for row in reversed(self._select(where, generation_id, before, newest))]
@@ -152,7 +144,8 @@ class EventStore:
             JournalError: the file can't be used.
         """
         with self._lock:
-            return int(self._connect().execute("SELECT position FROM told").fetchone()[0])
+            row = None if self._is_missing() else self._opened().query_one("SELECT position FROM callback_told")
+            return int(row[0]) if row else 0
 
     def note_told(self, position: int) -> None:
         """Keep the position up to which everything was told.
@@ -161,54 +154,61 @@ class EventStore:
             JournalError: it is not kept.
         """
         with self._lock:
-            try:
-                self._connect().execute("UPDATE told SET position = ?", (position,))
-            except sqlite3.Error as problem:
-                raise _unusable(self._path, problem) from problem
+            self._opened().execute("UPDATE callback_told SET position = ? WHERE position < ?", (position, position))
 
     def count_after(self, position: int) -> int:
         """Return how many events are stored after a position."""
-        return int(self._select("position > ?", position, columns="count(*)")[0][0])
+        rows = self._select("position > ?", position, columns="count(*)")
+        return int(rows[0][0]) if rows else 0
 
-    def _select(self, where: str, *values: Any, columns: str = "*") -> list[sqlite3.Row]:
+    def take_over(self, others: EventStore) -> int:
+        """Store the events of another store here, told where they were told there; return how many there were."""
+        count = position = 0
+        told = others.told()
+        while events := others.since(position):
+            self.add([event for _, event in events])
+            count, position = count + len(events), events[-1][0]
+            if position <= told:
+                self.note_told(self._select("1 = 1", columns="max(position)")[0][0])
+        return count
+
+    def _select(self, where: str, *values: Any, columns: str = "*") -> list[Any]:
         with self._lock:
-            if self._read_only and self._connection is None and not self._path.exists():
+            if self._is_missing():
                 return []
-            try:
-                cursor = self._connect().execute(f"SELECT {columns} FROM event WHERE {where}", values)
-                return cursor.fetchall()
-            except sqlite3.Error as problem:
-                raise _unusable(self._path, problem) from problem
+            return list(self._opened().query(f"SELECT {columns} FROM callback WHERE {where}", values))
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._connection is None:
-            try:
-                self._connection = _connection(self._path, read_only=self._read_only)
-            except (sqlite3.Error, OSError) as problem:
-                raise _unusable(self._path, problem) from problem
-        return self._connection
+    def _is_missing(self) -> bool:
+        return self._journal is None and self._path is not None and not self._path.exists()
+
+    def _opened(self) -> Journal:
+        if self._journal is None:
+            assert self._path is not None
+            self._journal = _open_file(self._path, read_only=self._read_only)
+        return self._journal
 
 
-def _connection(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-    # Even a reader opens for writing: after a kill the first to open has to undo the half-written transaction.
-    connection = sqlite3.connect(
-        files.sqlite_uri(path.resolve(), "rw"), uri=True, timeout=_BUSY_MS / 1000, isolation_level=None,
-        check_same_thread=False,
-    )  # fmt: skip
-    connection.row_factory = sqlite3.Row
-    try:
+def _open_file(path: Path, *, read_only: bool) -> Journal:
+    with faults.told(path), contextlib.ExitStack() as on_error:
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+            path.chmod(0o600)
+        # Even a reader opens for writing: after a kill the first to open has to undo the half-written transaction.
+        connection = sqlite3.connect(
+            files.sqlite_uri(path.resolve(), "rw"), uri=True, timeout=_BUSY_MS / 1000, isolation_level=None,
+            check_same_thread=False,
+        )  # fmt: skip
+        on_error.callback(connection.close)
+        connection.row_factory = sqlite3.Row
         _prepare(connection, read_only=read_only)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        on_error.pop_all()
+    return Journal(connection, path, clock.SystemClock())
 
 
 def _prepare(connection: sqlite3.Connection, *, read_only: bool) -> None:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'event'").fetchone():
+        connection.executescript(_RENAMING)
     if read_only:
         connection.execute("PRAGMA query_only = ON")
         return
@@ -217,31 +217,14 @@ def _prepare(connection: sqlite3.Connection, *, read_only: bool) -> None:
         raise sqlite3.DatabaseError("another program's file")
     # As for the journal: not WAL, whose reset bug is in the SQLite of many Pythons; EXTRA syncs the folder, too.
     connection.executescript("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;")
-    connection.executescript(f"PRAGMA application_id = {_APPLICATION_ID}; {_TABLES}")
+    connection.executescript(f"PRAGMA application_id = {_APPLICATION_ID}; {schema.CALLBACK_TABLES}")
 
 
-def _insert(connection: sqlite3.Connection, event: Event) -> bool:
-    values = (
-        event.generation_id, event.kind, event.sha256, event.token, event.status, event.received_at, event.body,
-    )  # fmt: skip
-    done = connection.execute(
-        "INSERT INTO event (generation_id, kind, sha256, token, status, received_at, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (generation_id, kind, sha256, token) DO NOTHING",
-        values,
-    )
-    return done.rowcount == 1
-
-
-def _hint(row: sqlite3.Row) -> Hint:
+def _hint(row: Any) -> Hint:
     return Hint(
         generation_id=row["generation_id"], token=row["token"], status=row["status"], received_at=row["received_at"]
     )
 
 
-def _event(row: sqlite3.Row) -> Event:
-    names = ("generation_id", "kind", "token", "status", "received_at", "body", "sha256")
-    return Event(**{name: row[name] for name in names})
-
-
-def _unusable(path: Path, problem: Exception) -> errors.JournalError:
-    return errors.JournalError(f"{path}: can't be used ({problem})", hint="bhuman doctor")
+def _event(row: Any) -> Event:
+    return Event(**{name: row[name] for name in _COLUMNS.split(", ")})

@@ -48,12 +48,13 @@ class Journal:
         self.open_requests: set[int] = set()  # sent by this process, and not settled: known though the file can't be
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Journal]:
-        """Write all or nothing; committed and synced when the block ends.
+    def transaction(self, lock: str = "journal") -> Iterator[Journal]:
+        """Write all or nothing; committed and synced when the block ends. lock: which writers of a server wait for it.
 
         Raises:
             JournalError: the disk is full, the file is read-only or damaged, or another process holds it too long.
         """
+        del lock  # of a file there is one
         with faults.told(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:

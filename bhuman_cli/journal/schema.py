@@ -210,6 +210,29 @@ CREATE TABLE artifact (
 ) STRICT, WITHOUT ROWID;
 """
 
+# A duplicate is the same bytes about the same generation on the same attempt's URL. The token is part of it, because a
+# forged copy on another URL must not hide the true one.
+CALLBACK_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS callback (
+  position      INTEGER PRIMARY KEY AUTOINCREMENT,
+  generation_id TEXT NOT NULL,
+  kind          TEXT NOT NULL,        -- completion | whatsapp.ready | another event's name
+  sha256        BLOB NOT NULL,        -- of the body
+  token         TEXT NOT NULL,        -- names the chunk attempt whose URL was called, '' if none
+  status        TEXT NOT NULL,
+  received_at   TEXT NOT NULL,
+  body          BLOB NOT NULL,        -- as it came
+  UNIQUE (generation_id, kind, sha256, token)
+) STRICT;
+CREATE INDEX IF NOT EXISTS callback_token ON callback (token) WHERE token <> '';
+CREATE INDEX IF NOT EXISTS callback_of ON callback (generation_id, position);
+-- How far `listen` has told what is stored; a new one begins with what comes.
+CREATE TABLE IF NOT EXISTS callback_told (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL) STRICT;
+INSERT INTO callback_told (one, position) SELECT 1, coalesce(max(position), 0) FROM callback WHERE true
+  ON CONFLICT DO NOTHING;
+"""
+"""Events as `listen` stores them: in a file beside a journal in a file, in the database of one on a server."""
+
 MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
     1: (
         "CREATE TABLE listed_video (target_id INTEGER NOT NULL REFERENCES target, generation_id TEXT NOT NULL,"

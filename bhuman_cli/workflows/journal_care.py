@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bhuman_cli import clock, errors
+from bhuman_cli.callbacks.store import EventStore
 from bhuman_cli.config import settings
 from bhuman_cli.journal import database, schema
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.decisions import moved_to
-from bhuman_cli.journal.engine import transfer
+from bhuman_cli.journal.engine import address, transfer
+from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import run_context
+
+_SAY_EVERY_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +66,28 @@ def check(home: settings.Home) -> tuple[str, list[str]]:
         return journal.shown, transfer.broken_promises(journal)
 
 
-def copy(home: settings.Home, to: str) -> tuple[str, dict[str, int]]:
+def copy(home: settings.Home, to: str, console: Console) -> tuple[str, dict[str, int]]:
     """Copy the whole journal into an empty one, which counts from then on; return where it is, and its rows."""
+    said_s = time.monotonic()
+
+    def tell(rows: int, total: int) -> None:
+        nonlocal said_s
+        if time.monotonic() - said_s >= _SAY_EVERY_S:
+            said_s = time.monotonic()
+            console.say(f"copying and comparing: {100 * rows // (total or 1)} %")
+
     with contextlib.closing(_existing(home)) as source, contextlib.closing(_at(to)) as target:
         if source.shown == target.shown:
             raise errors.UsageError(f"{to} is the journal itself; choose another place")
-        sent = transfer.move(source, target)
-        return target.shown, {table: found.rows for table, found in sent.items()}
+        sent = transfer.move(source, target, tell)
+        with EventStore.beside(source, read_only=True) as events, EventStore.beside(target) as copied:
+            callbacks = copied.take_over(events)
+        return target.shown, {table: found.rows for table, found in sent.items()} | {"callback": callbacks}
 
 
 def add(home: settings.Home, source: str) -> tuple[str, transfer.Added]:
     """Take the payments of another journal into this one; return where this one is, and what was added."""
-    if not source.startswith(("postgresql://", "postgres://")) and not _file(source).is_file():
+    if not address.is_address(source) and not _file(source).is_file():
         raise errors.UsageError(f"there is no journal {source}")
     with contextlib.closing(_at(source)) as other, contextlib.closing(run_context.open_journal(home)) as journal:
         if other.shown == journal.shown:
@@ -104,7 +119,7 @@ def _existing(home: settings.Home) -> Journal:
 
 def _at(place: str) -> Journal:
     """Open the journal at an address, in a folder, or in a file."""
-    if place.startswith(("postgresql://", "postgres://")):
+    if address.is_address(place):
         return database.open_journal(Path(), clock.SystemClock(), place)
     return database.open_file(_file(place), clock.SystemClock())
 

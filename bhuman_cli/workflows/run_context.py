@@ -29,7 +29,6 @@ from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import connections, session
 
 if TYPE_CHECKING:
-    from bhuman_cli.callbacks.notifications import Notifications
     from bhuman_cli.runs.context import RunContext, Stop
 
 
@@ -76,6 +75,7 @@ def context(
     from concurrent.futures import ThreadPoolExecutor
 
     from bhuman_cli.api import limiter
+    from bhuman_cli.callbacks import notifications
     from bhuman_cli.runs import epoch_file, recovery
     from bhuman_cli.runs.context import RunContext, Stop
     from bhuman_cli.runs.service import ApiService
@@ -92,7 +92,7 @@ def context(
     clock = SystemClock()
     places = rescue_places(home, Path(run.output_path))
     with (
-        _callbacks(home) as heard,
+        contextlib.closing(notifications.Notifications(journal)) as heard,
         progress.choose(show, console, look, clock) as reporter,
         ThreadPoolExecutor(in_flight, thread_name_prefix="bhuman-ask") as pool,
         _signals(stop, reporter.notice, link.client.stop, console),
@@ -106,27 +106,15 @@ def context(
             reporter=reporter,
             pool=pool,
             in_flight=in_flight,
-            hints=heard or list,
-            callbacks=heard.for_token if heard else lambda _: [],
-            announced=heard.announced if heard else list,
+            hints=heard,
+            callbacks=heard.for_token,
+            announced=heard.announced,
             save_unsent_aside=lambda chunk: recovery.save_unsent_aside(chunk, places, run.target),
             keep_epoch=epoch_file.keeper(journal, home.state, run.target),
             save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, places, run.target),
         )
         with contextlib.suppress(errors.BhumanError, OSError):  # other machines may have sent meanwhile
             epoch_file.note(journal, run, home.state)
-
-
-@contextlib.contextmanager
-def _callbacks(home: settings.Home) -> Iterator[Notifications | None]:
-    """Read what `bhuman listen` stores, where it ever ran."""
-    from bhuman_cli.callbacks import notifications, store
-
-    if not (home.state / store.NAME).is_file():
-        yield None
-        return
-    with contextlib.closing(notifications.Notifications(home.state)) as found:
-        yield found
 
 
 @contextlib.contextmanager

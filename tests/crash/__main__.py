@@ -84,10 +84,12 @@ def main() -> int:
     )
     parser.add_argument("--seeds", type=int, default=10_000, metavar="N", help="interleavings of two copies each")
     parser.add_argument("--flips", type=int, default=0, metavar="N", help="bits flipped in a journal, nothing else")
-    parser.add_argument("--postgres", type=int, default=0, metavar="N", help="histories on a server, and N/4 kills")
+    parser.add_argument(
+        "--postgres", type=int, default=0, metavar="N", help="histories on a server; N/4 kills, or --kills"
+    )
     asked = parser.parse_args()
     if asked.postgres:
-        return _on_server(asked.postgres)
+        return _on_server(asked.postgres, asked.kills or max(1, asked.postgres // 4))
     if asked.flips:
         return _flipped(asked.flips)
     broken = total = 0
@@ -109,19 +111,25 @@ def main() -> int:
     return int(broken > 0)
 
 
-def _on_server(count: int) -> int:
+def _on_server(count: int, kills_wanted: int) -> int:
     with postgres.running() as server, tempfile.TemporaryDirectory() as folder:
         print(histories.HEAD)
-        score = histories.score(
-            "PostgreSQL, random answers and kills", servers.told(server.url(), count, time.time_ns())
-        )
-        print(score.line(), flush=True)
-        for told in score.examples.values():
-            print(told.broken, told.case, *told.story, sep="\n    ", file=sys.stderr)
+        scores = []
+        for label, told in (
+            ("PostgreSQL, random answers and kills", servers.told(server.url(), count, time.time_ns())),
+            (
+                "PostgreSQL, the connection cut at every commit",
+                servers.cut(server, ("ok", "lost_after", "429", "short_ids")),
+            ),
+        ):
+            scores.append(histories.score(label, told))
+            print(scores[-1].line(), flush=True)
+            for one in scores[-1].examples.values():
+                print(one.broken, one.case, *one.story, sep="\n    ", file=sys.stderr)
         started = time.monotonic()
-        found = kills.many(Path(folder), max(1, count // 4), address=server.url())
-        print(kills.line(found, time.monotonic() - started))
-    return int(sum(score.broken.values()) + sum(len(one.broken) for one in found) > 0)
+        deaths = kills.many(Path(folder), kills_wanted, address=server.url())
+        print(kills.line(deaths, time.monotonic() - started))
+    return int(sum(sum(score.broken.values()) for score in scores) + sum(len(one.broken) for one in deaths) > 0)
 
 
 def _flipped(count: int) -> int:

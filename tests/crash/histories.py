@@ -121,11 +121,12 @@ def _answer_is_durable(world: World, token: str) -> None:
             raise Violation("answer: something was written before the raw answer")
 
 
-def run(case: Case, *, folder: Path | None = None, address: str = "") -> Told:
-    """Live one history to its quiet end and judge it."""
+def run(case: Case, *, folder: Path | None = None, address: str = "", by_way_of: str = "") -> Told:
+    """Live one history to its quiet end and judge it. by_way_of: another address of the journal, for the lives."""
     told = Told(case)
     client = build(case, folder=folder, address=address)
     world = client.world
+    world.lives_at = by_way_of or world.lives_at
     told.story = world.story
     try:
         for number, dies_at in enumerate([*case.kills, None]):

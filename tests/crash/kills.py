@@ -123,6 +123,9 @@ def _finish(desk: Desk, rng: random.Random, told: Fallen) -> None:
         if ended.code != UNFINISHED:
             break
     final = desk.run(*_render())
+    if not (desk.folder / "people.results.csv").exists():
+        told.broken.append(f"no results file: exit {final.code}: {final.err[-300:]}")
+        return
     states = set(desk.column("status"))
     expected = IN_DOUBT if "in_doubt" in states else 0
     allowed = {"succeeded", "in_doubt", "pending"} if expected else {"succeeded"}  # two doubts hold the rest back

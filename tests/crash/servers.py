@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from tests.crash import histories
 from tests.crash.histories import Case, Told
+from tests.support import cutting_proxy
 from tests.support.money_service import OUTCOMES
+from tests.support.postgres import Server
 
 
 def told(address: str, count: int, seed: int) -> Iterator[Told]:
@@ -21,3 +23,23 @@ def told(address: str, count: int, seed: int) -> Iterator[Told]:
             lists=rng.random() < 0.3,
         )
         yield histories.run(case, address=address)
+
+
+def cut(server: Server, outcomes: tuple[str, ...], *, stride: int = 1) -> Iterator[Told]:
+    """Run histories in which the connection breaks at a COMMIT: every so many of them, before, between and after."""
+    address = server.url()
+    with cutting_proxy.running(server.port) as proxy:
+        way = address.replace(f":{server.port}", f":{proxy.port}")
+        for outcome in outcomes:
+            case = Case(outcomes=(outcome,))
+            proxy.cut(0, "")
+            yield histories.run(case, address=address, by_way_of=way)
+            commits = proxy.commits
+            for number, phase in enumerate(cutting_proxy.PHASES):
+                for at in range(1 + number % stride, commits + 1, stride):
+                    proxy.cut(at, phase)
+                    told = histories.run(case, address=address, by_way_of=way)
+                    told.story.append(f"cut {phase} commit {at}")
+                    if not proxy.cuts:
+                        told.broken = told.broken or f"never cut: {commits} commits"
+                    yield told

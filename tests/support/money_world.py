@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bhuman_cli import errors
 from bhuman_cli.journal import database, schema
 from bhuman_cli.journal.engine import transfer
 from bhuman_cli.journal.engine.postgres import PostgresJournal
@@ -52,7 +53,7 @@ class World:
         self.switch: Callable[[Life], None] | None = None
         self.story: list[str] = []
         self.after_commit: Callable[[Life], None] = lambda _: None
-        self.address = address
+        self.address = self.lives_at = address  # lives_at: how a life reaches the server, if by a way that breaks
         self._looker: PostgresJournal | None = None
         if address:
             self._looker = PostgresJournal(address, self.clock)
@@ -79,7 +80,7 @@ class World:
     def open(self) -> WatchedJournal:
         """Open the journal as a new process would."""
         if self.address:
-            return WatchedPostgres(self.address, self)
+            return WatchedPostgres(self.lives_at, self)
         if self.folder is not None:
             made = database.open_journal(self.folder, self.clock)
             weakref.finalize(self, made.close)  # whoever is killed closes nothing
@@ -125,23 +126,32 @@ class WatchedJournal(database.Journal):
         self._world = world
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[database.Journal]:
+    def transaction(self, lock: str = "journal") -> Iterator[database.Journal]:
         """Write all or nothing, as the real one; the process can die before the commit and after it."""
         world, life = self._world, self._world.life
         if world.switch is not None:
             world.effect("before begin")
-        with super().transaction():
-            life.in_transaction = True
-            try:
-                yield self
-                world.effect("before commit")
-            finally:
-                life.in_transaction = False
+        try:
+            with super().transaction(lock):
+                life.in_transaction = True
+                try:
+                    yield self
+                    world.effect("before commit")
+                finally:
+                    life.in_transaction = False
+        except errors.JournalError as error:
+            if error.fault is errors.JournalFault.GONE:  # nobody knows whether it was committed
+                self._committed()
+            raise
+        self._committed()
+        world.after_commit(life)
+        world.effect("after commit")
+
+    def _committed(self) -> None:
+        life = self._world.life
         if life.next_commit is not None:
             life.next_commit()
             life.next_commit = None
-        world.after_commit(life)
-        world.effect("after commit")
 
     def close(self) -> None:
         """Close a real file; memory is the disk, it stays."""

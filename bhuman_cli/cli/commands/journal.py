@@ -78,9 +78,7 @@ def copy(*, to: To, json_output: JsonOption = False) -> int:
     from bhuman_cli.workflows import journal_care
 
     console = Console(json_mode=json_output)
-    if console.is_watched():
-        console.say("copying the journal")
-    place, rows = journal_care.copy(settings.home(os.environ), to)
+    place, rows = journal_care.copy(settings.home(os.environ), to, console)
     if json_output:
         console.out_json({"journal": place, "rows": rows})
         return 0

@@ -85,7 +85,7 @@ def tables() -> list[str]:
 
     The indexes that guard against rotten bits are left out: PostgreSQL has checksums of its own for its pages.
     """
-    text = re.sub(r"--[^\n]*", "", schema.TABLES)
+    text = re.sub(r"--[^\n]*", "", schema.TABLES + schema.CALLBACK_TABLES)
     for pattern, instead in _TYPES:
         text = re.sub(pattern, instead, text)
     made: list[str] = []

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psycopg
-from psycopg import conninfo
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 
@@ -24,29 +23,32 @@ from bhuman_cli import clock, errors
 from bhuman_cli.errors import JournalFault
 from bhuman_cli.journal import database, schema
 from bhuman_cli.journal.database import Journal, ServerFacts
-from bhuman_cli.journal.engine import dialect
+from bhuman_cli.journal.engine import address, dialect
 
 _BATCH: Final = 500
-_PATIENCE: Final = {
-    "connect_timeout": "10", "keepalives": "1", "keepalives_idle": "10", "keepalives_interval": "5",
-    "keepalives_count": "3", "tcp_user_timeout": "20000",
-}  # fmt: skip
+_FETCH: Final = 2_000
+"""Rows of one INSERT, and of one answer."""
+
 _SESSION: Final = (
     "SET synchronous_commit = on",
-    "SET timezone = 'UTC'",
+    # What the server or the role prefers must not matter: with a stricter one a writer would go on with what it saw
+    # before it had the lock.
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET timezone = 'UTC'", "SET datestyle = 'ISO'", "SET bytea_output = 'hex'",
     "SET lock_timeout = '20s'",
     "SET statement_timeout = '15min'",
     "SET idle_in_transaction_session_timeout = '60s'",  # a machine that stopped inside one holds nobody up for longer
     "SET client_min_messages = warning",
-)
+)  # fmt: skip
 _FAULTS: Final = {
-    "53": JournalFault.FULL, "55P03": JournalFault.LOCKED, "25006": JournalFault.READ_ONLY,
+    "53": JournalFault.FULL, "55P03": JournalFault.LOCKED, "40": JournalFault.LOCKED,
+    "25006": JournalFault.READ_ONLY, "25P03": JournalFault.GONE,
     "23": JournalFault.PROMISE, "42": JournalFault.DAMAGED, "XX": JournalFault.DAMAGED,
     "57": JournalFault.GONE, "08": JournalFault.GONE,
 }  # fmt: skip
 _WORDS: Final = {
     JournalFault.FULL: "the server has no room left",
-    JournalFault.LOCKED: "another bhuman holds the journal",
+    JournalFault.LOCKED: "another session stood in the way, nothing of it was recorded; run the command again",
     JournalFault.READ_ONLY: "the database is read-only (a stand-by?)",
     JournalFault.PROMISE: "a rule of it would be broken",
     JournalFault.DAMAGED: "its tables are not as they were made, or damaged; put a backup back",
@@ -100,17 +102,18 @@ class PostgresJournal(Journal):
         self._held: dict[str, int] = {}
         self._connection: Any = None
         self._namespace = 0
+        self._numbers = itertools.count()  # of cursors
         self._connect()
 
     @property
     def shown(self) -> str:
         """Return the address for people: no password."""
-        return masked(self.url)
+        return address.masked(self.url)
 
     # Statements.
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Journal]:
+    def transaction(self, lock: str = "journal") -> Iterator[Journal]:
         """Write all or nothing; committed, and synced by the server, when the block ends.
 
         Raises:
@@ -121,7 +124,7 @@ class PostgresJournal(Journal):
             self._ensure()
             self._connection.execute("BEGIN")
             try:
-                self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (self._key("journal"),))
+                self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (self._key(lock),))
                 yield self
             except BaseException:
                 with contextlib.suppress(psycopg.Error):
@@ -166,9 +169,20 @@ class PostgresJournal(Journal):
         return f"{before}{values}{behind}".encode()
 
     def query(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> Iterator[Any]:
-        """Return the rows of a SELECT."""
+        """Stream the rows of a SELECT as they are now; those that are not fetched yet wait on the server."""
+        name = f"rows_{next(self._numbers)}"
         with self._told():
-            yield from self._run(sql, values)
+            cursor = self._run(f"DECLARE {name} CURSOR WITH HOLD FOR {sql}; FETCH {_FETCH} FROM {name}", values)
+            cursor.nextset()
+            try:
+                while batch := cursor.fetchall():
+                    yield from batch
+                    if len(batch) < _FETCH:
+                        break
+                    cursor = self._connection.execute(f"FETCH {_FETCH} FROM {name}")
+            finally:
+                with contextlib.suppress(psycopg.Error):
+                    self._connection.execute(f"CLOSE {name}")
 
     def query_one(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> Any | None:
         """Return the first row of a SELECT, or None."""
@@ -256,13 +270,12 @@ class PostgresJournal(Journal):
     def _connect(self) -> None:
         with self._told():
             connection = psycopg.connect(
-                **parameters(self.url), autocommit=True, cursor_factory=psycopg.ClientCursor, row_factory=_rows
+                **address.parameters(self.url), autocommit=True, cursor_factory=psycopg.ClientCursor, row_factory=_rows
             )
         try:
             with self._told():
                 _require_tls(connection, self.url)
-                for setting in _SESSION:
-                    connection.execute(setting)
+                connection.execute("; ".join(_SESSION))
                 connection.adapters.register_loader("numeric", _Whole)
                 _require_no_pooler(connection, self.url)
                 self._namespace = _settle_schema(connection)
@@ -372,50 +385,15 @@ def _as_journal_error(error: psycopg.Error, shown: str) -> errors.JournalError:
     return errors.JournalError(f"the journal {shown} can't be used: {said}", fault=fault, hint="bhuman doctor")
 
 
-def parameters(url: str) -> dict[str, Any]:
-    """Return the address as libpq takes it, with our patience, our name, and TLS to any other machine.
-
-    `search_path` of the address names the schema. Secrets stay out of every message: show `masked`.
-
-    Raises:
-        UsageError: it is no address of a PostgreSQL database.
-    """
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    path = query.pop("search_path", "")
-    plain = f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{urlencode(query)}" if query else "")
-    try:
-        found: dict[str, Any] = dict(conninfo.conninfo_to_dict(plain))
-    except psycopg.Error as error:
-        raise errors.UsageError(
-            f"{masked(url)} is no address of a journal: {str(error).splitlines()[0]}", hint="bhuman help journal"
-        ) from None
-    if path:
-        found["options"] = f"{found.get('options', '')} -csearch_path={path}".strip()
-    if "sslmode" not in found and "PGSSLMODE" not in os.environ and not _is_near(found.get("host")):
-        found["sslmode"] = "require"
-    return {**_PATIENCE, "application_name": f"bhuman {database.sender()}"[:63], **found}
-
-
-def masked(url: str) -> str:
-    """Return an address without its password and options."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    user = parts.username or ""
-    return f"{parts.scheme}://{user + '@' if user else ''}{host}{parts.path}"
-
-
-def _is_near(host: Any) -> bool:
-    """Say whether a host is this machine: a socket's folder, or loopback."""
-    names = str(host or os.environ.get("PGHOST", "")).split(",")
-    return all(name in {"", "localhost", "::1"} or name.startswith(("/", "127.")) for name in names)
-
-
 def _require_tls(connection: Any, url: str) -> None:
-    found = parameters(url)
-    if not connection.pgconn.ssl_in_use and not _is_near(found.get("host")) and found.get("sslmode") != "disable":
+    found = address.parameters(url)
+    if (
+        not connection.pgconn.ssl_in_use
+        and not address.is_near(found.get("host"))
+        and found.get("sslmode") != "disable"
+    ):
         raise errors.JournalError(
-            f"the journal {masked(url)} answers without TLS: cells and links would be read on the way;"
+            f"the journal {address.masked(url)} answers without TLS: cells and links would be read on the way;"
             " sslmode=disable in its address says that this is meant",
             hint="bhuman help journal",
         )
@@ -432,7 +410,7 @@ def _require_no_pooler(connection: Any, url: str) -> None:
     connection.execute("SELECT pg_advisory_lock(%s)", (key,))
     is_same = True
     if connection.info.backend_pid != pid:  # something in between answered for the server: does it share its sessions?
-        with psycopg.connect(**parameters(url), autocommit=True, cursor_factory=psycopg.ClientCursor) as other:
+        with psycopg.connect(**address.parameters(url), autocommit=True, cursor_factory=psycopg.ClientCursor) as other:
             other.execute("BEGIN")
             is_same = _pid(other) != _pid(connection)
             other.execute("ROLLBACK")
@@ -441,7 +419,7 @@ def _require_no_pooler(connection: Any, url: str) -> None:
     ).fetchone()
     if not is_same or _pid(connection) != pid or held is None:
         raise errors.JournalError(
-            f"{masked(url)}: this address is a pooler, which lends its sessions; locks need one of their own",
+            f"{address.masked(url)}: this address is a pooler, which lends its sessions; locks need one of their own",
             hint="give the address of the server itself, or of a pool in session mode",
         )
     connection.execute("SELECT pg_advisory_unlock(%s)", (key,))

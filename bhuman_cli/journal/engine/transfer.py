@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -18,8 +18,15 @@ TABLES: Final = (
 )  # fmt: skip
 """Every table, what is named before what names it."""
 
+Tell = Callable[[int, int], None]
+"""Told now and then how many rows were read or written, and of how many."""
+
+Advance = Callable[[int], None]
 _BATCH: Final = 5_000
 _LOOPS: Final = (("chunk", "parent_id"), ("claim", "replaced_by"))  # a table that names its own later rows
+
+
+def _silent(*_: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +47,22 @@ def columns(table: str) -> list[str]:
     return sorted(dialect.columns()[table])
 
 
-def digests(journal: Journal) -> dict[str, TableDigest]:
+def digests(journal: Journal, advance: Advance = _silent) -> dict[str, TableDigest]:
     """Return what each table holds; equal journals have equal digests, on either engine and in any order."""
-    found = {}
+    by_table = {}
     for table in TABLES:
         count = total = 0
-        for row in journal.query(f"SELECT {', '.join(columns(table))} FROM {table}"):
-            text = repr([_plain(value) for value in row]).encode("utf-8", "surrogatepass")
-            total += int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
-            count += 1
-        found[table] = TableDigest(rows=count, digest=f"{total % 2**128:032x}")
-    return found
+        for batch in _batches(journal.query(f"SELECT {', '.join(columns(table))} FROM {table}")):
+            for row in batch:
+                text = repr([_plain(value) for value in row]).encode("utf-8", "surrogatepass")
+                total += int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "big")
+            count += len(batch)
+            advance(len(batch))
+        by_table[table] = TableDigest(rows=count, digest=f"{total % 2**128:032x}")
+    return by_table
 
 
-def copy(source: Journal, target: Journal) -> dict[str, TableDigest]:
+def copy(source: Journal, target: Journal, tell: Tell = _silent) -> dict[str, TableDigest]:
     """Copy everything into an empty journal, and compare; one transaction there, so that nothing is left half.
 
     Nobody writes to the source meanwhile, if this is called inside a transaction of it.
@@ -62,6 +71,14 @@ def copy(source: Journal, target: Journal) -> dict[str, TableDigest]:
         UsageError: the other one is not empty.
         JournalError: what arrived is not what was sent.
     """
+    total = 3 * sum(_count(source, table) for table in TABLES)  # written, and read once more on either side
+    done = 0
+
+    def advance(rows: int) -> None:
+        nonlocal done
+        done += rows
+        tell(done, total)
+
     with target.transaction():
         if not is_empty(target):
             raise errors.UsageError(
@@ -71,16 +88,16 @@ def copy(source: Journal, target: Journal) -> dict[str, TableDigest]:
         target.be_patient()
         target.execute("DELETE FROM fact")
         for table in TABLES:
-            _copy_table(source, target, table)
+            _copy_table(source, target, table, advance)
         target.settle_keys(dialect.KEYS)
-        sent, arrived = digests(source), digests(target)
+        sent, arrived = digests(source, advance), digests(target, advance)
         if sent != arrived:
             wrong = next(table for table in TABLES if sent[table] != arrived[table])
             raise errors.JournalError(f"the copy in {target.shown} differs in {wrong}; nothing was left there")
     return sent
 
 
-def _copy_table(source: Journal, target: Journal, table: str) -> None:
+def _copy_table(source: Journal, target: Journal, table: str, advance: Advance) -> None:
     names = columns(table)
     later = next((name for looped, name in _LOOPS if looped == table), "")
     first = [name for name in names if name != later]
@@ -88,6 +105,7 @@ def _copy_table(source: Journal, target: Journal, table: str) -> None:
     rows = source.query(f"SELECT {', '.join(first)} FROM {table}")
     for batch in _batches(rows):
         target.execute_many(f"INSERT INTO {table} ({', '.join(first)}) VALUES ({marks})", batch)
+        advance(len(batch))
     if later:
         key = dialect.KEYS[table]
         pairs = source.query(f"SELECT {later}, {key} FROM {table} WHERE {later} IS NOT NULL")
@@ -106,7 +124,7 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, float) else value
 
 
-def move(source: Journal, target: Journal) -> dict[str, TableDigest]:
+def move(source: Journal, target: Journal, tell: Tell = _silent) -> dict[str, TableDigest]:
     """Copy everything into an empty journal, and say in the source that the copy counts from now on.
 
     Raises:
@@ -114,7 +132,7 @@ def move(source: Journal, target: Journal) -> dict[str, TableDigest]:
     """
     with source.transaction():
         source.be_patient()
-        sent = copy(source, target)
+        sent = copy(source, target, tell)
         source.execute("DELETE FROM fact WHERE name = 'moved_to'")
         source.execute("INSERT INTO fact (name, value) VALUES ('moved_to', ?)", (target.shown,))
     return sent
@@ -173,19 +191,19 @@ def _add_payments(source: Journal, target: Journal, theirs: int, mine: int) -> i
         f"SELECT {names} FROM claim WHERE target_id = ? AND live = 1 AND generation_id IS NOT NULL ORDER BY claim_id",
         (theirs,),
     )
-    before = _count(target, mine)
+    before = _count(target, "claim")
     for batch in _batches(rows):
         target.execute_many(
             f"INSERT INTO claim (place, target_id, {names}) VALUES (0, ?, {marks})"
             " ON CONFLICT (generation_id) DO NOTHING",
             [(mine, *row) for row in batch],
         )
-    return _count(target, mine) - before
+    return _count(target, "claim") - before
 
 
-def _count(journal: Journal, target_id: int) -> int:
-    found = journal.query_one("SELECT count(*) FROM claim WHERE target_id = ?", (target_id,))
-    return int(found[0]) if found else 0
+def _count(journal: Journal, table: str) -> int:
+    row = journal.query_one(f"SELECT count(*) FROM {table}")
+    return int(row[0]) if row else 0
 
 
 def _add_doubts(source: Journal, target: Journal, theirs: int, mine: int) -> int:
@@ -232,12 +250,8 @@ def _copy_open(source: Journal, target: Journal, theirs: int, chunk_id: int, run
     answers = source.query("SELECT at, status, headers, body, error FROM answer WHERE chunk_id = ?", (theirs,))
     target.execute_many(
         "INSERT INTO answer (chunk_id, at, status, headers, body, error) VALUES (?, ?, ?, ?, ?, ?)",
-        [(chunk_id, *_values(found)) for found in answers],
+        [(chunk_id, *tuple(found)) for found in answers],
     )
-
-
-def _values(row: Any) -> Sequence[Any]:
-    return tuple(row)
 
 
 def _run_of(source: Journal, target: Journal, theirs: int, target_id: int) -> int:
@@ -259,11 +273,7 @@ def _run_of(source: Journal, target: Journal, theirs: int, target_id: int) -> in
 
 def counts(journal: Journal) -> dict[str, int]:
     """Count what a person knows by name: targets, runs, rows, requests, payments."""
-    found = {}
-    for table in ("target", "run", "row", "chunk", "claim"):
-        row = journal.query_one(f"SELECT count(*) FROM {table}")
-        found[table] = int(row[0]) if row else 0
-    return found
+    return {table: _count(journal, table) for table in ("target", "run", "row", "chunk", "claim")}
 
 
 def last_write(journal: Journal) -> str:

@@ -202,14 +202,9 @@ def _in_state(session: Session, journal: Journal, job: Pending, person: Person) 
     from bhuman_cli.callbacks import store
 
     home, ids = session.home, sorted(person.ids)
-    events_path = home.state / store.NAME
-    if events_path.is_file():
-        with contextlib.closing(store.EventStore.open(events_path, read_only=True)) as events:
-            count = sum(len(events.of(id_)) for id_ in ids)
-        if count:
-            yield Finding(
-                kind="callbacks", path=str(events_path), count=count, remove=lambda: _clean_events(events_path, ids)
-            )
+    with contextlib.closing(store.EventStore.beside(journal, read_only=True)) as events:
+        if count := sum(len(events.of(id_)) for id_ in ids):
+            yield Finding(kind="callbacks", path=events.shown, count=count, remove=lambda: _clean_events(journal, ids))
     with contextlib.suppress(ImportError):
         from bhuman_cli.studio.queue import erasure
 
@@ -231,10 +226,10 @@ def _in_state(session: Session, journal: Journal, job: Pending, person: Person) 
         yield from person_files.in_log(Path(log_file), person)
 
 
-def _clean_events(path: Path, ids: Sequence[str]) -> None:
+def _clean_events(journal: Journal, ids: Sequence[str]) -> None:
     from bhuman_cli.callbacks import store
 
-    with contextlib.closing(store.EventStore.open(path)) as events:
+    with contextlib.closing(store.EventStore.beside(journal)) as events:
         events.forget(ids)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from bhuman_cli import domain, errors
 from bhuman_cli.clock import SystemClock
-from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.journal import generations, history
 from bhuman_cli.journal.database import Journal
@@ -29,7 +28,7 @@ def fetch_announced_links(session: Session, journal: Journal, run: Run) -> int:
     A run without such news costs no request. The links stand in the journal then, and in the results file with the
     next `render` or `resume`.
     """
-    if not _is_announced(session.home, journal, run):
+    if not _is_announced(journal, run):
         return 0
     from bhuman_cli.runs.binding import late_links
 
@@ -45,7 +44,7 @@ def refresh_run(session: Session, journal: Journal, run: Run, *, stays: bool = F
     """
     if history.summarize(journal, run).is_forgotten:  # nothing of it is kept that an answer could be written to
         return
-    if not generations.waiting(journal, run) and not _is_announced(session.home, journal, run):
+    if not generations.waiting(journal, run) and not _is_announced(journal, run):
         return
     if run.target.service == domain.LOCAL_SERVICE:  # there is one studio, for whoever holds the lock
         with contextlib.suppress(errors.Refusal), _lock(session, journal, run):
@@ -99,12 +98,10 @@ def _lock(session: Session, journal: Journal, run: Run) -> contextlib.AbstractCo
     return lock.target_lock(session.home.state, run.target, clock=SystemClock(), journal=journal)
 
 
-def _is_announced(home: settings.Home, journal: Journal, run: Run) -> bool:
-    from bhuman_cli.callbacks import notifications, store
+def _is_announced(journal: Journal, run: Run) -> bool:
+    from bhuman_cli.callbacks import notifications
 
-    if not (home.state / store.NAME).is_file():
-        return False
-    with contextlib.closing(notifications.Notifications(home.state)) as found:
+    with contextlib.closing(notifications.Notifications(journal)) as found:
         told = set(found.announced())
     return bool(told) and any(
         item.waiting.generation_id in told for item in generations.missing_links(journal, run, whatsapp=True)

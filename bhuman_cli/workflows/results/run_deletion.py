@@ -69,6 +69,8 @@ def prune(home: settings.Home, older_than_s: float, options: DeletionOptions, co
 
 
 def _delete(home: settings.Home, journal: Journal, run: runs.Run, options: DeletionOptions, console: Console) -> None:
+    from bhuman_cli.callbacks import store
+
     # A person takes their time to answer; the lock, and what is on the wire, are looked at afterwards.
     with run_context.with_lock(journal, home, run.target, console, wait_s=0.0, asks=False):
         run = runs.find(journal, run.run_id)
@@ -76,7 +78,8 @@ def _delete(home: settings.Home, journal: Journal, run: runs.Run, options: Delet
         kept = forget.forget_payments(journal, run) if options.forget_payments else 0
         if not options.forget_payments:
             forget.forget_values(journal, run)
-    _forget_callbacks(home, ids)
+    with contextlib.closing(store.EventStore.beside(journal)) as events:
+        events.forget(ids)
     if not options.forget_payments:
         console.say(f"deleted run {run.run_id}: its values and links are gone; what was paid stays known")
         return
@@ -107,12 +110,3 @@ def _require_id(console: Console, chosen: Sequence[runs.Run], options: DeletionO
         typed = console.ask(f"Its videos will be paid again. Type {chosen[0].run_id} to forget them: ")
     if typed != chosen[0].run_id:
         raise errors.Refusal("not confirmed; nothing was deleted", hint=f"--confirm {chosen[0].run_id}")
-
-
-def _forget_callbacks(home: settings.Home, ids: list[str]) -> None:
-    from bhuman_cli.callbacks import store
-
-    path = home.state / store.NAME
-    if path.is_file():
-        with contextlib.closing(store.EventStore.open(path)) as events:
-            events.forget(ids)

@@ -49,11 +49,22 @@ def listen(session: Session, options: ListenOptions) -> int:
     logging.getLogger("waitress").setLevel(logging.CRITICAL)
     with (
         address.stored_address(state),
-        contextlib.closing(EventStore.open(state / NAME)) as store,
+        _store(session.home) as store,
         _forwarding(session, options.forward_to),
     ):
         confirm = options.confirm or options.forward_to is not None
         return _serve(session, store, host=options.host, port=options.port, outside=outside, confirm=confirm)
+
+
+@contextlib.contextmanager
+def _store(home: settings.Home) -> Iterator[EventStore]:
+    """Open the events: in the journal's database where it is on a server, over a connection of their own."""
+    if not home.journal:
+        with EventStore.open(home.state / NAME) as store:
+            yield store
+        return
+    with contextlib.closing(run_context.open_journal(home)) as journal:
+        yield EventStore.beside(journal)
 
 
 def _serve(session: Session, store: EventStore, *, host: str, port: int, outside: str, confirm: bool) -> int:

@@ -94,7 +94,7 @@ def test_a_file_with_events_of_before_begins_with_what_comes(tmp_path: Path) -> 
     with EventStore.open(path) as store:
         add(store, status="processing")
     with contextlib.closing(sqlite3.connect(path)) as old:
-        old.execute("DROP TABLE told")
+        old.executescript("DROP TABLE callback_told; ALTER TABLE callback RENAME TO event")
     with EventStore.open(path) as store:
         assert list(Feed(store, lambda ids: set()).news()) == []
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,9 @@ import pytest
 from bhuman_cli import errors
 from bhuman_cli.callbacks.events import Event
 from bhuman_cli.callbacks.store import EventStore, Hint
+from bhuman_cli.journal.engine.postgres import PostgresJournal
+from tests.support.clocks import HeldClock
+from tests.support.postgres import Server
 
 
 def event(n: int = 0, **more: object) -> Event:
@@ -27,12 +32,40 @@ def test_events_are_private_and_still_there_after_closing(tmp_path: Path) -> Non
         assert store.count_after(0) == 2
 
 
-def test_a_duplicate_changes_nothing_but_another_body_event_or_url_is_kept(tmp_path: Path) -> None:
-    with EventStore.open(tmp_path / "c") as store:
-        others = [event(sha256=b"x"), event(kind="whatsapp.ready"), event(token="t")]
-        assert store.add([event(), event(), *others]) == [True, False, True, True, True]
-        assert store.add([event()]) == [False]
-        assert len(store.of("id-0")) == 4
+@pytest.fixture(params=["file", "server"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[EventStore]:
+    """A store beside a journal in a file, and one in the database of a journal on a server."""
+    if request.param == "file":
+        with EventStore.open(tmp_path / "c") as opened:
+            yield opened
+        return
+    server: Server = request.getfixturevalue("postgres")
+    shared = PostgresJournal(server.url(), HeldClock())
+    with contextlib.closing(shared), EventStore.beside(shared) as opened:
+        yield opened
+
+
+def test_a_duplicate_changes_nothing_but_another_body_event_or_url_is_kept(store: EventStore) -> None:
+    others = [event(sha256=b"x"), event(kind="whatsapp.ready"), event(token="t")]
+    assert store.add([event(), event(), *others]) == [True, False, True, True, True]
+    assert store.add([event()]) == [False]
+    assert [kept.sha256 for kept in store.of("id-0")] == [b"0", b"x", b"0", b"0"]
+    assert [kept.token for kept in store.of("id-0", newest=1)] == ["t"]
+    assert [hint.generation_id for hint in store.for_token("t")] == ["id-0"]
+    assert store.ids_of_kind("whatsapp.ready") == ["id-0"]
+
+
+def test_events_move_with_their_journal_and_are_told_once(store: EventStore, tmp_path: Path) -> None:
+    body = bytes(range(256))
+    with EventStore.open(tmp_path / "source") as source:
+        source.add([event(at, body=body, status="Zo\u00eb \U0001f600") for at in range(501)])
+        source.note_told(500)
+        assert store.take_over(source) == 501
+        assert store.count_after(store.told()) == 1
+        assert store.take_over(source) == 501
+        assert [kept for _, kept in store.since(0, limit=1_000)] == [kept for _, kept in source.since(0, limit=1_000)]
+    assert store.forget(["id-0", "id-9000"]) == 1
+    assert store.add([event(0), event(1, body=body)]) == [True, False]
 
 
 def test_another_process_reads_hints_while_events_arrive(tmp_path: Path) -> None:
@@ -98,7 +131,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 def test_what_is_synced_is_synced_in_full(tmp_path: Path) -> None:
     with EventStore.open(tmp_path / "c") as store:
-        connection = store._connect()
+        connection = store._opened()._connection
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 3
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bhuman_cli import errors
-from bhuman_cli.journal.engine import dialect, postgres
+from bhuman_cli.journal.engine import address as address_of
+from bhuman_cli.journal.engine import dialect
 
 
 @pytest.mark.parametrize(
@@ -24,17 +25,17 @@ def test_the_way_to_another_machine_is_encrypted_unless_the_address_says_otherwi
 ) -> None:
     monkeypatch.delenv("PGSSLMODE", raising=False)
     monkeypatch.delenv("PGHOST", raising=False)
-    assert postgres.parameters(address).get("sslmode") == mode
+    assert address_of.parameters(address).get("sslmode") == mode
 
 
 def test_a_password_is_never_shown_and_the_schema_is_named_by_the_search_path() -> None:
     address = "postgresql://me:geheim@db.example:6543/bhuman?search_path=acme&connect_timeout=3"
-    assert postgres.masked(address) == "postgresql://me@db.example:6543/bhuman"
-    found = postgres.parameters(address)
+    assert address_of.masked(address) == "postgresql://me@db.example:6543/bhuman?search_path=acme"
+    found = address_of.parameters(address)
     assert (found["password"], found["options"], found["connect_timeout"]) == ("geheim", "-csearch_path=acme", "3")
     assert str(found["application_name"]).startswith("bhuman ")
     with pytest.raises(errors.UsageError, match="no address of a journal") as wrong:
-        postgres.parameters("postgresql://me:geheim@db.example/bhuman?nonsense=1")
+        address_of.parameters("postgresql://me:geheim@db.example/bhuman?nonsense=1")
     assert "geheim" not in wrong.value.message
 
 

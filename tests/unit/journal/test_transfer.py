@@ -36,7 +36,9 @@ def test_a_copy_is_equal_and_works_on_and_the_source_is_moved(journal: Journal, 
     filled(journal)
     with contextlib.closing(ledger.opened(tmp_path / "copy")) as copy:
         before = transfer.digests(journal)
-        rows = transfer.move(journal, copy)
+        steps: list[tuple[int, int]] = []
+        rows = transfer.move(journal, copy, lambda done, total: steps.append((done, total)))
+        assert steps[-1][0] == steps[-1][1] == 3 * sum(table.rows for table in before.values())
         assert rows == before == transfer.digests(copy) | {"fact": before["fact"]}
         assert rows["claim"].rows == 4
         assert runner.prepare(copy, ledger.new_run(), ledger.rows_of("Ada", "Bob", "New")).counts.new == 1
@@ -50,8 +52,8 @@ def test_a_flaw_in_the_copy_is_found_and_nothing_of_it_is_kept(
     filled(journal)
     whole = transfer._copy_table
 
-    def flawed(source: Journal, target: Journal, table: str) -> None:
-        whole(source, target, table)
+    def flawed(source: Journal, target: Journal, table: str, advance: transfer.Advance) -> None:
+        whole(source, target, table, advance)
         if table == "claim":
             target.execute("UPDATE claim SET url = 'x' WHERE claim_id = 1")
 
