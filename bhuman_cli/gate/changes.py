@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from bhuman_cli import amounts
 
 MANY_ROWS: Final = 20
 MANY_SHARE: Final = 0.2
@@ -14,12 +17,12 @@ MANY_SHARE: Final = 0.2
 class Anew:
     """Rows that would be rendered anew. of: rows that were rendered for the file that this one is, or continues.
 
-    column: the one in which they differ, "" where that is not one. name: the earlier file's, "" for this one.
+    columns: those that changed, with the rows that each touches. name: the earlier file's, "" for this one.
     """
 
     rows: int
     of: int
-    column: str = ""
+    columns: Mapping[str, int] = field(default_factory=dict)
     name: str = ""
 
 
@@ -44,8 +47,14 @@ def many_anew(anew: Anew) -> str:
     if anew.rows <= MANY_ROWS or anew.rows <= MANY_SHARE * anew.of:
         return ""
     file = f"rendered as {anew.name}" if anew.name else "rendered for this file"
-    alone = f"; they differ in {anew.column} alone" if anew.column else ""
-    return f"{anew.rows:,} of {anew.of:,} rows that were {file} would be rendered anew{alone}"
+    changed = f"; changed: {listed(anew.columns)}" if anew.columns else ""
+    return f"{anew.rows:,} of {anew.of:,} rows that were {file} would be rendered anew{changed}"
+
+
+def listed(columns: Mapping[str, int]) -> str:
+    """Return changed columns with the rows that each touches, the most first."""
+    most_first = sorted(columns.items(), key=lambda item: -item[1])
+    return ", ".join(f"{column} in {amounts.show(rows, 'row')}" for column, rows in most_first)
 
 
 def one_column(new: Sequence[Sequence[str]], paid: Sequence[Sequence[str]], columns: Sequence[str]) -> tuple[str, int]:
@@ -63,7 +72,23 @@ def one_column(new: Sequence[Sequence[str]], paid: Sequence[Sequence[str]], colu
     return best
 
 
-def same_keys(new: Sequence[str], paid: Sequence[str]) -> int:
-    """Return how many new rows carry a key that a paid row carries; blank ones are nobody's."""
-    before = {key for key in paid if key}
-    return sum(key in before for key in new)
+K = TypeVar("K")
+
+
+def changed_columns(
+    new: Mapping[K, Sequence[str]], paid: Mapping[K, Sequence[str]], columns: Sequence[str], *, by_place: bool
+) -> tuple[int, dict[str, int]]:
+    """Return how many new rows were paid under the same key, and how many of them each column changed in.
+
+    new, paid: one text per column, by key. by_place: which is only a place; a row with nothing in common with the one
+    that stood there is another one, not a changed one.
+    """
+    rows = 0
+    touched: Counter[str] = Counter()
+    for key in new.keys() & paid.keys():
+        differing = [name for name, now, before in zip(columns, new[key], paid[key], strict=True) if now != before]
+        if by_place and len(differing) == len(columns) > 1:
+            continue
+        rows += 1
+        touched.update(differing)
+    return rows, dict(touched)

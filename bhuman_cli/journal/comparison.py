@@ -48,32 +48,38 @@ def is_paid(journal: Journal, target_id: int, identity: bytes, *, but_failed: bo
 
 def earlier_files(journal: Journal, run: Run) -> list[EarlierFile]:
     """Return the other files that were paid for on the run's target, the last rendered first."""
-    found = journal.query(
+    return list(_files(journal, run, "input_path <> :path"))
+
+
+def own_file(journal: Journal, run: Run) -> EarlierFile | None:
+    """Return the run's own file as it was last paid for, None if it never was."""
+    return next(_files(journal, run, "input_path = :path AND run_no < :run"), None)
+
+
+def _files(journal: Journal, run: Run, which: str) -> Iterator[EarlierFile]:
+    for found in journal.query(
         "SELECT run.input_path, run.run_no AS last, run.columns, (SELECT count(*) FROM claim JOIN run AS own"
         " USING (run_no) WHERE own.target_id = run.target_id AND own.input_path = run.input_path AND claim.live = 1"
         " AND claim.generation_id IS NOT NULL) AS paid FROM run WHERE run.run_no IN (SELECT max(run.run_no) FROM run"
-        f" WHERE target_id = ? AND input_path <> ? AND state <> 'draft' AND {_ACCEPTED} GROUP BY run.input_path)"
+        f" WHERE target_id = :target AND {which} AND state <> 'draft' AND {_ACCEPTED} GROUP BY run.input_path)"
         " ORDER BY run.run_no DESC",
-        (run.target_id, run.input_path),
-    )
-    return [
-        EarlierFile(
-            input_path=item["input_path"], run_no=item["last"], columns=tuple(faults.from_json(item["columns"])),
-            paid=item["paid"],
-        )
-        for item in found
-    ]  # fmt: skip
+        {"target": run.target_id, "path": run.input_path, "run": run.run_no},
+    ):
+        yield EarlierFile(
+            input_path=found["input_path"], run_no=found["last"], paid=found["paid"],
+            columns=tuple(faults.from_json(found["columns"])),
+        )  # fmt: skip
 
 
-def paid_cells(journal: Journal, run: Run, earlier: EarlierFile) -> Iterator[Mapping[str, str]]:
-    """Yield the cells, by column, of the earlier file's paid rows whose videos the run does not show."""
+def paid_cells(journal: Journal, run: Run, earlier: EarlierFile) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield row_index and cells, by column, of the earlier file's paid rows whose videos the run does not show."""
     for found in journal.query(
-        "SELECT row.cells FROM row JOIN claim USING (claim_id) WHERE row.run_no = ? AND row.cells IS NOT NULL"
-        " AND claim.generation_id IS NOT NULL AND row.claim_id NOT IN"
+        "SELECT row.row_index, row.cells FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
+        " AND row.cells IS NOT NULL AND claim.generation_id IS NOT NULL AND row.claim_id NOT IN"
         " (SELECT claim_id FROM row WHERE run_no = ? AND claim_id IS NOT NULL)",
         (earlier.run_no, run.run_no),
     ):
-        yield dict(zip(earlier.columns, faults.from_json(found[0]), strict=False))
+        yield found[0], dict(zip(earlier.columns, faults.from_json(found[1]), strict=False))
 
 
 def shown_of(journal: Journal, run: Run, earlier: EarlierFile) -> int:
@@ -86,12 +92,13 @@ def shown_of(journal: Journal, run: Run, earlier: EarlierFile) -> int:
     return int(found[0]) if found else 0
 
 
-def new_cells(journal: Journal, run: Run) -> Iterator[Mapping[str, str]]:
-    """Yield the cells, by column, of the rows that the run would pay for."""
+def new_cells(journal: Journal, run: Run) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield row_index and cells, by column, of the rows that the run would pay for."""
     for found in journal.query(
-        "SELECT cells FROM row WHERE run_no = ? AND plan IN ('new', 'deferred') AND cells IS NOT NULL", (run.run_no,)
+        "SELECT row_index, cells FROM row WHERE run_no = ? AND plan IN ('new', 'deferred') AND cells IS NOT NULL",
+        (run.run_no,),
     ):
-        yield dict(zip(run.columns, faults.from_json(found[0]), strict=False))
+        yield found[0], dict(zip(run.columns, faults.from_json(found[1]), strict=False))
 
 
 def anew_by_rules(journal: Journal, run: Run) -> int:
@@ -142,15 +149,19 @@ def example_row(journal: Journal, run: Run) -> tuple[int, tuple[str, ...]] | Non
     return (found["line"], tuple(faults.from_json(found["payload"])[0])) if found else None
 
 
-def set_continues(journal: Journal, run: Run, input_path: str) -> None:
-    """Keep that the run's file continues another one under a new name."""
+def set_continues(journal: Journal, run: Run, earlier: EarlierFile) -> None:
+    """Keep that the run's file continues another one under a new name: all such files name the same first one."""
     with journal.transaction():
-        journal.execute("UPDATE run SET continues = ? WHERE run_no = ?", (input_path, run.run_no))
+        journal.execute(
+            "UPDATE run SET continues = (SELECT coalesce(nullif(continues, ''), input_path) FROM run WHERE run_no = ?)"
+            " WHERE run_no = ?",
+            (earlier.run_no, run.run_no),
+        )
 
 
-def texts(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[tuple[str, ...]]:
+def texts(rows: Mapping[int, Mapping[str, str]], columns: Sequence[str]) -> dict[int, tuple[str, ...]]:
     """Return rows as one text per column, outer white space cut."""
-    return [tuple(row.get(column, "").strip() for column in columns) for row in rows]
+    return {at: tuple(row.get(column, "").strip() for column in columns) for at, row in rows.items()}
 
 
 def cells_to_send(journal: Journal, run: Run) -> dict[int, tuple[str, ...]]:

@@ -66,7 +66,6 @@ class PreviousRun:
     variables: tuple[str, ...] | None
     paid: int
     shown: int
-    unfinished_again: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +104,23 @@ def summarize(journal: Journal, run: Run) -> RunSummary:
     return _summary(journal, run)
 
 
+_IN_DOUBT: Final = (
+    "EXISTS (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no AND chunk.state IN ('sending', 'mapping', 'in_doubt'))"
+)
+
+
 def unfinished(journal: Journal) -> list[Run]:
-    """Return the confirmed runs in which something is left to send, wait for, decide or write, newest first."""
-    return [item.run for item in list_runs(journal) if item.run.state == "confirmed" and _has_work(item)]
+    """Return the confirmed runs in which something is left to send, wait for, decide or write, newest first.
+
+    What an earlier run of the same file left in doubt is decided there, too.
+    """
+    asked = f"SELECT DISTINCT target_id, input_path FROM run WHERE {_IN_DOUBT}"
+    doubtful = {(found[0], found[1]) for found in journal.query(asked)}
+    return [
+        item.run
+        for item in list_runs(journal)
+        if item.run.state == "confirmed" and (_has_work(item) or (item.run.target_id, item.run.input_path) in doubtful)
+    ]
 
 
 def _has_work(item: RunSummary) -> bool:
@@ -123,14 +136,30 @@ def unfinished_successor(journal: Journal, run: Run) -> str:
     return found[0].run_id if found and found[0].run_id != run.run_id else ""
 
 
+_SAME_SERIES: Final = (
+    f"target_id = :target AND {runs.SERIES} = (SELECT {runs.SERIES} FROM run WHERE run_no = :run) AND run_no < :run"
+)
+
+
 def rows_before(journal: Journal, run: Run) -> int:
-    """Return how many rows the table had when it was last rendered on this target, 0 if it never was."""
+    """Return how many rows the table, or one it continues, had when it was last rendered, 0 if it never was."""
     last = journal.query_one(
-        "SELECT * FROM run JOIN target USING (target_id) WHERE target_id = ? AND input_path = ? AND run_no < ?"
-        " AND state <> 'draft' ORDER BY run_no DESC LIMIT 1",
-        (run.target_id, run.input_path, run.run_no),
+        f"SELECT * FROM run JOIN target USING (target_id) WHERE {_SAME_SERIES} AND state <> 'draft'"
+        " ORDER BY run_no DESC LIMIT 1",
+        {"target": run.target_id, "run": run.run_no},
     )
     return sum(results.tally(journal, runs.read_run(last)).values()) if last is not None else 0
+
+
+def unfinished_again(journal: Journal, run: Run) -> str:
+    """Return the unfinished run that pays anew for the run's table, or for one it continues; "" if there is none."""
+    found = journal.query(
+        f"SELECT * FROM run JOIN target USING (target_id) WHERE {_SAME_SERIES} AND again = 1 AND state = 'confirmed'"
+        " ORDER BY run_no DESC",
+        {"target": run.target_id, "run": run.run_no},
+    )
+    again = (_summary(journal, runs.read_run(item)) for item in list(found))
+    return next((item.run.run_id for item in again if _has_work(item)), "")
 
 
 def previous_run(journal: Journal, run: Run) -> PreviousRun:
@@ -147,17 +176,10 @@ def previous_run(journal: Journal, run: Run) -> PreviousRun:
         " (SELECT run_no FROM run WHERE target_id = ? AND input_path = ? AND run_no < ?)",
         (run.run_no, run.target_id, run.input_path, run.run_no),
     )
-    again = [
-        item.run.run_id
-        for item in list_runs(journal, target_id=run.target_id)
-        if item.run.again and item.run.input_path == run.input_path and item.run.state == "confirmed"
-        and _has_work(item)
-    ]  # fmt: skip
     return PreviousRun(
         variables=tuple(faults.from_json(last["spec"])["variables"]) if last else None,
         paid=int(paid[0]) if paid else 0,
         shown=int(paid[1]) if paid else 0,
-        unfinished_again=again[0] if again else "",
     )
 
 
@@ -192,8 +214,7 @@ def run_in_doubt(journal: Journal, target: domain.Target, input_path: str) -> st
     """Return the newest run of a file with a request that is sending, mapping or in doubt; None if there is none."""
     found = journal.query_one(
         "SELECT run.run_id FROM run JOIN target USING (target_id) WHERE target.service = ? AND target.kind = ?"
-        " AND target.api_id = ? AND run.input_path = ? AND EXISTS (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no"
-        " AND chunk.state IN ('sending', 'mapping', 'in_doubt')) ORDER BY run.run_no DESC LIMIT 1",
+        f" AND target.api_id = ? AND run.input_path = ? AND {_IN_DOUBT} ORDER BY run.run_no DESC LIMIT 1",
         (target.service, str(target.kind), target.api_id, input_path),
     )
     return str(found[0]) if found else None

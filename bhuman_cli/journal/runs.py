@@ -11,11 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from json.encoder import encode_basestring_ascii
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 from bhuman_cli import domain, errors
 from bhuman_cli.journal import faults
 from bhuman_cli.journal.database import Journal
+
+SERIES: Final = "coalesce(nullif(run.continues, ''), run.input_path)"
+"""The input path of the first of the files that continue one another: what names them all, SQL over `run`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,6 @@ class Run:
     superseded_by: str
     profile: str = ""
     key_id: str = ""
-    continues: str = ""
 
     @property
     def input_name(self) -> str:
@@ -141,7 +143,6 @@ def read_run(found: Any) -> Run:
         superseded_by=found["superseded_by"] or "",
         profile=found["profile"],
         key_id=found["key_id"],
-        continues=found["continues"],
     )
 
 

@@ -5,11 +5,13 @@ Decides nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from bhuman_cli import clock
+from bhuman_cli.journal import runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import PAID_STATES
 from bhuman_cli.journal.runs import Run
@@ -155,18 +157,19 @@ def sent_since(journal: Journal, since: datetime, *, api_id: str | None = None, 
     )
 
 
-def sent_of_file_since(journal: Journal, run: Run, since: datetime) -> int:
-    """Count new videos paid since then on the run's target for its file, and for files that continue one another."""
-    return _one(
-        journal,
-        "SELECT count(*) FROM chunk JOIN claim USING (chunk_id) JOIN run ON run.run_no = chunk.run_no"
-        f" WHERE chunk.sending_at >= :since AND {_COUNTED} AND chunk.target_id = :target AND claim.attempt = 1"
-        " AND (run.input_path IN (:path, :continues) OR run.continues IN (:path, nullif(:continues, '')))",
-        {
-            "since": clock.iso_utc(since), "target": run.target_id, "path": run.input_path,
-            "continues": run.continues,
-        },
-    )  # fmt: skip
+def sent_of_files_since(journal: Journal, run: Run, since: datetime, others: Collection[str] = ()) -> int:
+    """Count new videos paid since then on the run's target for its file, and for files that continue one another.
+
+    others: input paths of files that count with it.
+    """
+    own = journal.query_one(f"SELECT {runs.SERIES} FROM run WHERE run_no = ?", (run.run_no,))
+    counted = journal.query(
+        f"SELECT run.input_path, {runs.SERIES}, count(*) FROM chunk JOIN claim USING (chunk_id)"
+        f" JOIN run ON run.run_no = chunk.run_no WHERE chunk.sending_at >= ? AND {_COUNTED}"
+        " AND chunk.target_id = ? AND claim.attempt = 1 GROUP BY 1, 2",
+        (clock.iso_utc(since), run.target_id),
+    )
+    return sum(count for path, series, count in counted if path in others or (own and series == own[0]))
 
 
 def defer(journal: Journal, run: Run, videos: int, *, of: str = "('new')") -> int:
@@ -186,6 +189,11 @@ def fact(journal: Journal, name: str, value: str) -> str:
         journal.execute("INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
         found = journal.query_one("SELECT value FROM fact WHERE name = ?", (name,))
     return str(found[0]) if found else value
+
+
+def has_fact(journal: Journal, name: str) -> bool:
+    """Say whether the whole journal keeps anything under a name."""
+    return journal.query_one("SELECT 1 FROM fact WHERE name = ?", (name,)) is not None
 
 
 def _one(journal: Journal, sql: str, values: tuple[object, ...] | dict[str, object]) -> int:

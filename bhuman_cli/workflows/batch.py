@@ -23,7 +23,8 @@ from bhuman_cli.errors import ExitCode
 from bhuman_cli.runs import spend_limits
 from bhuman_cli.terminal import progress, talk
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import doubts, render, resume
+from bhuman_cli.workflows import doubts, render, resume, spending
+from bhuman_cli.workflows.input import input_source
 from bhuman_cli.workflows.results import run_report
 
 SCHEMA: Final = "bhuman.batch/1"
@@ -186,21 +187,21 @@ def _render(batch: Sequence[FileRun], given: Mapping[str, Any], console: Console
     """Send every file that may be sent, then wait for all of them."""
     waits = given.get("wait") is not False and not given.get("sample")
     shown = str(given.get("progress") or "auto")
+    paths = frozenset(input_source.journal_path(each.file, given.get("sheet")) for each in batch)
     with progress.choose(shown, console, lambda: _snapshot(batch), SystemClock()) as reporter:
-        left = given.get("take")
+        submitted = 0
         for each in batch:
             if each.error is not None and each.error.exit_code is not ExitCode.REFUSED:
                 continue
             each.on_progress = reporter.update
             options = {**given, "json": True, "max_rows": each.planned}
             options |= {"wait": False} if waits else {}
-            options |= {"take": left} if left is not None else {}
             each.document = None
-            each.run(lambda each=each, options=options: render.run(each.file, options))  # type: ignore[misc]
+            beside = spending.Beside(input_paths=paths, submitted=submitted)
+            each.run(lambda each=each, options=options, beside=beside: render.run(each.file, options, beside=beside))  # type: ignore[misc]
             if each.code in _STOPPED:
                 return
-            if left is not None and str(left).isdigit():
-                left = max(0, int(left) - _submitted(each))
+            submitted += _submitted(each)
         for each in batch if waits else ():
             if each.error is None and each.document is not None and _is_open(each.document):
                 each.run(lambda each=each: _resumed(each, given))  # type: ignore[misc]

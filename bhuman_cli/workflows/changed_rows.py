@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Final
 
@@ -20,30 +21,45 @@ from bhuman_cli.runs import identity
 from bhuman_cli.terminal.console import Console
 
 _KEYS: Final = ("email", "id")
+_NEWER_RULES: Final = "this version reads tables by newer rules"
 _CONTINUED_SHARE: Final = 0.5
 """A file that shows, or would render anew, so much of an earlier one is that file under another name."""
 
 
-def refusal(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a plan changes. said: why it needs a person's word, "" where it does not. columns: as in `changes.Anew`."""
+
+    said: str = ""
+    columns: Mapping[str, int] = field(default_factory=dict)
+
+
+def compare(
     journal: Journal,
     run: Run,
     counts: PlanCounts,
     previous: PreviousRun,
     known: Collection[str] | None,
     row_key: str | None,
-) -> str:
-    """Return why the variables, or many rows, need a person's word; "" where they do not."""
+) -> Comparison:
+    """Compare the plan's variables and rows with what was paid; keep which earlier file this one continues."""
     accepted = comparison.accepted_variables(journal, run.target)
     if known is None and accepted:
         known = accepted[0]
-    if said := changes.other_variables(run.spec.variables, known, accepted):
-        return said
-    if by_rules := comparison.anew_by_rules(journal, run):
-        return (
-            f"this version reads tables by newer rules: {by_rules:,} rows whose place was paid would be rendered anew"
-        )
-    same_file = Anew(rows=min(counts.new, previous.paid - previous.shown), of=previous.paid)
-    return changes.many_anew(same_file) or _of_other_files(journal, run, counts, row_key)
+    new = _NewRows(journal, run)
+    own = Anew(rows=min(counts.new, previous.paid - previous.shown), of=previous.paid)
+    before = comparison.own_file(journal, run) if own.rows else None
+    if before is not None:
+        own = replace(own, columns=_compared(journal, run, before, new, row_key).columns)
+    other = _of_other_files(journal, run, counts, new, row_key)
+    by_rules = comparison.anew_by_rules(journal, run)
+    said = (
+        changes.other_variables(run.spec.variables, known, accepted)
+        or (f"{_NEWER_RULES}: {by_rules:,} rows whose place was paid would be rendered anew" if by_rules else "")
+        or changes.many_anew(own)
+        or (changes.many_anew(other) if other else "")
+    )
+    return Comparison(said=said, columns=own.columns or (other.columns if other else {}))
 
 
 def say_shared(journal: Journal, run: Run, shared: int, console: Console) -> None:
@@ -59,45 +75,67 @@ def say_shared(journal: Journal, run: Run, shared: int, console: Console) -> Non
         )
 
 
-def _of_other_files(journal: Journal, run: Run, counts: PlanCounts, row_key: str | None) -> str:
-    new: list[Mapping[str, str]] = []
+class _NewRows:
+    """The rows that a run would pay for, read once they are asked for."""
+
+    def __init__(self, journal: Journal, run: Run) -> None:
+        self._journal, self._run = journal, run
+
+    @functools.cached_property
+    def by_place(self) -> dict[int, Mapping[str, str]]:
+        """Return the cells by column, by row_index."""
+        return dict(comparison.new_cells(self._journal, self._run))
+
+
+def _of_other_files(journal: Journal, run: Run, counts: PlanCounts, new: _NewRows, row_key: str | None) -> Anew | None:
+    """Return what of the first other file that needs a word would be rendered anew, else of the one it continues."""
+    continued: Anew | None = None
     for earlier in comparison.earlier_files(journal, run):
         shown = comparison.shown_of(journal, run, earlier)
         anew = Anew(rows=0, of=earlier.paid)
         if counts.new > changes.MANY_ROWS and earlier.paid - shown > changes.MANY_ROWS:
-            new = new or list(comparison.new_cells(journal, run))
-            anew = _compared(run, earlier, new, list(comparison.paid_cells(journal, run, earlier)), row_key)
-        if shown + anew.rows >= _CONTINUED_SHARE * earlier.paid and not run.continues:
-            comparison.set_continues(journal, run, earlier.input_path)
-        if said := changes.many_anew(anew):
-            return said
-    return ""
+            anew = _compared(journal, run, earlier, new, row_key)
+        if continued is None and earlier.paid and shown + anew.rows >= _CONTINUED_SHARE * earlier.paid:
+            comparison.set_continues(journal, run, earlier)
+            continued = anew
+        if changes.many_anew(anew):
+            return anew
+    return continued
 
 
-def _compared(
-    run: Run,
-    earlier: EarlierFile,
-    new: Sequence[Mapping[str, str]],
-    paid: Sequence[Mapping[str, str]],
-    row_key: str | None,
-) -> Anew:
-    """Count the new rows that are rows of the earlier file: by their key, else by all sent columns but one."""
-    name = PurePath(earlier.input_path).name
+def _compared(journal: Journal, run: Run, earlier: EarlierFile, new: _NewRows, row_key: str | None) -> Anew:
+    """Count the new rows that are rows of the earlier file: by their key, else by all sent columns but one.
+
+    In the same file, too, by their place.
+    """
+    is_same = earlier.input_path == run.input_path
+    name = "" if is_same else PurePath(earlier.input_path).name
+    paid = dict(comparison.paid_cells(journal, run, earlier))
     both = [column for column in run.columns if column in earlier.columns]
     sent = {_folded(variable) for variable in run.spec.variables}
     columns = [column for column in both if _folded(column) in sent]
-    column, rows = changes.one_column(comparison.texts(new, columns), comparison.texts(paid, columns), columns)
-    keys = [row_key] if row_key else [column for column in both if _folded(column) in _KEYS]
-    for key in keys:
-        ours, theirs = ([row.get(key, "").strip() for row in rows_] for rows_ in (new, paid))
-        if row_key or (_is_unique(ours) and _is_unique(theirs)):
-            found = changes.same_keys(ours, theirs)
-            if found >= rows:
-                return Anew(rows=found, of=earlier.paid, column=column if found == rows else "", name=name)
-    return Anew(rows=rows, of=earlier.paid, column=column, name=name)
+    ours, theirs = (comparison.texts(rows, columns) for rows in (new.by_place, paid))
+    column, rows = changes.one_column(list(ours.values()), list(theirs.values()), columns)
+    anew = Anew(rows=rows, of=earlier.paid, columns={column: rows} if rows else {}, name=name)
+    if is_same and 2 * rows < len(ours):
+        count, touched = changes.changed_columns(ours, theirs, columns, by_place=True)
+        anew = replace(anew, rows=count, columns=touched)
+    for key in [row_key] if row_key else [column for column in both if _folded(column) in _KEYS]:
+        now, before = ({at: row.get(key, "").strip() for at, row in rows.items()} for rows in (new.by_place, paid))
+        if row_key or (_is_unique(now.values()) and _is_unique(before.values())):
+            count, touched = changes.changed_columns(
+                _by_key(ours, now), _by_key(theirs, before), columns, by_place=False
+            )
+            if count >= anew.rows:
+                return replace(anew, rows=count, columns=touched)
+    return anew
 
 
-def _is_unique(keys: Sequence[str]) -> bool:
+def _by_key(rows: Mapping[int, Sequence[str]], keys: Mapping[int, str]) -> dict[str, Sequence[str]]:
+    return {keys[at]: row for at, row in rows.items() if keys[at]}
+
+
+def _is_unique(keys: Iterable[str]) -> bool:
     filled = [key for key in keys if key]
     return len(set(filled)) == len(filled)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,8 +63,10 @@ def require_sense(word: Word) -> None:
 
 
 @contextlib.contextmanager
-def never_hidden(journal: Journal, target: Target, input_path: str) -> Iterator[None]:
+def never_hidden(journal: Journal | Callable[[], Journal], target: Target, input_path: str) -> Iterator[None]:
     """While a request of this file is in doubt no other end hides it: whatever goes wrong in the block, it is told.
+
+    journal: or what opens it, where the block may end before it is open; closed again.
 
     Raises:
         InDoubtError: instead of any other error.
@@ -76,7 +78,12 @@ def never_hidden(journal: Journal, target: Target, input_path: str) -> Iterator[
     except Exception as error:
         if isinstance(error, errors.Refusal) and error.code == GRACE_TIME:
             raise  # it is about this very doubt
-        run_id = _run_in_doubt(journal, target, input_path)
+        if isinstance(journal, Journal):
+            run_id = _run_in_doubt(journal, target, input_path)
+        else:
+            run_id = None
+            with contextlib.suppress(errors.JournalError, OSError), contextlib.closing(journal()) as opened:
+                run_id = _run_in_doubt(opened, target, input_path)
         if run_id is None:
             raise
         said = error.message if isinstance(error, errors.BhumanError) else f"{type(error).__name__}: {error}"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bhuman_cli import amounts, domain, errors, shell
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import Refusal
+from bhuman_cli.gate import changes
 from bhuman_cli.gate import refusals as order
 from bhuman_cli.journal.planning import PlanCounts
 from bhuman_cli.terminal.console import Console
@@ -21,6 +22,7 @@ class Plan:
 
     unit_cost: the user's own estimate, None if there is none. sample: rows to send before the others, None for all.
     sends, keeps: columns. private: of the former, those that few videos say. example: line and values of one row.
+    changed: columns that are not what was paid, with the rows that each touches.
     callback: whom the service tells of each video, and who said so. refusals: why it would not go as it stands.
     """
 
@@ -41,6 +43,7 @@ class Plan:
     example: tuple[int, tuple[str, ...]] | None = None
     callback: tuple[str, str] | None = None
     refusals: tuple[Refusal, ...] = ()
+    changed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cost_rows(self) -> int:
@@ -97,6 +100,8 @@ def show(plan: Plan, console: Console) -> None:
     if counts.shared:
         videos = counts.new + counts.retried + counts.reused + counts.in_doubt
         console.say(f"  {videos + counts.shared:,} rows, {videos:,} videos: equal rows show the same one")
+    if plan.changed:
+        console.say(f"  changed since they were rendered: {changes.listed(plan.changed)}")
     target = "not named yet" if plan.target.api_id == domain.NO_TARGET else domain.short_id(plan.target.api_id)
     profile = f", profile {plan.profile}" if plan.profile not in {"", "default"} else ""
     console.say(f"  {plan.target.kind} {target} on {plan.service}, as {plan.account}{profile}")

@@ -27,7 +27,7 @@ from bhuman_cli.journal import (
     traffic,
 )
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.runs import NewRun
+from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.net import addresses
 from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
 from bhuman_cli.runs.runner import PreparedRun
@@ -52,21 +52,16 @@ from bhuman_cli.workflows.results import results_writer, run_report
 from bhuman_cli.workflows.unknown_payments import Unknown
 
 
-def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = False) -> int:
+def run(
+    file: str,
+    given: Mapping[str, Any],
+    *,
+    writes_project_file: bool = False,
+    beside: spending.Beside | None = None,
+) -> int:
     """Render a file as the options, environment and settings files say; return the exit code."""
-    beside = input_source.project_path(file)
     console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
-    console.talk.file = "stdin" if file == "-" else beside.name if beside is not None else ""
-    if beside is not None:
-        input_source.require_file(beside)
-    for path in (beside, given.get("output")):
-        input_table.require_name(path)
-    values = settings.load(
-        flags={name: value for name, value in given.items() if name != "profile"},
-        input_path=beside,
-        environ=os.environ,
-        profile=given.get("profile"),
-    )
+    values = _load(file, given, console)
     console.talk.as_events = console.talk.as_events or values.get("progress") == "json"
     if values.project_file is not None:
         console.say(f"settings from {values.project_file}")
@@ -86,10 +81,14 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
             return input_table.write_project_file(source, values, console)
         if console.is_watched():
             console.say(f"reading {source.name}")
-        applied = render_job.applied_plan(values)
-        job = replace(render_job.read_job(source, values, console), distrust=tuple(refusals), applied=applied)
-        job.asks = job.asks and applied is None
-        return _dry(job) if values.get("dry_run") else _real(job)
+        with _told_in_doubt(source, values):
+            applied = render_job.applied_plan(values)
+            job = replace(
+                render_job.read_job(source, values, console), distrust=tuple(refusals), applied=applied,
+                beside=beside or spending.Beside(),
+            )  # fmt: skip
+            job.asks = job.asks and applied is None
+            return _dry(job) if values.get("dry_run") else _real(job)
     except errors.BhumanError as error:
         console.log(error.message, level="ERROR")
         console.log(f"exit={int(error.exit_code)}")
@@ -98,9 +97,38 @@ def run(file: str, given: Mapping[str, Any], *, writes_project_file: bool = Fals
         raise
 
 
+def _load(file: str, given: Mapping[str, Any], console: Console) -> settings.Settings:
+    path = input_source.project_path(file)
+    console.talk.file = "stdin" if file == "-" else path.name if path is not None else ""
+    if path is not None:
+        input_source.require_file(path)
+        input_table.require_name(path)
+    input_table.require_name(given.get("output"))
+    return settings.load(
+        flags={name: value for name, value in given.items() if name != "profile"},
+        input_path=path,
+        environ=os.environ,
+        profile=given.get("profile"),
+    )
+
+
 _WITH_DOCUMENT = frozenset(
-    {errors.ExitCode.INPUT, errors.ExitCode.CREDENTIALS, errors.ExitCode.REFUSED, errors.ExitCode.DOWN}
-)
+    {
+        errors.ExitCode.INPUT, errors.ExitCode.CREDENTIALS, errors.ExitCode.REFUSED, errors.ExitCode.DOWN,
+        errors.ExitCode.IN_DOUBT,
+    }
+)  # fmt: skip
+
+
+def _told_in_doubt(
+    source: input_source.InputSource, values: settings.Settings
+) -> contextlib.AbstractContextManager[None]:
+    """Let a doubt about the file be told, too, where a command ends before it opens the journal."""
+    home = settings.home(os.environ)
+    if values.get("dry_run") or values.get("local") or not run_context.has_journal(home):
+        return contextlib.nullcontext()
+    target = render_job.target_of(values, source, needs_one=False)
+    return doubts.never_hidden(lambda: run_context.open_journal(home), target, source.input_path)
 
 
 def _document_stop(console: Console, job: render_job.RenderJob | None, error: errors.BhumanError) -> None:
@@ -122,7 +150,8 @@ def _dry(job: render_job.RenderJob) -> int:
         rows = persons.without_forgotten(journal, job.intake.columns, job.intake.rows())
         prepared = runner.prepare(journal, new, rows, larger=_larger(job, journal, new))
         prepared = _probed(job, journal, prepared)
-        if job.get("plan_out") or prepared.counts.new > changes.MANY_ROWS:
+        is_edited = prepared.previous.paid > prepared.previous.shown
+        if job.get("plan_out") or is_edited or prepared.counts.new > changes.MANY_ROWS:
             database.bring_rows(journal, job.home.state, comparison.last_runs(journal, prepared.run))
         prepared, refusals = _gated(job, journal, _paid_by(job, journal, prepared, ""), [])
         plan = replace(_plan(job, prepared, journal), refusals=tuple(order.in_order([*job.distrust, *refusals])))
@@ -182,6 +211,8 @@ def _real(job: render_job.RenderJob) -> int:
         )
         prepared = replace(prepared, counts=planning.counts(journal, prepared.run))
         prepared, refusals = _gated(job, journal, prepared, [*looked, *([listed] if listed else [])])
+        if job.get("again"):
+            _require_no_unfinished_again(journal, prepared.run)
         plan = replace(_plan(job, prepared, journal), account=link.account)
         plans.show(plan, job.console)
         plans.settle(refusals, plan, job.console, asks=job.asks)
@@ -236,12 +267,15 @@ def _prepared(job: render_job.RenderJob, journal: Journal) -> PreparedRun:
     written = problem_report.write(log, job.source.beside, job.console) if is_stopped or not len(log) else None
     if is_stopped:
         raise problem_report.refusal(job.intake, written)
-    if job.get("again") and prepared.previous.unfinished_again:
+    return prepared
+
+
+def _require_no_unfinished_again(journal: Journal, run: Run) -> None:
+    if unfinished := history.unfinished_again(journal, run):
         raise errors.UsageError(
             "an --again run of this file is not finished; running it anew would pay twice",
-            hint=f"bhuman resume {prepared.previous.unfinished_again}",
+            hint=f"bhuman resume {unfinished}",
         )
-    return prepared
 
 
 def _adopted(
@@ -292,12 +326,13 @@ def _gated(
     if prepared.paid_with_more:
         job.console.say(f"{prepared.paid_with_more:,} rows were paid with more columns; they are not paid again")
     changed_rows.say_shared(journal, run, prepared.counts.shared, job.console)
-    changed = changed_rows.refusal(
+    changed = changed_rows.compare(
         journal, run, prepared.counts, prepared.previous, job.intake.known, job.get("row_key")
     )
-    spending.take(journal, run, job.get("take"), permitted.zone)
+    job.changed = changed.columns
+    spending.take(journal, run, job.get("take"), permitted.zone, job.beside)
     counts = planning.counts(journal, run)
-    refusals = _refusals(job, journal, replace(prepared, counts=counts), changed, looked)
+    refusals = _refusals(job, journal, replace(prepared, counts=counts), changed.said, looked)
     cost = counts.new + counts.retried
     if cost and traffic.is_braked(journal, run.target_id):
         refusals.append(permission.too_many_failures(journal, run))
@@ -345,6 +380,7 @@ def _plan(job: render_job.RenderJob, prepared: PreparedRun, journal: Journal) ->
         private=() if job.is_local else job.intake.private_looking,
         example=comparison.example_row(journal, prepared.run),
         callback=render_job.callback(job),
+        changed=job.changed,
     )
 
 

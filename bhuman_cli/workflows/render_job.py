@@ -26,6 +26,7 @@ from bhuman_cli.workflows import (
 from bhuman_cli.workflows.input import input_table, payloads
 from bhuman_cli.workflows.input.input_source import InputSource
 from bhuman_cli.workflows.results import results_writer, run_report
+from bhuman_cli.workflows.spending import Beside
 
 if TYPE_CHECKING:
     from bhuman_cli.table.checked_table import CheckedTable
@@ -48,6 +49,8 @@ class RenderJob:
     tally: Mapping[str, int] = field(default_factory=dict)
     distrust: tuple[errors.Refusal, ...] = ()
     applied: SavedPlan | None = None
+    changed: Mapping[str, int] = field(default_factory=dict)
+    beside: Beside = field(default_factory=Beside)
 
     def get(self, name: str) -> Any:
         """Return a setting."""
@@ -80,7 +83,7 @@ def read_job(source: InputSource, values: settings.Settings, console: Console) -
     """Open the table and read what was asked for into a job."""
     home = settings.home(os.environ)
     payloads.require_quality_fits(values.get("quality"), str(values.get("generation_mode")), "--quality")
-    target = _target(values, source, needs_one=not values.get("dry_run"))
+    target = target_of(values, source, needs_one=not values.get("dry_run"))
     intake = input_table.open_for(source, values, home, target, console)
     for notice in intake.notices:
         console.say(notice)
@@ -97,7 +100,12 @@ def read_job(source: InputSource, values: settings.Settings, console: Console) -
     )
 
 
-def _target(values: settings.Settings, source: InputSource, *, needs_one: bool) -> Target:
+def target_of(values: settings.Settings, source: InputSource, *, needs_one: bool) -> Target:
+    """Return what is rendered on.
+
+    Raises:
+        UsageError: nothing is named, where something must be.
+    """
     instance = values.get("instance")
     text = instance or values.get("campaign")
     kind = TargetKind.INSTANCE if instance else TargetKind.CAMPAIGN

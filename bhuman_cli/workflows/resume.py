@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import amounts, domain, errors, shell
+from bhuman_cli import amounts, domain, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import comparison, forget, history, matching, planning, runs, traffic
+from bhuman_cli.journal import forget, history, matching, planning, runs, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import lock, recovery
 from bhuman_cli.runs.list_look import ListLook
-from bhuman_cli.runs.submit import Ending
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import (
     adopt,
@@ -125,7 +124,9 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
         _decide(wish, journal, run, link)
         run = runs.find(journal, run.run_id)
         if not is_local:
-            _require_account(wish, journal, run, found)
+            spending.require_same_account(
+                journal, run, found, wish.console, accepts=bool(wish.values.get("accept_account"))
+            )
         if wish.values.get("accept_failures") and traffic.accept_failures(journal, run):
             wish.console.say("the failures are accepted; counting begins anew")
         if run.state == "confirmed":
@@ -145,28 +146,6 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
 def _profile(wish: ResumeOptions, run: Run) -> str:
     """Return the profile that was named, else the one that the run was paid with."""
     return str(wish.values.get("profile") if wish.values.is_given("profile") or not run.profile else run.profile)
-
-
-def _require_account(wish: ResumeOptions, journal: Journal, run: Run, held: credentials.Credentials) -> None:
-    """Refuse to send a run's rest with another key than it was begun with: another account may pay for it.
-
-    Raises:
-        Refusal: it is another one, and nobody said so.
-    """
-    if not run.key_id or held.key_id == run.key_id or run.state != "confirmed" or not history.to_send(journal, run):
-        return
-    before, now = credentials.shown(run.key_id), credentials.shown_id(held) or "a bearer token"
-    said = f"run {run.run_id} was begun with key {before} (profile {run.profile or 'default'}), and this is {now}"
-    if run.stopped.startswith(str(Ending.CREDENTIALS)) or wish.values.get("accept_account"):
-        wish.console.say(said)
-        return
-    rows = len(comparison.cells_to_send(journal, run))
-    profile = shell.quote(run.profile or "default")
-    raise errors.Refusal(
-        f"{said}; to pay for its {rows:,} rows with it: --accept-account",
-        hint=f"bhuman whoami --profile {profile}",
-        code="other_account",
-    )
 
 
 def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> ListLook:

@@ -1,23 +1,29 @@
-"""What the gate asks a command's settings for: its pace, its budgets, what it takes. Sends nothing."""
+"""What the gate asks a command's settings for: its pace, its budgets, what it takes, whose key pays. Sends nothing."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import domain, errors
-from bhuman_cli.config import settings
+from bhuman_cli import domain, errors, shell
+from bhuman_cli.config import credential_store, credentials, settings
+from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.errors import Refusal
 from bhuman_cli.gate import allowance, pacing
 from bhuman_cli.gate.allowance import Budget
 from bhuman_cli.gate.pacing import Pace
-from bhuman_cli.journal import chunks, comparison, traffic
+from bhuman_cli.journal import chunks, comparison, history, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs.permission import BudgetScope, Permission, unlimited
+from bhuman_cli.runs.submit import Ending
 from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import run_context
+from bhuman_cli.workflows.session import Session
 
 
 def permission(run: Run, home: settings.Home, journal: Journal, console: Console, *, chunk_size: int) -> Permission:
@@ -70,14 +76,22 @@ def _zone(home: settings.Home, journal: Journal, console: Console) -> tzinfo:
     return allowance.zone(kept)
 
 
-def take(journal: Journal, run: Run, text: str | None, zone: tzinfo | None) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """The other files of a command. input_paths: as the journal calls them. submitted: their videos, by now."""
+
+    input_paths: frozenset[str] = frozenset()
+    submitted: int = 0
+
+
+def take(journal: Journal, run: Run, text: str | None, zone: tzinfo | None, beside: Beside) -> int:
     """Leave what `--take` does not allow for another command; return how many videos are left."""
     if text is None:
         return 0
     wanted = allowance.read_take(text)
     since = allowance.day_start(journal.clock.now(), zone or allowance.zone(None))
-    sent = traffic.sent_of_file_since(journal, run, since) if wanted.is_daily else 0
-    return traffic.defer(journal, run, wanted.videos - sent)
+    sent = traffic.sent_of_files_since(journal, run, since, beside.input_paths) if wanted.is_daily else 0
+    return traffic.defer(journal, run, wanted.videos - max(sent, beside.submitted))
 
 
 def within_budget(journal: Journal, run: Run, permitted: Permission, cost: int) -> tuple[int, Refusal | None]:
@@ -123,3 +137,40 @@ def set_first_rows(journal: Journal, run: Run, asked: int | None, *, has_sample:
         waiting=traffic.waiting(journal, run, whole_target=True),
     )
     traffic.set_first_rows(journal, run, first)
+
+
+def record_logout(session: Session) -> None:
+    """Keep that a person took the profile's key away on purpose: what it began may go on with another one."""
+    with contextlib.suppress(errors.BhumanError):
+        kept = credential_store.load(session.home, session.profile, service=session.service)
+        if kept is None or not kept.basic or not run_context.has_journal(session.home):
+            return
+        key_id = Credentials(basic=kept.basic, source="").key_id
+        with contextlib.closing(run_context.open_journal(session.home)) as journal:
+            traffic.fact(journal, _logged_out(session.service, key_id), journal.now())
+
+
+def _logged_out(service: str, key_id: str) -> str:
+    return f"logged out: {service} {key_id}"
+
+
+def require_same_account(journal: Journal, run: Run, held: Credentials, console: Console, *, accepts: bool) -> None:
+    """Refuse to send a run's rest with another key than it was begun with: another account may pay for it.
+
+    Raises:
+        Refusal: it is another one, and nobody said so.
+    """
+    if not run.key_id or held.key_id == run.key_id or run.state != "confirmed" or not history.to_send(journal, run):
+        return
+    before, now = credentials.shown(run.key_id), credentials.shown_id(held) or "a bearer token"
+    said = f"run {run.run_id} was begun with key {before} (profile {run.profile or 'default'}), and this is {now}"
+    is_gone = traffic.has_fact(journal, _logged_out(run.target.service, run.key_id))
+    if is_gone or run.stopped.startswith(str(Ending.CREDENTIALS)) or accepts:
+        console.say(said)
+        return
+    rows = len(comparison.cells_to_send(journal, run))
+    raise Refusal(
+        f"{said}; to pay for its {rows:,} rows with it: --accept-account",
+        hint=f"bhuman whoami --profile {shell.quote(run.profile or 'default')}",
+        code="other_account",
+    )

@@ -17,7 +17,7 @@ from bhuman_cli import errors
 from bhuman_cli.config import credentials, keys, settings
 from bhuman_cli.domain import Target
 from bhuman_cli.errors import ExitCode
-from bhuman_cli.journal import planning, results, traffic
+from bhuman_cli.journal import history, planning, results, traffic
 from bhuman_cli.journal.claims import Candidate
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun, Run
@@ -155,7 +155,7 @@ def _carry_out(job: TriggerJob) -> int:
         )
         run = planning.set_payer(journal, prepared.run, profile=str(job.values.get("profile")), key_id=found.key_id)
         prepared = replace(prepared, run=run)
-        _refuse_twice(job, prepared)
+        _refuse_twice(job, journal, prepared)
         link = stack.enter_context(connections.remote(job.values, job.console, found))
         wanted = listed_videos.policy(job.values, asks=job.asks)
         looks, listed = listed_videos.look(wanted, journal, run, link, job.console, job.home)
@@ -226,11 +226,11 @@ def _new_run(job: TriggerJob, target: Target) -> NewRun:
     )
 
 
-def _refuse_twice(job: TriggerJob, prepared: PreparedRun) -> None:
-    if job.values.get("again") and prepared.previous.unfinished_again:
+def _refuse_twice(job: TriggerJob, journal: Journal, prepared: PreparedRun) -> None:
+    if job.values.get("again") and (unfinished := history.unfinished_again(journal, prepared.run)):
         raise errors.UsageError(
             "an --again trigger of this content is not finished; another one would pay twice",
-            hint=f"bhuman resume {prepared.previous.unfinished_again}",
+            hint=f"bhuman resume {unfinished}",
         )
 
 

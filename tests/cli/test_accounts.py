@@ -34,3 +34,20 @@ def test_resume_pays_with_the_run_s_own_profile_and_refuses_another_key(desk: De
     assert "somebody-else" not in other.err
     own = desk.run("resume", "--json", "--poll-interval", "0.05", env=no_key)
     assert (own.code, own.rows["succeeded"]) == (0, 4), "the run's profile, without being named"
+
+
+def test_a_run_goes_on_with_another_key_once_its_own_was_logged_out(desk: Desk, service: PlainService) -> None:
+    no_key = {"BHUMAN_API_KEY_ID": None, "BHUMAN_API_KEY_SECRET": None}
+    login(desk, "default", "first-key", "one")
+    service.keys = {("first-key", "one"), ("second-key", "two")}
+    desk.people(2)
+    service.posts = [plain_service.refusing(429, Retry_After="3600")]
+    assert desk.render("people.csv", env=no_key).code == 6
+    login(desk, "default", "second-key", "two")
+    assert desk.run("resume", env=no_key).code == 7, "replaced, not taken away"
+    login(desk, "default", "first-key", "one")
+    assert desk.run("logout", env=no_key).code == 0
+    login(desk, "default", "second-key", "two")
+    resumed = desk.run("resume", "--poll-interval", "0.05", env=no_key)
+    assert (resumed.code, len(service.accepted)) == (0, 2)
+    assert "was begun with key firs…" in resumed.err

@@ -21,7 +21,7 @@ def test_a_dated_export_of_the_same_people_is_not_paid_again(desk: Desk, service
     refused = desk.render("contacts-05-02.csv", "--json")
     assert (refused.code, refused.error["code"], len(service.accepted)) == (7, "variables_changed", 30)
     assert "30 of 30 rows that were rendered as contacts-05-01.csv would be rendered anew" in refused.error["message"]
-    assert "they differ in last_contacted alone" in refused.error["message"]
+    assert "changed: last_contacted in 30 rows" in refused.error["message"]
     assert "--accept-changes" not in refused.error["hint"], "a hint never spends"
     contacts(desk, "others.csv", "tuesday", range(500, 560))
     assert desk.render("others.csv", "--json").rows["submitted"] == 60, "new leads under a new name are simply new"
@@ -37,6 +37,24 @@ def test_edited_rows_under_another_name_are_told_by_their_key(desk: Desk, servic
     write("b.csv", "new")
     refused = desk.render("b.csv", "--json")
     assert (refused.code, refused.error["code"], len(service.accepted)) == (7, "variables_changed", 30)
+
+
+def test_changed_columns_are_named_with_the_rows_that_each_touches(desk: Desk, service: PlainService) -> None:
+    def write(companies: int, names: int) -> None:
+        rows = [(f"Ana{'x' * (at < names)}{at}", f"Co{'y' * (at < companies)}{at}", f"k{at}") for at in range(30)]
+        desk.table("a.csv", rows, header=("first_name", "company", "email"))
+
+    write(0, 0)
+    assert desk.render("a.csv", "--only", "first_name,company").code == 0
+    write(29, 2)
+    refused = desk.render("a.csv", "--json")
+    assert refused.error["code"] == "variables_changed"
+    assert "; changed: company in 29 rows, first_name in 2 rows;" in refused.error["message"]
+    write(3, 1)
+    assert "changed since they were rendered: company in 3 rows" in desk.render("a.csv", "--dry-run").err
+    few = desk.render("a.csv")
+    assert (few.code, len(service.accepted)) == (0, 33)
+    assert "changed since they were rendered: company in 3 rows" in few.err
 
 
 def test_only_what_the_target_uses_is_sent_and_the_rest_is_named(desk: Desk, service: PlainService) -> None:

@@ -85,3 +85,18 @@ def test_accepted_ids_are_in_the_json_of_status_before_any_record_confirms_them(
     assert set(desk.column("message")) == {"accepted, not confirmed yet"}
     (request,) = desk.run("status", run_id, "--json").document["requests"]
     assert request["ids"] == [item["id"] for item in service.accepted]
+
+
+def test_no_other_end_hides_a_doubt(desk: Desk, service: PlainService) -> None:
+    """Neither a table that does not pass, nor a key that is missing, nor a later run of the same file."""
+    in_doubt(desk, service)
+    no_key = desk.render("people.csv", "--json", env={"BHUMAN_API_KEY_ID": None, "BHUMAN_API_KEY_SECRET": None})
+    assert (no_key.code, no_key.document["exit_code"]) == (9, 9)
+    assert "What ended this command: no credentials" in no_key.error["message"]
+    assert desk.render("people.csv", "--where", "nowhere=1").code == 9
+    assert desk.render("people.csv", "--again").code == 9
+    assert desk.run("resume", "--all").code == 9, "the doubt is an earlier run's of the same file"
+    desk.table("people.csv", [("", "Acme")])
+    assert desk.render("people.csv").code == 9
+    desk.people(3, "others.csv", start=50)
+    assert desk.render("others.csv").code == 0, "another file's doubt is not this one's"

@@ -92,6 +92,20 @@ def test_a_take_is_done_after_as_many_jobs_as_it_needs(desk: Desk, service: Plai
         assert desk.render("people.csv", "--take", wrong).code == 2
 
 
+def test_a_daily_take_holds_over_the_names_of_a_file_and_over_the_files_of_a_command(
+    desk: Desk, service: PlainService
+) -> None:
+    for name in ("leads-2026-11-28.csv", "leads-2026-11-29.csv", "leads (1).csv"):
+        desk.people(25, name)
+        ended = desk.render(name, "--take", "10/day", "--json")
+        assert (ended.code, ended.rows["succeeded"], len(service.accepted)) == (0, 10, 10), name
+    desk.people(12, "a.csv", start=100)
+    desk.people(12, "b.csv", start=200)
+    for take, sent in (("5/day", 5), ("5/day", 5), ("13", 18), ("13", 24)):
+        assert desk.render("a.csv", "b.csv", "--take", take).code == 0
+        assert len(service.accepted) == 10 + sent
+
+
 @pytest.mark.parametrize("when_over", ["refuse", "later"])
 def test_a_budget_holds_over_files_and_commands(desk: Desk, service: PlainService, when_over: str) -> None:
     desk.home.mkdir()

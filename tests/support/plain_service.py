@@ -39,6 +39,7 @@ class PlainService:
         self.always: Post | None = None
         self.shape: Callable[[dict[str, Any]], dict[str, Any]] = lambda record: record
         self.lists_open = False
+        self.keys = {(KEY, SECRET)}
         self.url = ""
         self.is_rendering = False
         self.away = False
@@ -71,8 +72,8 @@ class PlainService:
 
     def post(self, headers: Any, raw: bytes) -> Reply | None:
         """Answer the submitting POST: 401 before anything is looked at."""
-        wanted = "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
-        if headers.get("Authorization") != wanted:
+        wanted = {"Basic " + base64.b64encode(f"{id_}:{secret}".encode()).decode() for id_, secret in self.keys}
+        if headers.get("Authorization") not in wanted:
             return reply(401, {"code": 401, "result": None, "error": f"unknown key {headers.get('Authorization')}"})
         body = json.loads(raw)
         self.bodies.append(body)

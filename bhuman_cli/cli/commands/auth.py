@@ -12,6 +12,7 @@ from bhuman_cli.cli.options import JsonOption, ProfileOption
 from bhuman_cli.config import credential_store, credentials
 from bhuman_cli.config.credentials import Credentials
 from bhuman_cli.workflows import session as sessions
+from bhuman_cli.workflows import spending
 from bhuman_cli.workflows.session import CredentialCheck, Session
 
 _MAX_STDIN: Final = 64 * 1024
@@ -80,6 +81,7 @@ def logout(
     `bhuman logout --profile work`
     """
     session = sessions.start(profile=profile, json_mode=json_output)
+    spending.record_logout(session)
     was_kept = credential_store.forget(session.home, session.profile, service=session.service)
     if json_output:
         session.console.out_json({"profile": session.profile, "service": session.service, "forgotten": was_kept})

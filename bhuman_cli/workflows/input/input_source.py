@@ -55,11 +55,11 @@ def open_source(text: str, values: settings.Settings, home: settings.Home, conso
         return _fetched(text, values, home, console)
     if text == "-":
         # What comes through a pipe is told apart by the folder it is rendered in.
-        return InputSource(path=None, beside=None, input_path=str(Path.cwd() / "stdin"), name="standard input")
+        return InputSource(path=None, beside=None, input_path=journal_path(text), name="standard input")
     path = Path(text)
     require_file(path)
     moment = datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
-    return InputSource(path=path, beside=path, input_path=str(path.resolve()), name=path.name, modified_at=moment)
+    return InputSource(path=path, beside=path, input_path=journal_path(text), name=path.name, modified_at=moment)
 
 
 def require_file(path: Path) -> None:
@@ -83,6 +83,13 @@ def identity(text: str, sheet: str | None = None) -> str:
     from bhuman_cli.table.sources import address
 
     return address.parse(text, sheet=sheet, insecure=True).identity
+
+
+def journal_path(text: str, sheet: str | None = None) -> str:
+    """Return what the journal calls the table that FILE names."""
+    if is_address(text):
+        return identity(text, sheet)
+    return str(Path.cwd() / "stdin") if text == "-" else str(Path(text).resolve())
 
 
 def _fetched(text: str, values: settings.Settings, home: settings.Home, console: Console) -> InputSource:

@@ -45,5 +45,10 @@ def test_the_column_in_which_rows_differ_alone() -> None:
     assert changes.one_column([("x",)], [("y",)], ("name",)) == ("", 0), "one variable says nothing"
 
 
-def test_keys() -> None:
-    assert changes.same_keys(["a@x", "", "b@x"], ["a@x", "", "c@x"]) == 1
+def test_changed_columns_of_rows_with_the_same_key() -> None:
+    paid = {"a@x": ("Ana", "Co", "1"), "b@x": ("Bo", "Co", "2"), "c@x": ("Cy", "Else", "3")}
+    new = {"a@x": ("Ana", "Co", "9"), "b@x": ("Bob", "Co", "9"), "c@x": ("All", "is", "new"), "d@x": ("Dan", "", "")}
+    columns = ("name", "company", "day")
+    assert changes.changed_columns(new, paid, columns, by_place=True) == (2, {"day": 2, "name": 1})
+    assert changes.changed_columns(new, paid, columns, by_place=False) == (3, {"day": 3, "name": 2, "company": 1})
+    assert changes.listed({"day": 1, "name": 2_000}) == "name in 2,000 rows, day in 1 row"

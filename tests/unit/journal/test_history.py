@@ -12,7 +12,7 @@ import pytest
 from bhuman_cli import errors
 from bhuman_cli.config import settings
 from bhuman_cli.domain import Generation, GenerationId, RenderSpec
-from bhuman_cli.journal import chunks, forget, generations, history, matching, planning, results, runs
+from bhuman_cli.journal import chunks, comparison, forget, generations, history, matching, planning, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import AdoptedGeneration
 from bhuman_cli.journal.runs import Run
@@ -97,12 +97,19 @@ def test_variables_are_those_of_the_last_run_that_had_something_accepted(journal
 def test_an_unfinished_run_that_pays_again_is_named(journal: Journal) -> None:
     paid(journal, "Ada")
     again = ledger.confirmed(journal, ledger.rows_of("Ada"), again=True)
-    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).previous.unfinished_again == again.run_id
-    elsewhere = runner.prepare(journal, ledger.new_run(input_path="/in/else.csv"), ledger.rows_of("Ada"))
-    assert elsewhere.previous.unfinished_again == ""
+    same = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).run
+    assert history.unfinished_again(journal, same) == again.run_id
+    elsewhere = runner.prepare(journal, ledger.new_run(input_path="/in/else.csv"), ledger.rows_of("Ada")).run
+    assert history.unfinished_again(journal, elsewhere) == ""
+    earlier = comparison.own_file(journal, same)
+    assert earlier is not None
+    comparison.set_continues(journal, elsewhere, earlier)
+    assert history.unfinished_again(journal, elsewhere) == again.run_id, "the same table under another name"
+    assert history.rows_before(journal, elsewhere) == 1
     ledger.sent(journal, again, ledger.new_ids(1))
     ended(journal, again)
-    assert runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).previous.unfinished_again == ""
+    same = runner.prepare(journal, ledger.new_run(), ledger.rows_of("Ada")).run
+    assert history.unfinished_again(journal, same) == ""
 
 
 def test_a_generation_is_found_in_the_newest_run_that_shows_it(journal: Journal) -> None:

@@ -229,6 +229,9 @@ def test_words_of_acceptance_without_ids_are_in_doubt_never_rejected(code: int |
         (200, {"code": 1001, "error": "No credits left"}),
         (200, {"code": 200, "result": {"error": "entitlement missing"}}),
         (429, {"error": "monthly quota used up"}),
+        (200, {"code": 503, "error": "insufficient credits"}),
+        (200, {"success": False, "message": "You are out of credits"}),
+        (200, {"status": "error", "detail": "quota exceeded"}),
     ],
 )
 def test_a_refusal_for_lack_of_money_is_one_whatever_its_status(status: int, payload: Any) -> None:
@@ -249,7 +252,8 @@ def test_a_refusal_for_lack_of_money_is_one_whatever_its_status(status: int, pay
         (429, {"error": "quota exceeded"}, {"Retry-After": "3"}, Resendable),
         (429, {"error": "rate limit reached: upgrade your plan"}, {}, Resendable),
         (500, {"error": "insufficient credits"}, {}, InDoubt),
-        (200, {"code": 503, "error": "insufficient credits"}, {}, InDoubt),
+        (200, {"code": 503, "error": "being upgraded"}, {}, InDoubt),
+        (200, {"success": False, "message": "being upgraded"}, {}, InDoubt),
         (408, {"error": "credits"}, {}, InDoubt),
     ],
 )
