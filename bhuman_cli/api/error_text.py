@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
+from bhuman_cli import sanitize
 from bhuman_cli.api import json_body as payloads
 from bhuman_cli.api.json_body import WireError
 
-_MESSAGE_LENGTH: Final = 300
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x9b[0-?]*[ -/]*[@-~]"
-)
-# C0, C1, zero-width, bidirectional overrides, line separators, the byte order mark.
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]+")
-_TAGS = re.compile(
-    r"<(?:script|style)\b[^>]{0,500}>.{0,5000}?</(?:script|style)\s*>|<[!/?a-zA-Z][^>]{0,500}>", re.I | re.S
-)
 _TITLE = re.compile(r"<title[^>]{0,100}>(.{1,300}?)</title", re.I | re.S)
 
 
@@ -35,7 +26,7 @@ def server_message(payload: bytes | Any) -> str:
             return _page_words(payload)
     else:
         value = payload
-    return harmless(next((words for words in _candidates(value) if words), ""))
+    return sanitize.sentence(next((words for words in _candidates(value) if words), ""))
 
 
 def _candidates(value: Any) -> Iterator[str]:
@@ -53,10 +44,10 @@ def _candidates(value: Any) -> Iterator[str]:
 def message_in(value: Any) -> str:
     """Return an error's text; FastAPI's 422 is a list of {loc, msg}."""
     if isinstance(value, str):
-        return harmless(value)
+        return sanitize.sentence(value)
     if isinstance(value, Mapping):
         inside = (value.get(name) for name in ("message", "error", "msg", "detail"))
-        return next((harmless(text) for text in inside if isinstance(text, str) and text), "")
+        return next((sanitize.sentence(text) for text in inside if isinstance(text, str) and text), "")
     if isinstance(value, list):
         return "; ".join(filter(None, map(_located, value[:3])))
     return ""
@@ -64,22 +55,13 @@ def message_in(value: Any) -> str:
 
 def _located(item: Any) -> str:
     if not isinstance(item, Mapping):
-        return harmless(item) if isinstance(item, str) else ""
+        return sanitize.sentence(item) if isinstance(item, str) else ""
     place = item.get("loc")
     path = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
-    return harmless(f"{path}: {message_in(item)}" if path else message_in(item))
+    return sanitize.sentence(f"{path}: {message_in(item)}" if path else message_in(item))
 
 
 def _page_words(data: bytes) -> str:
     text = data[:20_000].decode("utf-8", "replace")
     title = _TITLE.search(text)
-    return harmless(title.group(1) if title else text)
-
-
-def harmless(text: str, *, limit: int = _MESSAGE_LENGTH) -> str:
-    """Return server text on one line without escape codes, control and invisible characters, or markup of any kind."""
-    text = _ESCAPES.sub("", text[: limit * 40])
-    text = _INVISIBLE.sub(" ", _SURROGATE.sub("\ufffd", _TAGS.sub(" ", text)))
-    # Square brackets are the terminal library's markup.
-    text = " ".join(text.replace("[", "(").replace("]", ")").split())
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return sanitize.sentence(title.group(1) if title else text)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from bhuman_cli import ids
+from bhuman_cli import ids, sanitize
 from bhuman_cli.api import error_text
 from bhuman_cli.api import json_body as payloads
 from bhuman_cli.clock import iso_utc
@@ -119,8 +119,8 @@ def read_generation(record: Any, *, allow_file: bool = False) -> Generation:
         id=GenerationId(ids.normal(identifier)),
         status=_status(record.get("status")),
         share_url=next((page for page in pages if page), ""),
-        message=error_text.harmless(_text(record.get("message"))),
-        execution_name=error_text.harmless(_text(record.get("execution_name"))),
+        message=sanitize.sentence(_text(record.get("message"))),
+        execution_name=sanitize.sentence(_text(record.get("execution_name"))),
         generated_at=read_datetime(record.get("updated_at")) or read_datetime(record.get("created_at")),
         created_at=read_datetime(record.get("created_at")),
         text=_values(record.get("text")),
@@ -283,7 +283,7 @@ def is_web_page(body: bytes) -> bool:
 
 
 def _status(value: Any) -> str:
-    word = error_text.harmless(_text(value), limit=40).lower()
+    word = sanitize.sentence(_text(value), limit=40).lower()
     return "succeeded" if word == "completed" else word
 
 

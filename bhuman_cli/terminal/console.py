@@ -11,31 +11,21 @@ import os
 import re
 import shutil
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import errors
+from bhuman_cli import errors, sanitize
 from bhuman_cli.terminal import talk as talks
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "FAIL": ("✗", "bold red")}
 _PAGE_WIDTH = 100  # longer lines of prose are hard to read
-_KEPT_CONTROLS = {"\n", "\t"}
 # What JSON need not escape, but a terminal may obey: C1 (the other way to write an escape code), direction overrides.
 _UNSEEN = re.compile(
     "[\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
     "\ufff9-\ufffb\U000e0001-\U000e007f]"
 )
-
-
-def harmless(text: str, *, limit: int = 2_000) -> str:
-    """Return text without escape codes, control characters and direction overrides, cut to limit characters."""
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(
-        char if char in _KEPT_CONTROLS or unicodedata.category(char) not in {"Cc", "Cf", "Cs"} else "�" for char in cut
-    )
 
 
 def as_json(document: Any, *, indent: int | None = None) -> str:
@@ -129,7 +119,7 @@ class Console:
         if self.talk.listener is not None:
             self.talk.listener.say(kind, text)
         elif self.talk.as_events:
-            self.event(kind, text=harmless(text, limit=20_000))
+            self.event(kind, text=sanitize.for_terminal(text, limit=20_000))
         elif not self.talk.is_quiet:
             _print(text, style)
 
@@ -142,8 +132,10 @@ class Console:
         try:
             self.log_file.touch(mode=0o600)
             with self.log_file.open("a", encoding="utf-8") as stream:
-                about = f"{level} {self.talk.run_id or '-'} {harmless(self.talk.file) or '-'}"
-                stream.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {about} {harmless(text, limit=20_000)}\n")
+                about = f"{level} {self.talk.run_id or '-'} {sanitize.for_terminal(self.talk.file) or '-'}"
+                stream.write(
+                    f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {about} {sanitize.for_terminal(text, limit=20_000)}\n"
+                )
         except OSError as error:
             raise errors.UsageError(f"--log-file {self.log_file}: {error.strerror}") from None
 
@@ -168,7 +160,7 @@ class Console:
         """Print a table of data to stdout: drawn on a terminal, tab-separated without a header in a pipe."""
         if self.talk.listener is not None or not _is_terminal(sys.stdout):
             for row in rows:
-                self.out("\t".join(harmless(cell).replace("\t", " ").replace("\n", " ") for cell in row))
+                self.out("\t".join(sanitize.for_terminal(cell).replace("\t", " ").replace("\n", " ") for cell in row))
             return
         _rich(stderr=False).print(_drawn(columns, rows, right))
 
@@ -190,9 +182,9 @@ class Console:
         """
         if not _is_terminal(sys.stdout):
             for verdict, check, detail, hint in rows:
-                self.out("\t".join(harmless(part).replace("\t", " ") for part in (verdict, check, detail)))
+                self.out("\t".join(sanitize.for_terminal(part).replace("\t", " ") for part in (verdict, check, detail)))
                 if hint:
-                    self.out(f"\t\thint: {harmless(hint)}")
+                    self.out(f"\t\thint: {sanitize.for_terminal(hint)}")
             return
         from rich.text import Text
 
@@ -201,12 +193,12 @@ class Console:
         for verdict, check, detail, hint in rows:
             mark, style = _MARKS[verdict]
             indent = " " * (width + 4)
-            lines = wrap(harmless(detail), drawn.width - len(indent))
+            lines = wrap(sanitize.for_terminal(detail), drawn.width - len(indent))
             drawn.print(Text.assemble((mark, style), f" {check:<{width}}  ", lines[0]))
             for line in lines[1:]:
                 drawn.print(Text(indent + line))
             if hint:
-                drawn.print(Text(f"{indent}{harmless(hint)}", style="cyan"))
+                drawn.print(Text(f"{indent}{sanitize.for_terminal(hint)}", style="cyan"))
 
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a yes/no question on stderr; only call it when is_interactive()."""
@@ -228,7 +220,7 @@ class Console:
 
 def _answer(question: str) -> str:
     """Ask, and return the line that was typed with its end; "" if input ended."""
-    sys.stderr.write(harmless(question, limit=20_000))
+    sys.stderr.write(sanitize.for_terminal(question, limit=20_000))
     sys.stderr.flush()
     return sys.stdin.readline()
 
@@ -244,7 +236,7 @@ def _hidden(question: str) -> str:
     import getpass
 
     try:
-        return getpass.getpass(harmless(question), stream=sys.stderr).strip()
+        return getpass.getpass(sanitize.for_terminal(question), stream=sys.stderr).strip()
     except EOFError:
         raise errors.UsageError("no answer: input ended") from None
 
@@ -289,7 +281,7 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(harmless(cell)) for cell in row))
+        table.add_row(*(Text(sanitize.for_terminal(cell)) for cell in row))
     return table
 
 
@@ -334,7 +326,7 @@ def _fitted(line: str, columns: int) -> str:
 
 
 def _print(text: str, style: str = "") -> None:
-    safe = harmless(text, limit=20_000)
+    safe = sanitize.for_terminal(text, limit=20_000)
     if _is_terminal(sys.stderr):
         columns = shutil.get_terminal_size().columns
         safe = "\n".join(_fitted(line, columns) for line in safe.split("\n"))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from bhuman_cli import domain, durations
+from bhuman_cli import domain, durations, sanitize
 from bhuman_cli.clock import Clock
 from bhuman_cli.terminal import console as consoles
 
@@ -185,7 +185,7 @@ class Table(_Paced):
         from rich.text import Text
 
         self.console.log(text)
-        self._live.console.print(Text(consoles.harmless(text)))
+        self._live.console.print(Text(sanitize.for_terminal(text)))
 
     def show(self, look: Snapshot) -> None:
         """Draw the table anew."""

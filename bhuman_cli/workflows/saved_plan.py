@@ -59,8 +59,8 @@ def write(path: Path, journal: Journal, run: Run, *, file: str, row_key: str | N
             table.writerow(_COLUMNS)
             for each in said:
                 row, changed = each.row, ", ".join(each.changed)
-                reason = sanitize.text(each.reason)
-                table.writerow((row.row_index, row.line, row.plan, reason, sanitize.text(changed), each.earlier_run))
+                reason = sanitize.cell(each.reason)
+                table.writerow((row.row_index, row.line, row.plan, reason, sanitize.cell(changed), each.earlier_run))
             text.flush()
             text.detach()
         else:

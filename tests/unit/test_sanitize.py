@@ -34,11 +34,11 @@ from bhuman_cli import sanitize
     ],
 )
 def test_server_text_is_made_harmless(raw: str, shown: str) -> None:
-    assert sanitize.text(raw) == shown
+    assert sanitize.cell(raw) == shown
 
 
 def test_a_text_without_end_is_cut_to_what_a_cell_holds() -> None:
-    assert len(sanitize.text("é" * 100_000)) == len(sanitize.text("e" * 100_000)) == sanitize.MAX_CHARS
+    assert len(sanitize.cell("é" * 100_000)) == len(sanitize.cell("e" * 100_000)) == sanitize.MAX_CHARS
 
 
 @settings(deadline=None)
@@ -48,4 +48,4 @@ def test_a_text_without_end_is_cut_to_what_a_cell_holds() -> None:
     )
 )
 def test_several_texts_are_made_harmless_as_each_alone(given_texts: list[str]) -> None:
-    assert sanitize.texts(given_texts) == [sanitize.text(each) for each in given_texts]
+    assert sanitize.cells(given_texts) == [sanitize.cell(each) for each in given_texts]

@@ -23,9 +23,12 @@ _LINGER_NOT: Final = struct.pack("ii", 1, 0)
 HEAD_S, BODY_S, IDLE_S, UNREAD_S = 10.0, 60.0, 30.0, 60.0
 """How long a request's head may take, its body, the time between two requests, and an answer that nobody reads."""
 
+AT_A_TIME: Final = 16
+"""How many connections the loop takes in one turn; those of four turns are open before the oldest of them is closed."""
+
 MOST: Final = 800
-SPARE: Final = 100
-"""Descriptors that are left for files, workers and callbacks."""
+SPARE: Final = 64 + 4 * AT_A_TIME
+"""Descriptors that are left for files, workers, callbacks, and connections that are only being taken."""
 
 
 class Connections:

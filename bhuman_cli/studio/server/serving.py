@@ -21,9 +21,6 @@ from bhuman_cli.studio.config import CAMPAIGN_ID, StudioConfig
 from bhuman_cli.studio.server import app as studio_app
 from bhuman_cli.studio.server import raw_connection
 
-BACKLOG: Final = 32
-"""How many connections the loop takes at one time: what it takes, it must have descriptors for."""
-
 WAITING: Final = 1_024
 SAID_AGAIN_S: Final = 60.0
 
@@ -143,7 +140,7 @@ def build(
     settings = uvicorn.Config(
         application,
         http=functools.partial(raw_connection.Protocol, raw_connection.Connections()),  # type: ignore[arg-type]
-        backlog=BACKLOG,
+        backlog=raw_connection.AT_A_TIME,
         ws="none",
         loop="asyncio",
         lifespan="on",

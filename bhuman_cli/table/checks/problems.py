@@ -184,7 +184,7 @@ class ProblemLog:
             table.writerow(PROBLEM_COLUMNS)
             for each in self:
                 # A hint begins with an option, and a spreadsheet takes `--default` for a formula.
-                row = each.row_index, each.line, each.column, each.rule, sanitize.text(each.hint), each.severity
+                row = each.row_index, each.line, each.column, each.rule, sanitize.cell(each.hint), each.severity
                 table.writerow(row)
             text.flush()
             text.detach()

@@ -181,7 +181,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
 def _line(row: ResultRow) -> xlsx_new.Line:
     fields = row.fields
     texts = [fields.get(name, "") for name in RESULT_COLUMNS]
-    return int(fields["row_index"]), row.cells, sanitize.texts(texts)
+    return int(fields["row_index"]), row.cells, sanitize.cells(texts)
 
 
 def _write_text(stream: IO[bytes], header: Sequence[str], lines: Iterable[xlsx_new.Line], style: OutputStyle) -> None:

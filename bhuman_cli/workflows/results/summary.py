@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bhuman_cli import amounts, domain
+from bhuman_cli import amounts, domain, sanitize
 from bhuman_cli.domain import Status
 
 SUPPORT_CODE: Final = "BH-RENDER-FAILED"
@@ -55,7 +54,8 @@ def summarize(rows: Iterable[Mapping[str, str]], *, files: Sequence[str] = (), n
         counts[status] += 1
         if status in _BAD:
             # The same reason with other digits (sizes, line numbers, ids) is the same reason.
-            groups.setdefault((status, _NUMBERS.sub("#", one_line(fields["message"]))), []).append(fields)
+            message = sanitize.sentence(fields["message"], limit=MAX_REASON_LENGTH)
+            groups.setdefault((status, _NUMBERS.sub("#", message)), []).append(fields)
     reasons = sorted((_reason(status, group) for (status, _), group in groups.items()), key=_weight)
     return Summary(counts=counts, reasons=tuple(reasons), files=tuple(files), next_command=next_command)
 
@@ -94,21 +94,14 @@ def line_numbers(lines: Sequence[int], *, limit: int = 8) -> str:
     return f"{amounts.plural(len(lines), 'line')} {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
-def one_line(text: str) -> str:
-    """Return text from a server as one short, harmless line."""
-    seen = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text[: 4 * MAX_REASON_LENGTH])
-    line = " ".join(seen.split())
-    return line if len(line) <= MAX_REASON_LENGTH else line[: MAX_REASON_LENGTH - 1] + "…"
-
-
 def _reason(status: str, group: Sequence[Mapping[str, str]]) -> Reason:
     failed = [fields for fields in group if fields["id"]] if status == Status.FAILED else []
     names = [fields.get("execution_name") or domain.short_id(fields["id"]) for fields in failed]
     return Reason(
         status=status,
-        text=one_line(group[0]["message"]),
+        text=sanitize.sentence(group[0]["message"], limit=MAX_REASON_LENGTH),
         lines=tuple(int(fields["line"]) for fields in group),
-        support=tuple(one_line(name) for name in names[:3]),
+        support=tuple(sanitize.sentence(name, limit=MAX_REASON_LENGTH) for name in names[:3]),
     )
 
 

@@ -77,7 +77,7 @@ def hidden(text: str, cells: Sequence[str]) -> str:
     values = sorted({cell.strip() for cell in cells if len(cell.strip()) >= _SHORTEST}, key=len, reverse=True)
     if values:
         text = re.sub("|".join(map(_pattern, values)), HIDDEN, text, flags=re.IGNORECASE)
-    return sanitize.text(text)
+    return sanitize.cell(text)
 
 
 def _pattern(value: str) -> str:

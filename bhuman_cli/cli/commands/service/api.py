@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bhuman_cli import errors
+from bhuman_cli import errors, sanitize
 from bhuman_cli.cli import options
 from bhuman_cli.cli.options import JsonOption, ProfileOption
-from bhuman_cli.terminal.console import Console, harmless
+from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.service import service_call
 from bhuman_cli.workflows.service.service_call import Answer, ServiceCall
@@ -125,7 +125,7 @@ def _print(console: Console, answer: Answer, *, include: bool) -> None:
     if include:
         console.out(f"HTTP {answer.status}")
         for name, value in answer.headers:
-            console.out(harmless(f"{name}: {value}"))
+            console.out(sanitize.for_terminal(f"{name}: {value}"))
         console.out("")
     if not sys.stdout.isatty():
         # Bytes as they came: the pipe's encoding is nobody's business here.
@@ -138,4 +138,4 @@ def _print(console: Console, answer: Answer, *, include: bool) -> None:
     try:
         console.out_json(json.loads(text))
     except (ValueError, RecursionError):
-        console.out(harmless(text, limit=20_000))
+        console.out(sanitize.for_terminal(text, limit=20_000))

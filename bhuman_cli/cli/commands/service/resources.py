@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from bhuman_cli import errors, ids
+from bhuman_cli import errors, ids, sanitize
 from bhuman_cli.cli.options import DataOption, JsonOption, LimitOption, ProfileOption, YesOption
 from bhuman_cli.domain import TargetKind
 from bhuman_cli.net import hosts
-from bhuman_cli.terminal.console import Console, harmless
+from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import session as sessions
 from bhuman_cli.workflows.input import request_body
 from bhuman_cli.workflows.session import Session
@@ -202,7 +202,7 @@ def print_items(console: Console, columns: Sequence[str], items: Sequence[Any]) 
         others = dict.fromkeys(name for record in records for name in record if name not in columns)
         shown += _filled(list(others), records)[: _MANY_COLUMNS - len(shown)]
     if shown:
-        names = [harmless(str(column), limit=40) for column in shown]
+        names = [sanitize.for_terminal(str(column), limit=40) for column in shown]
         console.table(names, [[cell(record.get(column)) for column in shown] for record in records])
     elif records:
         console.say(f"{len(records):,} records without a plain field; --json shows them")
@@ -221,9 +221,11 @@ def print_record(console: Console, record: Any) -> None:
     if console.json_mode:
         console.out_json(record)
     elif isinstance(record, Mapping):
-        console.table(["field", "value"], [[harmless(str(key)), cell(value)] for key, value in record.items()])
+        console.table(
+            ["field", "value"], [[sanitize.for_terminal(str(key)), cell(value)] for key, value in record.items()]
+        )
     elif record is not None:
-        console.out(harmless(cell(record)))
+        console.out(sanitize.for_terminal(cell(record)))
 
 
 def cell(value: Any) -> str:
