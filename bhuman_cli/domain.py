@@ -158,10 +158,12 @@ class ResultRow:
     """One line of a results file: the user's cells, and what happened to the row.
 
     cells: the source cells, untouched. fields: keys are RESULT_COLUMNS, `row_index` included, all text.
+    line: as the spreadsheet shows it, 0 where nobody asks.
     """
 
     cells: tuple[str, ...]
     fields: Mapping[str, str]
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

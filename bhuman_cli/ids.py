@@ -47,7 +47,7 @@ def parse(text: str) -> ParsedId:
         raise UsageError("the id is too long to be one", hint=_HINT)
     found = _bare(trimmed, None) or _from_url(trimmed)
     if found is None:
-        raise UsageError(f"{_shown(trimmed)} is not an id: expected a UUID or an address of the BHuman app", hint=_HINT)
+        raise UsageError(f"{_shown(trimmed)} is not an id: give a UUID or an address of the BHuman app", hint=_HINT)
     return found
 
 

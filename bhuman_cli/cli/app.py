@@ -47,7 +47,7 @@ _RENDER, _AFTER, _STUDIO, _ACCOUNT = (
 )
 
 _MEDIA, _THINGS, _CALLS, _KEYS, _PROGRAMS, _MANUAL = (
-    "Fetch a run's media; look whether they are good.",
+    "Fetch a run's media; check whether they are good.",
     "List, show, create and update them.",
     "Send one request as an integration would, or any other.",
     "Save, remove or check API credentials.",

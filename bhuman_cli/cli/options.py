@@ -334,7 +334,7 @@ Adopt = Annotated[
 Take = Annotated[
     str | None,
     typer.Option(
-        "--take", metavar="N|N/day", help="At most so many new videos, in this command or a day; the others later.",
+        "--take", metavar="N|N/day", help="At most this many new videos, in this command or per day; the others later.",
         show_default="all", rich_help_panel=_SPEND,
     ),
 ]  # fmt: skip
@@ -381,7 +381,11 @@ Timeout = Annotated[
 PollInterval = Annotated[
     str | None,
     typer.Option(
-        "--poll-interval", metavar="D", help="How often to ask, at most.", show_default="10s", rich_help_panel=_WAIT
+        "--poll-interval",
+        metavar="D",
+        help="Shortest time between status checks.",
+        show_default="10s",
+        rich_help_panel=_WAIT,
     ),
 ]
 Rate = Annotated[
@@ -409,7 +413,7 @@ Download = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="PATH", help="Results file; the ending picks the format.",
+        "--output", "-o", metavar="PATH", help="Results file; the ending picks the format, - is stdout.",
         show_default="beside the input", rich_help_panel=_COMMON,
     ),
 ]  # fmt: skip
@@ -467,7 +471,7 @@ ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME", help="Which kept credentials to use, if not `default`."),
 ]
-LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Maximum number to list (0: all).")]
 DataOption = Annotated[
     str | None, typer.Option("--data", metavar="FILE", help="The request body as a JSON file; `-` reads stdin.")
 ]

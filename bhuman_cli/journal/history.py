@@ -50,6 +50,7 @@ class RunSummary:
 class OutputRecord:
     """A results file as it was last written, and for which input and target."""
 
+    run_id: str
     sha256: str
     target_id: int
     input_path: str
@@ -280,7 +281,7 @@ def media_folder(journal: Journal, run_no: int) -> str:
 def last_output(journal: Journal, output_path: str) -> OutputRecord | None:
     """Return what any run last wrote to this path, None if none did."""
     found = journal.query_one(
-        "SELECT output_sha256 AS sha256, target_id, input_path FROM run"
+        "SELECT run_id, output_sha256 AS sha256, target_id, input_path FROM run"
         " WHERE output_path = ? AND output_sha256 <> '' ORDER BY run_no DESC LIMIT 1",
         (output_path,),
     )

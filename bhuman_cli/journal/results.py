@@ -112,14 +112,14 @@ def rows(journal: Journal, run: Run) -> Iterator[ResultRow]:
     """
     width = len(run.columns)
     for found in journal.query(
-        f"SELECT row.row_index, row.cells, row.message AS row_message, row.state,"
+        f"SELECT row.row_index, row.line AS row_line, row.cells, row.message AS row_message, row.state,"
         f" {generations.STATUS} AS shown, claim.*,"
         f" chunk.reason, owner.line AS owner_line FROM {generations.JOINED}"
         " WHERE row.run_no = ? ORDER BY row.row_index",
         (run.run_no,),
     ):
         cells = tuple(faults.from_json(found["cells"])) if found["cells"] else ("",) * width
-        yield ResultRow(cells=cells, fields=_fields(found, _message(journal, found)))
+        yield ResultRow(cells=cells, fields=_fields(found, _message(journal, found)), line=found["row_line"])
 
 
 def _fields(found: Any, message: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from bhuman_cli import errors, sanitize
 from bhuman_cli.terminal import talk as talks
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "FAIL": ("✗", "bold red")}
+_NARROW = 60  # a table of several columns would be cut into syllables
 _PAGE_WIDTH = 100  # longer lines of prose are hard to read
 # What JSON need not escape, but a terminal may obey: C1 (the other way to write an escape code), direction overrides.
 _UNSEEN = re.compile(
@@ -162,7 +163,12 @@ class Console:
             for row in rows:
                 self.out("\t".join(sanitize.for_terminal(cell).replace("\t", " ").replace("\n", " ") for cell in row))
             return
-        _rich(stderr=False).print(_drawn(columns, rows, right))
+        drawn = _rich(stderr=False)
+        if drawn.width < _NARROW:
+            for row in rows:
+                self.out("\n".join(f"{name}  {harmless(cell)}" for name, cell in zip(columns, row, strict=True)) + "\n")
+            return
+        drawn.print(_drawn(columns, rows, right))
 
     @contextlib.contextmanager
     def redrawn(self, watched: bool) -> Iterator[Callable[[Sequence[Sequence[str]]], None]]:

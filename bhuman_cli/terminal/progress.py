@@ -5,6 +5,7 @@ It looks at the journal no more often than its own cost allows, so that showing 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ _SHOWN: Final = (
     "invalid",
     "skipped",
 )
+_NOT_MADE: Final = ("skipped", "invalid")
+_BAD: Final = ("failed", "rejected", "in_doubt")
+_FEWEST: Final = 3  # ended rows from which a rate is more than chance
 _STYLES: Final = {"succeeded": "green", "failed": "red", "rejected": "red", "in_doubt": "magenta", "invalid": "yellow"}
 
 
@@ -43,13 +47,17 @@ class Snapshot:
 
     @property
     def total(self) -> int:
-        """Return the rows of the file."""
-        return sum(self.tally.values())
+        """Return the rows that get a video, if all goes well."""
+        return self.count(*self.tally) - self.count(*_NOT_MADE)
 
     @property
     def ended(self) -> int:
-        """Return the rows that have an end."""
-        return sum(self.tally.get(status, 0) for status in domain.FINISHED)
+        """Return how many of them have an end."""
+        return self.count(*domain.FINISHED) - self.count(*_NOT_MADE)
+
+    def count(self, *statuses: str) -> int:
+        """Return the rows in any of these states."""
+        return sum(self.tally.get(status, 0) for status in statuses)
 
 
 class Progress(Protocol):
@@ -115,9 +123,11 @@ class _Paced:
         return 60 * (self.seen[-1][1] - self.seen[0][1]) / (self.seen[-1][0] - self.seen[0][0])
 
     def left(self, look: Snapshot) -> str:
-        """Return the time left in words, "" while it is not known."""
-        rate = self.rate()
-        return durations.show(60 * (look.total - look.ended) / rate) if rate > 0 and look.total > look.ended else ""
+        """Return the time left in words, "" while it is not known: too few have ended, or not all were sent."""
+        left = look.total - look.ended
+        if look.count("pending") or left <= 0 or len(self.seen) < 2 or look.ended - self.seen[0][1] < _FEWEST:
+            return ""
+        return durations.show(60 * left / self.rate())
 
 
 class Silent(_Paced):
@@ -133,9 +143,11 @@ class Plain(_Paced):
     _last = ""
 
     def show(self, look: Snapshot) -> None:
-        """Print one line if it says something new."""
+        """Print one line if it says something new; nothing of what was done before it began."""
+        if not self._last and look.ended == look.total:
+            return
         parts = [f"{look.tally[status]:,} {status}" for status in _SHOWN if look.tally.get(status)]
-        line = f"{look.ended:,}/{look.total:,} rows ended: {', '.join(parts)}"
+        line = f"{look.ended:,} of {look.total:,} done · {', '.join(parts)}"
         left = self.left(look)
         if line != self._last:
             self._last = line
@@ -164,13 +176,6 @@ class Table(_Paced):
 
     _live: Any = None
 
-    def __enter__(self) -> _Paced:
-        from rich.live import Live
-
-        self._live = Live(console=consoles.drawing(), auto_refresh=False, transient=False)
-        self._live.__enter__()
-        return self
-
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._next_s = float("-inf")
@@ -184,11 +189,21 @@ class Table(_Paced):
         """Print a line above the table."""
         from rich.text import Text
 
+        if self._live is None:
+            self.console.say(text)
+            return
         self.console.log(text)
         self._live.console.print(Text(sanitize.for_terminal(text)))
 
     def show(self, look: Snapshot) -> None:
-        """Draw the table anew."""
+        """Draw the table anew; not at all where everything was done before it began."""
+        from rich.live import Live
+
+        if self._live is None:
+            if look.ended == look.total:
+                return
+            self._live = Live(console=consoles.drawing(), auto_refresh=False, transient=False)
+            self._live.__enter__()
         self._live.update(drawn(look, rate=self.rate(), left=self.left(look)), refresh=True)
 
 
@@ -203,29 +218,28 @@ def drawn(look: Snapshot, *, rate: float, left: str) -> Any:
         if look.tally.get(status):
             states.add_column(status.replace("_", " "), justify="right", style=_STYLES.get(status, ""))
     states.add_row(*(f"{look.tally[status]:,}" for status in _SHOWN if look.tally.get(status)))
-    share = look.ended / look.total if look.total else 1.0
-    words = f" {look.ended:,} of {look.total:,} rows"
+    words = f" {look.ended:,} of {look.total:,} done"
     words += f" · {rate:.1f} a minute" if rate else ""
     words += f" · about {left} left" if left else ""
-    lines: list[Any] = [Text.assemble(_bar(share, 30), words), states]
+    lines: list[Any] = [Text.assemble(_bar(look.ended, look.total, 30, bad=look.count(*_BAD)), words), states]
     if len(look.chunks) > 1:
         lines += [_chunk_line(number, *chunk[1:]) for number, chunk in enumerate(look.chunks, 1)][-8:]
     return Group(*lines)
 
 
-def _bar(share: float, width: int) -> Any:
+def _bar(ended: int, total: int, width: int, bad: int = 0) -> Any:
+    """Draw what has ended, of it what ended badly in red; one bad row of a thousand is seen, too."""
     from rich.text import Text
 
-    full = round(share * width)
-    return Text.assemble(("━" * full, "green"), ("━" * (width - full), "bright_black"))
+    full = round(ended / total * width) if total else width
+    red = min(full, math.ceil(bad / total * width)) if total else 0
+    return Text.assemble(("━" * (full - red), "green"), ("━" * red, "red"), ("━" * (width - full), "bright_black"))
 
 
 def _chunk_line(number: int, finished: int, rows: int) -> Any:
     from rich.text import Text
 
-    return Text.assemble(
-        f"  request {number:<4}", _bar(finished / rows if rows else 1.0, 16), f" {finished:,}/{rows:,}"
-    )
+    return Text.assemble(f"  request {number:<4}", _bar(finished, rows, 16), f" {finished:,}/{rows:,}")
 
 
 def choose(kind: str, console: consoles.Console, look: Callable[[], Snapshot], clock: Clock) -> Progress:

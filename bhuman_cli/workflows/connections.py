@@ -24,6 +24,7 @@ from bhuman_cli.workflows import session
 
 if TYPE_CHECKING:
     from bhuman_cli.api.client import Client
+    from bhuman_cli.studio.render.template import Template
 
 LOCAL_INTERVAL_S: Final = 0.5
 
@@ -125,6 +126,24 @@ def template_beside(input_path: Path | None) -> Path | None:
     folder = input_path.parent if input_path is not None else Path.cwd()
     found = folder / "bhuman-template.toml"
     return found if found.is_file() else None
+
+
+def load_template(path: Path) -> Template:
+    """Read a template file.
+
+    Raises:
+        InputError: it can't be read or breaks rules; each is named with its line.
+    """
+    from bhuman_cli.studio.render import template
+
+    try:
+        return template.load(path)
+    except template.TemplateError as error:
+        problems = [
+            {"row_index": None, "line": line or None, "column": None, "rule": rule, "hint": ""}
+            for line, rule in error.problems
+        ]
+        raise errors.InputError(error.message, problems=problems, hint="bhuman help templates") from None
 
 
 def id_with_template(api_id: str, template: Path) -> str:

@@ -146,9 +146,9 @@ def explain(journal: Journal, run: Run, console: Console) -> None:
         console.say(f"in doubt: row {row_index}: {message}")
     if len(conflicts) > _SHOWN:
         console.say(f"  and {len(conflicts) - _SHOWN:,} more rows")
-    console.say("  looked at: the stored answers, callbacks, the list if it is open")
+    console.say("  We checked the stored answers, the callbacks and the campaign's list where it is open.")
     if run.target.service != domain.LOCAL_SERVICE:
-        console.say(f"  look whether their videos are there: {_APP[run.target.kind]}{run.target.api_id}")
+        console.say(f"  Check whether the videos exist: {_APP[run.target.kind]}{run.target.api_id}")
     command = f"bhuman resume {run.run_id}"
     if conflicts:
         console.say(f"  the ids are right:  {command} --accept-position    (free)")

@@ -152,15 +152,14 @@ def _after_sample(
 
 
 def _show_sample(options: ExecutionOptions, journal: Journal, run: Run) -> None:
-    """Say where the sample can be looked at: links, and the values each row was rendered with."""
+    """Say where the sample can be looked at, by line."""
     shown = 0
     for row in results.rows(journal, run):
         if row.fields["status"] == Status.SUCCEEDED and shown < (options.sample or 0):
             shown += 1
+            name = next(filter(None, row.cells), "") if options.asks else ""  # a value only where a person looks
             place = row.fields["share_url"] or row.fields["url"]
-            options.console.say(f"sample row {row.fields['row_index']}: {place}")
-            if row.fields["thumbnail"]:
-                options.console.say(f"  thumbnail {row.fields['thumbnail']}")
+            options.console.say(f"line {row.line}{f', {name}' if name else ''}: {place}")
 
 
 def _with_media(

@@ -89,6 +89,9 @@ def show(plan: Plan, console: Console) -> None:
         console.tell_news()
     console.event("plan", **plan.counted())
     counts = plan.counts
+    if counts.reused and not (plan.cost_rows or counts.in_doubt or counts.later or counts.invalid or plan.refusals):
+        console.say(f"All {counts.reused + counts.shared:,} rows were sent before; nothing new is paid.")
+        return
     parts = [f"{counts.new:,} new", f"{counts.reused:,} reused"]
     parts += [f"{counts.retried:,} retried"] if counts.retried else []
     parts += [f"{counts.in_doubt:,} in doubt (not sent)"] if counts.in_doubt else []
@@ -103,8 +106,7 @@ def show(plan: Plan, console: Console) -> None:
     if plan.changed:
         console.say(f"  changed since they were rendered: {changes.listed(plan.changed)}")
     target = "not named yet" if plan.target.api_id == domain.NO_TARGET else domain.short_id(plan.target.api_id)
-    profile = f", profile {plan.profile}" if plan.profile not in {"", "default"} else ""
-    console.say(f"  {plan.target.kind} {target} on {plan.service}, as {plan.account}{profile}")
+    console.say(f"  {plan.target.kind} {target} {_payer(plan)}")
     _show_columns(plan, console)
     if plan.callback is not None:
         console.say(f"  each finished video is told to {plan.callback[0]} ({plan.callback[1]})")
@@ -113,6 +115,15 @@ def show(plan: Plan, console: Console) -> None:
         console.say("  premium quality: each of these videos costs double")
     if plan.unit_cost is not None and plan.cost_rows:
         console.say(f"  about {plan.unit_cost * plan.cost_rows:,.2f} by your own unit_cost of {plan.unit_cost:g} a row")
+
+
+def _payer(plan: Plan) -> str:
+    """Say where it is rendered, and who pays."""
+    if plan.service == domain.LOCAL_SERVICE:
+        return "rendered on this machine"
+    account = f", as {'' if ' ' in plan.account else 'key '}{plan.account}" if plan.account else ""
+    profile = f", profile {plan.profile}" if plan.profile not in {"", "default"} else ""
+    return f"on {plan.service}{account}{profile}"
 
 
 def _show_columns(plan: Plan, console: Console) -> None:

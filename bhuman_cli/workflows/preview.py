@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,16 @@ if TYPE_CHECKING:
     from bhuman_cli.studio.render.job import RenderedMedia
 
 
-def render_row(file: str, row_index: int, flags: dict[str, Any], *, is_json: bool) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChoice:
+    """Which row: by a cell's text, by its line in the file, by its number from 0; else the first that has values."""
+
+    text: str | None = None
+    line: int | None = None
+    row_index: int | None = None
+
+
+def render_row(file: str, choice: RowChoice, flags: dict[str, Any], *, is_json: bool) -> Path:
     """Render one row of a table on this machine and print where its page is; return the page.
 
     Raises:
@@ -31,22 +42,58 @@ def render_row(file: str, row_index: int, flags: dict[str, Any], *, is_json: boo
     source = input_source.open_source(file, values, home, console)
     target = Target(service=domain.LOCAL_SERVICE, kind=TargetKind.CAMPAIGN, api_id="")
     intake = input_table.open_for(source, values, home, target, console)
-    found = next((item for item in intake.rows() if item.row_index == row_index), None)
-    if found is None:
-        raise errors.UsageError(f"{source.name} has no data row {row_index}", hint="--row 0")
-    if found.state is not RowState.PENDING:
-        said = found.message or "it is blank"
-        raise errors.InputError(f"row {row_index} (line {found.line}) can't be rendered: {said}")
-    media = _render(console, source, home, found, intake.variables, values)
+    row = _chosen(intake.rows(), choice, source.name)
+    if row.state is not RowState.PENDING:
+        raise errors.InputError(f"line {row.line} can't be rendered: {row.message or 'it is blank'}")
+    media = _render(console, source, home, row, intake.variables, values)
     for warning in media.warnings:
         console.warn(warning)
     if is_json:
         console.out_json(
-            {"row_index": row_index, "page": media.page, "video": media.video, "warnings": list(media.warnings)}
+            {
+                "row_index": row.row_index,
+                "line": row.line,
+                "page": media.page,
+                "video": media.video,
+                "warnings": list(media.warnings),
+            }
         )
     else:
         console.out(media.page)
     return Path(media.page)
+
+
+def _chosen(rows: Iterable[domain.Row], choice: RowChoice, name: str) -> domain.Row:
+    """Return the row that was asked for.
+
+    Raises:
+        UsageError: there is none, or several hold the text.
+    """
+    if sum(each is not None for each in (choice.text, choice.line, choice.row_index)) > 1:
+        raise errors.UsageError("name one row: by NAME, --line or --row")
+    if choice.text is None:
+        for row in rows:
+            if choice.line is None and choice.row_index is None:
+                if row.state is not RowState.SKIPPED:
+                    return row
+            elif choice.line in {None, row.line} and choice.row_index in {None, row.row_index}:
+                return row
+        which = f"line {choice.line}" if choice.line is not None else f"row {choice.row_index}"
+        missing = "no row with values" if choice == RowChoice() else f"no data in {which}"
+        raise errors.UsageError(f"{name} has {missing}", hint=f"bhuman preview {shell.quote(name)}")
+    wanted = choice.text.strip().casefold()
+    holding = [row for row in rows if any(wanted in cell.casefold() for cell in row.cells)]
+    exact = [row for row in holding if any(wanted == cell.strip().casefold() for cell in row.cells)]
+    fitting = exact or holding
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise errors.UsageError(f"{name} has no row that holds this text", hint=f"bhuman preview {shell.quote(name)}")
+    lines = ", ".join(str(row.line) for row in fitting[:8]) + (" …" if len(fitting) > 8 else "")
+    raise errors.UsageError(
+        f"{len(fitting):,} rows of {name} hold this text: lines {lines}",
+        hint=f"bhuman preview {shell.quote(name)} --line {fitting[0].line}",
+    )
 
 
 def _render(
@@ -81,7 +128,7 @@ def _render(
     except jobs.RenderHalted as problem:
         raise errors.ServiceDown(f"nothing can be rendered now: {problem}", hint=shell.show_free_space()) from None
     except jobs.RenderFailure as failure:
-        raise errors.InputError(f"row {row.row_index} (line {row.line}) can't be rendered: {failure}") from None
+        raise errors.InputError(f"line {row.line} can't be rendered: {failure}") from None
 
 
 def request_preview(body: dict[str, Any], profile: str | None, *, is_json: bool, is_asked: bool) -> None:

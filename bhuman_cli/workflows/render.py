@@ -368,7 +368,7 @@ def _plan(job: render_job.RenderJob, prepared: PreparedRun, journal: Journal) ->
         chunk_size=job.chunk_size,
         target=job.target,
         service=job.target.service,
-        account="nobody yet",
+        account="",
         journal=journal.path,
         output=job.output,
         unit_cost=job.get("unit_cost"),

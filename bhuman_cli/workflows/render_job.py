@@ -181,6 +181,7 @@ def report_options(job: RenderJob) -> run_report.ReportOptions:
         console=job.console,
         is_json=bool(job.get("json")),
         timeout_s=job.get("timeout"),
+        prints_table=job.get("output") == input_table.STDOUT,
         retry_hint="" if is_asked else hints.whole("--retry-failed", sys.argv[1:]),
     )
 

@@ -55,10 +55,10 @@ def test_the_first_one_says_what_it_prepares_and_the_second_has_nothing_to_say(f
         " (once; later previews take a second or two)\n",
     )
     told = json.loads(first.out)
-    assert told["row_index"] == 0
+    assert (told["row_index"], told["line"]) == (0, 2)
     assert len(footage.decode(told["video"]).pictures) == 30  # ten a second become fifteen
     assert "Zoë" in Path(told["page"]).read_text("utf-8")
-    second = folder.preview("leads.csv")
+    second = folder.preview("leads.csv", "zoë")
     assert (second.code, second.out, second.err) == (0, f"{told['page']}\n", "")
 
 
@@ -73,9 +73,13 @@ def test_it_loads_no_web_server_for_one_row(folder: Folder) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
-    [(("leads.csv", "--row", "1"), 3, "row 1 (line 3) can't be rendered: it is blank"),
-     (("leads.csv", "--row", "3"), 3, "row 3 (line 5) can't be rendered"),
-     (("leads.csv", "--row", "9"), 2, "leads.csv has no data row 9"),
+    [(("leads.csv", "--row", "1"), 3, "line 3 can't be rendered: it is blank"),
+     (("leads.csv", "--row", "3"), 3, "line 5 can't be rendered"),
+     (("leads.csv", "--row", "9"), 2, "leads.csv has no data in row 9"),
+     (("leads.csv", "--line", "1"), 2, "leads.csv has no data in line 1"),
+     (("leads.csv", "nobody"), 2, "leads.csv has no row that holds this text"),
+     (("leads.csv", "m"), 2, "2 rows of leads.csv hold this text: lines 4, 5"),
+     (("leads.csv", "zo", "--row", "1"), 2, "name one row"),
      (("leads.csv", "--row", "-1"), 2, "--row"), (("gone.csv",), 2, "there is no file gone.csv"),
      (("leads.csv", "--data", "{}"), 2, "--data goes with"), ((), 2, "name a file")],
 )  # fmt: skip

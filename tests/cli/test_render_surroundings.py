@@ -66,7 +66,7 @@ def test_without_input_the_progress_is_lines_also_on_a_terminal(desk: Desk) -> N
     command = [sys.executable, "-m", "bhuman_cli", "render", "people.csv", "--no-input", "--poll-interval", "0.05"]
     with terminal(command, folder=desk.folder, env=desk.environment()) as shown:
         assert shown.end() == 0
-    assert "/2 rows ended" in shown.screen
+    assert " of 2 done" in shown.screen
     assert "\u2501" not in shown.screen
 
 

@@ -167,12 +167,28 @@ def test_an_edited_template_is_rendered_anew_and_an_old_one_is_remembered(tmp_pa
     assert planned() == (0, 1)
     template.write_text(small_template.TEMPLATE.replace("Hi ", "Hello "))
     assert planned() == (1, 0)
+    first = (tmp_path / "people.local.csv").read_bytes()
+    edited = desk.run("render", "people.csv", "--local", env=bare)
+    assert "kept as people.local.csv.bak" in edited.err
+    assert (tmp_path / "people.local.csv.bak").read_bytes() == first
     template.write_text(small_template.TEMPLATE)
     assert planned() == (0, 1)
     template.write_text(small_template.TEMPLATE.replace('video = "small.mp4"\n', ""))
     assert planned() == (1, 0), "so are these texts over the built-in presenter"
     template.unlink()
     assert planned() == (1, 0), "the built-in presenter is another video"
+
+
+def test_a_template_takes_the_columns_it_knows_and_says_which_one_it_lacks(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "http://127.0.0.1:9")
+    small_template.write(tmp_path).rename(tmp_path / "bhuman-template.toml")
+    desk.table("people.csv", [("Ada", "ada@example.com", "")], header=("First Name", "email", "notes"))
+    plan = desk.run("render", "people.csv", "--local", "--dry-run", "--json").document["plan"]
+    assert (plan["new"], plan["sends"], plan["keeps"]) == (1, ["first_name"], ["email", "notes"])
+    desk.table("firms.csv", [("Acme",)], header=("company",))
+    lacking = desk.run("render", "firms.csv", "--local")
+    assert lacking.code == 3
+    assert "bhuman-template.toml needs first_name, and firms.csv has no such column" in lacking.err
 
 
 def test_what_programs_read_is_said_after_the_download(tmp_path: Path) -> None:

@@ -12,13 +12,23 @@ from bhuman_cli.cli import options as opt
 from bhuman_cli.workflows import preview as workflow
 from bhuman_cli.workflows.input import request_body
 
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="Whose row: what stands in a cell of it.", show_default="the first row"),
+]
+Line = Annotated[
+    int | None, typer.Option("--line", min=1, metavar="N", help="Which line, as the spreadsheet shows it.")
+]
+RowNumber = Annotated[int | None, typer.Option("--row", min=0, metavar="N", help="Which data row, from 0.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before a preview is requested from the service.")]
 
 
 def preview(  # noqa: PLR0913 - one parameter is one option
     file: Annotated[str | None, typer.Argument(metavar="FILE", help="The table whose row is rendered here.")] = None,
+    text: Name = None,
     *,
-    row: Annotated[int, typer.Option("--row", min=0, metavar="N", help="Which data row, from 0.")] = 0,
+    line: Line = None,
+    row: RowNumber = None,
     open_: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
     campaign: opt.Campaign = None,
     instance: opt.Instance = None,
@@ -44,28 +54,31 @@ def preview(  # noqa: PLR0913 - one parameter is one option
 
     **Examples**
 
-    `bhuman preview campaign.csv --row 3 --open`
+    `bhuman preview campaign.csv Carla --open`
+
+    `bhuman preview campaign.csv --line 5`
 
     `bhuman preview --campaign CAMPAIGN_ID`
     """
     if file is None:
-        if not campaign and not instance:
-            raise errors.UsageError("name a file, or --campaign or --instance", hint="bhuman preview campaign.csv")
         workflow.request_preview(_body(campaign, instance, data), profile, is_json=json_output, is_asked=not yes)
         return 0
     if data is not None:
         raise errors.UsageError("--data goes with --campaign or --instance, not with a file")
     flags: dict[str, Any] = {
         "map": map_, "only": only, "exclude": exclude, "set": set_, "default": default, "asset": asset,
-        "backgrounds": backgrounds, "sheet": sheet, "rows": str(row), "local": True, "allow_private": allow_private,
+        "backgrounds": backgrounds, "sheet": sheet, "local": True, "allow_private": allow_private,
     }  # fmt: skip
-    page = workflow.render_row(file, row, flags, is_json=json_output)
+    choice = workflow.RowChoice(text=text, line=line, row_index=row)
+    page = workflow.render_row(file, choice, flags, is_json=json_output)
     if open_:
         typer.launch(page.as_uri())
     return 0
 
 
 def _body(campaign: str | None, instance: str | None, data: str | None) -> dict[str, Any]:
+    if not campaign and not instance:
+        raise errors.UsageError("name a file, or --campaign or --instance", hint="bhuman preview campaign.csv")
     body: dict[str, Any] = request_body.read_object(data) if data else {}
     if campaign:
         body.setdefault("campaign_id", ids.parse(campaign).uuid)

@@ -75,9 +75,12 @@ STARTER_TAIL: Final = """\
 
 
 class TemplateError(Exception):
-    """The template can't be used: the message lists each thing, its place and the rule it breaks."""
+    """The template can't be used: the message lists each thing, its place and the rule it breaks.
 
-    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+    problems: (line, place and rule), line 0 where there is none.
+    """
+
+    def __init__(self, message: str, problems: Sequence[tuple[int, str]] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.problems = tuple(problems)
@@ -185,12 +188,13 @@ def load(path: Path | None) -> Template:
     from bhuman_cli.studio.render import template_file
 
     try:
-        data = tomllib.loads(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
+        data = tomllib.loads(text)
     except OSError as problem:
         raise TemplateError(f"template {path.name}: can't be read ({problem.strerror or 'no such file'})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise TemplateError(f"template {path.name}: not valid TOML: {problem}") from None
-    return template_file.build(path, data)
+    return template_file.build(path, data, text)
 
 
 def backgrounds(entries: Sequence[Mapping[str, Any]]) -> tuple[Backdrop, ...]:

@@ -6,6 +6,7 @@ import difflib
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,15 +15,33 @@ from bhuman_cli.studio.render import template
 from bhuman_cli.studio.render.template import Backdrop, Section, Sender, Template, TemplateError
 
 COLOUR: Final = re.compile(r"#?[0-9a-fA-F]{6}")
+_HEADER: Final = re.compile(r"\s*(\[\[?)\s*([\w-]+)\s*(?:\.\s*([\w-]+)\s*)?\]")
+_KEY: Final = re.compile(r"\s*\"?([\w-]+)\"?\s*=")
 
 
-def build(path: Path, data: Mapping[str, Any]) -> Template:
-    """Turn a template file's data into a template.
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """Return where each key of each table stands, as (place, key) → line; the table itself under the key ""."""
+    found: dict[tuple[str, str], int] = {("top level", ""): 1}
+    count: Counter[str] = Counter()
+    place = "top level"
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            count[header[2]] += header[1] == "[["
+            table = f"{header[2]} {count[header[2]]}" if count[header[2]] else header[2]
+            place = f"{table} {header[3]}" if header[3] else table
+            found.setdefault((place, ""), number)
+        elif key := _KEY.match(line):
+            found.setdefault((place, key[1]), number)
+    return found
+
+
+def build(path: Path, data: Mapping[str, Any], text: str) -> Template:
+    """Turn a template file's data into a template. text: what it was read from, for the lines in messages.
 
     Raises:
         TemplateError: all that is wrong with it.
     """
-    check = Check(path.name, path.parent)
+    check = Check(path.name, path.parent, _lines(text))
     check.keys(data, ("name", "video", "variables", "backgrounds", "sender"), "top level")
     video = _video(path, data, check)
     duration = _duration(video, check) if not check.problems else 0.0
@@ -34,7 +53,8 @@ def build(path: Path, data: Mapping[str, Any]) -> Template:
         _check_section(section, f"variables {number}", names, duration, check)
     for number, backdrop in enumerate(shown, 1):
         if duration and backdrop.start >= duration:
-            check.say(f"backgrounds {number}", f"starts at {backdrop.start:g} s, but the video is {duration:g} s long")
+            rule = f"starts at {backdrop.start:g} s, but the video is {duration:g} s long"
+            check.say(f"backgrounds {number}", rule, "start")
     sender = _sender(data, check)
     check.finish()
     return Template(
@@ -58,7 +78,7 @@ def _sender(data: Mapping[str, Any], check: Check) -> Sender:
     check.keys(table, ("name", "link", "action"), "sender")
     link = check.text(table, "link", "", "sender")
     if link and not link.lower().startswith(("https://", "http://", "mailto:", "tel:")):
-        check.say("sender", f"link {link[:60]!r} must begin with https:// or mailto:")
+        check.say("sender", f"link {link[:60]!r} must begin with https:// or mailto:", "link")
     return Sender(
         name=check.text(table, "name", "", "sender"), link=link, action=check.text(table, "action", "", "sender")
     )
@@ -67,13 +87,17 @@ def _sender(data: Mapping[str, Any], check: Check) -> Sender:
 class Check:
     """Collects every problem, so that one run of the command shows them all."""
 
-    def __init__(self, thing: str, folder: Path = Path()) -> None:
+    def __init__(self, thing: str, folder: Path = Path(), lines: Mapping[tuple[str, str], int] | None = None) -> None:
         self.thing, self.folder = thing, folder
-        self.problems: list[str] = []
+        self.problems: list[tuple[int, str]] = []
+        self._lines = lines or {}
 
-    def say(self, place: str, rule: str) -> None:
-        """Note one problem."""
-        self.problems.append(f"{place}: {rule}")
+    def say(self, place: str, rule: str, key: str = "") -> None:
+        """Note one problem, at the line of the key, else where its table begins; 0 where there are no lines."""
+        table, _, inner = place.partition(" config")
+        places = ((place, key), (place, ""), (table, "config" if inner or place != table else key), (table, ""))
+        line = next((self._lines[at] for at in places if at in self._lines), 0)
+        self.problems.append((line, f"{place}: {rule}"))
 
     def keys(self, table: Mapping[str, Any], names: Sequence[str], place: str) -> None:
         """Refuse keys that nobody knows."""
@@ -84,6 +108,7 @@ class Check:
                     place,
                     f"unknown key {key!r}"
                     + (f", did you mean {near[0]!r}?" if near else f" (known: {', '.join(names)})"),
+                    key,
                 )
 
     def choice(self, table: Mapping[str, Any], key: str, choices: Sequence[str], default: str, place: str) -> str:
@@ -94,7 +119,8 @@ class Check:
         near = difflib.get_close_matches(str(value), choices, 1)
         self.say(
             place,
-            f"{key} {value!r} is not one of {', '.join(choices)}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            f"{key} {value!r} is not one of {', '.join(names)}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            key,
         )
         return default
 
@@ -110,17 +136,17 @@ class Check:
         """Read a number within limits."""
         value = table.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-            self.say(place, f"{key} is missing" if value is None else f"{key} must be a number")
+            self.say(place, f"{key} is missing" if value is None else f"{key} must be a number", key)
             return default if default is not None else 0.0
         if not low <= value <= high:
-            self.say(place, f"{key} must be between {low:g} and {high:g}")
+            self.say(place, f"{key} must be between {low:g} and {high:g}", key)
         return float(value)
 
     def text(self, table: Mapping[str, Any], key: str, default: str, place: str) -> str:
         """Read a text."""
         value = table.get(key, default)
         if not isinstance(value, str):
-            self.say(place, f"{key} must be text in quotes")
+            self.say(place, f"{key} must be text in quotes", key)
             return default
         return value
 
@@ -128,19 +154,19 @@ class Check:
         """Read a colour as six hexadecimal digits."""
         value = self.text(table, key, default, place)
         if value and not COLOUR.fullmatch(value):
-            self.say(place, f"{key} must be six hexadecimal digits such as 1F6FEB")
+            self.say(place, f"{key} must be six hexadecimal digits such as 1F6FEB", key)
             return default
         return value.lstrip("#")
 
     def tables(self, data: Mapping[str, Any], key: str, most: int) -> list[Mapping[str, Any]]:
         """Read an array of tables."""
-        entries = data.get(key, [])
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            self.say(key, f"must be written as [[{key}]] tables")
+        found = data.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+            self.say("top level", f"{key} must be written as [[{key}]] tables", key)
             return []
-        if len(entries) > most:
-            self.say(key, f"{len(entries)} are too many, at most {most}")
-        return entries
+        if len(found) > most:
+            self.say(key, f"{len(found)} are too many, at most {most}", key)
+        return found
 
     def finish(self) -> None:
         """Raise what was noted.
@@ -149,7 +175,12 @@ class Check:
             TemplateError: there is something.
         """
         if self.problems:
-            raise TemplateError(f"{self.thing}: " + "; ".join(self.problems), self.problems)
+            found = sorted(self.problems)
+            if not self._lines:
+                raise TemplateError(f"{self.thing}: " + "; ".join(rule for _, rule in found), found)
+            listed = [f"{self.thing}:{line}: {rule}" if line else f"{self.thing}: {rule}" for line, rule in found]
+            more = f"{self.thing}: {len(found)} problems\n" if len(found) > 1 else ""
+            raise TemplateError(more + "\n".join(listed), found)
 
 
 def backdrops(entries: Sequence[Mapping[str, Any]], check: Check) -> tuple[Backdrop, ...]:
@@ -158,7 +189,9 @@ def backdrops(entries: Sequence[Mapping[str, Any]], check: Check) -> tuple[Backd
     ordered = sorted(range(len(out)), key=lambda index: out[index].start)
     for before, after in itertools.pairwise(ordered):
         if out[before].end < 0 or out[before].end > out[after].start:
-            check.say(f"backgrounds {after + 1}", f"overlaps backgrounds {before + 1}; segments may not overlap")
+            check.say(
+                f"backgrounds {after + 1}", f"overlaps backgrounds {before + 1}; segments may not overlap", "start"
+            )
     return out
 
 
@@ -172,9 +205,9 @@ def _backdrop(entry: Mapping[str, Any], place: str, check: Check) -> Backdrop:
     check.keys(config, ("mode", "position", "scale", "brightness", "audio", "color", "similarity", "blend"), inside)
     start, end = check.number(entry, "start", None, place, 0), check.number(entry, "end", -1.0, place)
     if 0 <= end <= start:
-        check.say(place, "end must be later than start (or -1 for the end of the video)")
+        check.say(place, "end must be later than start (or -1 for the end of the video)", "end")
     if not isinstance(config.get("audio", False), bool):
-        check.say(inside, "audio must be true or false")
+        check.say(inside, "audio must be true or false", "audio")
     return Backdrop(
         name=check.text(entry, "name", "", place),
         start=start,
@@ -197,7 +230,7 @@ def _video(path: Path, data: Mapping[str, Any], check: Check) -> Path | None:
         return None
     video = (path.parent / name).expanduser()
     if not video.is_file():
-        check.say("top level", f"video {name!r} was not found beside the template")
+        check.say("top level", f"video {name!r} was not found beside the template", "video")
     return video
 
 
@@ -209,7 +242,7 @@ def _duration(video: Path | None, check: Check) -> float:
     try:
         return reader.probe(video).duration_s
     except reader.SourceError as problem:
-        check.say("top level", f"video {video.name!r} {problem}")
+        check.say("top level", f"video {video.name!r} {problem}", "video")
         return 0.0
 
 
@@ -221,7 +254,7 @@ def _section(entry: Mapping[str, Any], place: str, check: Check) -> Section:
         check.say(place, "name is missing")
     style = check.choice(entry, "style", tuple(template.STYLES), "lower-third", place)
     if ("x" in entry) != ("y" in entry):
-        check.say(place, "x and y belong together")
+        check.say(place, "x and y belong together", "x" if "x" in entry else "y")
     at = (
         (check.number(entry, "x", 0.5, place, 0, 1), check.number(entry, "y", 0.5, place, 0, 1))
         if "x" in entry
@@ -251,9 +284,9 @@ def _font(entry: Mapping[str, Any], place: str, check: Check) -> str:
 
     path = (check.folder / name).resolve()
     if not path.is_file():
-        check.say(place, f"font {name!r} is neither bold nor regular, nor a file beside the template")
+        check.say(place, f"font {name!r} is neither bold nor regular, nor a file beside the template", "font")
     elif not fonts.is_font(path):
-        check.say(place, f"font {name!r} is a file, but not a font that can be drawn with")
+        check.say(place, f"font {name!r} is a file, but not a font that can be drawn with", "font")
     return str(path)
 
 
@@ -265,11 +298,12 @@ def _check_section(section: Section, place: str, names: Sequence[str], duration:
                 place,
                 f"text uses {{{placeholder}}}, which is no variable"
                 + (f"; did you mean {{{near[0]}}}?" if near else ""),
+                "text",
             )
     end = section.end if section.end >= 0 else duration
     if 0 <= section.end <= section.start:
-        check.say(place, "end must be later than start (or -1 for the end of the video)")
+        check.say(place, "end must be later than start (or -1 for the end of the video)", "end")
     if duration and section.start >= duration:
-        check.say(place, f"starts at {section.start:g} s, but the video is {duration:g} s long")
+        check.say(place, f"starts at {section.start:g} s, but the video is {duration:g} s long", "start")
     elif end - section.start > template.MAX_SECTION_S + 1e-6:
-        check.say(place, f"is {end - section.start:g} s long, at most {template.MAX_SECTION_S:g} s")
+        check.say(place, f"is {end - section.start:g} s long, at most {template.MAX_SECTION_S:g} s", "end")

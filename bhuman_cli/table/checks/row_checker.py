@@ -219,7 +219,7 @@ class RowChecker:
         mine = {number: flaws[position] for number, position in enumerate(plan.positions) if position in flaws}
         found = rules.check_values(self._names, raw, row.values[: len(raw)], mine) + wrong
         found += [
-            (self._header[position], flaws[position], "mend the cell", "error")
+            (self._header[position], flaws[position], "fix the cell", "error")
             for position in plan.assets
             if position in flaws
         ]

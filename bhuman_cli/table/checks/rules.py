@@ -102,7 +102,7 @@ def check_values(
     found: list[Finding] = []
     for number, (variable, column) in enumerate(zip(known.variables, known.columns, strict=True)):
         if number in flaws:
-            hint = "mend the cell where the file was made, and save it again"
+            hint = "correct the cell where the file was made, and save it again"
             found.append((column, flaws[number], hint, "error"))
             continue
         text = values[number]
@@ -164,7 +164,7 @@ def asset_url(text: str) -> tuple[str, str]:
 def _errors(known: ColumnRules, raw: str, text: str) -> list[tuple[str, str, Severity]]:
     found: list[tuple[str, str, Severity]] = []
     if cell_flags.is_error(text):
-        found.append((f"holds the error {text}", "mend the formula in the spreadsheet program", "error"))
+        found.append((f"holds the error {text}", "fix the formula in the spreadsheet program", "error"))
     if _CONTROL.search(raw):
         found.append(("holds a control character", "retype the cell", "error"))
     single = _SINGLE.finditer(text)

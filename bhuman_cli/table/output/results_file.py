@@ -303,23 +303,23 @@ def default_output(source: Path | None, *, local: bool, earlier_results: bool) -
     return source.with_name((source.stem if source.suffix.lower() == ".csv" else source.name) + ending)
 
 
-def keep_backup(path: Path) -> Path:
+def keep_backup(path: Path, *, only_latest: bool = False) -> Path:
     """Copy a file to `<name>.bak`, or `.bak1`, `.bak2`, … where that is taken; return the copy's path.
+
+    only_latest: replace the `.bak` that is there.
 
     Raises:
         UsageError: the folder can't be written.
     """
     for number in itertools.count():
         backup = path.with_name(f"{path.name}.bak{number or ''}")
-        try:
-            with backup.open("xb") as copy, path.open("rb") as original:
-                shutil.copyfileobj(original, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
-        except FileExistsError:
+        if not only_latest and os.path.lexists(backup):
             continue
+        try:
+            with files.aside(backup, syncs=True) as copy:
+                shutil.copyfile(path, copy)
+                shutil.copystat(path, copy)
         except OSError as error:
             raise UsageError(f"{backup}: can't be written ({(error.strerror or 'unknown').lower()})") from None
-        shutil.copystat(path, backup)
         return backup
     raise AssertionError  # pragma: no cover - the count has no end

@@ -15,7 +15,7 @@ from bhuman_cli.domain import Background, Row, RowState, Target, TargetKind
 from bhuman_cli.journal import history
 from bhuman_cli.net import hosts
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows import session
+from bhuman_cli.workflows import connections, session
 from bhuman_cli.workflows.input.input_source import InputSource
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def open_for(
     """Open and map the table as the settings say; on a terminal a person is asked what only letters can tell."""
     from bhuman_cli.table import checked_table
 
-    names, said_by = target_variables(values, home, target)
-    return checked_table.open_table(
+    template = connections.template_beside(source.beside) if target.service == domain.LOCAL_SERVICE else None
+    names, said_by = target_variables(values, home, target, template)
+    opened = checked_table.open_table(
         source.path,
         checked_table.TableOptions(
             read=_reading(values, source, console),
@@ -65,6 +66,12 @@ def open_for(
             loopback_base=bool(values.get("local")) or hosts.is_loopback_url(str(values.get("base_url"))),
         ),
     )
+    if template is not None and opened.missing:
+        raise errors.InputError(
+            f"{template.name} needs {', '.join(opened.missing)}, and {source.name} has no such column",
+            hint=shell.join(["--set", f"{opened.missing[0]}=VALUE"]),
+        )
+    return opened
 
 
 def _reading(values: settings.Settings, source: InputSource, console: Console | None = None) -> ReadOptions:
@@ -104,17 +111,23 @@ def backgrounds(values: settings.Settings) -> tuple[Background, ...]:
     return backgrounds.load_backgrounds(Path(path))
 
 
+STDOUT: Final = Path("-")
+"""`-o -`: the results go to the usual file, which outlives a crash, and at the end to stdout as well."""
+
+
 def output_for(source: InputSource, values: settings.Settings, opened: CheckedTable) -> Path:
     """Return where the results go."""
     from bhuman_cli.table.output import results_file
 
     given = values.get("output")
-    if given is not None:
+    if given is not None and given != STDOUT:
         return Path(given)
     path = results_file.default_output(
         source.beside, local=bool(values.get("local")), earlier_results=opened.is_earlier_results
     )
     require_name(path)
+    if given == STDOUT and path.suffix.lower() not in {".csv", ".tsv", ".txt"}:
+        raise errors.UsageError(f"-o - prints text, and the results of {source.name} are a {path.suffix} file")
     if path.is_symlink() and not opened.is_earlier_results:
         other = path.with_name(f"{path.stem}.out{path.suffix}")
         raise errors.UsageError(
@@ -238,12 +251,14 @@ _PATIENCE_S: Final = 10.0
 
 
 def target_variables(
-    values: settings.Settings, home: settings.Home, target: Target
+    values: settings.Settings, home: settings.Home, target: Target, template: Path | None = None
 ) -> tuple[tuple[str, ...] | None, str]:
     """Return a target's variables and who says so, None where nobody knows.
 
-    The campaign's record, else the project file, else the last accepted run.
+    The template of a local render, the campaign's record, else the project file, else the last accepted run.
     """
+    if template is not None:
+        return connections.load_template(template).variables, template.name
     if recorded := _recorded(values, home, target):
         return recorded, "the campaign's record"
     if values.get("variables"):

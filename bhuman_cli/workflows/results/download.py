@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bhuman_cli import domain, errors, shell
+from bhuman_cli import amounts, domain, errors, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.delivery.media import FIELD, What
@@ -213,7 +213,8 @@ def _say_result(
     words = {"fetched": "fetched", "kept": "there already", "failed": "failed", "left": "left"}
     said = ", ".join(f"{counts[state]:,} {word}" for state, word in words.items() if counts[state])
     console.say(
-        f"{len(done):,} files: {said or 'none'}, {_size(sum(result.size for result in done))} in {options.folder}"
+        f"{amounts.show(len(done), 'file')}: {said or 'none'}, {_size(sum(result.size for result in done))}"
+        f" in {options.folder}"
     )
     by_reason: dict[str, list[int]] = {}
     for result in done:

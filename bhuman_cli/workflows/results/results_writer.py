@@ -50,6 +50,11 @@ def _keep_other(journal: Journal, run: Run, console: Console) -> None:
         return
     with path.open("rb") as stream:
         is_changed = hashlib.file_digest(stream, "sha256").hexdigest() != last.sha256
+    is_edited_template = run.target.service == domain.LOCAL_SERVICE and last.target_id != run.target_id
+    if is_edited_template and not is_changed:
+        backup = results_file.keep_backup(path, only_latest=True)
+        console.say(f"another template rendered {path.name} before: run {last.run_id}, kept as {backup.name}")
+        return
     if is_changed:
         why, more = "was changed since it was written", ""
     elif other := _whose(last, run):
@@ -61,7 +66,7 @@ def _keep_other(journal: Journal, run: Run, console: Console) -> None:
 
 def _whose(last: history.OutputRecord, run: Run) -> str:
     if run.target.service == domain.LOCAL_SERVICE:
-        return ""  # nothing was paid, and an edited template is another target: trying it fills no folder
+        return ""  # nothing was paid
     if last.target_id != run.target_id:
         return f"another {run.target.kind}"
     # A table that is its own results file goes on being it.

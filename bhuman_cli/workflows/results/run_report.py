@@ -27,12 +27,18 @@ _MOST_PROBLEMS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """How a command tells its end. timeout_s: how long it was to wait. retry_hint: what submits failed rows again."""
+    """How a command tells its end.
+
+    timeout_s: how long it was to wait. retry_hint: what submits failed rows again.
+
+    prints_table: the results themselves are the command's data, not the path of their file.
+    """
 
     console: Console
     is_json: bool
     timeout_s: float | None = None
     retry_hint: str = ""
+    prints_table: bool = False
 
 
 def tell(options: ReportOptions, journal: Journal, run: Run, outcome: Outcome) -> int:
@@ -57,6 +63,9 @@ def tell(options: ReportOptions, journal: Journal, run: Run, outcome: Outcome) -
     console.event("end", **{key: value for key, value in ended.items() if key != "run_id"})
     if options.is_json:
         console.out_json(ended)
+    elif options.prints_table:
+        with Path(run.output_path).open(encoding="utf-8-sig", newline="") as stream:
+            console.out(stream.read().removesuffix("\r\n"))
     else:
         console.out(run.output_path)
     if stopped is not None and is_said_as_error:
@@ -117,7 +126,7 @@ def _notes(options: ReportOptions, run: Run, outcome: Outcome) -> Iterator[str]:
         yield f"stopped waiting after {durations.show(options.timeout_s)} (--timeout)"
     if going and run.target.service != domain.LOCAL_SERVICE:
         videos = "1 video goes on at BHuman and is" if going == 1 else f"{going:,} videos go on at BHuman and are"
-        yield f"{videos} paid; nothing of it is lost"
+        yield f"{videos} paid: nothing is lost"
     if options.console.is_drawn() and outcome.exit_code is ExitCode.OK and outcome.tally.get(Status.SUCCEEDED):
         yield f"look: bhuman gallery {run.run_id} --open"
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from bhuman_cli import errors
+from bhuman_cli import amounts, errors, shell
 from bhuman_cli.cli.options import JsonOption
 from bhuman_cli.terminal.console import Console
+from bhuman_cli.workflows import connections
 
 if TYPE_CHECKING:
     from bhuman_cli.studio.render.template import Template
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=(
         "Write, list and check video templates for the local studio.\n\n**Examples**\n\n"
-        "`bhuman studio template new --for campaign.csv`\n\n`bhuman studio template check`"
+        "`bhuman studio template new --from campaign.csv`\n\n`bhuman studio template check`"
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -30,10 +31,14 @@ app = typer.Typer(
 
 @app.command()
 def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path(USUAL_NAME),
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="Where to write it.", show_default=f"{USUAL_NAME}, beside the table"),
+    ] = None,
     *,
     table: Annotated[
-        Path | None, typer.Option("--for", metavar="TABLE", help="Take the variables from this spreadsheet's header.")
+        Path | None,
+        typer.Option("--from", "--for", metavar="TABLE", help="Take the variables from this spreadsheet's header."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> int:
@@ -41,20 +46,24 @@ def new(
 
     **Example**
 
-    `bhuman studio template new --for campaign.csv`
+    `bhuman studio template new --from campaign.csv`
     """
     from bhuman_cli.studio.render import template
 
-    if file.exists() and not force:
-        raise errors.UsageError(f"{file}: is there already", hint=f"bhuman studio template new {file} --force")
     text = template.starter(_header(table))
+    file = file or (table.parent if table else Path()) / USUAL_NAME
+    if file.exists() and not force:
+        raise errors.UsageError(
+            f"{file} exists already", hint=shell.join(["bhuman", "studio", "template", "check", str(file)])
+        )
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise errors.UsageError(f"{file}: can't be written: {error.strerror}") from None
+        raise errors.UsageError(f"{file} can't be written: {error.strerror}") from None
     console = Console()
     console.out(str(file))
-    console.say(f"edit it, then: bhuman studio template check {file}")
+    shown = f"bhuman preview {shell.quote(str(table or 'campaign.csv'))} --open"
+    console.say(f"Edit it, check it with `bhuman studio template check {shell.quote(str(file))}`, and look: {shown}")
     return 0
 
 
@@ -96,23 +105,13 @@ def check(
 
     `bhuman studio template check bhuman-template.toml`
     """
-    from bhuman_cli.studio.render import template
-
-    try:
-        loaded = template.load(file)
-    except template.TemplateError as error:
-        problems = [
-            {"row_index": None, "line": None, "column": None, "rule": rule, "hint": ""} for rule in error.problems
-        ]
-        raise errors.InputError(error.message, problems=problems, hint="bhuman studio template list") from None
+    loaded = connections.load_template(file)
     console = Console(json_mode=json_output)
     if json_output:
         console.out_json(_described(loaded))
         return 0
-    sections, backgrounds = len(loaded.sections), len(loaded.backdrops)
-    console.out(
-        f"{file}: good: {sections} texts, {backgrounds} backgrounds, variables {', '.join(loaded.variables) or 'none'}"
-    )
+    texts, backgrounds = amounts.show(len(loaded.sections), "text"), amounts.show(len(loaded.backdrops), "background")
+    console.out(f"{file}: good: {texts}, {backgrounds}, variables {', '.join(loaded.variables) or 'none'}")
     return 0
 
 

@@ -80,7 +80,15 @@ def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
     text = "nme = 'x'\n[[variables]]\nname='a'\nstart=2\nend=1\n[[variables]]\nname='b'\nstart=0\nend=1\nstyle='x'"
     with pytest.raises(template.TemplateError) as caught:
         template.load(write(tmp_path, text))
-    assert len(caught.value.problems) == 3
+    assert [line for line, _ in caught.value.problems] == [1, 5, 10]
+    assert caught.value.message.splitlines()[1] == "intro.toml:1: top level: unknown key 'nme', did you mean 'name'?"
+
+
+def test_a_problem_inside_a_table_of_its_own_is_said_with_its_line(tmp_path: Path) -> None:
+    text = "[[backgrounds]]\nstart = 0\nkind = 'link'\n[backgrounds.config]\n'mode' = 'basic'\nscale = 4\n"
+    assert problems(tmp_path, text).startswith("intro.toml:6: backgrounds 1 config: scale must be")
+    inline = "[[variables]]\nname='a'\nstart=0\nend=1\n[[backgrounds]]\nkind='link'\nstart=0\nconfig={mode='x'}\n"
+    assert problems(tmp_path, inline).startswith("intro.toml:8: backgrounds 1 config: mode 'x'")
 
 
 def test_a_hundred_sections_and_ten_seconds_are_the_limits(tmp_path: Path) -> None:
