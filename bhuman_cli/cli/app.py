@@ -7,6 +7,7 @@ do in short, and a test holds the two together.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -120,9 +121,11 @@ def load(name: str) -> Any:
         command = typer.main.get_command(single)
     command.name = name
     command.rich_help_panel = entry.panel
-    from bhuman_cli.cli import environment
+    from bhuman_cli.cli import completion, environment
 
     environment.declare(command, name)
+    if "_BHUMAN_COMPLETE" in os.environ:
+        completion.declare(command)
     _as_manual(command)
     return command
 

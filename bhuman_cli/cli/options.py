@@ -78,7 +78,7 @@ CallbackUrl = Annotated[
 Profile = Annotated[
     str | None,
     typer.Option(
-        "--profile", metavar="NAME", help="Which kept credentials to use.", show_default="default",
+        "--profile", metavar="NAME", help="Credentials profile.", show_default="default",
         rich_help_panel=_TARGET,
     ),
 ]  # fmt: skip
@@ -430,8 +430,8 @@ Json = Annotated[
 Progress = Annotated[
     str | None,
     typer.Option(
-        "--progress", metavar="KIND", help="auto, table, plain, json or none; on stderr.", show_default="auto",
-        rich_help_panel=_OUT,
+        "--progress", metavar="auto|table|plain|json|none", help="How progress is shown, on stderr.",
+        show_default="auto", rich_help_panel=_OUT,
     ),
 ]  # fmt: skip
 LogFile = Annotated[
@@ -456,6 +456,19 @@ def run_ids(incomplete: str) -> list[tuple[str, str]]:
     return []
 
 
+def unfinished_run_ids(incomplete: str) -> list[tuple[str, str]]:
+    """Return the ids of runs that can be continued, newest first, with their files."""
+    from bhuman_cli.clock import SystemClock
+    from bhuman_cli.config import settings
+    from bhuman_cli.workflows.results import run_lookup
+
+    with contextlib.suppress(Exception):
+        wanted = run_lookup.RunFilter(state="unfinished")
+        found = run_lookup.list_summaries(settings.home(os.environ), wanted, SystemClock())
+        return [(item.run.run_id, item.run.input_name) for item in found if item.run.run_id.startswith(incomplete)]
+    return []
+
+
 RunArgument = Annotated[
     str | None,
     typer.Argument(
@@ -469,7 +482,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for programs.")]
 ProfileOption = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="Which kept credentials to use, if not `default`."),
+    typer.Option("--profile", metavar="NAME", help="Credentials profile.", show_default="default"),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Maximum number to list (0: all).")]
 DataOption = Annotated[

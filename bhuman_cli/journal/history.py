@@ -42,7 +42,8 @@ class RunSummary:
 
     @property
     def _is_over(self) -> bool:
-        open_rows = sum(self.tally.get(status, 0) for status in domain.UNFINISHED) - self.later
+        waiting = domain.MAKING if self.run.stopped == runs.DECLINED else domain.UNFINISHED
+        open_rows = sum(self.tally.get(status, 0) for status in waiting) - self.later
         return not self.unsent and not self.tally.get("in_doubt", 0) and open_rows == 0
 
 

@@ -139,7 +139,7 @@ def decline_sample(journal: Journal, run: runs.Run) -> None:
     """Drop the rows that were held back: a person saw the sample and said no. No later `resume` sends them."""
     with journal.transaction():
         journal.execute("UPDATE row SET plan = NULL WHERE run_no = ? AND plan = 'later'", (run.run_no,))
-        journal.execute("UPDATE run SET stopped = 'declined after the sample' WHERE run_no = ?", (run.run_no,))
+        journal.execute("UPDATE run SET stopped = ? WHERE run_no = ?", (runs.DECLINED, run.run_no))
 
 
 def set_payer(journal: Journal, run: runs.Run, *, profile: str, key_id: str) -> runs.Run:

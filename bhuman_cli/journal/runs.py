@@ -20,6 +20,9 @@ from bhuman_cli.journal.database import Journal
 SERIES: Final = "coalesce(nullif(run.continues, ''), run.input_path)"
 """The input path of the first of the files that continue one another: what names them all, SQL over `run`."""
 
+DECLINED: Final = "declined after the sample"
+"""Why a run stopped whose sample a person saw, and said no to the rest: those rows wait for nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:

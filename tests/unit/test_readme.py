@@ -50,6 +50,8 @@ def test_every_option_it_names_is_in_a_command(page: Path) -> None:
         "--quiet",
         "--to",
         "--install-completion",
+        "--no-deps",
+        "--require-hashes",
     }  # of other programs, and Typer's own
     assert sorted(name for name in named - foreign if f'"{name}"' not in SOURCE and f"/{name}" not in SOURCE) == []
 

@@ -48,9 +48,9 @@ def preview(  # noqa: PLR0913 - one parameter is one option
 ) -> int:
     """Look at one row before anything is spent.
 
-    With a file, the row is rendered on this machine by the local studio, in a second or two; nothing is sent. With
-    `--campaign` or `--instance` and no file, a preview is requested from the service, in the shape you give with
-    `--data`. What the service wants there, and what it costs, is not documented: on a terminal you are asked first.
+    With a file, the row is rendered on this machine in a second or two; nothing is sent. With `--campaign` or
+    `--instance` and no file, a preview is requested from the service, in the shape you give with `--data`; what it
+    costs is not documented, so you are asked first.
 
     **Examples**
 

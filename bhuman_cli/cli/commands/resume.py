@@ -22,7 +22,7 @@ RunId = Annotated[
         metavar="RUN",
         help="The run to continue.",
         show_default="the latest unfinished one",
-        autocompletion=options.run_ids,
+        autocompletion=options.unfinished_run_ids,
     ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every unfinished run; busy targets are skipped.")]

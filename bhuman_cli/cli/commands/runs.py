@@ -30,9 +30,7 @@ app = typer.Typer(
 
 State = Annotated[
     str | None,
-    typer.Option(
-        "--state", metavar="STATE", help=f"Only runs in this state: {', '.join(run_lookup.STATES)}.", show_default=False
-    ),
+    typer.Option("--state", metavar="|".join(run_lookup.STATES), help="Only runs in this state.", show_default=False),
 ]
 InFile = Annotated[
     str | None, typer.Option("--file", metavar="TEXT", help="Only runs whose file's path contains TEXT.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bhuman_cli import domain, errors, ids
+from bhuman_cli import domain, errors, ids, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials
 from bhuman_cli.domain import Generation, Status, Target, TargetKind, short_id
@@ -93,8 +93,8 @@ def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool)
     listed = history.summarize(journal, run)
     state = run_lookup.state_of(listed)
     tally = results.tally(journal, listed.run, selected_only=True)
-    if state == "superseded":
-        tally.pop(Status.PENDING, None)  # released: nobody sends them any more
+    if state == "superseded" or listed.stopped == runs.DECLINED:
+        tally.pop(Status.PENDING, None)  # released or declined: nothing sends them any more
     code = _code(tally, unsent=listed.unsent)
     if listed.stopped == history.UNWRITTEN and code in {ExitCode.OK, ExitCode.ROWS_FAILED}:
         code = ExitCode.NOT_FINISHED
@@ -114,6 +114,9 @@ def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool)
         lines.append(("", f"{len(problems) - _SHOWN:,} more: bhuman export {listed.run.run_id} --status failed -o …"))
     if listed.stopped:
         lines.append(("stopped", listed.stopped))
+    if listed.stopped == runs.DECLINED and state == "finished":
+        again = ["bhuman", "render", listed.run.input_path, f"--{target.kind}", target.api_id]
+        lines.append(("send rest", shell.join(again)))
     if state == "unfinished":
         lines.append(("next", f"bhuman resume {listed.run.run_id}"))
     document = {"schema": "bhuman.status/1", "kind": "run", **run_lookup.as_json(listed)}

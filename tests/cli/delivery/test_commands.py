@@ -84,7 +84,7 @@ def test_a_run_is_found_by_id_its_start_its_table_or_its_results(
     assert run(capsys, "export", __file__, "-o", tmp_path / "none.csv")[0] == 2
 
 
-@pytest.mark.parametrize("command_line", ["download", "resume", "status", "runs delete"])
+@pytest.mark.parametrize("command_line", ["download", "status", "runs delete"])
 def test_the_shell_completes_run_ids(rendered: Rendered, tmp_path: Path, command_line: str) -> None:
     environ = {
         **bare_environment(), "BHUMAN_HOME": str(rendered.home), "_BHUMAN_COMPLETE": "complete_bash",
@@ -103,6 +103,25 @@ def test_the_shell_completes_run_ids(rendered: Rendered, tmp_path: Path, command
     )
     assert empty.stdout.strip() == ""
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [("render --progress ", "auto table plain json none"), ("render --on-invalid s", "stop skip"),
+     ("studio serve --access ", "strict open documented"), ("runs --state unf", "unfinished"),
+     ("render people.csv --map first_name=zi", "first_name=zip, code"), ("render people.csv --only x,f",
+      "x,first_name"), ("help get", "getting-started"), ("resume r", ""), ("render gone.csv --only ", "")],
+)  # fmt: skip
+def test_the_shell_completes_values_and_columns(rendered: Rendered, typed: str, values: str) -> None:
+    environ = {
+        **bare_environment(), "BHUMAN_HOME": str(rendered.home), "_BHUMAN_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"bhuman {typed}", "COMP_CWORD": str(len(typed.split(" "))),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "bhuman_cli"]
+    done = subprocess.run(
+        command, env=environ, cwd=rendered.folder, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout.split(), done.stderr) == (values.split(), "")
 
 
 def test_the_gallery_shows_the_run_and_uses_what_was_downloaded(

