@@ -46,7 +46,7 @@ def test_every_package_that_is_installed_for_people_has_its_licence_listed() -> 
     assert sorted(listed) == sorted(versions)
     for name in versions:
         try:
-            said = importlib.metadata.metadata(name).get("License-Expression")
+            said = importlib.metadata.metadata(name).json.get("license_expression")
         except importlib.metadata.PackageNotFoundError:
             continue  # of another system
         assert said in {None, listed[name]}

@@ -56,8 +56,6 @@ def preview(  # noqa: PLR0913 - one parameter is one option
 
     `bhuman preview campaign.csv Carla --open`
 
-    `bhuman preview campaign.csv --line 5`
-
     `bhuman preview --campaign CAMPAIGN_ID`
     """
     if file is None:

@@ -119,7 +119,7 @@ class Check:
         near = difflib.get_close_matches(str(value), choices, 1)
         self.say(
             place,
-            f"{key} {value!r} is not one of {', '.join(names)}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            f"{key} {value!r} is not one of {', '.join(choices)}" + (f"; did you mean {near[0]!r}?" if near else ""),
             key,
         )
         return default
