@@ -166,7 +166,8 @@ class Console:
         drawn = _rich(stderr=False)
         if drawn.width < _NARROW:
             for row in rows:
-                self.out("\n".join(f"{name}  {harmless(cell)}" for name, cell in zip(columns, row, strict=True)) + "\n")
+                lines = (f"{name}  {sanitize.for_terminal(cell)}" for name, cell in zip(columns, row, strict=True))
+                self.out("\n".join(lines) + "\n")
             return
         drawn.print(_drawn(columns, rows, right))
 
