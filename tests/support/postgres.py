@@ -40,8 +40,8 @@ def require() -> Path:
 class Server:
     """A server that can be stopped and started again."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
-        self.folder, self.programs = folder, programs
+    def __init__(self, folder: Path, programs: Path, *, is_durable: bool = False) -> None:
+        self.folder, self.programs, self.is_durable = folder, programs, is_durable
         self.port = free_port()
         self._data: Path | None = None
         self._as = as_postgres()
@@ -58,7 +58,7 @@ class Server:
     def start(self) -> None:
         """Start, and wait until it answers."""
         settings = f"-c port={self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
-        quick = "-c shared_buffers=16MB -c max_connections=40 -c fsync=off"
+        quick = "-c shared_buffers=16MB -c max_connections=40 " + ("" if self.is_durable else " -c fsync=off")
         self._run(
             "pg_ctl", "-D", str(self.data), "-w", "-l", str(self.folder / "log"), "-o", f"{settings} {quick}", "start"
         )
@@ -95,11 +95,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
-    """Run a server for the block."""
+def running(*, is_durable: bool = False) -> Iterator[Server]:
+    """Run a server for the block. is_durable: it syncs what it commits, as a real one does."""
     programs = require()
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
-        server = Server(Path(name), programs)
+        server = Server(Path(name), programs, is_durable=is_durable)
         try:
             yield server
         finally:
