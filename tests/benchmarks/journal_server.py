@@ -1,7 +1,7 @@
 """What a journal on a server costs beside one in a file: `python -m tests.benchmarks.journal_server [--rows N]`.
 
-The server is a real PostgreSQL on loopback that syncs every commit. Both write the same plan and ids, in turns; then the
-whole journal is copied to the server and back, and compared.
+The server is a real PostgreSQL on loopback that syncs every commit. Both write the same plan and ids, in turns; then
+the whole journal is copied to the server and back, and compared.
 """
 
 from __future__ import annotations

@@ -55,9 +55,12 @@ class Listener:
 
 
 @contextmanager
-def running(home: Path, *options: str, port: int = 0, base_url: str = "http://127.0.0.1:9") -> Iterator[Listener]:
+def running(
+    home: Path, *options: str, port: int = 0, base_url: str = "http://127.0.0.1:9", journal: str = ""
+) -> Iterator[Listener]:
     command = [sys.executable, "-m", "bhuman_cli", "listen", "--json", "--port", str(port), *options]
     environ = {**bare_environment(), "BHUMAN_HOME": str(home), "BHUMAN_BASE_URL": base_url}
+    environ |= {"BHUMAN_JOURNAL": journal} if journal else {}
     process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     try:

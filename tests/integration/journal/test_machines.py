@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import plain_service
+from bhuman_cli.callbacks.store import NAME, EventStore
+from bhuman_cli.clock import SystemClock
+from bhuman_cli.journal.engine.postgres import PostgresJournal
+from tests.support import listener, plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 from tests.support.postgres import Server, running
@@ -200,6 +204,41 @@ def test_another_journal_s_payments_are_added_and_its_open_request_is_in_doubt(
     assert (known.code, known.rows["submitted"], known.rows["reused"]) == (0, 0, 2)
     assert laptop.render("late.csv", env=there).code == 9, "not sent again"
     assert len(service.accepted) == 3
+
+
+def test_a_receiver_on_one_machine_serves_the_renders_of_another(
+    machines: tuple[Desk, Desk], service: PlainService
+) -> None:
+    """And who is forgotten on one machine is forgotten in the database: rows, links, callbacks."""
+    one, two = machines
+    two.people(2)
+    service.is_rendering = True
+    with listener.running(one.home, journal=one.env["BHUMAN_JOURNAL"]) as receiver:
+        words = ("render", "people.csv", "--callback-url", receiver.callback_url, "--poll-interval", "10m")
+        rendering = subprocess.Popen(
+            [sys.executable, "-m", "bhuman_cli", *words],
+            cwd=two.folder, env=two.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        wait_for(lambda: bool(service.accepted))
+        service.is_rendering = False
+        for item in service.accepted:
+            assert receiver.send(receiver.request(listener.event(0, id=item["id"]))) == 200
+        _, said = rendering.communicate(timeout=60)
+    assert rendering.returncode == 0, said
+    assert all(two.column("url"))
+    assert not (one.home / NAME).exists()
+    (_, gone) = [item["id"] for item in service.accepted]
+    forgotten = two.run("forget", "--id", gone, "--yes", "--json")
+    assert forgotten.code == 0, forgotten.err
+    assert "callbacks" in forgotten.out
+    with contextlib.closing(PostgresJournal(one.env["BHUMAN_JOURNAL"], SystemClock())) as journal:
+        assert len(EventStore.beside(journal).since(0)) == 1
+    assert one.run("spend", "--json").document["rows"][0]["paid"] == 2
+    listed = json.loads(one.run("runs", "--json").out)["runs"]
+    assert one.run("runs", "delete", listed[0]["run_id"], "--yes").code == 0
+    with contextlib.closing(PostgresJournal(one.env["BHUMAN_JOURNAL"], SystemClock())) as journal:
+        assert EventStore.beside(journal).since(0) == []
+        assert journal.query_one("SELECT 1 FROM claim WHERE url <> ''") is None
 
 
 def test_doctor_looks_at_the_server(machines: tuple[Desk, Desk]) -> None:
