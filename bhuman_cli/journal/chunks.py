@@ -116,29 +116,29 @@ def _insert(
 
 def get(journal: Journal, chunk_id: int) -> Chunk:
     """Return a chunk as it stands now."""
-    found = journal.query_one("SELECT * FROM chunk WHERE chunk_id = ?", (chunk_id,))
-    if found is None:
+    record = journal.query_one("SELECT * FROM chunk WHERE chunk_id = ?", (chunk_id,))
+    if record is None:
         raise errors.JournalError("the journal lost a request", hint="bhuman doctor")
-    return _read(found)
+    return _read(record)
 
 
-def _read(found: sqlite3.Row) -> Chunk:
+def _read(record: sqlite3.Row) -> Chunk:
     return Chunk(
-        chunk_id=found["chunk_id"], run_no=found["run_no"], target_id=found["target_id"],
-        state=faults.word(ChunkState, found["state"]), token=found["token"], rows=found["rows"],
-        body=found["body"] or b"",
-        sending_at=found["sending_at"] or "", judged_at=found["judged_at"] or "", reason=found["reason"],
-        sender=found["sender"],
-        clock_offset_s=found["clock_offset_s"], lost_at=found["lost_at"],
-        list_shows_unfinished=bool(found["list_shows_unfinished"]),
+        chunk_id=record["chunk_id"], run_no=record["run_no"], target_id=record["target_id"],
+        state=faults.word(ChunkState, record["state"]), token=record["token"], rows=record["rows"],
+        body=record["body"] or b"",
+        sending_at=record["sending_at"] or "", judged_at=record["judged_at"] or "", reason=record["reason"],
+        sender=record["sender"],
+        clock_offset_s=record["clock_offset_s"], lost_at=record["lost_at"],
+        list_shows_unfinished=bool(record["list_shows_unfinished"]),
     )  # fmt: skip
 
 
 def unsettled(journal: Journal, target_id: int) -> list[Chunk]:
     """Return the target's chunks that are sending, mapping or in doubt, from any run, oldest first."""
     return [
-        _read(found)
-        for found in journal.query(
+        _read(record)
+        for record in journal.query(
             "SELECT * FROM chunk WHERE target_id = ? AND state IN ('sending', 'mapping', 'in_doubt') ORDER BY chunk_id",
             (target_id,),
         )
@@ -206,13 +206,13 @@ def record_answer(journal: Journal, chunk: Chunk, answer: Answer) -> None:
 
 def last_answer(journal: Journal, chunk: Chunk) -> Answer | None:
     """Return the newest stored answer of a chunk."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT * FROM answer WHERE chunk_id = ? ORDER BY answer_id DESC LIMIT 1", (chunk.chunk_id,)
     )
-    if found is None:
+    if record is None:
         return None
     return Answer(
-        status=found["status"], headers=faults.from_json(found["headers"]), body=found["body"], error=found["error"]
+        status=record["status"], headers=faults.from_json(record["headers"]), body=record["body"], error=record["error"]
     )
 
 
@@ -227,27 +227,27 @@ def has_answer(journal: Journal, token: str) -> bool:
 
 def tokens(journal: Journal) -> set[str]:
     """Return the token of every attempt that this journal ever planned."""
-    return {found[0] for found in journal.query("SELECT token FROM chunk")}
+    return {record[0] for record in journal.query("SELECT token FROM chunk")}
 
 
 def bound_ids(journal: Journal, ids: Sequence[GenerationId]) -> set[str]:
     """Return those of ids that are bound already."""
-    known = set()
+    ids_bound = set()
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
         marks = ",".join("?" * len(part))
-        known |= {
-            found[0]
-            for found in journal.query(f"SELECT generation_id FROM claim WHERE generation_id IN ({marks})", part)
+        ids_bound |= {
+            record[0]
+            for record in journal.query(f"SELECT generation_id FROM claim WHERE generation_id IN ({marks})", part)
         }
-    return known
+    return ids_bound
 
 
 def ids_of_chunk(journal: Journal, chunk: Chunk) -> set[str]:
     """Return the ids that a request was given."""
     return {
-        found[0]
-        for found in journal.query(
+        record[0]
+        for record in journal.query(
             "SELECT generation_id FROM claim WHERE chunk_id = ? AND generation_id IS NOT NULL", (chunk.chunk_id,)
         )
     }
@@ -256,8 +256,8 @@ def ids_of_chunk(journal: Journal, chunk: Chunk) -> set[str]:
 def rows_of(journal: Journal, chunk: Chunk) -> list[tuple[int, bool]]:
     """Return (row_index, whether it has an id) of a request's rows, in order."""
     return [
-        (found[0], bool(found[1]))
-        for found in journal.query(
+        (record[0], bool(record[1]))
+        for record in journal.query(
             "SELECT row_index, generation_id IS NOT NULL FROM claim WHERE chunk_id = ? AND row_index IS NOT NULL"
             " AND (live = 1 OR generation_id IS NOT NULL) ORDER BY row_index",
             (chunk.chunk_id,),
@@ -269,19 +269,19 @@ def requests_of(journal: Journal, run: Run) -> list[dict[str, Any]]:
     """Return a run's requests with the ids they were given, also those that no record confirmed yet."""
     return [
         {
-            "request": found["chunk_id"],
-            "state": found["state"],
-            "rows": found["rows"],
-            "sent_at": found["sending_at"],
+            "request": record["chunk_id"],
+            "state": record["state"],
+            "rows": record["rows"],
+            "sent_at": record["sending_at"],
             "ids": [
                 row[0]
                 for row in journal.query(
                     "SELECT generation_id FROM claim WHERE chunk_id = ? AND generation_id IS NOT NULL ORDER BY place",
-                    (found["chunk_id"],),
+                    (record["chunk_id"],),
                 )
             ],
         }
-        for found in list(
+        for record in list(
             journal.query(
                 "SELECT * FROM chunk WHERE run_no = ? AND sending_at IS NOT NULL ORDER BY chunk_id", (run.run_no,)
             )
@@ -292,8 +292,8 @@ def requests_of(journal: Journal, run: Run) -> list[dict[str, Any]]:
 def ids_of_run(journal: Journal, run_no: int) -> set[str]:
     """Return the ids that a run's requests were given."""
     return {
-        found[0]
-        for found in journal.query(
+        record[0]
+        for record in journal.query(
             "SELECT generation_id FROM claim WHERE run_no = ? AND generation_id IS NOT NULL", (run_no,)
         )
     }
@@ -302,8 +302,8 @@ def ids_of_run(journal: Journal, run_no: int) -> set[str]:
 def ids_sent_after(journal: Journal, chunk: Chunk) -> set[str]:
     """Return the ids that later requests on the same target were given; requests are planned and sent one by one."""
     return {
-        found[0]
-        for found in journal.query(
+        record[0]
+        for record in journal.query(
             "SELECT generation_id FROM claim WHERE target_id = ? AND chunk_id > ? AND generation_id IS NOT NULL",
             (chunk.target_id, chunk.chunk_id),
         )
@@ -345,8 +345,8 @@ def bind(
     """
     with journal.transaction():
         before = {
-            found["place"]: found["generation_id"] if found["binding"] != "conflict" else ""
-            for found in list(
+            record["place"]: record["generation_id"] if record["binding"] != "conflict" else ""
+            for record in list(
                 journal.query("SELECT place, generation_id, binding FROM claim WHERE chunk_id = ?", (chunk.chunk_id,))
             )
         }
@@ -435,8 +435,8 @@ def release_planned(journal: Journal, target_id: int) -> None:
 
 
 def _release_planned(journal: Journal, target_id: int) -> None:
-    for found in list(journal.query("SELECT * FROM chunk WHERE target_id = ? AND state = 'planned'", (target_id,))):
-        chunk = _read(found)
+    for record in list(journal.query("SELECT * FROM chunk WHERE target_id = ? AND state = 'planned'", (target_id,))):
+        chunk = _read(record)
         transition(journal, chunk, ("planned",), ChunkState.RELEASED, "given back unsent")
         claims.return_rows(journal, chunk.chunk_id)
 

@@ -32,15 +32,15 @@ Freeze = Callable[[Sequence[Candidate], str], bytes]
 
 def rows_to_send(journal: Journal, run: Run) -> Iterable[Candidate]:
     """Stream the rows that are to be sent, in row order."""
-    for found in journal.query(
+    for record in journal.query(
         "SELECT row_index, identity, text_key, payload, claim_id FROM row WHERE run_no = ?"
         " AND plan IN ('new', 'retried') ORDER BY row_index",
         (run.run_no,),
     ):
-        values, assets = faults.from_json(found["payload"])
+        values, assets = faults.from_json(record["payload"])
         yield Candidate(
-            row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
-            values=tuple(values), assets=tuple(assets), retried_claim=found["claim_id"],
+            row_index=record["row_index"], identity=record["identity"], text_key=record["text_key"],
+            values=tuple(values), assets=tuple(assets), retried_claim=record["claim_id"],
         )  # fmt: skip
 
 
@@ -71,11 +71,11 @@ def reclaim_rows(journal: Journal, run: Run, chunk_id: int) -> list[Candidate]:
     return_rows(journal, chunk_id, row_state="pending", plan="taken")
     return [
         Candidate(
-            row_index=found["row_index"], identity=found["identity"], text_key=found["text_key"],
-            values=tuple(faults.from_json(found["payload"])[0]), assets=tuple(faults.from_json(found["payload"])[1]),
-            retried_claim=found["claim_id"],
+            row_index=record["row_index"], identity=record["identity"], text_key=record["text_key"],
+            values=tuple(faults.from_json(record["payload"])[0]), assets=tuple(faults.from_json(record["payload"])[1]),
+            retried_claim=record["claim_id"],
         )
-        for found in journal.query(
+        for record in journal.query(
             "SELECT * FROM row WHERE run_no = ? AND plan = 'taken' ORDER BY row_index", (run.run_no,)
         )
     ]  # fmt: skip

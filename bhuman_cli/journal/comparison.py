@@ -28,22 +28,22 @@ class EarlierFile:
 
 def accepted_variables(journal: Journal, target: domain.Target) -> list[tuple[str, ...]]:
     """Return the sets of variables that requests of the target were accepted with, the last first."""
-    found = journal.query(
+    records = journal.query(
         "SELECT spec, max(run_no) FROM run JOIN target USING (target_id) WHERE service = ? AND kind = ? AND api_id = ?"
         f" AND {_ACCEPTED} GROUP BY spec ORDER BY max(run_no) DESC",
         (target.service, target.kind, target.api_id),
     )
-    return list(dict.fromkeys(tuple(faults.from_json(item[0])["variables"]) for item in found))
+    return list(dict.fromkeys(tuple(faults.from_json(item[0])["variables"]) for item in records))
 
 
 def is_paid(journal: Journal, target_id: int, identity: bytes, *, but_failed: bool) -> bool:
     """Say whether a video of this identity was accepted on the target. but_failed: a failed one does not count."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT 1 FROM claim WHERE target_id = ? AND identity = ? AND live = 1 AND generation_id IS NOT NULL"
         " AND (? = 0 OR status <> 'failed') LIMIT 1",
         (target_id, identity, int(but_failed)),
     )
-    return found is not None
+    return record is not None
 
 
 def earlier_files(journal: Journal, run: Run) -> list[EarlierFile]:
@@ -57,7 +57,7 @@ def own_file(journal: Journal, run: Run) -> EarlierFile | None:
 
 
 def _files(journal: Journal, run: Run, which: str) -> Iterator[EarlierFile]:
-    for found in journal.query(
+    for record in journal.query(
         "SELECT run.input_path, run.run_no AS last, run.columns, (SELECT count(*) FROM claim JOIN run AS own"
         " USING (run_no) WHERE own.target_id = run.target_id AND own.input_path = run.input_path AND claim.live = 1"
         " AND claim.generation_id IS NOT NULL) AS paid FROM run WHERE run.run_no IN (SELECT max(run.run_no) FROM run"
@@ -66,39 +66,39 @@ def _files(journal: Journal, run: Run, which: str) -> Iterator[EarlierFile]:
         {"target": run.target_id, "path": run.input_path, "run": run.run_no},
     ):
         yield EarlierFile(
-            input_path=found["input_path"], run_no=found["last"], paid=found["paid"],
-            columns=tuple(faults.from_json(found["columns"])),
+            input_path=record["input_path"], run_no=record["last"], paid=record["paid"],
+            columns=tuple(faults.from_json(record["columns"])),
         )  # fmt: skip
 
 
 def paid_cells(journal: Journal, run: Run, earlier: EarlierFile) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield row_index and cells, by column, of the earlier file's paid rows whose videos the run does not show."""
-    for found in journal.query(
+    for record in journal.query(
         "SELECT row.row_index, row.cells FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
         " AND row.cells IS NOT NULL AND claim.generation_id IS NOT NULL AND row.claim_id NOT IN"
         " (SELECT claim_id FROM row WHERE run_no = ? AND claim_id IS NOT NULL)",
         (earlier.run_no, run.run_no),
     ):
-        yield found[0], dict(zip(earlier.columns, faults.from_json(found[1]), strict=False))
+        yield record[0], dict(zip(earlier.columns, faults.from_json(record[1]), strict=False))
 
 
 def shown_of(journal: Journal, run: Run, earlier: EarlierFile) -> int:
     """Count the earlier file's videos that the run shows."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT count(*) FROM row WHERE run_no = ? AND claim_id IN (SELECT claim_id FROM row WHERE run_no = ?"
         " AND claim_id IS NOT NULL)",
         (run.run_no, earlier.run_no),
     )
-    return int(found[0]) if found else 0
+    return int(record[0]) if record else 0
 
 
 def new_cells(journal: Journal, run: Run) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Yield row_index and cells, by column, of the rows that the run would pay for."""
-    for found in journal.query(
+    for record in journal.query(
         "SELECT row_index, cells FROM row WHERE run_no = ? AND plan IN ('new', 'deferred') AND cells IS NOT NULL",
         (run.run_no,),
     ):
-        yield found[0], dict(zip(run.columns, faults.from_json(found[1]), strict=False))
+        yield record[0], dict(zip(run.columns, faults.from_json(record[1]), strict=False))
 
 
 def anew_by_rules(journal: Journal, run: Run) -> int:
@@ -113,14 +113,14 @@ def anew_by_rules(journal: Journal, run: Run) -> int:
     )
     if last is None or last["reading_rules"] >= domain.READING_RULES:
         return 0
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT count(*) FROM row AS now JOIN row AS old ON old.run_no = ? AND old.row_index = now.row_index"
         " JOIN claim ON claim.claim_id = old.claim_id WHERE now.run_no = ? AND now.plan = 'new'"
         " AND claim.generation_id IS NOT NULL AND old.claim_id NOT IN"
         " (SELECT claim_id FROM row WHERE run_no = ? AND claim_id IS NOT NULL)",
         (last["run_no"], run.run_no, run.run_no),
     )
-    return int(found[0]) if found else 0
+    return int(record[0]) if record else 0
 
 
 def shared_between_people(journal: Journal, run: Run, columns: Sequence[str]) -> bool:
@@ -128,12 +128,12 @@ def shared_between_people(journal: Journal, run: Run, columns: Sequence[str]) ->
     places = [at for at, column in enumerate(run.columns) if column in columns]
     if not places:
         return False
-    for found in journal.query(
+    for record in journal.query(
         "SELECT row.cells, owner.cells FROM row JOIN row AS owner ON owner.run_no = row.run_no"
         " AND owner.row_index = row.shares WHERE row.run_no = ? AND row.cells IS NOT NULL",
         (run.run_no,),
     ):
-        ours, theirs = faults.from_json(found[0]), faults.from_json(found[1] or "[]")
+        ours, theirs = faults.from_json(record[0]), faults.from_json(record[1] or "[]")
         if any(ours[at : at + 1] != theirs[at : at + 1] for at in places):
             return True
     return False
@@ -141,12 +141,12 @@ def shared_between_people(journal: Journal, run: Run, columns: Sequence[str]) ->
 
 def example_row(journal: Journal, run: Run) -> tuple[int, tuple[str, ...]] | None:
     """Return line and values of the first row that would be sent, None where none would."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT line, payload FROM row WHERE run_no = ? AND plan IN ('new', 'retried') AND payload IS NOT NULL"
         " ORDER BY row_index LIMIT 1",
         (run.run_no,),
     )
-    return (found["line"], tuple(faults.from_json(found["payload"])[0])) if found else None
+    return (record["line"], tuple(faults.from_json(record["payload"])[0])) if record else None
 
 
 def set_continues(journal: Journal, run: Run, earlier: EarlierFile) -> None:
@@ -167,8 +167,8 @@ def texts(rows: Mapping[int, Mapping[str, str]], columns: Sequence[str]) -> dict
 def cells_to_send(journal: Journal, run: Run) -> dict[int, tuple[str, ...]]:
     """Return the cells of the rows that are left to send, and of those that show their videos, by row_index."""
     return {
-        found[0]: tuple(faults.from_json(found[1]))
-        for found in journal.query(
+        record[0]: tuple(faults.from_json(record[1]))
+        for record in journal.query(
             "SELECT row.row_index, row.cells FROM row LEFT JOIN row AS owner ON owner.run_no = row.run_no"
             " AND owner.row_index = row.shares WHERE row.run_no = ? AND row.cells IS NOT NULL"
             " AND coalesce(owner.plan, row.plan) IN ('new', 'retried', 'later', 'deferred')",
@@ -179,12 +179,12 @@ def cells_to_send(journal: Journal, run: Run) -> dict[int, tuple[str, ...]]:
 
 def assets_to_send(journal: Journal, run: Run) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     """Yield row_index, line and assets of the rows that would be sent."""
-    for found in journal.query(
+    for record in journal.query(
         "SELECT row_index, line, payload FROM row WHERE run_no = ? AND plan IN ('new', 'retried')"
         " AND payload IS NOT NULL ORDER BY row_index",
         (run.run_no,),
     ):
-        yield found[0], found[1], tuple(faults.from_json(found[2])[1])
+        yield record[0], record[1], tuple(faults.from_json(record[2])[1])
 
 
 def leave_out(journal: Journal, run: Run, row_indexes: Sequence[int], message: str, *, state: str = "skipped") -> None:
@@ -216,20 +216,20 @@ def leave_out(journal: Journal, run: Run, row_indexes: Sequence[int], message: s
 
 def last_runs(journal: Journal, run: Run) -> list[int]:
     """Return the last run of each file that was paid for on the run's target, the oldest first."""
-    found = journal.query(
+    records = journal.query(
         f"SELECT max(run_no) FROM run WHERE target_id = ? AND state <> 'draft' AND {_ACCEPTED} GROUP BY input_path"
         " ORDER BY 1",
         (run.target_id,),
     )
-    return [item[0] for item in found]
+    return [item[0] for item in records]
 
 
 def rendered_rows(journal: Journal, run: Run) -> Iterator[tuple[dict[str, str], str]]:
     """Yield the cells, by column, of rows that were accepted on the run's target, and the run that shows them."""
     for run_no in last_runs(journal, run):
-        for found in journal.query(
+        for record in journal.query(
             "SELECT row.cells, run.columns, run.run_id FROM row JOIN run USING (run_no) JOIN claim USING (claim_id)"
             " WHERE row.run_no = ? AND row.cells IS NOT NULL AND claim.generation_id IS NOT NULL",
             (run_no,),
         ):
-            yield dict(zip(faults.from_json(found[1]), faults.from_json(found[0]), strict=False)), found[2]
+            yield dict(zip(faults.from_json(record[1]), faults.from_json(record[0]), strict=False)), record[2]

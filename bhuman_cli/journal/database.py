@@ -88,8 +88,8 @@ class Journal:
     def query_one(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Row | None:
         """Return the first row of a SELECT, or None."""
         with faults.told(self.path):
-            found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-            return found
+            record: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+            return record
 
     def compact(self) -> None:
         """Give up the space of what was deleted, so that none of its bytes stay in the file; outside a transaction."""
@@ -241,7 +241,7 @@ def bring_rows(journal: Journal, folder: Path, run_nos: Sequence[int]) -> None:
     with faults.told(path):
         connection.execute("ATTACH ? AS disk", (files.sqlite_uri(path.resolve(), "ro"),))
         try:
-            names = ", ".join(f'"{found[1]}"' for found in connection.execute("PRAGMA disk.table_info(row)"))
+            names = ", ".join(f'"{record[1]}"' for record in connection.execute("PRAGMA disk.table_info(row)"))
             for run_no in run_nos:
                 connection.execute(
                     f"INSERT INTO main.row ({names}) SELECT {names} FROM disk.row WHERE run_no = ?", (run_no,)
@@ -261,7 +261,7 @@ def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> Non
         connection.execute("PRAGMA foreign_keys=OFF")
         for table in _POOL_TABLES:
             # An older journal lacks columns and tables: they begin empty, as a migration would leave them.
-            names = ", ".join(f'"{found[1]}"' for found in connection.execute(f"PRAGMA disk.table_info({table})"))
+            names = ", ".join(f'"{record[1]}"' for record in connection.execute(f"PRAGMA disk.table_info({table})"))
             if names:
                 connection.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM disk.{table}")
             elif version == schema.VERSION:
@@ -273,7 +273,7 @@ def _copy_payments(connection: sqlite3.Connection, path: Path, mode: str) -> Non
 def _copy_from(shared: Journal, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys=OFF")
     for table in _POOL_TABLES:
-        names = [found[1] for found in connection.execute(f"PRAGMA table_info({table})")]
+        names = [record[1] for record in connection.execute(f"PRAGMA table_info({table})")]
         marks = ", ".join("?" * len(names))
         listed = ", ".join(names)
         rows = (tuple(row) for row in shared.query(f"SELECT {listed} FROM {table}"))

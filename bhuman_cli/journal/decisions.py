@@ -68,8 +68,8 @@ def is_accepted(journal: Journal, detail: str) -> bool:
 
 def moved_to(journal: Journal) -> str:
     """Return where this journal was copied to, masked, "" if it was not."""
-    found = journal.query_one("SELECT value FROM fact WHERE name = 'moved_to'")
-    return str(found[0]) if found else ""
+    record = journal.query_one("SELECT value FROM fact WHERE name = 'moved_to'")
+    return str(record[0]) if record else ""
 
 
 def record(journal: Journal, run: Run, what: str, detail: str) -> None:

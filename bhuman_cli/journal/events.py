@@ -84,13 +84,13 @@ def add_callback(journal: Journal, generation_id: str, status: str) -> bool:
 
 def since(journal: Journal, cursor: int, *, limit: int = 1000) -> Iterator[Event]:
     """Yield what happened after a cursor, oldest first, at most so many."""
-    found = journal.query(
+    records = journal.query(
         "SELECT event.event_id, event.at, event.kind, event.detail, run.run_id, claim.row_index, claim.generation_id"
         " FROM event LEFT JOIN run ON run.run_no = event.run_no LEFT JOIN claim ON claim.claim_id = event.claim_id"
         " WHERE event.event_id > ? ORDER BY event.event_id LIMIT ?",
         (cursor, limit),
     )
-    for row in list(found):
+    for row in list(records):
         yield Event(
             cursor=row["event_id"], at=row["at"], kind=_kind(row["kind"], row["detail"]), run_id=row["run_id"],
             row_index=row["row_index"], generation_id=row["generation_id"], status=row["detail"],
@@ -99,8 +99,8 @@ def since(journal: Journal, cursor: int, *, limit: int = 1000) -> Iterator[Event
 
 def receiver(journal: Journal, name: str) -> str | None:
     """Return what is kept of a receiver that events are posted to."""
-    found = journal.query_one("SELECT value FROM fact WHERE name = ?", (f"{_RECEIVER}{name}",))
-    return str(found["value"]) if found is not None else None
+    record = journal.query_one("SELECT value FROM fact WHERE name = ?", (f"{_RECEIVER}{name}",))
+    return str(record["value"]) if record is not None else None
 
 
 def keep_receiver(journal: Journal, name: str, value: str) -> None:
@@ -114,14 +114,14 @@ def keep_receiver(journal: Journal, name: str, value: str) -> None:
 
 def receivers(journal: Journal) -> list[str]:
     """Return what is kept of all receivers."""
-    found = journal.query("SELECT value FROM fact WHERE name LIKE ? ORDER BY name", (f"{_RECEIVER}%",))
-    return [str(row["value"]) for row in found]
+    records = journal.query("SELECT value FROM fact WHERE name LIKE ? ORDER BY name", (f"{_RECEIVER}%",))
+    return [str(row["value"]) for row in records]
 
 
 def last(journal: Journal) -> int:
     """Return the cursor of the newest event, 0 without any."""
-    found = journal.query_one("SELECT max(event_id) FROM event")
-    return int(found[0] or 0) if found else 0
+    record = journal.query_one("SELECT max(event_id) FROM event")
+    return int(record[0] or 0) if record else 0
 
 
 def _kind(kind: str, detail: str) -> str:
@@ -169,8 +169,8 @@ def keep_report(journal: Journal, run: Run) -> None:
 
 
 def _last_report(journal: Journal, run: Run) -> Mapping[str, Any] | None:
-    found = journal.query_one("SELECT value FROM fact WHERE name = ?", (_report_name(run),))
-    values: Mapping[str, Any] | None = json.loads(found["value"]) if found is not None else None
+    record = journal.query_one("SELECT value FROM fact WHERE name = ?", (_report_name(run),))
+    values: Mapping[str, Any] | None = json.loads(record["value"]) if record is not None else None
     return values
 
 

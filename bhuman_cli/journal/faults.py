@@ -44,7 +44,7 @@ def told(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "") or ""
-        fault = next((found for prefix, found in _BY_NAME.items() if name.startswith(prefix)), JournalFault.OTHER)
+        fault = next((kind for prefix, kind in _BY_NAME.items() if name.startswith(prefix)), JournalFault.OTHER)
         if not name and "decode" in str(error).lower():
             fault = JournalFault.DAMAGED  # bytes that are no text any more
         reason = _reason(fault, error, name, path)

@@ -45,10 +45,10 @@ _ONLY_ITS_OWN: Final = (
 
 def generation_ids(journal: Journal, run: Run) -> list[str]:
     """Return the ids of the generations that only this run paid for or shows."""
-    found = journal.query(
+    records = journal.query(
         f"SELECT generation_id FROM claim WHERE {_ONLY_ITS_OWN} AND generation_id IS NOT NULL", {"run": run.run_no}
     )
-    return [row[0] for row in found]
+    return [row[0] for row in records]
 
 
 def _require_settled(journal: Journal, run: Run) -> None:
@@ -57,13 +57,13 @@ def _require_settled(journal: Journal, run: Run) -> None:
     Raises:
         Refusal: a request of it is sending, mapping or in doubt.
     """
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT count(*), coalesce(sum(rows), 0) FROM chunk WHERE run_no = ?"
         " AND state IN ('sending', 'mapping', 'in_doubt')",
         (run.run_no,),
     )
-    if found is not None and found[0]:
-        requests, rows = found
+    if record is not None and record[0]:
+        requests, rows = record
         raise errors.Refusal(
             f"run {run.run_id} has {amounts.show(requests, 'unsettled request')}"
             f" for {amounts.show(rows, 'row')} that may have been paid; nothing was forgotten",
@@ -111,8 +111,8 @@ def drop_old_rows(journal: Journal, run: Run, *, keep: int = RUNS_WITH_CELLS) ->
     What was paid is in the claims and stays; the runs stay listed with their counts. Returns how many lost their rows.
     """
     old = [
-        runs.read_run(found)
-        for found in journal.query(
+        runs.read_run(record)
+        for record in journal.query(
             "SELECT * FROM run JOIN target USING (target_id) WHERE target_id = ? AND input_path = ?"
             " AND state = 'superseded' AND tally IS NULL ORDER BY run_no DESC LIMIT 9223372036854775807 OFFSET ?",
             (run.target_id, run.input_path, keep),
@@ -147,7 +147,7 @@ def forget_payments(journal: Journal, run: Run) -> int:
     with journal.transaction():
         _require_settled(journal, run)
         values = {"run": run.run_no}
-        kept = journal.execute(
+        shared = journal.execute(
             f"UPDATE claim SET run_no = NULL, row_index = NULL, chunk_id = NULL WHERE run_no = :run"
             f" AND claim_id IN ({_SHOWN_BY_OTHERS})",
             values,
@@ -164,7 +164,7 @@ def forget_payments(journal: Journal, run: Run) -> int:
         journal.insert(
             "INSERT INTO decision (at, run_id, what) VALUES (?, ?, 'forget-payments')", (journal.now(), run.run_id)
         )
-    return kept
+    return shared
 
 
 def bound_ids(journal: Journal, ids: Iterable[str]) -> set[str]:

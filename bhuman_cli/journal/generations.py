@@ -82,8 +82,8 @@ def waiting(journal: Journal, run: Run, *, after: int = 0) -> list[Waiting]:
         else "row JOIN claim USING (claim_id) WHERE row.run_no = :run"
     )
     return [
-        _waiting(found)
-        for found in journal.query(
+        _waiting(record)
+        for record in journal.query(
             "SELECT claim.claim_id, claim.chunk_id, claim.place, claim.generation_id,"
             " row.row_index AS shown_index, row.selected"
             f" FROM {source}"
@@ -96,8 +96,8 @@ def waiting(journal: Journal, run: Run, *, after: int = 0) -> list[Waiting]:
 def provisional(journal: Journal, run: Run) -> list[int]:
     """Return the run's claims whose ids are bound by position and whose records were not read yet, in order."""
     return [
-        found[0]
-        for found in journal.query(
+        record[0]
+        for record in journal.query(
             "SELECT claim_id FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
             " AND claim.binding = 'provisional' AND claim.generation_id IS NOT NULL"
             " ORDER BY claim.chunk_id, claim.place",
@@ -122,8 +122,8 @@ def missing_links(journal: Journal, run: Run, *, whatsapp: bool = False) -> list
     """Return the run's finished videos without a thumbnail or GIF; whatsapp: those without that link instead."""
     missing = "claim.whatsapp_video_url = ''" if whatsapp else "(claim.thumbnail = '' OR claim.gif = '')"
     return [
-        MissingLinks(waiting=_waiting(found), names=tuple(name for name in LATE_LINKS if not found[name]))
-        for found in journal.query(
+        MissingLinks(waiting=_waiting(record), names=tuple(name for name in LATE_LINKS if not record[name]))
+        for record in journal.query(
             "SELECT claim.*, row.row_index AS shown_index, row.selected FROM row JOIN claim USING (claim_id)"
             " WHERE row.run_no = ? AND claim.status = 'succeeded' AND claim.url <> '' AND claim.ended_at IS NOT NULL"
             f" AND claim.binding IN ('confirmed', 'position') AND {missing} ORDER BY claim.chunk_id, claim.place",
@@ -132,19 +132,19 @@ def missing_links(journal: Journal, run: Run, *, whatsapp: bool = False) -> list
     ]
 
 
-def _waiting(found: Any) -> Waiting:
+def _waiting(record: Any) -> Waiting:
     return Waiting(
-        claim_id=found["claim_id"], chunk_id=found["chunk_id"] or 0, place=found["place"],
-        generation_id=GenerationId(found["generation_id"]), row_index=found["shown_index"],
-        selected=bool(found["selected"]),
+        claim_id=record["claim_id"], chunk_id=record["chunk_id"] or 0, place=record["place"],
+        generation_id=GenerationId(record["generation_id"]), row_index=record["shown_index"],
+        selected=bool(record["selected"]),
     )  # fmt: skip
 
 
 def fronts(journal: Journal, run: Run) -> list[tuple[int, int]]:
     """Return (chunk, furthest finished place) of the run's requests: where waiting goes on after a stop."""
     return [
-        (found[0], found[1])
-        for found in journal.query(
+        (record[0], record[1])
+        for record in journal.query(
             "SELECT claim.chunk_id, max(claim.place) FROM row JOIN claim USING (claim_id) WHERE row.run_no = ?"
             " AND claim.chunk_id IS NOT NULL AND claim.ended_at IS NOT NULL GROUP BY claim.chunk_id",
             (run.run_no,),
@@ -157,14 +157,14 @@ def chunk_facts(journal: Journal, chunk_id: int) -> list[ClaimFacts]:
     sent = _sent_rows(journal, chunk_id)
     return [
         ClaimFacts(
-            claim_id=found["claim_id"], place=found["place"], text_key=found["text_key"],
-            generation_id=GenerationId(found["generation_id"]) if found["generation_id"] else None,
-            binding=found["binding"] or "", seen=found["seen"] or "",
-            status=found["status"], identity=found["identity"],
-            values=sent[found["place"]][0] if found["place"] < len(sent) else None,
-            assets=sent[found["place"]][1] if found["place"] < len(sent) else (),
+            claim_id=record["claim_id"], place=record["place"], text_key=record["text_key"],
+            generation_id=GenerationId(record["generation_id"]) if record["generation_id"] else None,
+            binding=record["binding"] or "", seen=record["seen"] or "",
+            status=record["status"], identity=record["identity"],
+            values=sent[record["place"]][0] if record["place"] < len(sent) else None,
+            assets=sent[record["place"]][1] if record["place"] < len(sent) else (),
         )
-        for found in journal.query(
+        for record in journal.query(
             "SELECT * FROM claim WHERE chunk_id = ? AND (live = 1 OR generation_id IS NOT NULL) ORDER BY place",
             (chunk_id,),
         )
@@ -173,10 +173,10 @@ def chunk_facts(journal: Journal, chunk_id: int) -> list[ClaimFacts]:
 
 def _sent_rows(journal: Journal, chunk_id: int) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Return the values and assets of a request's rows, as its frozen body has them; none once that is forgotten."""
-    found = journal.query_one("SELECT body FROM chunk WHERE chunk_id = ?", (chunk_id,))
-    if found is None or not found["body"]:
+    record = journal.query_one("SELECT body FROM chunk WHERE chunk_id = ?", (chunk_id,))
+    if record is None or not record["body"]:
         return []
-    body = faults.from_json(found["body"])
+    body = faults.from_json(record["body"])
     variables = body.get("variables")
     names = body["names"] if "names" in body else [list(variables.values())] if isinstance(variables, dict) else []
     assets = body.get("assets") or []
@@ -242,10 +242,10 @@ def note_missing(journal: Journal, claim_ids: Iterable[int], *, now: datetime) -
                 " WHERE claim_id = ? AND ended_at IS NULL",
                 (iso_utc(now), claim),
             )
-            found = journal.query_one("SELECT missing_from, missing_looks FROM claim WHERE claim_id = ?", (claim,))
-            if found is None or found["missing_looks"] < MISSING_LOOKS or not found["missing_from"]:
+            record = journal.query_one("SELECT missing_from, missing_looks FROM claim WHERE claim_id = ?", (claim,))
+            if record is None or record["missing_looks"] < MISSING_LOOKS or not record["missing_from"]:
                 continue
-            if now - datetime.fromisoformat(found["missing_from"]) >= MISSING_FOR:
+            if now - datetime.fromisoformat(record["missing_from"]) >= MISSING_FOR:
                 journal.execute(
                     "UPDATE claim SET status = 'failed', message = ?, ended_at = ? WHERE claim_id = ?",
                     (GONE, journal.now(), claim),
@@ -296,10 +296,10 @@ def drop_bodies(journal: Journal, chunk_ids: Iterable[int]) -> None:
 def finished(journal: Journal, claim_ids: Iterable[int]) -> set[int]:
     """Return those of the claims that are finished."""
     asked = list(claim_ids)
-    found: set[int] = set()
+    ids: set[int] = set()
     for start in range(0, len(asked), 500):
         part = asked[start : start + 500]
         marks = ",".join("?" * len(part))
         sql = f"SELECT claim_id FROM claim WHERE claim_id IN ({marks}) AND ended_at IS NOT NULL"
-        found |= {row[0] for row in journal.query(sql, part)}
-    return found
+        ids |= {row[0] for row in journal.query(sql, part)}
+    return ids

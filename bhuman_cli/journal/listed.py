@@ -12,13 +12,13 @@ OURS, OTHERS, GONE, UNKNOWN = "ours", "others", "gone", "unknown"
 
 def kept(journal: Journal, target_id: int, ids: Sequence[str]) -> set[str]:
     """Return those of the ids that were judged."""
-    found: set[str] = set()
+    known_ids: set[str] = set()
     for start in range(0, len(ids), 500):
         part = ids[start : start + 500]
         marks = ",".join("?" * len(part))
         sql = f"SELECT generation_id FROM listed_video WHERE target_id = ? AND generation_id IN ({marks})"
-        found |= {row[0] for row in journal.query(sql, (target_id, *part))}
-    return found
+        known_ids |= {row[0] for row in journal.query(sql, (target_id, *part))}
+    return known_ids
 
 
 def keep(journal: Journal, target_id: int, whose: str, items: Iterable[tuple[str, Iterable[str] | None]]) -> None:
@@ -37,8 +37,8 @@ def keep(journal: Journal, target_id: int, whose: str, items: Iterable[tuple[str
 def unknown(journal: Journal, target_id: int) -> list[tuple[str, frozenset[str] | None]]:
     """Return the videos that nobody here asked for, with the marks of their texts."""
     return [
-        (found[0], None if found[1] is None else frozenset(json.loads(found[1])))
-        for found in journal.query(
+        (record[0], None if record[1] is None else frozenset(json.loads(record[1])))
+        for record in journal.query(
             "SELECT generation_id, marks FROM listed_video WHERE target_id = ? AND whose = 'unknown'"
             " AND NOT EXISTS (SELECT 1 FROM claim WHERE claim.generation_id = listed_video.generation_id)",
             (target_id,),

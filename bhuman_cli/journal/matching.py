@@ -202,12 +202,12 @@ class _Sorted(Generic[T]):
 
 
 def _rows(journal: Journal, run: Run) -> Iterator[tuple[bytes, list[EqualRow]]]:
-    found = journal.query(
+    records = journal.query(
         "SELECT identity, row_index, selected, claim_id, shares FROM row WHERE run_no = ? AND state = 'pending'"
         " AND identity IS NOT NULL ORDER BY identity, selected DESC, row_index",
         (run.run_no,),
     )
-    for identity, group in itertools.groupby(found, key=operator.itemgetter(0)):
+    for identity, group in itertools.groupby(records, key=operator.itemgetter(0)):
         yield (
             bytes(identity),
             [EqualRow(item[1], bool(item[2]), item[3], item[4], not (run.again and item[2])) for item in group],
@@ -215,26 +215,26 @@ def _rows(journal: Journal, run: Run) -> Iterator[tuple[bytes, list[EqualRow]]]:
 
 
 def _videos(journal: Journal, run: Run) -> Iterator[tuple[bytes, list[PaidVideo]]]:
-    found = journal.query(
+    records = journal.query(
         f"SELECT claim.identity, claim.claim_id, {_RANK} FROM claim LEFT JOIN chunk USING (chunk_id)"
         " WHERE claim.target_id = ? AND claim.live = 1"
         f" AND (claim.chunk_id IS NULL OR chunk.state IN {PAID_STATES}) ORDER BY claim.identity",
         (run.target_id,),
     )
-    for identity, group in itertools.groupby(found, key=operator.itemgetter(0)):
+    for identity, group in itertools.groupby(records, key=operator.itemgetter(0)):
         yield bytes(identity), [PaidVideo(item[1], item[2]) for item in group]
 
 
 def _shown_before(journal: Journal, run: Run) -> Iterator[tuple[bytes, list[tuple[str, int]]]]:
     """Yield (cells, video) of the file's last run, where an identity has several videos to choose from."""
-    found = journal.query(
+    records = journal.query(
         "SELECT identity, cells, claim_id FROM row WHERE claim_id IS NOT NULL AND run_no = (SELECT max(run_no) FROM run"
         " WHERE target_id = :target AND input_path = :path AND run_no < :run AND state <> 'draft') AND identity IN"
         " (SELECT identity FROM claim WHERE target_id = :target AND live = 1 GROUP BY identity HAVING count(*) > 1)"
         " ORDER BY identity, row_index",
         {"target": run.target_id, "path": run.input_path, "run": run.run_no},
     )
-    for identity, group in itertools.groupby(found, key=operator.itemgetter(0)):
+    for identity, group in itertools.groupby(records, key=operator.itemgetter(0)):
         yield bytes(identity), [(item[1] or "", item[2]) for item in group]
 
 
@@ -246,9 +246,9 @@ def _shown(journal: Journal, run: Run, rows: Sequence[EqualRow], before: Sequenc
     wanting = [row.row_index for row in rows if row.video is None]
     now = "SELECT cells, row_index FROM row WHERE run_no = ? AND row_index IN"
     return {
-        found[1]: videos.pop()
-        for found in _among(journal, now, run.run_no, wanting)
-        if (videos := by_cells.get(found[0] or ""))
+        record[1]: videos.pop()
+        for record in _among(journal, now, run.run_no, wanting)
+        if (videos := by_cells.get(record[0] or ""))
     }
 
 

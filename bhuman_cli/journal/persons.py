@@ -66,10 +66,11 @@ def runs(journal: Journal) -> list[RunFiles]:
     """Return every confirmed or superseded run, newest first."""
     return [
         RunFiles(
-            run_no=found["run_no"], run_id=found["run_id"], service=found["service"], input_path=found["input_path"],
-            output_path=found["output_path"], columns=tuple(json.loads(found["columns"])),
+            run_no=record["run_no"], run_id=record["run_id"], service=record["service"],
+            input_path=record["input_path"],
+            output_path=record["output_path"], columns=tuple(json.loads(record["columns"])),
         )
-        for found in journal.query(
+        for record in journal.query(
             "SELECT run_no, run_id, service, input_path, output_path, columns FROM run JOIN target USING (target_id)"
             " WHERE state <> 'draft' ORDER BY run_no DESC"
         )
@@ -90,8 +91,8 @@ def rows_of_ids(journal: Journal, ids: Iterable[str]) -> list[PersonRow]:
     rows: list[PersonRow] = []
     for id_ in ids:
         rows += [
-            _row(found)
-            for found in journal.query(
+            _row(record)
+            for record in journal.query(
                 f"SELECT row.run_no, row.row_index, row.cells, claim.claim_id, claim.generation_id FROM {JOINED}"
                 " WHERE claim.generation_id = ?",
                 (id_,),
@@ -105,16 +106,16 @@ def claims_of(journal: Journal, rows: Sequence[PersonRow], ids: Iterable[str]) -
     claims = {row.claim_id: row.generation_id for row in rows if row.claim_id}
     for row in rows:
         claims |= {
-            found["claim_id"]: found["generation_id"] or ""
-            for found in journal.query(
+            record["claim_id"]: record["generation_id"] or ""
+            for record in journal.query(
                 "SELECT claim_id, generation_id FROM claim WHERE run_no = ? AND row_index = ?",
                 (row.run_no, row.row_index),
             )
         }
     for id_ in ids:
         claims |= {
-            found["claim_id"]: id_
-            for found in journal.query("SELECT claim_id FROM claim WHERE generation_id = ?", (id_,))
+            record["claim_id"]: id_
+            for record in journal.query("SELECT claim_id FROM claim WHERE generation_id = ?", (id_,))
         }
     return claims
 
@@ -125,12 +126,12 @@ def shown_by_others(journal: Journal, claims: Iterable[int], rows: Sequence[Pers
     return {
         claim
         for claim in claims
-        for found in journal.query(
+        for record in journal.query(
             f"SELECT row.run_no, row.row_index FROM {JOINED} WHERE claim.claim_id = ?"
             " AND row.run_no IN (SELECT run_no FROM run WHERE state <> 'draft')",
             (claim,),
         )
-        if (found[0], found[1]) not in own
+        if (record[0], record[1]) not in own
     }
 
 
@@ -147,15 +148,15 @@ def require_settled(journal: Journal, claims: Iterable[int]) -> None:
         Refusal: one is on the wire, or in doubt.
     """
     for claim in claims:
-        found = journal.query_one(
+        record = journal.query_one(
             "SELECT run_id FROM claim JOIN chunk USING (chunk_id) JOIN run ON run.run_no = chunk.run_no"
             " WHERE claim_id = ? AND chunk.state IN ('sending', 'mapping', 'in_doubt')",
             (claim,),
         )
-        if found is not None:
+        if record is not None:
             raise errors.Refusal(
                 "a request with this person is on the wire or in doubt; nothing was removed",
-                hint=f"bhuman resume {found[0]} --in-doubt ask",
+                hint=f"bhuman resume {record[0]} --in-doubt ask",
                 code="in_doubt",
             )
 
@@ -173,10 +174,10 @@ def begin(journal: Journal, pending: Pending) -> None:
 
 def pending(journal: Journal) -> Pending | None:
     """Return the removal that a kill interrupted, None if there is none."""
-    found = journal.query_one("SELECT value FROM fact WHERE name = ?", (_PENDING,))
-    if found is None:
+    record = journal.query_one("SELECT value FROM fact WHERE name = ?", (_PENDING,))
+    if record is None:
         return None
-    told: dict[str, Any] = json.loads(found[0])
+    told: dict[str, Any] = json.loads(record[0])
     return Pending(
         name=told["name"], digest=told["digest"], run_nos=tuple(told["run_nos"]), claim_ids=tuple(told["claim_ids"]),
         ids=tuple(told["ids"]), rows=tuple((pair[0], pair[1]) for pair in told["rows"]),
@@ -222,11 +223,11 @@ def _hand_over(journal: Journal, run_no: int, row_index: int, leaving: Sequence[
         (run_no, row_index),
     )
     heirs = [
-        found[0]
-        for found in journal.query(
+        record[0]
+        for record in journal.query(
             "SELECT row_index FROM row WHERE run_no = ? AND shares = ? ORDER BY row_index", (run_no, row_index)
         )
-        if (run_no, found[0]) not in leaving
+        if (run_no, record[0]) not in leaving
     ]
     if owner is None or not heirs:
         return
@@ -242,21 +243,21 @@ def tokens_of(journal: Journal, claims: Iterable[int]) -> set[str]:
     """Return the tokens of the requests that held the claims: rescued answers are named by them."""
     tokens: set[str] = set()
     for claim in claims:
-        found = journal.query_one("SELECT token FROM claim JOIN chunk USING (chunk_id) WHERE claim_id = ?", (claim,))
-        tokens |= {found[0]} if found is not None else set()
+        record = journal.query_one("SELECT token FROM claim JOIN chunk USING (chunk_id) WHERE claim_id = ?", (claim,))
+        tokens |= {record[0]} if record is not None else set()
     return tokens
 
 
 def digest(journal: Journal, name: str, value: str) -> str:
     """Return what a person is known by again, in hexadecimal: keyed, so that another journal's says nothing."""
-    found = journal.query_one("SELECT value FROM fact WHERE name = ?", (_KEY,))
-    if found is None:
+    record = journal.query_one("SELECT value FROM fact WHERE name = ?", (_KEY,))
+    if record is None:
         with journal.transaction():
             journal.execute(
                 "INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (_KEY, secrets.token_hex(32))
             )
-        found = journal.query_one("SELECT value FROM fact WHERE name = ?", (_KEY,))
-    key = bytes.fromhex(found[0]) if found is not None else b""
+        record = journal.query_one("SELECT value FROM fact WHERE name = ?", (_KEY,))
+    key = bytes.fromhex(record[0]) if record is not None else b""
     return _hashed(key, name, folded(value))
 
 
@@ -267,22 +268,22 @@ def whole_row(cells: Sequence[str]) -> str:
 
 def without_forgotten(journal: Journal, columns: Sequence[str], rows: Iterator[domain.Row]) -> Iterator[domain.Row]:
     """Return the rows with those of forgotten people blank and skipped: the file may name them still."""
-    known = {(found["name"], found["digest"].hex()) for found in journal.query("SELECT name, digest FROM forgotten")}
-    if not known:
+    digests = {(row["name"], row["digest"].hex()) for row in journal.query("SELECT name, digest FROM forgotten")}
+    if not digests:
         return rows
-    found = journal.query_one("SELECT value FROM fact WHERE name = ?", (_KEY,))
-    return _marked(bytes.fromhex(found[0]) if found is not None else b"", known, columns, rows)
+    row = journal.query_one("SELECT value FROM fact WHERE name = ?", (_KEY,))
+    return _marked(bytes.fromhex(row[0]) if row is not None else b"", digests, columns, rows)
 
 
 def _marked(
-    key: bytes, known: set[tuple[str, str]], columns: Sequence[str], rows: Iterator[domain.Row]
+    key: bytes, digests: set[tuple[str, str]], columns: Sequence[str], rows: Iterator[domain.Row]
 ) -> Iterator[domain.Row]:
     names = [folded(name) for name in columns]
-    places = [(name, names.index(name)) for name, _ in known if name in names]
+    places = [(name, names.index(name)) for name, _ in digests if name in names]
     for row in rows:
         told = [(name, folded(row.cells[place])) for name, place in dict(places).items() if place < len(row.cells)]
         told.append(("", whole_row(row.cells)))
-        if any((name, _hashed(key, name, value)) in known for name, value in told):
+        if any((name, _hashed(key, name, value)) in digests for name, value in told):
             yield domain.Row(
                 row_index=row.row_index, line=row.line, cells=("",) * len(row.cells),
                 state=domain.RowState.SKIPPED, selected=row.selected, message="forgotten",
@@ -302,9 +303,9 @@ def artifacts(journal: Journal, run_nos: Iterable[int]) -> list[tuple[str, str]]
     """Return (kind, path) of what was written of the runs."""
     chosen = set(run_nos)
     return [
-        (found["kind"], found["path"])
-        for found in journal.query("SELECT kind, path, run_no FROM artifact ORDER BY path")
-        if found["run_no"] in chosen
+        (record["kind"], record["path"])
+        for record in journal.query("SELECT kind, path, run_no FROM artifact ORDER BY path")
+        if record["run_no"] in chosen
     ]
 
 
@@ -321,18 +322,18 @@ def other_cells(journal: Journal, rows: Sequence[PersonRow]) -> set[str]:
 
 
 def _rows(journal: Journal, run_no: int) -> Iterator[PersonRow]:
-    for found in journal.query(
+    for record in journal.query(
         f"SELECT row.run_no, row.row_index, row.cells, claim.claim_id, claim.generation_id FROM {JOINED}"
         " WHERE row.run_no = ? AND row.cells IS NOT NULL",
         (run_no,),
     ):
-        yield _row(found)
+        yield _row(record)
 
 
-def _row(found: Any) -> PersonRow:
+def _row(record: Any) -> PersonRow:
     return PersonRow(
-        run_no=found["run_no"], row_index=found["row_index"], claim_id=found["claim_id"] or 0,
-        generation_id=found["generation_id"] or "", cells=tuple(json.loads(found["cells"] or "[]")),
+        run_no=record["run_no"], row_index=record["row_index"], claim_id=record["claim_id"] or 0,
+        generation_id=record["generation_id"] or "", cells=tuple(json.loads(record["cells"] or "[]")),
     )  # fmt: skip
 
 

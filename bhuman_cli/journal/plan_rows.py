@@ -36,7 +36,7 @@ class PlanRow:
 
 def rows(journal: Journal, run: Run) -> Iterator[PlanRow]:
     """Yield the draft's rows in row order."""
-    for found in journal.query(
+    for record in journal.query(
         f"SELECT row.row_index, row.line, {_WORDS} AS word, row.identity, row.message, row.cells,"
         " owner.line AS owner_line, claim.status, paid.run_id FROM row"
         " LEFT JOIN row AS owner ON owner.run_no = row.run_no AND owner.row_index = row.shares"
@@ -45,25 +45,25 @@ def rows(journal: Journal, run: Run) -> Iterator[PlanRow]:
         (run.run_no,),
     ):
         yield PlanRow(
-            row_index=found["row_index"], line=found["line"], plan=found["word"], identity=found["identity"] or b"",
-            message=found["message"], cells=tuple(faults.from_json(found["cells"] or "[]")),
-            owner_line=found["owner_line"], status=found["status"] or "", earlier_run=found["run_id"] or "",
+            row_index=record["row_index"], line=record["line"], plan=record["word"], identity=record["identity"] or b"",
+            message=record["message"], cells=tuple(faults.from_json(record["cells"] or "[]")),
+            owner_line=record["owner_line"], status=record["status"] or "", earlier_run=record["run_id"] or "",
         )  # fmt: skip
 
 
 def identities_to_send(journal: Journal, run: Run) -> list[bytes]:
     """Return the identities of the rows that would be paid for."""
-    found = journal.query("SELECT identity FROM row WHERE run_no = ? AND plan IN ('new', 'retried')", (run.run_no,))
-    return [bytes(item[0]) for item in found]
+    records = journal.query("SELECT identity FROM row WHERE run_no = ? AND plan IN ('new', 'retried')", (run.run_no,))
+    return [bytes(item[0]) for item in records]
 
 
 def keep_only(journal: Journal, run: Run, identities: frozenset[bytes]) -> int:
     """Leave every row to send that is not of these identities for another command; return how many."""
     with journal.transaction():
-        found = journal.query(
+        records = journal.query(
             "SELECT row_index, identity FROM row WHERE run_no = ? AND plan IN ('new', 'retried')", (run.run_no,)
         )
-        others = [item[0] for item in list(found) if bytes(item[1]) not in identities]
+        others = [item[0] for item in list(records) if bytes(item[1]) not in identities]
         journal.execute_many(
             "UPDATE row SET payload = NULL, plan = CASE plan WHEN 'retried' THEN 'reused' ELSE 'deferred' END"
             " WHERE run_no = ? AND row_index = ?",
@@ -74,9 +74,9 @@ def keep_only(journal: Journal, run: Run, identities: frozenset[bytes]) -> int:
 
 def journal_id(journal: Journal) -> str:
     """Return the journal's random id, made at first need; copies of the journal keep it."""
-    found = journal.query_one("SELECT value FROM fact WHERE name = 'journal_id'")
-    if found is not None:
-        return str(found[0])
+    record = journal.query_one("SELECT value FROM fact WHERE name = 'journal_id'")
+    if record is not None:
+        return str(record[0])
     with journal.transaction():
         journal.execute(
             "INSERT INTO fact (name, value) VALUES ('journal_id', ?) ON CONFLICT DO NOTHING", (secrets.token_hex(8),)
@@ -86,8 +86,8 @@ def journal_id(journal: Journal) -> str:
 
 def known_id(journal: Journal) -> str:
     """Return the journal's id, "" where it has none yet; nothing is written."""
-    found = journal.query_one("SELECT value FROM fact WHERE name = 'journal_id'")
-    return str(found[0]) if found else ""
+    record = journal.query_one("SELECT value FROM fact WHERE name = 'journal_id'")
+    return str(record[0]) if record else ""
 
 
 def is_applied(journal: Journal, plan_id: str) -> bool:

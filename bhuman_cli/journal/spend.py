@@ -40,8 +40,8 @@ class _Run:
 def payments(journal: Journal) -> Iterator[Payment]:
     """Yield what every run paid and saved. The local studio costs nothing and is left out."""
     runs = {
-        found["run_no"]: _run(found)
-        for found in journal.query(
+        record["run_no"]: _run(record)
+        for record in journal.query(
             "SELECT run.run_no, input_path, profile, options, api_id FROM run JOIN target USING (target_id)"
             " WHERE service <> ?",
             (domain.LOCAL_SERVICE,),
@@ -51,8 +51,8 @@ def payments(journal: Journal) -> Iterator[Payment]:
     yield from _saved(journal, runs)
 
 
-def _run(found: object) -> _Run:
-    fields = dict(found)  # type: ignore[call-overload]
+def _run(record: object) -> _Run:
+    fields = dict(record)  # type: ignore[call-overload]
     options = json.loads(fields["options"])
     profile = fields["profile"] or options.get("profile") or "default"
     return _Run(
@@ -62,7 +62,7 @@ def _run(found: object) -> _Run:
 
 def _paid(journal: Journal, runs: dict[int, _Run]) -> Iterator[Payment]:
     """Yield a payment for each accepted video, failed ones included, and each that may have been accepted."""
-    for found in journal.query(
+    for record in journal.query(
         "SELECT claim.run_no, claim.status, claim.attempt, claim.generation_id, api_id,"
         " coalesce(claim.accepted_at, chunk.sending_at, '') AS at"
         " FROM claim JOIN target USING (target_id) LEFT JOIN chunk ON chunk.chunk_id = claim.chunk_id"
@@ -70,32 +70,32 @@ def _paid(journal: Journal, runs: dict[int, _Run]) -> Iterator[Payment]:
         " OR (claim.live = 1 AND chunk.state IN ('sending', 'mapping', 'in_doubt')))",
         (domain.LOCAL_SERVICE,),
     ):
-        run = runs.get(found["run_no"])
+        run = runs.get(record["run_no"])
         yield Payment(
-            campaign=found["api_id"],
+            campaign=record["api_id"],
             file=run.file if run else "",
             profile=run.profile if run else "default",
             client=run.client if run else "default",
-            at=found["at"],
-            kind="paid" if found["generation_id"] is not None else "in_doubt",
-            is_failed=found["status"] == domain.Status.FAILED,
-            is_retried=found["attempt"] > 1,
+            at=record["at"],
+            kind="paid" if record["generation_id"] is not None else "in_doubt",
+            is_failed=record["status"] == domain.Status.FAILED,
+            is_retried=record["attempt"] > 1,
         )
 
 
 def _saved(journal: Journal, runs: dict[int, _Run]) -> Iterator[Payment]:
     """Yield the rows that cost nothing: their video was paid before, or is another row's."""
-    for found in journal.query(
+    for record in journal.query(
         "SELECT run.run_no, coalesce(run.confirmed_at, run.created_at) AS at,"
         " run.reused + (SELECT count(*) FROM row WHERE row.run_no = run.run_no AND row.plan = 'reused'"
         "  AND row.shares IS NULL) AS reused,"
         " run.shared + (SELECT count(*) FROM row WHERE row.run_no = run.run_no AND row.shares IS NOT NULL) AS shared"
         " FROM run WHERE run.state <> 'draft'"
     ):
-        run = runs.get(found["run_no"])
+        run = runs.get(record["run_no"])
         for kind in ("reused", "shared"):
-            if run is not None and found[kind]:
+            if run is not None and record[kind]:
                 yield Payment(
-                    campaign=run.campaign, file=run.file, profile=run.profile, client=run.client, at=found["at"],
-                    kind=kind, count=found[kind],
+                    campaign=run.campaign, file=run.file, profile=run.profile, client=run.client, at=record["at"],
+                    kind=kind, count=record[kind],
                 )  # fmt: skip

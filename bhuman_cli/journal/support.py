@@ -54,19 +54,19 @@ def troubled(journal: Journal, run: Run) -> list[Troubled]:
     )
     return [
         Troubled(
-            row_index=found["row_index"],
-            line=found["line"],
-            status=found["shown"],
-            message="; ".join(filter(None, (found["claim_message"], found["row_message"]))) or found["reason"] or "",
-            cells=tuple(faults.from_json(found["cells"])) if found["cells"] else (),
-            attempts=tuple(_attempts(journal, run, found["row_index"], found["shown_claim"])),
+            row_index=record["row_index"],
+            line=record["line"],
+            status=record["shown"],
+            message="; ".join(filter(None, (record["claim_message"], record["row_message"]))) or record["reason"] or "",
+            cells=tuple(faults.from_json(record["cells"])) if record["cells"] else (),
+            attempts=tuple(_attempts(journal, run, record["row_index"], record["shown_claim"])),
         )
-        for found in rows
+        for record in rows
     ]
 
 
 def _attempts(journal: Journal, run: Run, row_index: int, claim_id: int | None) -> list[Attempt]:
-    found = list(
+    record = list(
         journal.query(
             "SELECT claim.*, chunk.state AS chunk_state, chunk.sending_at, chunk.judged_at, chunk.reason,"
             " (SELECT status FROM answer WHERE answer.chunk_id = chunk.chunk_id ORDER BY answer_id DESC LIMIT 1)"
@@ -90,7 +90,7 @@ def _attempts(journal: Journal, run: Run, row_index: int, claim_id: int | None) 
             message=item["message"],
             seen=tuple(_seen(journal, item)),
         )
-        for item in found
+        for item in record
     ]
 
 
@@ -98,8 +98,8 @@ def _seen(journal: Journal, item: sqlite3.Row) -> list[tuple[str, str]]:
     """Return the video's way; of a journal of 0.1.0 only when it was taken, and its last status."""
     steps = [("accepted", item["accepted_at"])] if item["accepted_at"] else []
     told = [
-        (found["detail"], found["at"])
-        for found in journal.query(
+        (record["detail"], record["at"])
+        for record in journal.query(
             "SELECT detail, at FROM event WHERE claim_id = ? AND kind = 'status' ORDER BY event_id", (item["claim_id"],)
         )
     ]

@@ -9,15 +9,15 @@ from bhuman_cli.journal.database import Journal
 
 def respellings(journal: Journal, target_id: int) -> frozenset[str]:
     """Return the respellings of values that confirmed records on a target have shown."""
-    found = journal.query_one("SELECT respellings FROM target WHERE target_id = ?", (target_id,))
-    return frozenset(found[0].split()) if found else frozenset()
+    record = journal.query_one("SELECT respellings FROM target WHERE target_id = ?", (target_id,))
+    return frozenset(record[0].split()) if record else frozenset()
 
 
 def add_respellings(journal: Journal, target_id: int, names: Iterable[str]) -> None:
     """Keep that a confirmed record showed these respellings; inside a transaction."""
-    known = respellings(journal, target_id)
-    if not known.issuperset(names):
-        words = " ".join(sorted(known.union(names)))
+    earlier = respellings(journal, target_id)
+    if not earlier.issuperset(names):
+        words = " ".join(sorted(earlier.union(names)))
         journal.execute("UPDATE target SET respellings = ? WHERE target_id = ?", (words, target_id))
 
 
@@ -46,8 +46,8 @@ def note_service_time(journal: Journal, chunk_id: int, *, at: str, offset_s: flo
 
 def epoch(journal: Journal, target_id: int) -> int:
     """Return how often something was sent to a target."""
-    found = journal.query_one("SELECT epoch FROM target WHERE target_id = ?", (target_id,))
-    return int(found[0]) if found else 0
+    record = journal.query_one("SELECT epoch FROM target WHERE target_id = ?", (target_id,))
+    return int(record[0]) if record else 0
 
 
 def shows_texts(journal: Journal, target_id: int) -> bool:

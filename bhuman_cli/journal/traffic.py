@@ -59,7 +59,7 @@ def counts(journal: Journal, run: Run, *, last: int) -> Counts:
     )
     return Counts(
         braked=bool(braked_at),
-        ended=tuple(bool(found[0]) for found in ended),
+        ended=tuple(bool(record[0]) for record in ended),
         run_failed=_one(
             journal,
             "SELECT count(*) FROM claim WHERE run_no = ? AND status = 'failed' AND generation_id IS NOT NULL"
@@ -80,18 +80,18 @@ def waiting(journal: Journal, run: Run, *, whole_target: bool) -> int:
         "of": run.target_id if whole_target else run.run_no,
         "grace": clock.iso_utc(journal.clock.now() - GRACE),
     }
-    found = journal.query_one(f"SELECT count(*) FROM {_WAITING} AND {which}", values)
-    return int(found[0]) if found else 0
+    record = journal.query_one(f"SELECT count(*) FROM {_WAITING} AND {which}", values)
+    return int(record[0]) if record else 0
 
 
 def has_succeeded(journal: Journal, target_id: int) -> bool:
     """Say whether a video of the target ever did, since the brake last acted."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT 1 FROM claim JOIN target USING (target_id) WHERE claim.target_id = ? AND claim.status = 'succeeded'"
         " AND claim.ended_at > target.failures_from AND claim.ended_at > target.braked_at LIMIT 1",
         (target_id,),
     )
-    return found is not None
+    return record is not None
 
 
 def has_rows_to_send(journal: Journal, run: Run) -> bool:
@@ -128,20 +128,20 @@ def accept_failures(journal: Journal, run: Run) -> bool:
 
 def is_braked(journal: Journal, target_id: int) -> bool:
     """Say whether the brake holds the target's requests."""
-    found = journal.query_one("SELECT braked_at <> '' FROM target WHERE target_id = ?", (target_id,))
-    return bool(found and found[0])
+    record = journal.query_one("SELECT braked_at <> '' FROM target WHERE target_id = ?", (target_id,))
+    return bool(record and record[0])
 
 
 def failed_reasons(journal: Journal, target_id: int, last: int) -> list[tuple[str, list[int]]]:
     """Return why the target's last videos failed, the most frequent first, each with lines of its rows."""
     grouped: dict[str, list[int]] = {}
-    for found in journal.query(
+    for record in journal.query(
         "SELECT claim.message, coalesce(row.line, 0) FROM claim LEFT JOIN row ON row.run_no = claim.run_no"
         " AND row.row_index = claim.row_index WHERE claim.target_id = ? AND claim.ended_at IS NOT NULL"
         " AND claim.status = 'failed' AND claim.generation_id IS NOT NULL ORDER BY claim.ended_at DESC LIMIT ?",
         (target_id, last),
     ):
-        grouped.setdefault(found[0] or "no reason given", []).append(found[1])
+        grouped.setdefault(record[0] or "no reason given", []).append(record[1])
     return sorted(grouped.items(), key=lambda item: -len(item[1]))
 
 
@@ -187,8 +187,8 @@ def fact(journal: Journal, name: str, value: str) -> str:
     """Return what the whole journal keeps under a name, after keeping this value if it kept none. One commit."""
     with journal.transaction():
         journal.execute("INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
-        found = journal.query_one("SELECT value FROM fact WHERE name = ?", (name,))
-    return str(found[0]) if found else value
+        record = journal.query_one("SELECT value FROM fact WHERE name = ?", (name,))
+    return str(record[0]) if record else value
 
 
 def has_fact(journal: Journal, name: str) -> bool:
@@ -197,8 +197,8 @@ def has_fact(journal: Journal, name: str) -> bool:
 
 
 def _one(journal: Journal, sql: str, values: tuple[object, ...] | dict[str, object]) -> int:
-    found = journal.query_one(sql, values)
-    return int(found[0]) if found else 0
+    record = journal.query_one(sql, values)
+    return int(record[0]) if record else 0
 
 
 def _decide(journal: Journal, run: Run, what: str, detail: str) -> None:

@@ -94,8 +94,8 @@ def tables() -> list[str]:
         name = re.match(r"\s*CREATE TABLE (\w+)", piece)
         if name:
             keys += [
-                f"ALTER TABLE {name[1]} ADD FOREIGN KEY ({found[1]}) REFERENCES {found[3]}{found[4] or ''}"
-                for found in _REFERENCE.finditer(piece)
+                f"ALTER TABLE {name[1]} ADD FOREIGN KEY ({reference[1]}) REFERENCES {reference[3]}{reference[4] or ''}"
+                for reference in _REFERENCE.finditer(piece)
             ]
         if "_guard ON" not in piece:
             made.append((_REFERENCE.sub(r"\1\2", piece) if name else piece).strip())
@@ -115,8 +115,8 @@ def migration(step: str) -> str | None:
 def columns() -> dict[str, tuple[str, ...]]:
     """Return the columns of each table, in the order of the schema."""
     text = re.sub(r"--[^\n]*", "", schema.TABLES)
-    found = {}
+    names_of = {}
     for name, body in re.findall(r"CREATE TABLE (\w+) \(\n(.*?)\n\) STRICT", text, re.DOTALL):
         lines = [line.split()[0] for line in body.splitlines() if line.strip() and not line.startswith("    ")]
-        found[name] = tuple(word for word in lines if word not in {"UNIQUE", "PRIMARY"})
-    return found
+        names_of[name] = tuple(word for word in lines if word not in {"UNIQUE", "PRIMARY"})
+    return names_of

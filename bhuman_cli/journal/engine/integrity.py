@@ -66,7 +66,7 @@ def _columns(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
         "SELECT m.name, c.name, c.pk FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
         " WHERE m.type = 'table' ORDER BY m.name, c.name"
     )
-    return [tuple(found) for found in connection.execute(asked)]
+    return [tuple(record) for record in connection.execute(asked)]
 
 
 @functools.cache

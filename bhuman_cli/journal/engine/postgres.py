@@ -140,8 +140,8 @@ class PostgresJournal(Journal):
     def insert(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> int:
         """Run one INSERT; return the new row's key."""
         with self._told():
-            found = self._run(dialect.returning(sql), values)
-            row = found.fetchone() if found.description else None
+            record = self._run(dialect.returning(sql), values)
+            row = record.fetchone() if record.description else None
             return int(row[0]) if row else 0
 
     def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -219,15 +219,15 @@ class PostgresJournal(Journal):
     def holder(self, name: str) -> str:
         """Return who holds a lock: host, user, process, and since when its session lasts."""
         with self._told():
-            found = self._connection.execute(
+            record = self._connection.execute(
                 "SELECT application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS') FROM pg_locks"
                 f" JOIN pg_stat_activity USING (pid) WHERE {_IS_KEY} AND granted",
                 {"key": self._key(name)},
             ).fetchone()
-        if found is None:
+        if record is None:
             return "a process that has only just started"
-        _, _, who = str(found[0]).partition(" ")
-        return f"{who or 'another session'}, connected since {found[1]} UTC"
+        _, _, who = str(record[0]).partition(" ")
+        return f"{who or 'another session'}, connected since {record[1]} UTC"
 
     def require_held(self) -> None:
         """Stop unless this session still has the locks it took: one that died with its connection is nobody's word.
@@ -236,10 +236,10 @@ class PostgresJournal(Journal):
             JournalError: a lock is gone.
         """
         for key in self._held.values():
-            found = self._connection.execute(
+            record = self._connection.execute(
                 f"SELECT 1 FROM pg_locks WHERE {_IS_KEY} AND granted AND pid = pg_backend_pid()", {"key": key}
             ).fetchone()
-            if found is None:
+            if record is None:
                 raise errors.JournalError(
                     "the lock of this target was lost with the connection; nothing was sent", fault=JournalFault.GONE
                 )
@@ -378,7 +378,7 @@ def _as_journal_error(error: psycopg.Error, shown: str) -> errors.JournalError:
     state = error.sqlstate or ""
     is_connection = isinstance(error, psycopg.OperationalError) and not state
     fault = JournalFault.GONE if is_connection else next(
-        (found for prefix, found in _FAULTS.items() if state.startswith(prefix)), JournalFault.OTHER
+        (kind for prefix, kind in _FAULTS.items() if state.startswith(prefix)), JournalFault.OTHER
     )  # fmt: skip
     words = " ".join(str(error).split())[:300]
     said = f"{_WORDS[fault]}: {words}" if fault in _WORDS else words
@@ -386,11 +386,11 @@ def _as_journal_error(error: psycopg.Error, shown: str) -> errors.JournalError:
 
 
 def _require_tls(connection: Any, url: str) -> None:
-    found = address.parameters(url)
+    options = address.parameters(url)
     if (
         not connection.pgconn.ssl_in_use
-        and not address.is_near(found.get("host"))
-        and found.get("sslmode") != "disable"
+        and not address.is_near(options.get("host"))
+        and options.get("sslmode") != "disable"
     ):
         raise errors.JournalError(
             f"the journal {address.masked(url)} answers without TLS: cells and links would be read on the way;"
@@ -414,10 +414,10 @@ def _require_no_pooler(connection: Any, url: str) -> None:
             other.execute("BEGIN")
             is_same = _pid(other) != _pid(connection)
             other.execute("ROLLBACK")
-    held = connection.execute(
+    locks = connection.execute(
         f"SELECT 1 FROM pg_locks WHERE {_IS_KEY} AND pid = pg_backend_pid()", {"key": key}
     ).fetchone()
-    if not is_same or _pid(connection) != pid or held is None:
+    if not is_same or _pid(connection) != pid or locks is None:
         raise errors.JournalError(
             f"{address.masked(url)}: this address is a pooler, which lends its sessions; locks need one of their own",
             hint="give the address of the server itself, or of a pool in session mode",
@@ -427,9 +427,9 @@ def _require_no_pooler(connection: Any, url: str) -> None:
 
 def _pid(connection: Any) -> int:
     connection.execute("BEGIN")
-    found = connection.execute("SELECT pg_backend_pid()").fetchone()
+    record = connection.execute("SELECT pg_backend_pid()").fetchone()
     connection.execute("COMMIT")
-    return int(found[0])
+    return int(record[0])
 
 
 def _settle_schema(connection: Any) -> int:
@@ -473,5 +473,5 @@ def _version(connection: Any) -> int | None:
     ).fetchone()
     if made is None:
         return None
-    found = connection.execute("SELECT version FROM journal_version").fetchone()
-    return int(found[0]) if found else None
+    record = connection.execute("SELECT version FROM journal_version").fetchone()
+    return int(record[0]) if record else None

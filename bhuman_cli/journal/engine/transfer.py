@@ -153,23 +153,23 @@ def add(source: Journal, target: Journal) -> Added:
     """
     payments = doubtful = 0
     with target.transaction():
-        for found in list(source.query("SELECT * FROM target")):
+        for record in list(source.query("SELECT * FROM target")):
             target.execute(
                 "INSERT INTO target (service, kind, api_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (found["service"], found["kind"], found["api_id"]),
+                (record["service"], record["kind"], record["api_id"]),
             )
             mine = target.query_one(
                 "SELECT target_id FROM target WHERE service = ? AND kind = ? AND api_id = ?",
-                (found["service"], found["kind"], found["api_id"]),
+                (record["service"], record["kind"], record["api_id"]),
             )
             if mine is None:
                 raise errors.JournalError("the journal lost a target it had just recorded")
-            payments += _add_payments(source, target, found["target_id"], int(mine[0]))
-            doubtful += _add_doubts(source, target, found["target_id"], int(mine[0]))
+            payments += _add_payments(source, target, record["target_id"], int(mine[0]))
+            doubtful += _add_doubts(source, target, record["target_id"], int(mine[0]))
             # Plans are stale, and the machine of the other journal has seen its epoch.
             target.execute(
                 "UPDATE target SET epoch = CASE WHEN epoch < ? THEN ? ELSE epoch END + 1 WHERE target_id = ?",
-                (found["epoch"], found["epoch"], mine[0]),
+                (record["epoch"], record["epoch"], mine[0]),
             )
         target.insert(
             "INSERT INTO decision (at, run_id, what, detail) VALUES (?, '', 'add', ?)",
@@ -243,14 +243,14 @@ def _copy_open(source: Journal, target: Journal, theirs: int, chunk_id: int, run
         "INSERT INTO claim (chunk_id, place, target_id, run_no, row_index, identity, text_key)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (chunk_id, found["place"], target_id, run_no, found["row_index"], found["identity"], found["text_key"])
-            for found in claims
+            (chunk_id, record["place"], target_id, run_no, record["row_index"], record["identity"], record["text_key"])
+            for record in claims
         ],
     )
     answers = source.query("SELECT at, status, headers, body, error FROM answer WHERE chunk_id = ?", (theirs,))
     target.execute_many(
         "INSERT INTO answer (chunk_id, at, status, headers, body, error) VALUES (?, ?, ?, ?, ?, ?)",
-        [(chunk_id, *tuple(found)) for found in answers],
+        [(chunk_id, *tuple(record)) for record in answers],
     )
 
 
@@ -259,9 +259,9 @@ def _run_of(source: Journal, target: Journal, theirs: int, target_id: int) -> in
     run = source.query_one("SELECT * FROM run WHERE run_no = ?", (theirs,))
     if run is None:
         raise errors.JournalError(f"{source.shown} lost a run")
-    known = target.query_one("SELECT run_no FROM run WHERE run_id = ?", (run["run_id"],))
-    if known is not None:
-        return int(known[0])
+    record = target.query_one("SELECT run_no FROM run WHERE run_id = ?", (run["run_id"],))
+    if record is not None:
+        return int(record[0])
     names = [name for name in dialect.columns()["run"] if name not in {"run_no", "target_id", "state", "superseded_by"}]
     marks = ", ".join("?" * len(names))
     return target.insert(
@@ -305,9 +305,9 @@ def broken_promises(journal: Journal) -> list[str]:
         ("requests name a run that is not there",
          "SELECT count(*) FROM chunk LEFT JOIN run USING (run_no) WHERE run.run_no IS NULL"),
     )  # fmt: skip
-    found = []
+    problems = []
     for words, sql in asked:
         row = journal.query_one(sql)
         if row is not None and row[0]:
-            found.append(f"{row[0]:,}: {words}")
-    return found
+            problems.append(f"{row[0]:,}: {words}")
+    return problems
