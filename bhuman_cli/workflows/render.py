@@ -134,8 +134,11 @@ def _told_in_doubt(
 def _document_stop(console: Console, job: render_job.RenderJob | None, error: errors.BhumanError) -> None:
     """Print the document of a render that was stopped: a monitor reads one at every exit but 1 and 2."""
     if console.json_mode and error.exit_code in _WITH_DOCUMENT and not console.talk.has_document:
-        target, output = (job.target, job.output) if job is not None else (None, None)
-        console.out_json(run_report.stopped_document(target, output, job.tally if job else {}, error.exit_code))
+        if job is None:
+            document = run_report.stopped_document(None, None, {}, error.exit_code)
+        else:
+            document = run_report.stopped_document(job.target, job.output, job.tally, error.exit_code, job.problems)
+        console.out_json(document)
 
 
 def _dry(job: render_job.RenderJob) -> int:
@@ -256,7 +259,7 @@ def _prepared(job: render_job.RenderJob, journal: Journal) -> PreparedRun:
         places=run_context.rescue_places(job.home, job.output),
         gone=functools.partial(connections.lost_videos, job.home) if job.is_local else None,
     )
-    job.tally = results.tally(journal, prepared.run)
+    job.tally, job.problems = results.tally(journal, prepared.run), run_report.problems(journal, prepared.run)
     if said := results_file.style_notice(results_writer.style_of(prepared.run), job.intake.table, prepared.counts.rows):
         job.console.say(said)
     prepared = _probed(job, journal, prepared)

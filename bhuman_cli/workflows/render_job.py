@@ -30,7 +30,6 @@ from bhuman_cli.workflows.spending import Beside
 
 if TYPE_CHECKING:
     from bhuman_cli.table.checked_table import CheckedTable
-from typing import TYPE_CHECKING
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +46,7 @@ class RenderJob:
     asks: bool
     own_template: Path | None = None
     tally: Mapping[str, int] = field(default_factory=dict)
+    problems: Mapping[str, Any] | None = None
     distrust: tuple[errors.Refusal, ...] = ()
     applied: SavedPlan | None = None
     changed: Mapping[str, int] = field(default_factory=dict)

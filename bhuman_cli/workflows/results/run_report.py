@@ -158,9 +158,16 @@ def problems(journal: Journal, run: Run) -> dict[str, Any]:
 
 
 def stopped_document(
-    target: domain.Target | None, output: Path | None, tally: Mapping[str, int], code: ExitCode
+    target: domain.Target | None,
+    output: Path | None,
+    tally: Mapping[str, int],
+    code: ExitCode,
+    problems: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the document of a command that was stopped before anything was sent; tally: of the rows, where known."""
+    """Return the document of a command that was stopped before anything was sent.
+
+    tally: of the rows, where known. problems: as `problems` returns them, where there are any.
+    """
     counts = {str(status): tally.get(status, 0) for status in Status}
     is_named = target is not None and target.api_id != domain.NO_TARGET
     return {
@@ -169,7 +176,7 @@ def stopped_document(
         "target": {f"{target.kind}_id": target.api_id if is_named else None} if target is not None else {},
         "output": str(output.absolute()) if output is not None else None,
         "rows": {"total": sum(counts.values()), **counts, "reused": 0, "submitted": 0, "shared": 0, "later": 0},
-        "problems": [],
+        **(problems or {"problems": []}),
         "requests": {"submit": 0, "poll": 0},
         "elapsed_s": 0.0,
         "exit_code": int(code),
