@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import operator
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ _BINARY: Final = {
     b"bplist": "a placeholder of iCloud, or another property list: download the file in the Finder first",
     b"[InternetShortcut]": "a link, not the file behind it: download that first",
 }
+_CELLS: Final = operator.itemgetter(1)
+_FLAWS: Final = operator.itemgetter(2)
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _MAIL: Final = re.compile(
     rb"(?:MIME-Version|From|Subject|Content-Type|Snapshot-Content-Location|X-Document-Type):", re.IGNORECASE
@@ -397,7 +400,13 @@ def _open_json(held: input_file.InputFile, kind: str, coding: encodings.TextCodi
 def _numbered(
     held: input_file.InputFile, found: Iterator[csv_records.Raw], width: int
 ) -> Iterator[list[csv_records.Record]]:
-    return csv_records.in_blocks(csv_records.Numbering(held.name, width, is_sheet=True).take(found))
+    numbering = csv_records.Numbering(held.name, width, is_sheet=True)
+    while block := list(itertools.islice(found, csv_records.BLOCK_ROWS)):
+        is_even = block[-1][0] - block[0][0] == len(block) - 1 and not any(map(_FLAWS, block))
+        records = numbering.even(list(map(_CELLS, block)), block[0][0]) if is_even else None
+        records = list(numbering.take(block)) if records is None else records
+        if records:
+            yield records
 
 
 def _doubts(held: input_file.InputFile, header: Sequence[str], line: int, *, is_told: bool) -> list[str]:

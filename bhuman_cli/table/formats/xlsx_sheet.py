@@ -121,7 +121,8 @@ class Rows:
     def __iter__(self) -> Iterator[csv_records.Raw]:
         """Yield every row from the sheet's first, those that the file leaves out as blank ones."""
         try:
-            self._kinds, self._texts = _Kinds(self._book.formats()), self._book.texts()
+            if not self._texts:  # the header, the first row and all of them are asked for one after another
+                self._kinds, self._texts = _Kinds(self._book.formats()), self._book.texts()
             yield from self._read()
         except (ValueError, IndexError):
             raise zip_safety.broken(self._source) from None

@@ -46,6 +46,7 @@ class OutputStyle:
     """How results are written. kind: csv, tsv, xlsx, json, jsonl. delimiter: for csv.
 
     source, sheet, header_line, first_column: the .xlsx input whose other sheets and styles are kept; None: plain.
+    sha256: of that input when its rows were read, "" where it is not known.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class OutputStyle:
     sheet: str = ""
     header_line: int = 1
     first_column: int = 0
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ def output_style(path: Path, table: reader.Table, source: Path | None, *, bom: b
         sheet=table.sheet,
         header_line=table.header_line,
         first_column=table.first_column,
+        sha256=table.sha256 if keeps else "",
     )
 
 
@@ -180,8 +183,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
 
 def _line(row: ResultRow) -> xlsx_new.Line:
     fields = row.fields
-    texts = [fields.get(name, "") for name in RESULT_COLUMNS]
-    return int(fields["row_index"]), row.cells, sanitize.cells(texts)
+    return int(fields["row_index"]), row.cells, sanitize.cells([fields.get(name, "") for name in RESULT_COLUMNS])
 
 
 def _write_text(stream: IO[bytes], header: Sequence[str], lines: Iterable[xlsx_new.Line], style: OutputStyle) -> None:
@@ -247,7 +249,11 @@ def _columns_of(table: reader.Table) -> tuple[int, list[str]]:
 def _place(style: OutputStyle) -> xlsx_new.Place:
     assert style.source is not None
     return xlsx_new.Place(
-        source=style.source, sheet=style.sheet, header_line=style.header_line, first_column=style.first_column
+        source=style.source,
+        sheet=style.sheet,
+        header_line=style.header_line,
+        first_column=style.first_column,
+        sha256=style.sha256,
     )
 
 

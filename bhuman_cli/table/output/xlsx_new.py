@@ -26,12 +26,16 @@ Line = tuple[int, Sequence[str], Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the table stands in the user's workbook. header_line: 1-based row. first_column: 0-based."""
+    """Where the table stands in the user's workbook. header_line: 1-based row. first_column: 0-based.
+
+    sha256: of the workbook when the rows were read, "" where it is not known.
+    """
 
     source: Path
     sheet: str
     header_line: int
     first_column: int
+    sha256: str = ""
 
 
 def write_plain(stream: IO[bytes], columns: Sequence[str], ours: Sequence[str], lines: Iterable[Line]) -> None:
@@ -73,15 +77,15 @@ def write_into(stream: IO[bytes], place: Place, width: int, ours: Sequence[str],
     width: the table's own columns. Returns False, with nothing usable written, where the workbook is gone, can't be
     changed, or its rows are no longer those of the results: a link must never land beside another person.
     """
-    if not _still_holds(place, width, lines):
-        return False
-    held = input_file.spool(place.source)
-    patch = _patch(held, place, width, ours, {row_index: texts for row_index, _, texts in lines})
-    clickable = {texts[number]: _is_link(texts[number]) for _, _, texts in lines for number in patch.links}
     try:
+        held = input_file.spool(place.source)
+        if held.sha256 != place.sha256 and not _still_holds(place, width, lines):
+            return False
+        patch = _patch(held, place, width, ours, {row_index: texts for row_index, _, texts in lines})
+        clickable = {texts[number]: _is_link(texts[number]) for _, _, texts in lines for number in patch.links}
         with held.open() as original:
             xlsx_patch.apply(original, stream, patch, is_link=clickable)
-    except (xlsx_patch.CannotPatchError, zipfile.BadZipFile, KeyError):
+    except (xlsx_patch.CannotPatchError, zipfile.BadZipFile, KeyError, BhumanError):
         return False
     return True
 

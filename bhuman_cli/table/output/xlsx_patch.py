@@ -20,6 +20,7 @@ _RELATIONS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relat
 _STRICT: Final = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 _STRICT_RELATIONS: Final = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006/relationships"
+_QUICK: Final = 2
 _OUR_ID: Final = "rIdBhuman"
 # Source: ECMA-376 part 1, 18.3.1.99: what may stand behind the hyperlinks of a sheet.
 _BEHIND_LINKS: Final = frozenset(
@@ -30,7 +31,8 @@ _BEHIND_LINKS: Final = frozenset(
     ]
 )
 _TAG: Final = re.compile(r"""<(/?)(?:\w+:)?([\w.-]+)((?:[^<>"']|"[^"]*"|'[^']*')*?)(/?)>""")
-_SPECIAL: Final = re.compile(r"[&<>]|_x")
+# What must be escaped, and white space at an end, which is cut unless it is said to be meant.
+_SPECIAL: Final = re.compile(r"[&<>]|_x|[ \t]\n|\n[ \t]")
 _PLACE: Final = re.compile(r'\br="([A-Z]+)\d+"')
 _STYLE: Final = re.compile(r'\bs="\d+"')
 _NOT_PLAIN: Final = re.compile(r"<!--|<!\[CDATA\[")
@@ -76,7 +78,7 @@ def apply(source: IO[bytes], target: IO[bytes], patch: Patch, *, is_link: Mappin
         sheet, related = _patched(old, patch, is_link)
         for name in old.namelist():
             if name == part:
-                new.writestr(name, sheet.encode())
+                new.writestr(name, sheet.encode(), compresslevel=_QUICK)  # written anew at every checkpoint
             elif name != relations:
                 new.writestr(old.getinfo(name), old.read(name))
         new.writestr(relations, related.encode())
@@ -251,21 +253,16 @@ class _Sheet:
 
     def _cells(self, row: int, texts: Sequence[str], style: str) -> str:
         prefix, patch = self._prefix, self._patch
-        found: list[str] = []
-        styled = f" {style}" if style else ""
-        for number, text in enumerate(texts):
-            if not text:
-                continue
-            place = f"{self._our_letters[number]}{row}"
-            if row != patch.header_row and number in patch.links and self._is_link.get(text):
-                patch.linked.append((place, text))
-            is_plain = _SPECIAL.search(text) is None
-            content = text if is_plain else html.escape(_ESCAPE_LIKE.sub("_x005F_", text), quote=False)
-            found.append(
-                f'<{prefix}c r="{place}"{styled} t="inlineStr"><{prefix}is>'
-                f'<{prefix}t xml:space="preserve">{content}</{prefix}t></{prefix}is></{prefix}c>'
-            )
-        return "".join(found)
+        if row != patch.header_row:
+            urls = ((self._our_letters[number], texts[number]) for number in patch.links if texts)
+            patch.linked.extend((f"{letters}{row}", url) for letters, url in urls if self._is_link.get(url))
+        start, end = f"<{prefix}is><{prefix}t>", f"</{prefix}t></{prefix}is></{prefix}c>"
+        if _SPECIAL.search("\n".join(("", *texts, ""))):
+            texts = [html.escape(_ESCAPE_LIKE.sub("_x005F_", text), quote=False) for text in texts]
+            start = f'<{prefix}is><{prefix}t xml:space="preserve">'
+        start = f'{row}"{f" {style}" if style else ""} t="inlineStr">{start}'
+        pairs = zip(self._our_letters, texts, strict=False)
+        return "".join(f'<{prefix}c r="{letters}{start}{text}{end}' for letters, text in pairs if text)
 
     def _linked(self, behind: str) -> str:
         prefix, patch = self._prefix, self._patch
@@ -278,15 +275,18 @@ class _Sheet:
         behind = re.sub(rf"<{prefix}hyperlink\b[^>]*/>", kept, behind)
         behind = re.sub(rf"<{prefix}hyperlinks\b[^>]*(?:/>|>\s*</{prefix}hyperlinks>)", "", behind)
         ours = "".join(
-            f'<{prefix}hyperlink xmlns:bh="{self.relations_namespace}" ref="{place}" bh:id="{_OUR_ID}{number}"/>'
+            f'<{prefix}hyperlink ref="{place}" bh:id="{_OUR_ID}{number}"/>'
             for number, (place, _) in enumerate(patch.linked)
         )
         if not ours:
             return behind
-        if (at := behind.find(f"</{prefix}hyperlinks>")) >= 0:
-            return behind[:at] + ours + behind[at:]
-        at = _place_of_links(behind)
-        return f"{behind[:at]}<{prefix}hyperlinks>{ours}</{prefix}hyperlinks>{behind[at:]}"
+        if f"<{prefix}hyperlinks" not in behind:
+            at = _place_of_links(behind)
+            behind = f"{behind[:at]}<{prefix}hyperlinks></{prefix}hyperlinks>{behind[at:]}"
+        declared = rf'<{prefix}hyperlinks xmlns:bh="{self.relations_namespace}"'
+        behind = re.sub(rf"<{prefix}hyperlinks\b(?:\s+xmlns:bh=\"[^\"]*\")?", declared, behind, count=1)
+        at = behind.index(f"</{prefix}hyperlinks>")
+        return behind[:at] + ours + behind[at:]
 
     def _frozen(self, before: str) -> str:
         """Freeze the header, unless the user froze something."""
