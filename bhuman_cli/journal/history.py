@@ -307,10 +307,9 @@ def record_stop(journal: Journal, run: Run, reason: str) -> None:
         journal.execute("UPDATE run SET stopped = ? WHERE run_no = ?", (reason, run.run_no))
 
 
-def identities_of_text(journal: Journal, run: Run, text_key: bytes) -> list[bytes]:
-    """Return the distinct identities of a run's rows with this text."""
-    asked = "SELECT DISTINCT identity FROM row WHERE run_no = ? AND text_key = ?"
-    return [found["identity"] for found in journal.query(asked, (run.run_no, text_key))]
+def rows_of_text(journal: Journal, run: Run, text_key: bytes) -> list[RowToSend]:
+    """Return a run's rows with this text, sent or not. payload: "" where it is not needed any more."""
+    return _rows(journal, run, "text_key = ?", text_key)
 
 
 def adopt(journal: Journal, run: Run, items: Iterable[AdoptedGeneration]) -> int:
@@ -372,21 +371,28 @@ def to_send(journal: Journal, run: Run) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowToSend:
-    """A row that a run still sends. payload: JSON, [values, assets]."""
+    """A row that a run still sends. payload: JSON, [values, assets]. cells: as they stand in the table."""
 
     identity: bytes
     text_key: bytes
     payload: str
+    cells: tuple[str, ...]
 
 
 def rows_to_send(journal: Journal, run: Run) -> list[RowToSend]:
     """Return the rows that a run still sends, in row order."""
+    return _rows(journal, run, "plan IN ('new', 'retried', 'later') AND payload IS NOT NULL")
+
+
+def _rows(journal: Journal, run: Run, which: str, *values: object) -> list[RowToSend]:
     found = journal.query(
-        "SELECT identity, text_key, payload FROM row WHERE run_no = ? AND plan IN ('new', 'retried', 'later')"
-        " AND payload IS NOT NULL ORDER BY row_index",
-        (run.run_no,),
+        f"SELECT identity, text_key, payload, cells FROM row WHERE run_no = ? AND {which} ORDER BY row_index",
+        (run.run_no, *values),
     )
-    return [RowToSend(identity=row[0], text_key=row[1], payload=row[2]) for row in found]
+    return [
+        RowToSend(identity=row[0], text_key=row[1], payload=row[2] or "", cells=tuple(faults.from_json(row[3] or "[]")))
+        for row in found
+    ]
 
 
 def wrote(journal: Journal, output_path: str, sha256: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -180,6 +180,12 @@ def _message(journal: Journal, found: Any) -> str:
     if found["row_message"]:
         parts.append(found["row_message"])
     return "; ".join(parts)
+
+
+def lines_of_texts(journal: Journal, run: Run, text_keys: Collection[bytes]) -> list[int]:
+    """Return the lines of the run's rows that have one of these texts."""
+    found = journal.query("SELECT line, text_key FROM row WHERE run_no = ? ORDER BY row_index", (run.run_no,))
+    return [line for line, key in found if key is not None and bytes(key) in text_keys] if text_keys else []
 
 
 def lines(journal: Journal, run: Run) -> dict[str, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bhuman_cli import amounts
 from bhuman_cli.domain import ChunkState, Row, RowState, Status
 from bhuman_cli.journal import chunks, comparison, forget, history, matching, planning, results, runs
 from bhuman_cli.journal.database import Journal
@@ -30,6 +31,7 @@ _DOUBT_STEP_S: Final = 5.0
 _TICK_S: Final = 0.5
 _SLEPT_S: Final = 5.0  # between two looks: this machine slept, while the service worked on
 _ROUNDS: Final = 3  # of sending, waiting and settling; each further one needs evidence from the one before
+_SHOWN_LINES: Final = 10
 _CHECKPOINT_S: Final = 2.0
 _CHECKPOINT_SHARE: Final = 20  # writing the results file takes at most one part in so many of the time
 
@@ -288,12 +290,16 @@ class _Execution:
             late_links.fetch_late_links(self.context, self.run, is_over=self._is_late)
 
     def _audit(self) -> int:
-        found = unexpected_videos.find_unexpected(self.context, self.run, self.started)
-        if found:
+        videos = unexpected_videos.find_unexpected(self.context, self.run, self.started)
+        if videos:
+            lines = unexpected_videos.lines_of(self.context, self.run, videos)
+            shown = ", ".join(map(str, lines[:_SHOWN_LINES])) + (", …" if len(lines) > _SHOWN_LINES else "")
+            equal = f"; their texts are those of {amounts.plural(len(lines), 'line', 'lines')} {shown}" if lines else ""
             self.context.reporter.notice(
-                f"{len(found)} videos appeared in this target during the run that this program did not ask for"
+                f"{amounts.show(len(videos), 'video')} appeared in this target during the run that this program did not"
+                f" ask for{equal}"
             )
-        return len(found)
+        return len(videos)
 
     def _checkpoint(self, *, force: bool = False) -> None:
         now = self.context.clock.monotonic_s()

@@ -64,6 +64,13 @@ def look(
         if can_adopt and _adopt(wanted, context, run, looks, console):
             matching.share(journal, run)
             refused = looks.judge_again(context, run)
+        if refused is not None and can_adopt:
+            refused = Refusal(
+                f"{looks.finding.count:,} of the {looks.finding.total:,} rows to be sent seem to be rendered already,"
+                " and their videos can't be taken over from the list: the texts are not exactly the rows', or the rows"
+                " have assets or settings of their own; --accept-videos says that they are not ours",
+                hint="bhuman help journal", code="unknown_videos",
+            )  # fmt: skip
         if refused is not None and wanted.accepts and looks.finding.is_complete:
             accept(journal, run, looks)
             refused = None

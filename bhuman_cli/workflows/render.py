@@ -288,9 +288,9 @@ def _adopted(
     unknown = unknown_payments.search(journal, prepared.run, job.home)
     if not unknown or not job.get("adopt"):
         return prepared, unknown
-    left = adopt.adopt(journal, prepared.run, unknown.ids, link.client, job.console)
+    left = adopt.adopt(journal, prepared.run, unknown, link.client, job.console)
     matching.match(journal, prepared.run)
-    return replace(prepared, counts=planning.counts(journal, prepared.run)), replace(unknown, ids=tuple(left))
+    return replace(prepared, counts=planning.counts(journal, prepared.run)), left
 
 
 def _probed(job: render_job.RenderJob, journal: Journal, prepared: PreparedRun) -> PreparedRun:

@@ -165,9 +165,8 @@ def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Con
         return ListLook(is_shared=wanted.is_shared, is_off=wanted.again or run.target.service == domain.LOCAL_SERVICE)
     unknown = unknown_payments.search(journal, run, wish.home)
     if unknown and wish.values.get("adopt"):
-        left = adopt.adopt(journal, run, unknown.ids, link.client, wish.console)
+        unknown = adopt.adopt(journal, run, unknown, link.client, wish.console)
         matching.share(journal, run)
-        unknown = replace(unknown, ids=tuple(left))
     accepts = bool(wish.values.get("accept_journal"))
     unknown_payments.require_none(journal, run, wish.home, unknown, accept_journal=accepts)
     looks, refused = listed_videos.look(wanted, journal, run, link, wish.console, wish.home)

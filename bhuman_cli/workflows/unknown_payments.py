@@ -30,10 +30,14 @@ _ENDINGS: Final = (".csv", ".tsv", ".xlsx", ".json", ".jsonl")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Ids of videos that may be paid already, each once. places: the files they stand in."""
+    """Ids of videos that may be paid already, each once. places: the files they stand in.
+
+    has_tried: these are what `--adopt` could not take over.
+    """
 
     ids: tuple[str, ...] = ()
     places: tuple[Path, ...] = ()
+    has_tried: bool = False
 
     def __bool__(self) -> bool:
         """Say whether there are any."""
@@ -44,11 +48,14 @@ class Unknown:
         names = ", ".join(place.name for place in self.places[:3])
         more = f" and {len(self.places) - 3} more" if len(self.places) > 3 else ""
         count = len(self.ids)
+        way = "--adopt takes them over"
+        if self.has_tried:
+            way = "what the service says of them names no row of this table, or several, so they were not taken over"
         return errors.Refusal(
             f"{names}{more}: {amounts.plural(len(self.places), 'holds', 'hold')} {amounts.show(count, 'id')}"
             f" that this journal does not know: {amounts.plural(count, 'it', 'they')} may be paid already;"
-            " --adopt takes them over, --again pays for them again",
-            hint="--adopt",
+            f" {way}; --again pays for them again",
+            hint="bhuman help journal" if self.has_tried else "--adopt",
             code="unknown_results",
         )
 

@@ -97,6 +97,31 @@ def test_the_same_people_under_another_name_are_found_in_the_folder(desk: Desk, 
     assert len(texts) == len({tuple(text) for text in texts}) == 7
 
 
+def test_ids_are_taken_over_where_the_cells_beside_them_are_the_row_s(desk: Desk, service: PlainService) -> None:
+    """Equal texts with other assets, and columns in another order, are told apart by the results file's cells."""
+    config = [{"start": 0, "end": -1, "kind": "link", "config": {"mode": "basic"}}]
+    (desk.folder / "backgrounds.json").write_text(json.dumps(config))
+    options = ("--asset", "site", "--backgrounds", "backgrounds.json", "--only", "first,last", "--json")
+    rows = [("Lee", "Ann", "a.example/1.png"), ("Ann", "Lee", "https://a.example/2.png")]
+    rows += [("Lee", "Ann", "https://a.example/3.png")]
+    desk.table("p.csv", rows, header=("first", "last", "site"))
+    assert desk.render("p.csv", *options).code == 0
+    ids = {row["site"]: row["id"] for row in desk.results("p.results.csv")}
+    shutil.rmtree(desk.home)
+    swapped = [(last, first, site) for first, last, site in rows] + [("Lee", "Ann", "https://a.example/4.png")]
+    desk.table("p.csv", swapped, header=("last", "first", "site"))
+    assert desk.render("p.csv", *options).error["code"] == "unknown_results"
+    adopted = desk.render("p.csv", "--adopt", *options)
+    assert (adopted.code, adopted.rows["submitted"], adopted.rows["reused"]) == (0, 1, 3)
+    after = {row["site"]: row["id"] for row in desk.results("p.results.csv")}
+    assert {site: after[site] for site in ids} == ids
+    shutil.rmtree(desk.home)
+    desk.table("p.csv", [("Ann", "Lee", "https://other.example/5.png")], header=("last", "first", "site"))
+    refused = desk.render("p.csv", "--adopt", *options)
+    assert (refused.code, refused.error["hint"], len(service.accepted)) == (7, "bhuman help journal", 4)
+    assert "so they were not taken over" in refused.error["message"]
+
+
 def test_the_default_results_file_is_looked_at_when_the_output_is_another(desk: Desk, service: PlainService) -> None:
     desk.people(2)
     assert desk.render("people.csv").code == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -189,19 +188,6 @@ def test_a_lost_journal_is_noticed_and_can_be_rebuilt_from_the_results(desk: Des
 
 def _changing(changed: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda record: {**record, **changed}
-
-
-def test_what_can_not_be_told_apart_is_not_adopted(desk: Desk, service: PlainService) -> None:
-    """Two rows with equal values and other assets: the record does not say which of them it was rendered for."""
-    backgrounds = [{"start": 0, "end": -1, "kind": "link", "config": {"mode": "basic"}}]
-    (desk.folder / "bg.json").write_text(json.dumps(backgrounds))
-    people = [("Ada", f"https://{site}.example/x.png") for site in ("one", "two")]
-    desk.table("people.csv", people, header=("first_name", "site"))
-    with_assets = ("people.csv", "--asset", "site", "--backgrounds", "bg.json", "--json")
-    assert desk.render(*with_assets).code == 0
-    other = {"BHUMAN_HOME": str(desk.folder / "other-home")}
-    adopted = desk.render(*with_assets, "--adopt", env=other)
-    assert (adopted.code, adopted.error["code"], len(service.accepted)) == (7, "unknown_results", 2)
 
 
 def test_another_process_holds_the_target(desk: Desk, service: PlainService) -> None:

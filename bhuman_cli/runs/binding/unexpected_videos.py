@@ -5,19 +5,20 @@ It reports; it binds, frees and sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from bhuman_cli import errors
 from bhuman_cli.api.wire import Page, WireError
-from bhuman_cli.domain import Generation, GenerationId
-from bhuman_cli.journal import chunks
+from bhuman_cli.domain import Generation
+from bhuman_cli.journal import chunks, results
 from bhuman_cli.journal.runs import Run
+from bhuman_cli.runs import identity
 from bhuman_cli.runs.binding import video_list
 from bhuman_cli.runs.context import RunContext
 
 
-def find_unexpected(context: RunContext, run: Run, since: datetime) -> list[GenerationId]:
+def find_unexpected(context: RunContext, run: Run, since: datetime) -> list[Generation]:
     """Return the target's videos since a moment that nobody here asked for; none where the list is closed."""
     try:
         records = list(_recent(context, since))
@@ -25,10 +26,16 @@ def find_unexpected(context: RunContext, run: Run, since: datetime) -> list[Gene
         return []
     known = chunks.bound_ids(context.journal, [item.id for item in records])
     return [
-        item.id
+        item
         for item in {item.id: item for item in records}.values()
         if item.id not in known and _is_since(item, since) and not video_list.is_foreign(item, run.target)
     ]
+
+
+def lines_of(context: RunContext, run: Run, videos: Iterable[Generation]) -> list[int]:
+    """Return the lines of the run's rows that have the text of such a video: they may have been paid twice."""
+    keys = {identity.text_key(video.text) for video in videos if video.text is not None}
+    return results.lines_of_texts(context.journal, run, keys)
 
 
 def _recent(context: RunContext, since: datetime) -> Iterator[Generation]:

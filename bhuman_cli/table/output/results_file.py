@@ -67,6 +67,7 @@ class KnownResult:
     generation_id: str
     status: str
     cells: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
 
 def output_style(path: Path, table: reader.Table, source: Path | None, *, bom: bool = False) -> OutputStyle:
@@ -282,6 +283,7 @@ def read_ids(path: Path) -> Iterator[KnownResult]:
     width = own_columns(table.header) if table is not None else None
     if table is None or width is None:
         return
+    columns = tuple(table.raw_header[:width])
     for _, _, cells, _ in table.records():
         fields = dict(zip(RESULT_COLUMNS, cells[width:], strict=True))
         if found := fields["id"].strip():
@@ -291,6 +293,7 @@ def read_ids(path: Path) -> Iterator[KnownResult]:
                 generation_id=found,
                 status=fields["status"].strip(),
                 cells=cells[:width],
+                columns=columns,
             )
 
 

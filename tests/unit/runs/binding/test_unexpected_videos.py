@@ -29,11 +29,26 @@ def rendered(bench: Bench, before: int, during: int = 1) -> tuple[Run, datetime,
     return run, since, bench.service.take({"names": [["Zoe"]] * during})
 
 
+def found_ids(bench: Bench, run: Run, since: datetime) -> list[str]:
+    return [video.id for video in unexpected_videos.find_unexpected(bench.context, run, since)]
+
+
+def test_rows_that_a_stranger_s_video_equals_are_named_by_their_lines(bench: Bench) -> None:
+    run, since, _ = rendered(bench, 0)
+    assert (
+        unexpected_videos.lines_of(bench.context, run, unexpected_videos.find_unexpected(bench.context, run, since))
+        == []
+    )
+    bench.service.take({"names": [["Ada"]]})
+    videos = unexpected_videos.find_unexpected(bench.context, run, since)
+    assert unexpected_videos.lines_of(bench.context, run, videos) == [2]
+
+
 def test_videos_that_nobody_asked_for_are_named(bench: Bench) -> None:
     run, since, stranger = rendered(bench, before=1)
-    assert unexpected_videos.find_unexpected(bench.context, run, since) == stranger
+    assert found_ids(bench, run, since) == stranger
     bench.service.page_error = errors.ApiError("closed", status=403)
-    assert unexpected_videos.find_unexpected(bench.context, run, since) == []
+    assert found_ids(bench, run, since) == []
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
@@ -46,14 +61,14 @@ def test_a_long_list_is_read_from_its_newer_end(
         bench.service.accepted.reverse()
     with ThreadPoolExecutor(at_once) as pool:
         bench.context.pool = pool if at_once > 1 else None
-        assert sorted(unexpected_videos.find_unexpected(bench.context, run, since)) == sorted(strangers_ids)
+        assert sorted(found_ids(bench, run, since)) == sorted(strangers_ids)
     assert bench.service.pages_read <= pages, "of sixteen"
 
 
 def test_a_run_of_many_pages_reads_them_all(bench: Bench) -> None:
     run, _, stranger = rendered(bench, before=450)
     since = datetime.fromisoformat(bench.service.accepted[0]["at"].isoformat())
-    found = unexpected_videos.find_unexpected(bench.context, run, since)
+    found = found_ids(bench, run, since)
     assert len(found) == 451
     assert set(stranger) <= set(found)
 
@@ -61,7 +76,7 @@ def test_a_run_of_many_pages_reads_them_all(bench: Bench) -> None:
 def test_a_list_without_order_is_read_to_its_end(bench: Bench) -> None:
     run, since, stranger = rendered(bench, before=450)
     random.Random(1).shuffle(bench.service.accepted)
-    assert unexpected_videos.find_unexpected(bench.context, run, since) == stranger
+    assert found_ids(bench, run, since) == stranger
     assert bench.service.pages_read > 5
 
 
@@ -69,4 +84,4 @@ def test_a_list_without_order_is_read_to_its_end(bench: Bench) -> None:
 def test_a_list_without_times_names_nobody(bench: Bench, told: dict[str, object]) -> None:
     run, since, _ = rendered(bench, before=250)
     bench.service.change = lambda record: {**record, **told}
-    assert unexpected_videos.find_unexpected(bench.context, run, since) == []
+    assert found_ids(bench, run, since) == []
