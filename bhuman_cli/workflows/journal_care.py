@@ -36,6 +36,7 @@ class JournalFacts:
     def as_json(self) -> dict[str, Any]:
         """Return the JSON document."""
         return {
+            "schema": "bhuman.journal-show/1",
             "journal": self.place,
             "version": self.version,
             "bytes": self.size_bytes,

@@ -51,6 +51,7 @@ def render_row(file: str, choice: RowChoice, flags: dict[str, Any], *, is_json: 
     if is_json:
         console.out_json(
             {
+                "schema": "bhuman.preview/1",
                 "row_index": row.row_index,
                 "line": row.line,
                 "page": media.page,

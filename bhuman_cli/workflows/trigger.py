@@ -271,7 +271,7 @@ def _end(job: TriggerJob, journal: Journal, run: Run, outcome: Outcome) -> int:
     """Print what became of the rows, and how it goes on."""
     rows: Sequence[Mapping[str, str]] = [row.fields for row in results.rows(journal, run)]
     if job.console.json_mode:
-        shown = [{name: fields[name] for name in _COLUMNS} for fields in rows]
+        shown = [{name: fields[name] for name in _COLUMNS} | {"row_index": int(fields["row_index"])} for fields in rows]
         job.console.out_json({**run_report.document(journal, run, outcome), "schema": SCHEMA, "generations": shown})
     else:
         job.console.table(_COLUMNS, [[fields[name] for name in _COLUMNS] for fields in rows])

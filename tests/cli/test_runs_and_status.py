@@ -76,7 +76,7 @@ def test_status_of_a_campaign_uses_its_list_or_says_that_it_is_the_journal(desk:
 def test_forgetting_values_keeps_what_was_paid(desk: Desk, service: PlainService) -> None:
     desk.people(2)
     run_id = desk.render("people.csv", "--json").document["run_id"]
-    assert desk.run("runs", "delete", run_id, "--yes").code == 0
+    assert desk.run("runs", "delete", run_id, "--yes", "--json").document["run_ids"] == [run_id]
     held = (desk.home / "journal.sqlite3").read_bytes()
     for value in (b"Name0", b"Company 1", b"assets.example"):
         assert value not in held, "a deleted value is still in the file"

@@ -35,7 +35,6 @@ class Ended:
     def document(self) -> dict[str, Any]:
         """Return the `--json` document: all of stdout."""
         found: dict[str, Any] = json.loads(self.out)
-        schemas.require_valid(found)
         return found
 
     @property
@@ -85,7 +84,9 @@ class Desk:
             [sys.executable, "-m", "bhuman_cli", *arguments],
             cwd=self.folder, env=self.environment(env), input=stdin, capture_output=True, timeout=60, check=False,
         )  # fmt: skip
-        return Ended(came.returncode, came.stdout.decode(), came.stderr.decode())
+        ended = Ended(came.returncode, came.stdout.decode(), came.stderr.decode())
+        schemas.require_documents(arguments, ended.out, ended.err)
+        return ended
 
     def render(self, *arguments: str, stdin: bytes = b"", env: Mapping[str, str | None] | None = None) -> Ended:
         """Run `bhuman render …`, asking often."""

@@ -5,17 +5,19 @@ A shape that changed under an old number is refused: whoever parses `bhuman.rend
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jsonschema
 from pydantic import TypeAdapter
 
 from bhuman_cli import documents
 
-FOLDER = Path(documents.__file__).parent / "cli" / "schemas"
+FOLDER = Path(documents.__file__).parents[1] / "cli" / "schemas"
 VERSIONS = Path(__file__).resolve().parents[1] / "data" / "schema_versions.json"
 
 
@@ -31,8 +33,9 @@ def generated(name: str) -> dict[str, Any]:
 
 def version(name: str) -> str:
     """Return the number that a document carries, or the name where it has none."""
-    constant = generated(name).get("properties", {}).get("schema", {}).get("const", "")
-    return str(constant or f"bhuman.{name}/1")
+    shapes = [generated(name), *generated(name).get("$defs", {}).values()]
+    constants = [shape.get("properties", {}).get("schema", {}).get("const", "") for shape in shapes]
+    return next(filter(None, constants if name not in {"error", "progress", "listen"} else []), f"bhuman.{name}/1")
 
 
 def digest(name: str) -> str:
@@ -40,12 +43,55 @@ def digest(name: str) -> str:
     return hashlib.sha256(json.dumps(generated(name), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def require_valid(document: Any) -> None:
-    """Refuse a document that carries a schema's number and is not of its shape."""
+@functools.cache
+def _closed(name: str) -> dict[str, Any]:
+    """Return a shipped schema under which a key that it does not name is wrong."""
+
+    def close(node: Any) -> Any:
+        if isinstance(node, list):
+            return [close(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        closed = {key: close(value) for key, value in node.items()}
+        return closed | {"additionalProperties": False} if "properties" in node else closed
+
+    found: dict[str, Any] = close(json.loads((FOLDER / f"{name}.json").read_text()))
+    return found
+
+
+@functools.cache
+def _names() -> dict[str, str]:
+    return {version(name): name for name in documents.DOCUMENTS}
+
+
+def require_valid(document: Any, name: str = "") -> None:
+    """Refuse a document that is not of the shape that its number (or the name) promises, one key too many included."""
     number = document.get("schema") if isinstance(document, dict) else None
-    name = str(number).removeprefix("bhuman.").partition("/")[0]
-    if number is not None and name in documents.DOCUMENTS:
-        jsonschema.validate(document, json.loads((FOLDER / f"{name}.json").read_text()))
+    jsonschema.validate(document, _closed(name or _names()[str(number)]))
+
+
+_PASSED_ON: Final = (
+    "api", "schema", "campaigns show", "campaigns create", "campaigns update", "instances show", "instances create",
+    "instances update", "webhooks create", "import-speakeasy", "trigger",
+)  # fmt: skip
+"""What prints the service's own words, a request as it would be sent, or schemas."""
+
+
+def require_documents(arguments: Sequence[str], out: str, err: str) -> None:
+    """Refuse what a command with `--json` or `--progress json` printed, where it is not as its schema says."""
+    words = " ".join(arguments)
+    is_asked = arguments[0] == "preview" and {"-c", "-i", "--campaign", "--instance"} & set(arguments)
+    is_ours = not (words.startswith(_PASSED_ON) or is_asked)
+    if "--json" in arguments:
+        for line in out.splitlines() if arguments[0] in {"events", "listen"} else filter(None, [out.strip()]):
+            document = json.loads(line)
+            if isinstance(document, dict) and (is_ours or "schema" in document) and "$schema" not in document:
+                require_valid(document, "listen" if arguments[0] == "listen" else "")
+    if "--progress json" in words:
+        for line in err.splitlines():
+            require_valid(json.loads(line), "progress")
+    elif "--json" in arguments and (last := err.strip().rpartition("\n")[2]).startswith('{"error"'):
+        require_valid(json.loads(last), "error")
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def logout(
     spending.record_logout(session)
     was_kept = credential_store.forget(session.home, session.profile, service=session.service)
     if json_output:
-        session.console.out_json({"profile": session.profile, "service": session.service, "forgotten": was_kept})
+        session.console.out_json({"schema": "bhuman.logout/1", **_about(session), "forgotten": was_kept})
     elif was_kept:
         session.console.say(f"forgot the credentials of profile {session.profile} for {session.service}")
     else:
@@ -185,18 +185,21 @@ def _say_kept(session: Session, place: str, check: CredentialCheck) -> None:
     if place == "keyring":
         where = f"the keyring ({credential_store.keyring_name(credential_store.safe_keyring())})"
     if session.console.json_mode:
-        session.console.out_json(
-            {"profile": session.profile, "service": session.service, "kept_in": place, "checked": check.verdict}
-        )
+        about = {"schema": "bhuman.login/1", **_about(session)}
+        session.console.out_json({**about, "kept_in": place, "checked": check.verdict})
         return
     worked = {"works": "they work", "closed": sessions.UNCHECKABLE}.get(check.verdict, "not checked")
     session.console.say(f"{worked}; kept for profile {session.profile} and {session.service} in {where}")
 
 
+def _about(session: Session) -> dict[str, str]:
+    return {"profile": session.profile, "service": session.service}
+
+
 def _whoami_document(session: Session, held: Credentials, checks: list[CredentialCheck]) -> dict[str, Any]:
     return {
-        "service": session.service,
-        "profile": session.profile,
+        "schema": "bhuman.whoami/1",
+        **_about(session),
         "source": held.source,
         "key_id": credentials.shown_id(held),
         "credentials": [

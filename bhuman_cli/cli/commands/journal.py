@@ -55,7 +55,9 @@ def check(*, json_output: JsonOption = False) -> int:
     console = Console(json_mode=json_output)
     place, broken = journal_care.check(settings.home(os.environ))
     if json_output:
-        console.out_json({"journal": place, "is_sound": not broken, "broken": broken})
+        console.out_json(
+            {"schema": "bhuman.journal-check/1", "journal": place, "is_sound": not broken, "broken": broken}
+        )
     elif not broken:
         console.say(f"{place} is sound")
     if broken:
@@ -80,7 +82,7 @@ def copy(*, to: To, json_output: JsonOption = False) -> int:
     console = Console(json_mode=json_output)
     place, rows = journal_care.copy(settings.home(os.environ), to, console)
     if json_output:
-        console.out_json({"journal": place, "rows": rows})
+        console.out_json({"schema": "bhuman.journal-copy/1", "journal": place, "rows": rows})
         return 0
     console.say(f"{sum(rows.values()):,} rows of {len(rows)} tables are in {place}, counts and digests are equal")
     if place.startswith("postgres"):
@@ -99,7 +101,8 @@ def add(*, from_: From, json_output: JsonOption = False) -> int:
     console = Console(json_mode=json_output)
     place, added = journal_care.add(settings.home(os.environ), from_)
     if json_output:
-        console.out_json({"journal": place, "payments": added.payments, "in_doubt": added.doubtful})
+        about = {"schema": "bhuman.journal-add/1", "journal": place}
+        console.out_json({**about, "payments": added.payments, "in_doubt": added.doubtful})
         return 0
     console.say(f"{added.payments:,} payments were added to {place}")
     if added.doubtful:
@@ -115,7 +118,7 @@ def backup(path: BackupPath, *, json_output: JsonOption = False) -> int:
     console = Console(json_mode=json_output)
     place = journal_care.back_up(settings.home(os.environ), path)
     if json_output:
-        console.out_json({"journal": place, "backup": str(path)})
+        console.out_json({"schema": "bhuman.journal-backup/1", "journal": place, "backup": str(path)})
     else:
         console.say(f"{place} is copied to {path}")
     return 0

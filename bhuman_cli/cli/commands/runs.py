@@ -10,6 +10,7 @@ import typer
 
 from bhuman_cli import domain, durations, errors, ids
 from bhuman_cli.cli import options
+from bhuman_cli.cli.options import JsonOption
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
@@ -111,6 +112,7 @@ def delete(
     forget_payments: ForgetPayments = False,
     confirm: Confirm = None,
     yes: Yes = False,
+    json_output: JsonOption = False,
 ) -> int:
     """Remove values, links and raw answers of runs; what was paid stays known, so that nothing is paid again.
 
@@ -122,7 +124,7 @@ def delete(
     """
     del forget_values
     wanted = run_deletion.DeletionOptions(forget_payments=forget_payments, confirm=confirm, yes=yes)
-    run_deletion.delete(settings.home(os.environ), names, wanted, Console())
+    run_deletion.delete(settings.home(os.environ), names, wanted, Console(json_mode=json_output))
     return 0
 
 
@@ -131,7 +133,12 @@ OlderThan = Annotated[str, typer.Option("--older-than", metavar="AGE", help="Run
 
 @app.command("prune")
 def prune(
-    *, older_than: OlderThan, forget_payments: ForgetPayments = False, confirm: Confirm = None, yes: Yes = False
+    *,
+    older_than: OlderThan,
+    forget_payments: ForgetPayments = False,
+    confirm: Confirm = None,
+    yes: Yes = False,
+    json_output: JsonOption = False,
 ) -> int:
     """Delete each finished run of that age, as `runs delete` does; what was paid stays known.
 
@@ -140,7 +147,7 @@ def prune(
     `bhuman runs prune --older-than 90d`
     """
     wanted = run_deletion.DeletionOptions(forget_payments=forget_payments, confirm=confirm, yes=yes)
-    run_deletion.prune(settings.home(os.environ), durations.parse(older_than), wanted, Console())
+    run_deletion.prune(settings.home(os.environ), durations.parse(older_than), wanted, Console(json_mode=json_output))
     return 0
 
 

@@ -12,11 +12,15 @@ import typer
 from bhuman_cli import documents, errors
 from bhuman_cli.terminal.console import Console
 
-Name = Annotated[str | None, typer.Argument(metavar="NAME", show_default="list the names")]
+Name = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="As the command: journal show.", show_default="list the names"),
+]
 
 
 def schema(
     name: Name = None,
+    *,
     commands: Annotated[bool, typer.Option("--commands", help="The command tree with all options.")] = False,
     errors_: Annotated[bool, typer.Option("--errors", help="Every error code, its exit code and its cure.")] = False,
 ) -> int:
@@ -32,15 +36,17 @@ def schema(
     if commands or errors_:
         console.out_json(command_tree() if commands else error_list())
         return 0
-    if name is None:
+    if not name:
         for each in sorted(documents.DOCUMENTS):
             console.out(each)
         return 0
-    if name not in documents.DOCUMENTS:
-        near = difflib.get_close_matches(name, documents.DOCUMENTS, n=1)
+    # `campaigns list` and `trigger zapier` are told apart by nothing in their documents.
+    found = next((key for key in ("-".join(name), name[0]) if key in documents.DOCUMENTS), None)
+    if found is None:
+        near = difflib.get_close_matches("-".join(name), documents.DOCUMENTS, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
-        raise errors.UsageError(f"there is no schema {name[:40]!r}{meant}", hint="bhuman schema")
-    console.out_json(json.loads(text_of(name)))
+        raise errors.UsageError(f"there is no schema {' '.join(name)[:40]!r}{meant}", hint="bhuman schema")
+    console.out_json(json.loads(text_of(found)))
     return 0
 
 

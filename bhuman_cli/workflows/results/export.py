@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bhuman_cli.table.output.results_file import OutputStyle
 
 SCHEMA = "bhuman.export/1"
+COUNTS = "bhuman.counts/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +227,7 @@ def _count(session: Session, found: RunResults, column: str, statuses: set[str] 
         session.console.out(str(output))
     elif session.console.json_mode:
         rows = json.loads(counted.reset_index().to_json(orient="records"))
-        session.console.out_json({"schema": SCHEMA, "run_id": found.run.run_id, "by": column, "counts": rows})
+        session.console.out_json({"schema": COUNTS, "run_id": found.run.run_id, "by": column, "counts": rows})
     else:
         header, lines = counts.status_counts(counted)
         session.console.table(header, lines, right=header[1:])

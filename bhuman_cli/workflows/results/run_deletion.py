@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from bhuman_cli import errors
 from bhuman_cli.clock import SystemClock
@@ -18,6 +19,8 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import run_context
 from bhuman_cli.workflows.results import run_lookup
+
+SCHEMA: Final = "bhuman.runs-delete/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ def delete(home: settings.Home, names: Sequence[str], options: DeletionOptions, 
         _require_yes(console, chosen, options)
         for run in chosen:
             _delete(home, journal, run, options, console)
+    _print(console, [run.run_id for run in chosen], options)
 
 
 def prune(home: settings.Home, older_than_s: float, options: DeletionOptions, console: Console) -> None:
@@ -64,8 +68,14 @@ def prune(home: settings.Home, older_than_s: float, options: DeletionOptions, co
         ]
     if not names:
         console.say("there are no finished runs of that age")
+        _print(console, [], options)
         return
     delete(home, names, options, console)
+
+
+def _print(console: Console, run_ids: list[str], options: DeletionOptions) -> None:
+    if console.json_mode:
+        console.out_json({"schema": SCHEMA, "run_ids": run_ids, "payments_forgotten": options.forget_payments})
 
 
 def _delete(home: settings.Home, journal: Journal, run: runs.Run, options: DeletionOptions, console: Console) -> None:

@@ -182,7 +182,7 @@ def _from_journal(journal: Journal, known: tuple[runs.Run, int], uuid: str, noti
     document = {"schema": "bhuman.status/1", "kind": "generation", **row.fields, "run_id": run.run_id}
     return Report(
         lines=(*fields.items(), ("run", run.run_id)),
-        document={**document, "id": uuid, "exit_code": int(code)},
+        document={**document, "row_index": row_index, "id": uuid, "exit_code": int(code)},
         code=code,
         notice=f"{notice}; this is what the journal knows",
     )

@@ -24,7 +24,8 @@ def test_log_in_use_it_and_log_out(here: Here, desk: Desk, studio: RunningStudio
     assert (ended.code, ended.out) == (0, "")
     assert "they work; kept for profile default" in ended.err
     assert here("login", "--token", "--json", stdin="local", **NO_KEYS).document == {
-        "profile": "default", "service": studio.base_url, "kept_in": "file", "checked": "works"
+        "schema": "bhuman.login/1", "profile": "default", "service": studio.base_url, "kept_in": "file",
+        "checked": "works",
     }  # fmt: skip
     kept = json.loads((desk.home / "credentials.json").read_text())["default"][studio.base_url]
     assert set(kept) == {"basic", "bearer"}, "the token stands beside the key"
@@ -148,6 +149,7 @@ def test_profiles_are_apart(here: Here) -> None:
 def test_whoami_says_what_works(here: Here, studio: RunningStudio) -> None:
     ended = here("whoami", "--json")
     assert ended.document == {
+        "schema": "bhuman.whoami/1",
         "service": studio.base_url,
         "profile": "default",
         "source": "environment BHUMAN_CLIENT_ID",

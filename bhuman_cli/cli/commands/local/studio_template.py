@@ -80,7 +80,13 @@ def list_templates(*, json_output: JsonOption = False) -> int:
     console = Console(json_mode=json_output)
     templates = [template.BUILT_IN, *_in_folder(Path())]
     if json_output:
-        console.out_json({"templates": [_described(one) for one in templates], "styles": template.styles()})
+        console.out_json(
+            {
+                "schema": "bhuman.templates/1",
+                "templates": [_described(one) for one in templates],
+                "styles": template.styles(),
+            }
+        )
         return 0
     console.table(
         ["template", "file", "variables"],
@@ -108,7 +114,7 @@ def check(
     loaded = connections.load_template(file)
     console = Console(json_mode=json_output)
     if json_output:
-        console.out_json(_described(loaded))
+        console.out_json({"schema": "bhuman.template/1", **_described(loaded)})
         return 0
     texts, backgrounds = amounts.show(len(loaded.sections), "text"), amounts.show(len(loaded.backdrops), "background")
     console.out(f"{file}: good: {texts}, {backgrounds}, variables {', '.join(loaded.variables) or 'none'}")
