@@ -153,10 +153,11 @@ def _try(operation: Any, mode: GenerationMode, headers: dict[str, str], session:
         checks = [check for check in CHECKS.get_all() if check.__name__ not in NOT_JUDGED]
         # Unknown query parameters are passed over, as by the service's own framework: they make nothing wrong.
         known = {parameter["name"] for parameter in operation.definition.raw.get("parameters", [])}
-        dropped = set(case.query or {}) - known
+        in_query = [one for one in case.meta.phase.data.mutations if one.parameter_location is ParameterLocation.QUERY]
+        is_only_more = all(set(one.keywords) == {"additionalProperties"} for one in in_query)
         case.query = {name: value for name, value in (case.query or {}).items() if name in known}
         wrong = {place for place, part in case.meta.components.items() if part.mode is GenerationMode.NEGATIVE}
-        if wrong <= {ParameterLocation.HEADER, *([ParameterLocation.QUERY] if dropped else [])}:
+        if wrong <= {ParameterLocation.HEADER, *([ParameterLocation.QUERY] if is_only_more else [])}:
             # Nothing is wrong with it any more: it is sent with credentials, and without what it had too much.
             checks = [check for check in checks if check.__name__ != "negative_data_rejection"]
         case.call_and_validate(headers=headers, session=session, checks=checks)
