@@ -34,8 +34,8 @@ def keeper(journal: Journal, folder: Path, target: Target) -> Callable[[int], No
 def note(journal: Journal, run: Run, folder: Path) -> None:
     """Keep what this machine has seen by now; other machines may have sent meanwhile."""
     path = _path(folder, run.target)
-    kept, own = _read(path)[0], targets.epoch(journal, run.target_id)
-    if kept < own:
+    noted, own = _read(path)[0], targets.epoch(journal, run.target_id)
+    if noted < own:
         keeper(journal, folder, run.target)(own)
 
 
@@ -43,12 +43,12 @@ def refusal(journal: Journal, run: Run, folder: Path) -> errors.Refusal | None:
     """Return why a journal that is behind the counter may send nothing; one that is ahead corrects the counter."""
     if run.target.service == LOCAL_SERVICE:
         return None
-    (kept, seen), own = _read(_path(folder, run.target)), targets.epoch(journal, run.target_id)
+    (noted, seen), own = _read(_path(folder, run.target)), targets.epoch(journal, run.target_id)
     if moved := decisions.moved_to(journal):
         return _refused(f"this journal was copied to {moved}, which counts from then on", "set BHUMAN_JOURNAL")
-    if kept > own:
+    if noted > own:
         return _refused(
-            f"the journal knows {own:,} paid requests on this target, but {kept:,} were sent from this machine: it is"
+            f"the journal knows {own:,} paid requests on this target, but {noted:,} were sent from this machine: it is"
             " an older one (restored from a backup?)"
         )
     now = journal.server()
@@ -70,11 +70,11 @@ def _refused(why: str, hint: str = "bhuman help journal") -> errors.Refusal:
 def accept(journal: Journal, run: Run, folder: Path) -> None:
     """Take the journal for the right one, on a person's word, which is journaled: the counter follows it."""
     path = _path(folder, run.target)
-    (kept, seen), own, now = _read(path), targets.epoch(journal, run.target_id), journal.server()
-    is_behind, is_other = kept > own, all(seen) and all(now) and seen != now
+    (noted, seen), own, now = _read(path), targets.epoch(journal, run.target_id), journal.server()
+    is_behind, is_other = noted > own, all(seen) and all(now) and seen != now
     if run.target.service == LOCAL_SERVICE or not (is_behind or is_other):
         return
-    what = _history(now) if is_other else f"epoch {own} instead of {kept}"
+    what = _history(now) if is_other else f"epoch {own} instead of {noted}"
     decisions.record(journal, run, "accept-journal", what)
     _write(path, own, now)
 

@@ -14,5 +14,5 @@ def judge(journal: Journal, chunk: Chunk, answer: Answer) -> Verdict:
 
     Ids that were bound to this request's own rows since are still what makes the answer no refusal.
     """
-    known = chunks.bound_ids(journal, verdict.named_ids(answer)) - chunks.ids_of_chunk(journal, chunk)
-    return verdict.judge(answer, Asked(rows=chunk.rows, body=chunk.body, known=frozenset(known)))
+    bound_ids = chunks.bound_ids(journal, verdict.named_ids(answer)) - chunks.ids_of_chunk(journal, chunk)
+    return verdict.judge(answer, Asked(rows=chunk.rows, body=chunk.body, known=frozenset(bound_ids)))

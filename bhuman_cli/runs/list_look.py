@@ -76,8 +76,8 @@ def look(context: RunContext, run: Run, *, is_shared: bool = False) -> Finding:
     videos = [_video(item, marks, states.get(item)) for item, marks in stored]
     videos = [video for video in videos if not _is_of_doubt(video, _doubtful_marks(context, run))]
     index = Rows([marks_of(row) for row in rows])
-    found = other_memory.find(videos, index, is_shared=is_shared, is_complete=is_complete)
-    return _verified(context, found, rows)
+    finding = other_memory.find(videos, index, is_shared=is_shared, is_complete=is_complete)
+    return _verified(context, finding, rows)
 
 
 def marks_of(text: Iterable[str]) -> Marks:
@@ -100,9 +100,9 @@ def _read(context: RunContext, run: Run) -> VideoList | None:
         return None
     ids = [record.id for record in first.generations]
     journal = context.journal
-    known = listed.kept(journal, run.target_id, ids) | chunks.bound_ids(journal, ids)
+    known_ids = listed.kept(journal, run.target_id, ids) | chunks.bound_ids(journal, ids)
     expected = listed.expected_total(journal, run.target_id)
-    if known.issuperset(ids) and not first.unreadable and first.total == expected:
+    if known_ids.issuperset(ids) and not first.unreadable and first.total == expected:
         return VideoList(records=first.generations, is_complete=True, reached_end=True)
     return video_list.read_list(context, page=first)
 
@@ -112,10 +112,10 @@ def _judge(context: RunContext, run: Run, records: Sequence[Generation]) -> None
     journal, target_id = context.journal, run.target_id
     ids = [record.id for record in records]
     bound = chunks.bound_ids(journal, ids)
-    known = listed.kept(journal, target_id, ids)
+    known_ids = listed.kept(journal, target_id, ids)
     silent = {item for item, marks in listed.unknown(journal, target_id) if marks is None}
-    ours = [item for item in ids if item in bound and item not in known]
-    new = [r for r in records if r.id not in bound and (r.id not in known or r.id in silent)]
+    ours = [item for item in ids if item in bound and item not in known_ids]
+    new = [r for r in records if r.id not in bound and (r.id not in known_ids or r.id in silent)]
     unknown: list[tuple[str, Iterable[str] | None]] = []
     asked = 0
     for record in new:
@@ -124,8 +124,8 @@ def _judge(context: RunContext, run: Run, records: Sequence[Generation]) -> None
         text = record.text
         if text is None and asked < MOST_ASKED:
             asked += 1
-            found = record_writer.read_record(context, record.id)
-            text = found.text if found is not None else None
+            detail = record_writer.read_record(context, record.id)
+            text = detail.text if detail is not None else None
         unknown.append((record.id, None if text is None else marks_of(text)))
     listed.keep(journal, target_id, listed.OURS, ((item, None) for item in ours))
     listed.keep(journal, target_id, listed.UNKNOWN, unknown)
@@ -152,11 +152,11 @@ def _is_of_doubt(video: Video, doubtful: Rows) -> bool:
     return video.marks is not None and bool(doubtful.fitting(video.marks))
 
 
-def _verified(context: RunContext, found: Finding, rows: Sequence[Sequence[str]]) -> Finding:
+def _verified(context: RunContext, finding: Finding, rows: Sequence[Sequence[str]]) -> Finding:
     """Compare the texts themselves where marks look alike, as long as they can be asked for."""
     sure: dict[str, frozenset[int]] = {}
-    folded = {number: spelling.folded(rows[number]) for numbers in found.rows.values() for number in numbers}
-    for at, (item, numbers) in enumerate(found.rows.items()):
+    folded = {number: spelling.folded(rows[number]) for numbers in finding.rows.values() for number in numbers}
+    for at, (item, numbers) in enumerate(finding.rows.items()):
         record = record_writer.read_record(context, item) if at < MOST_ASKED else None
         if record is None or record.text is None:
             sure[item] = numbers
@@ -164,4 +164,4 @@ def _verified(context: RunContext, found: Finding, rows: Sequence[Sequence[str]]
         text = spelling.folded(record.text)
         if same := frozenset(number for number in numbers if spelling.resembles(text, folded[number])):
             sure[item] = same
-    return Finding(total=found.total, rows=sure, unclear=found.unclear, is_complete=found.is_complete)
+    return Finding(total=finding.total, rows=sure, unclear=finding.unclear, is_complete=finding.is_complete)

@@ -135,7 +135,7 @@ def _sign(owner: Path, clock: Clock) -> None:
 
 def _owner(owner: Path) -> str:
     try:
-        held = json.loads(owner.read_text(encoding="utf-8"))
-        return f"process {int(held['pid'])} on {str(held['host'])[:80]}, since {str(held['since'])[:30]}"
+        facts = json.loads(owner.read_text(encoding="utf-8"))
+        return f"process {int(facts['pid'])} on {str(facts['host'])[:80]}, since {str(facts['since'])[:30]}"
     except (OSError, ValueError, KeyError, TypeError):
         return "a process that has only just started"

@@ -161,9 +161,9 @@ def as_error(outcome: Outcome) -> errors.BhumanError | None:
     if outcome.unwritten and replace(outcome, unwritten=False).exit_code is not code:
         said = "nothing is left to wait for, but the results file could not be written"
     word = _GATE_WORDS.get(outcome.ending, word) if code is ExitCode.NOT_FINISHED else word
-    found = kind(f"{said}: {reason}" if shows_reason else said, hint=hint, code=word)
-    found.exit_code = code
-    return found
+    error = kind(f"{said}: {reason}" if shows_reason else said, hint=hint, code=word)
+    error.exit_code = code
+    return error
 
 
 _REFUSED_WORDS: Final = {Ending.BUDGET: "over_budget", Ending.UNKNOWN_VIDEOS: "unknown_videos"}

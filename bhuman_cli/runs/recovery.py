@@ -32,14 +32,14 @@ def reopen(journal: Journal, target_id: int, places: Sequence[Path]) -> None:
         in the journal.
     A chunk with a stored answer is judged from it; one without is in doubt, never sent again by itself.
     """
-    kept = _kept(places)
+    answers = _kept(places)
     for chunk in chunks.unsettled(journal, target_id):
-        files = kept.get(chunk.token, [])
+        files = answers.get(chunk.token, [])
         if chunk.state is ChunkState.SENDING or (chunk.state is ChunkState.IN_DOUBT and files):
             _judge(journal, chunk, files)
-    for token in kept:
+    for token in answers:
         if chunks.has_answer(journal, token):
-            for file in kept[token]:
+            for file in answers[token]:
                 with contextlib.suppress(OSError):
                     file.path.unlink()
     chunks.release_planned(journal, target_id)
@@ -87,13 +87,13 @@ def unknown_answers(journal: Journal, target: Target, places: Sequence[Path]) ->
 
     They were sent by a journal that is gone: lost, or replaced by an older one. Those of another target are left out.
     """
-    kept = _kept(places)
-    known = chunks.tokens(journal) if kept else set()
+    answers = _kept(places)
+    tokens = chunks.tokens(journal) if answers else set()
     own = [target.service, str(target.kind), target.api_id]
     return [
-        (file.path, [found for found in verdict.named_ids(file.answer) if found != target.api_id])
-        for token, files in kept.items()
-        if token not in known
+        (file.path, [identifier for identifier in verdict.named_ids(file.answer) if identifier != target.api_id])
+        for token, files in answers.items()
+        if token not in tokens
         for file in files[:1]
         if file.target in (None, own)
     ]
@@ -127,26 +127,26 @@ def save_unsent_aside(chunk: Chunk, places: Sequence[Path], target: Target) -> N
     nothing = PostResponse(status=None, headers={}, body=b"", error="not sent")
     path = save_answer_aside(chunk, nothing, places, target)
     with contextlib.suppress(OSError, ValueError):
-        kept = json.loads(Path(path).read_text(encoding="utf-8"))
-        Path(path).write_text(json.dumps({**kept, "unsent": True}), encoding="utf-8")
+        unsent = json.loads(Path(path).read_text(encoding="utf-8"))
+        Path(path).write_text(json.dumps({**unsent, "unsent": True}), encoding="utf-8")
 
 
 def _kept(places: Sequence[Path]) -> dict[str, list[_Kept]]:
     """Return the answers in these folders by their request's token; what can't be read as one is left out."""
-    found: dict[str, list[_Kept]] = {}
+    answers: dict[str, list[_Kept]] = {}
     for place in dict.fromkeys(places):
         for path in sorted(place.glob(f"{_PREFIX}*.json")):
             try:
                 if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
                     continue  # in a folder for everybody another user's file is nobody's word
-                kept = json.loads(path.read_text(encoding="utf-8"))
+                fields = json.loads(path.read_text(encoding="utf-8"))
                 answer = Answer(
-                    status=kept["status"], headers=kept["headers"], body=base64.b64decode(kept["body"]),
-                    error=kept["error"],
+                    status=fields["status"], headers=fields["headers"], body=base64.b64decode(fields["body"]),
+                    error=fields["error"],
                 )  # fmt: skip
-                found.setdefault(str(kept["token"]), []).append(
-                    _Kept(path=path, answer=answer, target=kept.get("target"), is_unsent=kept.get("unsent") is True)
+                answers.setdefault(str(fields["token"]), []).append(
+                    _Kept(path=path, answer=answer, target=fields.get("target"), is_unsent=fields.get("unsent") is True)
                 )
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue
-    return found
+    return answers

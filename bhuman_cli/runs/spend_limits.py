@@ -33,9 +33,9 @@ def refusals(counts: PlanCounts, changed: str, limits: Limits, looked: Sequence[
     cost = counts.new + counts.retried
     if cost == 0:
         return []
-    found = list(looked)
+    reasons = list(looked)
     if limits.max_rows is not None and cost > limits.max_rows:
-        found.append(
+        reasons.append(
             Refusal(
                 f"{cost:,} rows would be submitted, but at most {limits.max_rows:,} are allowed;"
                 f" --max-rows {cost} allows these",
@@ -45,8 +45,8 @@ def refusals(counts: PlanCounts, changed: str, limits: Limits, looked: Sequence[
         )
     if changed and not limits.accepts_changes and not limits.again:
         said = f"{changed}; to pay for {cost:,}: --accept-changes"
-        found.append(Refusal(said, hint="--dry-run", code="variables_changed"))
-    return found
+        reasons.append(Refusal(said, hint="--dry-run", code="variables_changed"))
+    return reasons
 
 
 def shrunk(rows: int, before: int, limits: Limits) -> list[Refusal]:

@@ -359,6 +359,6 @@ def store_answer(context: RunContext, chunk: Chunk, response: PostResponse, answ
 
 
 def _storage_notice(error: errors.JournalError, place: str, answer: Answer, *, tries_again: bool) -> str:
-    kept = f"it is kept in {place}" if place else f"ids: {' '.join(verdicts.named_ids(answer)) or 'none'}"
+    where = f"it is kept in {place}" if place else f"ids: {' '.join(verdicts.named_ids(answer)) or 'none'}"
     again = "; trying again" if tries_again else ""
-    return f"{error.message}; an answer that may have cost money could not be stored, {kept}{again}"
+    return f"{error.message}; an answer that may have cost money could not be stored, {where}{again}"

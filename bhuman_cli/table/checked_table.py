@@ -171,16 +171,16 @@ class CheckedTable:
 
     def _check_file(self) -> None:
         options = self._options
-        found = backgrounds.overlap_problems(options.backgrounds)
+        wrong_settings = backgrounds.overlap_problems(options.backgrounds)
         if len(options.asset_columns) != len(options.backgrounds):
             assets, grounds = len(options.asset_columns), len(options.backgrounds)
             rule = f"{amounts.show(assets, 'asset column')}, but {amounts.show(grounds, 'background')}"
             hint = "one --asset COLUMN for each background, in their order"
-            found.append(problems.Problem(row_index=None, line=None, column="", rule=rule, hint=hint))
+            wrong_settings.append(problems.Problem(row_index=None, line=None, column="", rule=rule, hint=hint))
         if options.callback_url is not None:
             wrong = backgrounds.callback_problem(options.callback_url, loopback_base=options.loopback_base)
-            found += [wrong] if wrong is not None else []
-        for problem in found:
+            wrong_settings += [wrong] if wrong is not None else []
+        for problem in wrong_settings:
             self.problems.add(problem)
         for finding in self._warned:
             self._report(None, None, finding)
@@ -270,10 +270,10 @@ def _mapping_options(options: TableOptions) -> mapping.MappingOptions:
 def _constants_checked(plan: mapping.ColumnPlan, header: Sequence[str]) -> list[rules.Finding]:
     """Judge `--set` and `--default` once, instead of in every row; return the warnings."""
     count = len(plan.positions)
-    given = {"--set": dict(zip(plan.variables[count:], plan.constants, strict=True))}
-    given["--default"] = {plan.variables[number]: value for number, value in plan.defaults.items()}
+    constants = {"--set": dict(zip(plan.variables[count:], plan.constants, strict=True))}
+    constants["--default"] = {plan.variables[number]: value for number, value in plan.defaults.items()}
     warned: list[rules.Finding] = []
-    for option, pairs in given.items():
+    for option, pairs in constants.items():
         names = rules.column_rules(tuple(pairs), header)
         values = tuple(pairs.values())
         for column, rule, hint, severity in rules.check_values(names, values, values, csv_records.NO_FLAWS):

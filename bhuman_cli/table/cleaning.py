@@ -110,13 +110,13 @@ class Cleaner:
         """Clean a row's values in place; return what to say of it, "" where nothing changed."""
         said: list[str] = []
         for number, kind in self._kinds.items():
-            found = clean(kind, values[number])
+            cleaned = clean(kind, values[number])
             name = self._names[number]
-            if found.changes:
-                said.append(f"{name} cleaned ({', '.join(found.changes)})")
+            if cleaned.changes:
+                said.append(f"{name} cleaned ({', '.join(cleaned.changes)})")
                 self._changed.setdefault(name, []).append(line)
-                values[number] = found.text
-            if found.is_unsure:
+                values[number] = cleaned.text
+            if cleaned.is_unsure:
                 self._unsure.setdefault(name, []).append(line)
         return "; ".join(said)
 
@@ -156,7 +156,7 @@ def clean(kind: str, text: str) -> Cleaned:
 
 
 def _without_emoji(text: str) -> str:
-    kept: list[str] = []
+    clusters: list[str] = []
     after_emoji = False
     for sign in text:
         code = ord(sign)
@@ -169,8 +169,8 @@ def _without_emoji(text: str) -> str:
             after_emoji = True
             continue
         after_emoji = False
-        kept.append(sign)
-    return "".join(kept)
+        clusters.append(sign)
+    return "".join(clusters)
 
 
 def _without_title(text: str) -> str | None:

@@ -101,12 +101,12 @@ def _spooled(stream: IO[bytes], *, name: str, suffix: str) -> InputFile:
         with os.fdopen(handle, "wb") as copy:
             while piece := stream.read(CHUNK_BYTES):
                 copy.write(piece)
-        held = _facts(path, name=name, suffix=suffix)
+        source = _facts(path, name=name, suffix=suffix)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    weakref.finalize(held, path.unlink, missing_ok=True)
-    return held
+    weakref.finalize(source, path.unlink, missing_ok=True)
+    return source
 
 
 def _facts(path: Path, *, name: str, suffix: str) -> InputFile:
@@ -155,8 +155,8 @@ def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes, *, final: bool = 
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+    facts = path.stat()
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _reason(error: Exception) -> str:

@@ -102,7 +102,7 @@ def find(name: str, *lists: Sequence[str]) -> int | None:
     return exact if exact is not None else near.pop() if len(near) == 1 else None
 
 
-def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
+def plan(header: Sequence[str], options: MappingOptions) -> ColumnPlan:
     """Decide what is sent.
 
     Raises:
@@ -110,41 +110,43 @@ def plan(header: Sequence[str], wishes: MappingOptions) -> ColumnPlan:
         InputError: two columns of the file are one known variable.
     """
     notices: list[str] = []
-    fixed = tuple(name if _is_address(name, header) else "" for name in wishes.assets)
+    fixed = tuple(name if _is_address(name, header) else "" for name in options.assets)
     assets = tuple(
         NO_COLUMN if address else _column(header, name, "--asset")
-        for name, address in zip(wishes.assets, fixed, strict=True)
+        for name, address in zip(options.assets, fixed, strict=True)
     )
-    renamed = _renamed(header, wishes.maps, assets)
-    sets = _pairs(wishes.sets, "--set")
-    sent = _sent(header, wishes, renamed, assets, sets)
-    sent = _known_ones(header, sent, wishes, renamed)
+    renamed = _renamed(header, options.maps, assets)
+    sets = _pairs(options.sets, "--set")
+    sent = _sent(header, options, renamed, assets, sets)
+    sent = _known_ones(header, sent, options, renamed)
     _require_own_names(header, sent)
-    if not wishes.only:
+    if not options.only:
         notices.extend(_nameless(header))
-    names = _named(header, sent, renamed, wishes, notices)
+    names = _named(header, sent, renamed, options, notices)
     _require_one_column_each(header, names, sets, lambda variable: variable in renamed.values())
     variables = (*names.values(), *sets)
     if header and not variables:
         left = next((column for position, column in enumerate(header) if position not in assets), "")
         raise UsageError("no column is left to send", hint=f"--only {shell.quote(left)}" if left else "")
-    known = tuple(wishes.known) if wishes.known is not None else variables
-    missing = tuple(name for name in known if name not in variables)
-    unknown = tuple(name for name in variables if name not in known)
-    notices.extend(_unmatched(missing, unknown, wishes, sets))
-    kept = tuple(column for position, column in enumerate(header) if column and position not in {*names, *assets})
+    expected = tuple(options.known) if options.known is not None else variables
+    missing = tuple(name for name in expected if name not in variables)
+    unknown = tuple(name for name in variables if name not in expected)
+    notices.extend(_unmatched(missing, unknown, options, sets))
+    other_columns = tuple(
+        column for position, column in enumerate(header) if column and position not in {*names, *assets}
+    )
     return ColumnPlan(
         variables=variables,
         positions=tuple(names),
         constants=tuple(sets.values()),
-        defaults=_defaults(wishes.defaults, tuple(names.values()), header, renamed),
+        defaults=_defaults(options.defaults, tuple(names.values()), header, renamed),
         assets=assets,
         fixed_assets=fixed,
         missing=missing,
         unknown=unknown,
         notices=tuple(notices),
-        kept=kept,
-        private_looking=_private_looking(header, names, wishes),
+        kept=other_columns,
+        private_looking=_private_looking(header, names, options),
     )
 
 
@@ -177,26 +179,26 @@ def _nameless(header: Sequence[str]) -> list[str]:
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         name, value = name.strip(), value.strip()
         if not equals or not name or not value:
             right = "COLUMN" if option == "--map" else "VALUE"
             raise UsageError(f"{option} {name or text}: needs VARIABLE={right}", hint=f"{option} VARIABLE={right}")
-        if name in found:
+        if name in pairs:
             raise UsageError(f"{option} {name}: given twice")
-        found[name] = value
-    return found
+        pairs[name] = value
+    return pairs
 
 
-def _listed(texts: Sequence[str], known: Callable[[str], bool]) -> list[str]:
+def _listed(texts: Sequence[str], is_column: Callable[[str], bool]) -> list[str]:
     """Split at commas, but leave a name that holds one whole."""
-    found: list[str] = []
+    columns: list[str] = []
     for text in texts:
-        parts = [text] if known(text.strip()) else next(csv.reader([text], skipinitialspace=True), [])
-        found.extend(part.strip() for part in parts if part.strip())
-    return found
+        parts = [text] if is_column(text.strip()) else next(csv.reader([text], skipinitialspace=True), [])
+        columns.extend(part.strip() for part in parts if part.strip())
+    return columns
 
 
 def _column(header: Sequence[str], name: str, option: str) -> int:
@@ -224,20 +226,20 @@ def _no_column(option: str, name: str, names: Sequence[str], what: str = "column
 
 
 def _renamed(header: Sequence[str], maps: Sequence[str], assets: Sequence[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for variable, column in _pairs(maps, "--map").items():
         position = _column(header, column, f"--map {variable}=")
         if position in assets:
             raise UsageError(f"--map {variable}={column}: the column is an asset, not a variable")
-        if position in found:
-            raise UsageError(f"--map {variable}={column}: the column is already variable {found[position]}")
-        found[position] = variable
-    return found
+        if position in names:
+            raise UsageError(f"--map {variable}={column}: the column is already variable {names[position]}")
+        names[position] = variable
+    return names
 
 
 def _sent(
     header: Sequence[str],
-    wishes: MappingOptions,
+    options: MappingOptions,
     renamed: Mapping[int, str],
     assets: Sequence[int],
     sets: Mapping[str, str],
@@ -258,32 +260,32 @@ def _sent(
         names = [csv_records.cleaned(name) for name in _listed(texts, lambda name: name in header)]
         # Several columns of one name may stay here together; sent, they would be one variable.
         twice = {name for name in names if option == "--exclude" and header.count(name) > 1}
-        found = {position for position, column in enumerate(header) if column in twice}
-        return found | {at for name in names if name not in twice and (at := find(name, option)) is not None}
+        positions = {position for position, column in enumerate(header) if column in twice}
+        return positions | {at for name in names if name not in twice and (at := find(name, option)) is not None}
 
-    only, exclude = columns(wishes.only, "--only"), columns(wishes.exclude, "--exclude")
+    only, exclude = columns(options.only, "--only"), columns(options.exclude, "--exclude")
     if clash := exclude & set(assets):
         raise UsageError(f"--exclude {header[min(clash)]}: the same column is an --asset")
-    wanted = only if wishes.only else {position for position, column in enumerate(header) if column}
+    wanted = only if options.only else {position for position, column in enumerate(header) if column}
     return sorted(wanted - exclude - set(assets))
 
 
 def _named(
-    header: Sequence[str], sent: Sequence[int], renamed: Mapping[int, str], wishes: MappingOptions, notices: list[str]
+    header: Sequence[str], sent: Sequence[int], renamed: Mapping[int, str], options: MappingOptions, notices: list[str]
 ) -> dict[int, str]:
     """Return column → variable: as mapped, else the known variable that is written alike, else the header."""
-    known = {normalized(name): name for name in wishes.known or ()}
-    found: dict[int, str] = {}
+    expected = {normalized(name): name for name in options.known or ()}
+    names: dict[int, str] = {}
     for position in sent:
         column = header[position]
         if position in renamed:
-            found[position] = renamed[position]
+            names[position] = renamed[position]
             continue
-        found[position] = column if column in (wishes.known or ()) else known.get(normalized(column), column)
-        if found[position] != column:
-            source = f" ({wishes.known_source})" if wishes.known_source else ""
-            notices.append(f"column {column!r} is variable {found[position]!r}{source}")
-    return found
+        names[position] = column if column in (options.known or ()) else expected.get(normalized(column), column)
+        if names[position] != column:
+            source = f" ({options.known_source})" if options.known_source else ""
+            notices.append(f"column {column!r} is variable {names[position]!r}{source}")
+    return names
 
 
 def _require_one_column_each(
@@ -306,7 +308,7 @@ def _require_one_column_each(
 def _defaults(
     texts: Sequence[str], variables: Sequence[str], header: Sequence[str], renamed: Mapping[int, str]
 ) -> dict[int, str]:
-    found: dict[int, str] = {}
+    defaults: dict[int, str] = {}
     for name, value in _pairs(texts, "--default").items():
         near = [number for number, variable in enumerate(variables) if normalized(variable) == normalized(name)]
         by_column = [
@@ -317,31 +319,31 @@ def _defaults(
         number = variables.index(name) if name in variables else (near + by_column)[0] if near or by_column else None
         if number is None:
             raise _no_column("--default", name, variables, what="variable")
-        found[number] = value
-    return found
+        defaults[number] = value
+    return defaults
 
 
 def _known_ones(
-    header: Sequence[str], sent: list[int], wishes: MappingOptions, renamed: Mapping[int, str]
+    header: Sequence[str], sent: list[int], options: MappingOptions, renamed: Mapping[int, str]
 ) -> list[int]:
     """Return the columns that the target uses; all of them where that is not known, or was not asked for."""
-    if wishes.known is None or wishes.only or wishes.all_columns:
+    if options.known is None or options.only or options.all_columns:
         return sent
-    known = {normalized(name) for name in wishes.known}
-    used = [position for position in sent if position in renamed or normalized(header[position]) in known]
+    expected = {normalized(name) for name in options.known}
+    used = [position for position in sent if position in renamed or normalized(header[position]) in expected]
     return used or sent  # none of them: whether it is this target's table at all is asked
 
 
-def _private_looking(header: Sequence[str], names: Mapping[int, str], wishes: MappingOptions) -> tuple[str, ...]:
-    if wishes.known is not None or wishes.only:
+def _private_looking(header: Sequence[str], names: Mapping[int, str], options: MappingOptions) -> tuple[str, ...]:
+    if options.known is not None or options.only:
         return ()
     return tuple(header[position] for position in names if _PRIVATE.search(normalized(header[position])))
 
 
 def _unmatched(
-    missing: Sequence[str], unknown: Sequence[str], wishes: MappingOptions, sets: Mapping[str, str]
+    missing: Sequence[str], unknown: Sequence[str], options: MappingOptions, sets: Mapping[str, str]
 ) -> list[str]:
-    source = f" ({wishes.known_source})" if wishes.known_source else ""
+    source = f" ({options.known_source})" if options.known_source else ""
     said = [f"{name!r} is not a known variable{source}{_way_out(name, missing, sets)}" for name in unknown]
     said.extend(f"variable {name!r} has no column{source}" for name in missing)
     return said

@@ -151,55 +151,57 @@ def open_table(path: Path | None, options: ReadOptions, *, allow_empty: bool = F
     """
     if options.header_row is not None and options.header_row < 1:
         raise UsageError("--header-row: the first line is 1", hint="--header-row 1")
-    held = input_file.spool(path, options.name)
-    if not held.size and allow_empty:
+    source = input_file.spool(path, options.name)
+    if not source.size and allow_empty:
         return Table(
-            name=held.name,
+            name=source.name,
             header=(),
             raw_header=(),
             header_line=0,
-            sha256=held.sha256,
+            sha256=source.sha256,
             kind="csv",
             encoding="ascii",
             blocks=lambda: iter(()),
         )
-    if not held.size:
-        raise InputError(f"{held.name}: the file is empty, not even a header", hint="was the export broken?")
-    kind, notices = _kind(held)
+    if not source.size:
+        raise InputError(f"{source.name}: the file is empty, not even a header", hint="was the export broken?")
+    kind, notices = _kind(source)
     if kind in {"xlsx", "xls", "ods"}:
-        _refuse(options.delimiter, "--delimiter", held)
-        _refuse(options.encoding, "--encoding", held)
-        return _open_book(held, kind, options, notices)
-    _refuse(options.sheet, "--sheet", held)
-    if held.has_endless_line:
-        raise InputError(f"{held.name}: a line of more than {input_file.MAX_LINE_BYTES >> 20} MiB; this is not a table")
-    coding = encodings.detect(held, options.encoding)
+        _refuse(options.delimiter, "--delimiter", source)
+        _refuse(options.encoding, "--encoding", source)
+        return _open_book(source, kind, options, notices)
+    _refuse(options.sheet, "--sheet", source)
+    if source.has_endless_line:
+        raise InputError(
+            f"{source.name}: a line of more than {input_file.MAX_LINE_BYTES >> 20} MiB; this is not a table"
+        )
+    coding = encodings.detect(source, options.encoding)
     if coding.readings:
-        coding = _settled(held, coding, options)
+        coding = _settled(source, coding, options)
     if coding.notice:
         notices.append(coding.notice)
     if kind in {"json", "jsonl"}:
-        _refuse(options.delimiter, "--delimiter", held)
-        _refuse(options.header_row, "--header-row", held)
-        return _open_json(held, kind, coding, notices)
-    return _open_text(held, kind, coding, options, notices)
+        _refuse(options.delimiter, "--delimiter", source)
+        _refuse(options.header_row, "--header-row", source)
+        return _open_json(source, kind, coding, notices)
+    return _open_text(source, kind, coding, options, notices)
 
 
-def _settled(held: input_file.InputFile, coding: encodings.TextCoding, options: ReadOptions) -> encodings.TextCoding:
+def _settled(source: input_file.InputFile, coding: encodings.TextCoding, options: ReadOptions) -> encodings.TextCoding:
     """Return a guessed encoding with what must be said of it; where several would do a person decides.
 
     Raises:
         InputError: there is nobody to ask.
     """
     codec, word = coding.readings[0]
-    said = f"{held.name}: not UTF-8; read as {codec}"
+    said = f"{source.name}: not UTF-8; read as {codec}"
     if options.choose_encoding is not None:
         if len(coding.readings) > 1:
-            codec = options.choose_encoding(held.name, coding.readings)
+            codec = options.choose_encoding(source.name, coding.readings)
             return encodings.TextCoding(codec=codec, name=codec, had_bom=False)
         shown = f': "{word}"' if word else ""
         return dataclasses.replace(coding, notice=f"{said}{shown}; if letters look wrong, give --encoding")
-    column = _column_of(held, coding, options)
+    column = _column_of(source, coding, options)
     place = f"line {coding.line}{f', column {column}' if column else ''}"
     if len(coding.readings) > 1:
         names = ", ".join(name for name, _ in coding.readings[:4])
@@ -208,20 +210,20 @@ def _settled(held: input_file.InputFile, coding: encodings.TextCoding, options: 
             "--encoding says which, and a dry run on a terminal shows a word in each"
         )
         # The harmless way: pasted on a terminal it asks.
-        is_file = held.name == str(held.path)
-        hint = shell.join(["bhuman", "render", held.name, "--dry-run"]) if is_file else ""
-        raise input_errors.line_error(held.name, coding.line, rule, hint=hint, place=place, column=column)
+        is_file = source.name == str(source.path)
+        hint = shell.join(["bhuman", "render", source.name, "--dry-run"]) if is_file else ""
+        raise input_errors.line_error(source.name, coding.line, rule, hint=hint, place=place, column=column)
     notice = f"{said}, which is a guess ({place}): if letters look wrong, give --encoding"
     return dataclasses.replace(coding, notice=notice)
 
 
-def _column_of(held: input_file.InputFile, coding: encodings.TextCoding, options: ReadOptions) -> str:
+def _column_of(source: input_file.InputFile, coding: encodings.TextCoding, options: ReadOptions) -> str:
     """Return the column in which the telling word stands, "" where that can't be said."""
     word = coding.readings[0][1]
     header: Sequence[str] = ()
     try:
-        dialect = delimited.detect(held, coding, options.delimiter, options.header_row)
-        for line, cells, _ in delimited.rows(held, coding, dialect):
+        dialect = delimited.detect(source, coding, options.delimiter, options.header_row)
+        for line, cells, _ in delimited.rows(source, coding, dialect):
             if line >= coding.line and header:
                 place = next((at for at, cell in enumerate(cells) if word in cell), len(header))
                 return csv_records.cleaned(header[place]) if place < len(header) else ""
@@ -239,118 +241,118 @@ def find_table(path: Path, accepts: Callable[[tuple[str, ...]], bool]) -> Table 
     Raises:
         UsageError: no such file. InputError: it can't be read at all.
     """
-    held = input_file.spool(path)
-    kind, _ = _kind(held)
+    source = input_file.spool(path)
+    kind, _ = _kind(source)
     if kind not in BOOK_KINDS.values():
         table = open_table(path, ReadOptions())
         return table if accepts(table.header) else None
-    for sheet, line, cells in workbook.heads(held, kind):
+    for sheet, line, cells in workbook.heads(source, kind):
         if accepts(tuple(map(csv_records.cleaned, cells))):
-            return _book_table(held, kind, sheet, line, list(sheet.notices))
+            return _book_table(source, kind, sheet, line, list(sheet.notices))
     return None
 
 
-def _refuse(value: object, option: str, held: input_file.InputFile) -> None:
+def _refuse(value: object, option: str, source: input_file.InputFile) -> None:
     if value is not None:
-        raise UsageError(f"{option}: has no meaning for {held.name}")
+        raise UsageError(f"{option}: has no meaning for {source.name}")
 
 
-def _kind(held: input_file.InputFile) -> tuple[str, list[str]]:
+def _kind(source: input_file.InputFile) -> tuple[str, list[str]]:
     """Return the kind, by content first, because names lie: exports called .xls are often text."""
-    head = held.head
-    named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(held.suffix)
+    head = source.head
+    named = {**TEXT_KINDS, **BOOK_KINDS, **JSON_KINDS}.get(source.suffix)
     if head.startswith(zip_safety.ZIP_MAGIC):
-        found = zip_safety.kind(held)
+        content = zip_safety.kind(source)
     elif head.startswith((zip_safety.OLE_MAGIC, b"\x09\x08")):
-        found = "xls"
+        content = "xls"
     elif head.startswith(xls.OLD_MAGIC):
-        raise xls.too_old(held)
+        raise xls.too_old(source)
     else:
-        found = _text_kind(held, named)
-    if found == "json" and named != found:
-        return found, [f"{held.name}: is JSON by its content, and read as such"]
+        content = _text_kind(source, named)
+    if content == "json" and named != content:
+        return content, [f"{source.name}: is JSON by its content, and read as such"]
     named_book = named if named in BOOK_KINDS.values() else ""
-    if found in {"xls", "xlsx", "ods"} and found != named:
-        return found, [f"{held.name}: is an .{found} workbook by its content, and read as one"]
-    if found not in {"xls", "xlsx", "ods"} and named_book:
-        return found, [f"{held.name}: is text, not a workbook, and read as {found.upper()}"]
-    return found, []
+    if content in {"xls", "xlsx", "ods"} and content != named:
+        return content, [f"{source.name}: is an .{content} workbook by its content, and read as one"]
+    if content not in {"xls", "xlsx", "ods"} and named_book:
+        return content, [f"{source.name}: is text, not a workbook, and read as {content.upper()}"]
+    return content, []
 
 
-def _text_kind(held: input_file.InputFile, named: str | None) -> str:
-    head = held.head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    _refuse_stand_ins(held, head)
+def _text_kind(source: input_file.InputFile, named: str | None) -> str:
+    head = source.head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    _refuse_stand_ins(source, head)
     for magic, what in _BINARY.items():
-        if held.head.startswith(magic):
-            raise InputError(f"{held.name}: is not a table but {what}", hint="CSV, XLSX, XLS, ODS, JSON or JSONL")
+        if source.head.startswith(magic):
+            raise InputError(f"{source.name}: is not a table but {what}", hint="CSV, XLSX, XLS, ODS, JSON or JSONL")
     if head[:200].lower().startswith((b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta", b"<head")):
         raise InputError(
-            f"{held.name}: is a web page or XML, not a table",
+            f"{source.name}: is a web page or XML, not a table",
             hint="open it in the spreadsheet program and save it as .xlsx",
         )
     if named is not None and named in JSON_KINDS.values():
         return named
     if _JSON_LIKE.match(head):
         return "json"
-    if named in BOOK_KINDS.values() and held.nul_line and not held.head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise zip_safety.broken(held)
-    return "tsv" if held.suffix == ".tsv" else "csv"
+    if named in BOOK_KINDS.values() and source.nul_line and not source.head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise zip_safety.broken(source)
+    return "tsv" if source.suffix == ".tsv" else "csv"
 
 
-def _refuse_stand_ins(held: input_file.InputFile, head: bytes) -> None:
+def _refuse_stand_ins(source: input_file.InputFile, head: bytes) -> None:
     """Refuse what only stands for a table: a pointer, a link, a mail."""
     if head.startswith(_LFS):
-        raise InputError(f"{held.name}: is a Git LFS pointer, not the table itself", hint="git lfs pull")
-    if held.suffix == ".gsheet" or (_SHEET_LINK.match(head) and b"docs.google.com" in head):
+        raise InputError(f"{source.name}: is a Git LFS pointer, not the table itself", hint="git lfs pull")
+    if source.suffix == ".gsheet" or (_SHEET_LINK.match(head) and b"docs.google.com" in head):
         raise InputError(
-            f"{held.name}: is a link to a Google Sheet, not the table itself",
+            f"{source.name}: is a link to a Google Sheet, not the table itself",
             hint="give the sheet's address instead of this file, or download it there as .xlsx",
         )
-    if _MAIL.match(head) and (b"multipart/" in held.head or b"MIME-Version" in held.head):
+    if _MAIL.match(head) and (b"multipart/" in source.head or b"MIME-Version" in source.head):
         raise InputError(
-            f"{held.name}: is a web archive (MHTML) or a mail, not a table",
+            f"{source.name}: is a web archive (MHTML) or a mail, not a table",
             hint="open it in the spreadsheet program and save it as .xlsx",
         )
 
 
 def _open_text(
-    held: input_file.InputFile, kind: str, coding: encodings.TextCoding, options: ReadOptions, notices: list[str]
+    source: input_file.InputFile, kind: str, coding: encodings.TextCoding, options: ReadOptions, notices: list[str]
 ) -> Table:
-    dialect = delimited.detect(held, coding, options.delimiter, options.header_row)
+    dialect = delimited.detect(source, coding, options.delimiter, options.header_row)
     notices.extend(dialect.notices)
 
-    found = delimited.rows(held, coding, dialect)
+    rows = delimited.rows(source, coding, dialect)
     skip_rows, line = 1, dialect.skip + 1
     cells: Sequence[str] = ()
-    for number, row in enumerate(found, 1):
+    for number, row in enumerate(rows, 1):
         if options.header_row or not _is_blank(row):
             skip_rows, (line, cells, _) = number, row
             break
-    header = csv_records.header_of(held.name, cells, line)
+    header = csv_records.header_of(source.name, cells, line)
     widths = len(header), len(cells)
-    notices.extend(_doubts(held, header, line, is_told=options.header_row is not None))
+    notices.extend(_doubts(source, header, line, is_told=options.header_row is not None))
     return Table(
-        name=held.name,
+        name=source.name,
         header=header,
         raw_header=tuple(cells[: len(header)]),
         header_line=line,
-        sha256=held.sha256,
+        sha256=source.sha256,
         kind=kind,
         delimiter=dialect.delimiter,
         had_bom=coding.had_bom,
         encoding=coding.name,
         notices=notices,
-        blocks=lambda: delimited.blocks(held, coding, dialect, skip_rows=skip_rows, widths=widths),
+        blocks=lambda: delimited.blocks(source, coding, dialect, skip_rows=skip_rows, widths=widths),
     )
 
 
-def _open_book(held: input_file.InputFile, kind: str, options: ReadOptions, notices: list[str]) -> Table:
-    sheet = workbook.open_sheet(held, options.sheet, kind)
-    return _book_table(held, kind, sheet, options.header_row, [*notices, *sheet.notices])
+def _open_book(source: input_file.InputFile, kind: str, options: ReadOptions, notices: list[str]) -> Table:
+    sheet = workbook.open_sheet(source, options.sheet, kind)
+    return _book_table(source, kind, sheet, options.header_row, [*notices, *sheet.notices])
 
 
 def _book_table(
-    held: input_file.InputFile, kind: str, sheet: workbook.Sheet, first: int | None, notices: list[str]
+    source: input_file.InputFile, kind: str, sheet: workbook.Sheet, first: int | None, notices: list[str]
 ) -> Table:
     def start() -> Iterator[csv_records.Raw]:
         rows = iter(sheet.rows)
@@ -358,15 +360,15 @@ def _book_table(
 
     line, cells, _ = next(start(), (first or 1, [], csv_records.NO_FLAWS))
     if not any(cells):
-        raise InputError(f"{held.name}: sheet {sheet.name!r} has no header", hint="--sheet NAME, --header-row N")
-    header = csv_records.header_of(held.name, cells, line)
-    notices.extend(_doubts(held, header, line, is_told=first is not None))
+        raise InputError(f"{source.name}: sheet {sheet.name!r} has no header", hint="--sheet NAME, --header-row N")
+    header = csv_records.header_of(source.name, cells, line)
+    notices.extend(_doubts(source, header, line, is_told=first is not None))
     return Table(
-        name=held.name,
+        name=source.name,
         header=header,
         raw_header=tuple(cells[: len(header)]),
         header_line=line,
-        sha256=held.sha256,
+        sha256=source.sha256,
         kind=kind,
         sheet=sheet.name,
         first_column=sheet.facts.origin,
@@ -374,34 +376,34 @@ def _book_table(
         unapplied=sheet.shown_otherwise,
         hidden_lines=sheet.facts.hidden_rows,
         links=sheet.facts.links,
-        blocks=lambda: _numbered(held, itertools.islice(start(), 1, None), len(header)),
+        blocks=lambda: _numbered(source, itertools.islice(start(), 1, None), len(header)),
     )
 
 
-def _open_json(held: input_file.InputFile, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
-    keys = json_rows.columns(held, coding)
-    if name := json_rows.wrapper(held, coding):
-        notices.append(f"{held.name}: the rows are those of {name!r}")
-    header = csv_records.header_of(held.name, keys, 1, is_row=False) if keys else ()
+def _open_json(source: input_file.InputFile, kind: str, coding: encodings.TextCoding, notices: list[str]) -> Table:
+    keys = json_rows.columns(source, coding)
+    if name := json_rows.wrapper(source, coding):
+        notices.append(f"{source.name}: the rows are those of {name!r}")
+    header = csv_records.header_of(source.name, keys, 1, is_row=False) if keys else ()
     return Table(
-        name=held.name,
+        name=source.name,
         header=header,
         raw_header=keys[: len(header)],
         header_line=0,
-        sha256=held.sha256,
+        sha256=source.sha256,
         kind=kind,
         had_bom=coding.had_bom,
         encoding=coding.name,
         notices=notices,
-        blocks=lambda: json_rows.blocks(held, coding, keys, len(header)),
+        blocks=lambda: json_rows.blocks(source, coding, keys, len(header)),
     )
 
 
 def _numbered(
-    held: input_file.InputFile, found: Iterator[csv_records.Raw], width: int
+    source: input_file.InputFile, rows: Iterator[csv_records.Raw], width: int
 ) -> Iterator[list[csv_records.Record]]:
-    numbering = csv_records.Numbering(held.name, width, is_sheet=True)
-    while block := list(itertools.islice(found, csv_records.BLOCK_ROWS)):
+    numbering = csv_records.Numbering(source.name, width, is_sheet=True)
+    while block := list(itertools.islice(rows, csv_records.BLOCK_ROWS)):
         is_even = block[-1][0] - block[0][0] == len(block) - 1 and not any(map(_FLAWS, block))
         records = numbering.even(list(map(_CELLS, block)), block[0][0]) if is_even else None
         records = list(numbering.take(block)) if records is None else records
@@ -409,7 +411,7 @@ def _numbered(
             yield records
 
 
-def _doubts(held: input_file.InputFile, header: Sequence[str], line: int, *, is_told: bool) -> list[str]:
+def _doubts(source: input_file.InputFile, header: Sequence[str], line: int, *, is_told: bool) -> list[str]:
     """Return a notice if the header looks like a person's row, or like several columns that were read as one.
 
     is_told: a person said that this is the header.
@@ -423,11 +425,11 @@ def _doubts(held: input_file.InputFile, header: Sequence[str], line: int, *, is_
         if _PERSONAL.fullmatch(name) and not is_told:
             rule = f"read as the header, but its column {position} is an address: has the file no header?"
             hint = f"put a line with the columns' names first; --header-row {line}, if this line is the header"
-            raise input_errors.line_error(held.name, line, rule, hint=hint)
+            raise input_errors.line_error(source.name, line, rule, hint=hint)
         if _DATA_LIKE.fullmatch(name) or _PERSONAL.fullmatch(name):
-            return [f"{held.name}: line {line} is read as the header, but its column {position} looks like data"]
-    if held.suffix in TEXT_KINDS and len(header) == 1 and any(map(header[0].count, delimited.CANDIDATES)):
-        return [f"{held.name}: line {line} is one column, with a delimiter in its name: is the whole line in quotes?"]
+            return [f"{source.name}: line {line} is read as the header, but its column {position} looks like data"]
+    if source.suffix in TEXT_KINDS and len(header) == 1 and any(map(header[0].count, delimited.CANDIDATES)):
+        return [f"{source.name}: line {line} is one column, with a delimiter in its name: is the whole line in quotes?"]
     return []
 
 

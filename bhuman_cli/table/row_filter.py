@@ -69,7 +69,7 @@ def conditions(header: Sequence[str], texts: Sequence[str]) -> list[Condition]:
 
 
 def _condition(header: Sequence[str], text: str) -> Condition:
-    for at in [found.start() for found in re.finditer("=", text)]:
+    for at in [sign.start() for sign in re.finditer("=", text)]:
         name = text[:at]
         is_negated = name.endswith("!")
         position = mapping.find(name.removesuffix("!").strip(), header)

@@ -36,16 +36,16 @@ class SpokenForms:
     def spoken(self, variables: Sequence[str], values: Sequence[str]) -> tuple[tuple[str, ...], str]:
         """Return a row's values as they are spoken, and what to say of it, "" where nothing was replaced."""
         said: list[str] = []
-        found = list(values)
+        texts = list(values)
         for number, (variable, value) in enumerate(zip(variables, values, strict=True)):
             form = self._forms.get(folded(value)) if self.variable in {_EVERY, variable} else None
             if form is None:
                 continue
-            found[number], line = form
+            texts[number], line = form
             self._unused.discard(line)
             said.append(f"spoken as line {line} of {self._name} has it")
         self.rows += bool(said)
-        return tuple(found), "; ".join(dict.fromkeys(said))
+        return tuple(texts), "; ".join(dict.fromkeys(said))
 
     def notices(self) -> list[str]:
         """Return how many rows are spoken otherwise, and the lines that matched none, once all rows were read."""
@@ -81,9 +81,9 @@ def load(path: Path, variables: Sequence[str]) -> SpokenForms:
             continue
         if not value or not spoken:
             raise UsageError(f"--say {path.name}: line {row.line}: needs a value and what is spoken for it")
-        known = forms.setdefault(folded(value), (spoken, row.line))
-        if known[0] != spoken:
-            raise UsageError(f"--say {path.name}: lines {known[1]} and {row.line} say two things for one value")
+        earlier = forms.setdefault(folded(value), (spoken, row.line))
+        if earlier[0] != spoken:
+            raise UsageError(f"--say {path.name}: lines {earlier[1]} and {row.line} say two things for one value")
     return SpokenForms(path.name, variable, forms)
 
 

@@ -56,8 +56,8 @@ def settle(context: RunContext, run: Run, doubtful: Sequence[Chunk], listed: Vid
         respellings=targets.respellings(context.journal, run.target_id),
     )
     for chunk in doubtful:
-        if found := pairs.get(chunk.chunk_id):
-            _bind(context, chunk, unbound[chunk.chunk_id], found)
+        if pair := pairs.get(chunk.chunk_id):
+            _bind(context, chunk, unbound[chunk.chunk_id], pair)
         elif _is_absent(context, run, chunk, unbound[chunk.chunk_id], listed):
             # A second reading, past the total that the service names, must say the same.
             again = video_list.read_list(context, beyond_total=True)
@@ -72,8 +72,8 @@ def _unbound(context: RunContext, chunk: Chunk) -> list[ClaimFacts]:
 
 
 def _unknown(context: RunContext, run: Run, listed: VideoList) -> list[Generation]:
-    known = chunks.bound_ids(context.journal, [item.id for item in listed.records])
-    return [item for item in listed.records if item.id not in known and not video_list.is_foreign(item, run.target)]
+    bound_ids = chunks.bound_ids(context.journal, [item.id for item in listed.records])
+    return [item for item in listed.records if item.id not in bound_ids and not video_list.is_foreign(item, run.target)]
 
 
 def _bind(context: RunContext, chunk: Chunk, facts: Sequence[ClaimFacts], pairs: dict[int, GenerationId]) -> None:

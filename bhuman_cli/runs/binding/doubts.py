@@ -40,7 +40,7 @@ def map_chunk(context: RunContext, run: Run, chunk: Chunk, ids: Sequence[Generat
     read = [record_writer.try_record(context, item) for item in ids if item not in bound_already]
     if read and all(is_unread for _, is_unread in read):
         return 0
-    records = [found for found, _ in read if found is not None and not video_list.is_foreign(found, run.target)]
+    records = [record for record, _ in read if record is not None and not video_list.is_foreign(record, run.target)]
     facts = generations.chunk_facts(journal, chunk.chunk_id)
     bound = {fact.place: fact.generation_id for fact in facts if fact.generation_id is not None}
     unbound = [fact for fact in facts if fact.generation_id is None]
@@ -76,14 +76,14 @@ def rebind(context: RunContext, run: Run, chunk_id: int) -> bool:
     records = [
         record_writer.read_record(context, fact.generation_id) for fact in facts if fact.generation_id is not None
     ]
-    known = [record for record in records if record is not None and not video_list.is_foreign(record, run.target)]
-    if len(known) != len(facts) or any(record.text is None for record in known):
+    readable = [record for record in records if record is not None and not video_list.is_foreign(record, run.target)]
+    if len(readable) != len(facts) or any(record.text is None for record in readable):
         return False
-    pairs = match.match(facts, map(match.as_record, known), rows=len(facts))
+    pairs = match.match(facts, map(match.as_record, readable), rows=len(facts))
     if len(pairs) != len(facts):
         return False
     chunk = chunks.get(journal, chunk_id)
-    record_writer.bind(journal, chunk, pairs, known, "", is_anew=True)
+    record_writer.bind(journal, chunk, pairs, readable, "", is_anew=True)
     context.reporter.notice(f"the service returned {len(facts)} ids in another order than their rows; bound by content")
     return True
 
@@ -138,7 +138,7 @@ def _release_refused(context: RunContext, run: Run, chunk: Chunk) -> None:
 def _settle_by_callbacks(context: RunContext, run: Run, chunk: Chunk) -> None:
     """A callback that came for this attempt's own token names a video of this very request."""
     ids = context.callbacks(chunk.token)
-    known = chunks.bound_ids(context.journal, ids)
-    fresh = [item for item in ids if item not in known]
+    bound_ids = chunks.bound_ids(context.journal, ids)
+    fresh = [item for item in ids if item not in bound_ids]
     if fresh and chunks.get(context.journal, chunk.chunk_id).state in {ChunkState.MAPPING, ChunkState.IN_DOUBT}:
         map_chunk(context, run, chunk, fresh, chunk.reason or "mapped from callbacks")

@@ -43,8 +43,8 @@ def announced_links(context: RunContext, run: Run) -> list[MissingLinks]:
     places = {generation_id: at for at, generation_id in enumerate(context.announced())}
     if not places:
         return []
-    found = generations.missing_links(context.journal, run, whatsapp=True)
-    told = [item for item in found if item.waiting.generation_id in places]
+    missing = generations.missing_links(context.journal, run, whatsapp=True)
+    told = [item for item in missing if item.waiting.generation_id in places]
     return sorted(told, key=lambda item: places[item.waiting.generation_id])
 
 
@@ -60,15 +60,15 @@ def _ask(context: RunContext, run: Run, items: Sequence[MissingLinks], is_over: 
         answers = list((context.pool.map if context.pool is not None else map)(_question(context), some))
         if any(is_unread for _, is_unread in answers):
             break
-        found = [
+        readable = [
             (item, record)
             for item, (record, _) in zip(some, answers, strict=True)
             if record is not None and _brings(item, record) and not video_list.is_foreign(record, run.target)
         ]
-        if found:
-            learning.write([(item.waiting, record) for item, record in found])
-        gained += len(found)
-        missed = 0 if found else missed + len(some)
+        if readable:
+            learning.write([(item.waiting, record) for item, record in readable])
+        gained += len(readable)
+        missed = 0 if readable else missed + len(some)
     return gained
 
 

@@ -194,13 +194,13 @@ def match(facts: Sequence[ClaimFacts], records: Iterable[Record], *, rows: int) 
     places: dict[bytes, list[int]] = {}
     for fact in facts:
         places.setdefault(fact.text_key, []).append(fact.place)
-    known = rows_of(facts)
+    expected = rows_of(facts)
     pairs: dict[int, GenerationId] = {}
-    exact = [record for record in distinct.values() if record.text_key in known.keys]
+    exact = [record for record in distinct.values() if record.text_key in expected.keys]
     folded = [record for record in distinct.values() if record.text is not None and record not in exact]
     for record, keys in [
         *((record, frozenset({record.text_key})) for record in exact),
-        *((record, known.matching(record.text or ())) for record in folded),
+        *((record, expected.matching(record.text or ())) for record in folded),
     ]:
         waiting = places.get(key, []) if len(keys) == 1 and (key := next(iter(keys))) is not None else []
         if waiting:

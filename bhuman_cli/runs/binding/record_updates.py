@@ -83,11 +83,11 @@ class RecordUpdater:
         if fact.seen in match.DECIDED:
             return fact.seen
         is_foreign = video_list.is_foreign(record, self.run.target)
-        found = match.as_record(record)
-        word = match.classify(found, fact, view.facts.values(), view.rows, foreign=is_foreign)
-        if word.startswith("fold") and fact.values is not None and found.text is not None:
+        sighting = match.as_record(record)
+        word = match.classify(sighting, fact, view.facts.values(), view.rows, foreign=is_foreign)
+        if word.startswith("fold") and fact.values is not None and sighting.text is not None:
             targets.add_respellings(
-                self.context.journal, self.run.target_id, spelling.shown_by(found.text, fact.values)
+                self.context.journal, self.run.target_id, spelling.shown_by(sighting.text, fact.values)
             )
         view.facts[item.claim_id] = replace(fact, seen=word, status=record.status)
         view.is_plain = view.is_plain and _plain(word) is not None

@@ -116,7 +116,7 @@ def rows_of(items: Iterable[tuple[bytes, Sequence[str] | None]]) -> Rows:
         keys.add(key)
         if values is not None:
             by_fold.setdefault(folded(values), set()).add(key)
-    return Rows(frozenset(keys), {text: frozenset(found) for text, found in by_fold.items()})
+    return Rows(frozenset(keys), {text: frozenset(spellings) for text, spellings in by_fold.items()})
 
 
 # Respellings that a service may make of every value, each of which it must have shown to be believed.

@@ -48,22 +48,22 @@ def read_list(context: RunContext, *, beyond_total: bool = False, page: Page | N
     unreadable, was_short, all_read = 0, True, False
     total: int | None = None
     try:
-        for found in _all_pages(context, page):
-            known = len(records)
-            first = first or tuple(item.id for item in found.generations)
-            records.update((item.id, item) for item in found.generations)
-            unreadable += found.unreadable
-            is_short = len(found.generations) + found.unreadable < PAGE_SIZE
-            is_all = found.total is not None and len(records) + unreadable >= found.total
-            is_over = len(records) == known and is_short
+        for record in _all_pages(context, page):
+            before = len(records)
+            first = first or tuple(item.id for item in record.generations)
+            records.update((item.id, item) for item in record.generations)
+            unreadable += record.unreadable
+            is_short = len(record.generations) + record.unreadable < PAGE_SIZE
+            is_all = record.total is not None and len(records) + unreadable >= record.total
+            is_over = len(records) == before and is_short
             if (is_short and is_all and not beyond_total) or is_over:
                 again = context.service.page(0)
                 is_still = tuple(item.id for item in again.generations)[: len(first)] == first
                 records.update((item.id, item) for item in again.generations)
-                is_whole = is_all if found.total is not None else was_short or not found.generations
+                is_whole = is_all if record.total is not None else was_short or not record.generations
                 is_end = is_whole and not unreadable
                 return VideoList(records=tuple(records.values()), is_complete=is_still and is_end, reached_end=is_end)
-            was_short, all_read, total = is_short, is_all, found.total
+            was_short, all_read, total = is_short, is_all, record.total
     except errors.ApiError as error:
         if not records or error.status not in _NO_SUCH_PAGE:
             return None

@@ -90,16 +90,16 @@ class Poller:
         now = self.context.clock.monotonic_s()
         if not self._waiting:
             self.last_end_s = now
-        found = generations.waiting(self.context.journal, self.run, after=0 if anew else self._newest)
+        waiting = generations.waiting(self.context.journal, self.run, after=0 if anew else self._newest)
         if anew:
-            self._drop(self._waiting.keys() - {item.claim_id for item in found}, now)
-        for item in found:
+            self._drop(self._waiting.keys() - {item.claim_id for item in waiting}, now)
+        for item in waiting:
             self._newest = max(self._newest, item.claim_id)
-            known = self._waiting.get(item.claim_id)
-            if known is not None and known.generation_id == item.generation_id:
+            earlier = self._waiting.get(item.claim_id)
+            if earlier is not None and earlier.generation_id == item.generation_id:
                 continue
-            if known is not None:
-                self._drop_id(known)
+            if earlier is not None:
+                self._drop_id(earlier)
             else:
                 self._others += not item.selected
             self._schedule.add(item.claim_id, chunk=item.chunk_id, place=item.place, now=now)

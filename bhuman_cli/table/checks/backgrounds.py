@@ -41,10 +41,10 @@ def load_backgrounds(path: Path) -> tuple[domain.Background, ...]:
     Raises:
         UsageError: no such file, malformed, or a field is missing or wrong.
     """
-    found = _list_in(path)
-    if not found:
+    entries = _list_in(path)
+    if not entries:
         raise UsageError(f"{path}: no background in it")
-    return tuple(_background(path, number, each) for number, each in enumerate(found, 1))
+    return tuple(_background(path, number, each) for number, each in enumerate(entries, 1))
 
 
 def overlap_problems(backgrounds: Sequence[domain.Background]) -> list[problems.Problem]:
@@ -52,12 +52,14 @@ def overlap_problems(backgrounds: Sequence[domain.Background]) -> list[problems.
     spans = [
         (each.start, math.inf if each.end == -1 else each.end, number) for number, each in enumerate(backgrounds, 1)
     ]
-    found: list[problems.Problem] = []
+    overlaps: list[problems.Problem] = []
     for (start, end, number), (other_start, other_end, other) in itertools.combinations(spans, 2):
         if start < other_end and other_start < end:
             rule = f"backgrounds {number} and {other} overlap in time"
-            found.append(problems.Problem(row_index=None, line=None, column="", rule=rule, hint="change start or end"))
-    return found
+            overlaps.append(
+                problems.Problem(row_index=None, line=None, column="", rule=rule, hint="change start or end")
+            )
+    return overlaps
 
 
 def _list_in(path: Path) -> list[Any]:

@@ -87,11 +87,11 @@ def _column_rules(name: str, raw: Mapping[str, Any]) -> ColumnRules:
     )
 
 
-def _require_known(raw: Mapping[str, Any], known: Sequence[str], place: str) -> None:
+def _require_known(raw: Mapping[str, Any], names: Sequence[str], place: str) -> None:
     for key in raw:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            meant = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            meant = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(names)}"
             raise UsageError(f"{place}: there is no rule {key[:60]!r}{meant}")
 
 
@@ -137,20 +137,20 @@ class Judge:
 
     def judge(self, line: int, cells: Sequence[str]) -> list[Finding]:
         """Return what is wrong with a row's cells, white space around them cut."""
-        found: list[Finding] = []
+        findings: list[Finding] = []
         for position, rules, pattern in self._columns:
             text, column = cells[position], self._header[position]
             if not text:
                 if rules.required and position not in self._sent:  # of what is sent, the program's own rule says it
-                    found.append((column, "empty, but [checks] requires it", "fill the cell in", "error"))
+                    findings.append((column, "empty, but [checks] requires it", "fill the cell in", "error"))
                 continue
-            found += [(column, *wrong, "error") for wrong in self._wrong(rules, text)]
+            findings += [(column, *wrong, "error") for wrong in self._wrong(rules, text)]
             if pattern is not None and not self._matches(pattern, text, column):
-                found.append((column, "does not match the pattern of [checks]", "correct the cell", "error"))
+                findings.append((column, "does not match the pattern of [checks]", "correct the cell", "error"))
             if rules.unique and (first := self._first(position, text, line)):
                 rule, hint = "is not unique, as [checks] wants it", f"the same as line {first}"
-                found.append((column, rule, hint, "error"))
-        return found
+                findings.append((column, rule, hint, "error"))
+        return findings
 
     def count(self) -> None:
         """Count a row that is not blank."""
@@ -162,18 +162,18 @@ class Judge:
         Raises:
             InputError: `newer_than` is asked, and nobody knows how old the table is.
         """
-        found: list[Finding] = []
+        findings: list[Finding] = []
         if self._rows < self._own.min_rows:
             rule = f"{self._rows:,} rows, but [checks] min_rows is {self._own.min_rows:,}"
-            found.append(("", rule, "was the export broken?", "error"))
+            findings.append(("", rule, "was the export broken?", "error"))
         if self._own.newer_than:
             if modified_at is None:
                 raise InputError("[checks] newer_than: nobody says when this table was last changed")
             age = now - modified_at
             if age > timedelta(seconds=durations.parse(self._own.newer_than)):
                 rule = f"last changed {durations.show(age.total_seconds())} ago, but [checks] newer_than is "
-                found.append(("", rule + self._own.newer_than, "export it again", "error"))
-        return found
+                findings.append(("", rule + self._own.newer_than, "export it again", "error"))
+        return findings
 
     def _wrong(self, rules: ColumnRules, text: str) -> list[tuple[str, str]]:
         wrong: list[tuple[str, str]] = []

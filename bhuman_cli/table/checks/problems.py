@@ -168,13 +168,13 @@ class ProblemLog:
 
     def as_json(self, limit: int = 1000, *, warnings: bool = False) -> list[dict[str, Any]]:
         """Return the first problems with the five keys of the contract: the errors, and the warnings if asked for."""
-        found: list[dict[str, Any]] = []
+        documents: list[dict[str, Any]] = []
         for problem in self:
-            if len(found) >= limit:
+            if len(documents) >= limit:
                 break
             if warnings or problem.severity == "error":
-                found.append(problem.as_json())
-        return found
+                documents.append(problem.as_json())
+        return documents
 
     def write_csv(self, path: Path) -> None:
         """Write every problem, atomically; the file of an earlier run is replaced."""

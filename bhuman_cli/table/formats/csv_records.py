@@ -146,8 +146,8 @@ class Numbering:
             raise input_errors.line_error(
                 self._name, line, rule, hint=hint, place=f"row {line}", row_index=self._next - 1
             )
-        found = amounts.show(len(cells), "cell")
-        rule = f"{found}, but the header has {columns}"
+        count = amounts.show(len(cells), "cell")
+        rule = f"{count}, but the header has {columns}"
         if width < len(cells) <= self._unnamed_width:
             at = next(place for place in range(width, len(cells)) if cells[place].strip())
             rule = f"a value in column {at + 1}, which has no name"
@@ -168,9 +168,9 @@ def ragged_hint(rule: str, width: int, line: int) -> str:
     return "put quotes around a value that holds the delimiter; --delimiter, if it was guessed wrong"
 
 
-def in_blocks(found: Iterator[Record]) -> Iterator[list[Record]]:
+def in_blocks(records: Iterator[Record]) -> Iterator[list[Record]]:
     """Yield records by the block, as whoever judges them wants them."""
-    while block := list(islice(found, BLOCK_ROWS)):
+    while block := list(islice(records, BLOCK_ROWS)):
         yield block
 
 

@@ -269,10 +269,10 @@ def blocks(
             line = dialect.skip + reader.line_num + 1
             while block := list(itertools.islice(reader, csv_records.BLOCK_ROWS)):
                 after = dialect.skip + reader.line_num + 1
-                found = numbering.even(block, line) if after - line == len(block) else None
-                found = list(numbering.take(_placed(block, line))) if found is None else found
-                if found:
-                    yield found
+                records = numbering.even(block, line) if after - line == len(block) else None
+                records = list(numbering.take(_placed(block, line))) if records is None else records
+                if records:
+                    yield records
                 line = after
     except (csv.Error, UnicodeError):
         collections.deque(rows(source, coding, dialect), maxlen=0)  # finds the line, and raises
@@ -346,16 +346,16 @@ def _titled(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
 
 
 def _widths(lines: Sequence[str], delimiter: str) -> list[int]:
-    found: list[int] = []
+    widths: list[int] = []
     try:
         for cells in csv.reader(lines, delimiter=delimiter):
             if any(cell.strip() for cell in cells):
-                found.append(len(cells))
-            if len(found) >= _SAMPLE_ROWS:
+                widths.append(len(cells))
+            if len(widths) >= _SAMPLE_ROWS:
                 break
     except csv.Error:
-        return found
-    return found
+        return widths
+    return widths
 
 
 def _plain(error: csv.Error, dialect: Dialect) -> str:

@@ -114,9 +114,9 @@ def candidates(sample: bytes) -> list[Candidate]:
         if (text := _decoded(sample, telling, codec)) is None:
             continue
         score = prior * _score(text, codec, proposals.get(codec, 0.0), heed=0.2 if is_few else 0.4)
-        known = best.get(text)
-        if known is None or score > known.score:  # of those that read it alike the most usual one is named
-            best[text] = Candidate(codec=known.codec if known else codec, score=score, text=text)
+        earlier = best.get(text)
+        if earlier is None or score > earlier.score:  # of those that read it alike the most usual one is named
+            best[text] = Candidate(codec=earlier.codec if earlier else codec, score=score, text=text)
     return sorted(best.values(), key=lambda each: -each.score)
 
 
@@ -130,21 +130,21 @@ def _whole(cell: bytes) -> bytes:
     return cell[start : end if end >= 0 else len(cell)][: 4 * _MAX_CELL_BYTES]
 
 
-def near(found: Sequence[Candidate]) -> list[Candidate]:
+def near(ranked: Sequence[Candidate]) -> list[Candidate]:
     """Return the first candidate and those that explain the letters nearly as well."""
-    is_few = _has_few(found[0].text.encode(found[0].codec))
-    is_latin = all(_script(sign) == "Latin" for sign in found[0].text if sign > "\x7f" and sign.isalpha())
+    is_few = _has_few(ranked[0].text.encode(ranked[0].codec))
+    is_latin = all(_script(sign) == "Latin" for sign in ranked[0].text if sign > "\x7f" and sign.isalpha())
     bound = _NEAR_OF_FEW if is_few and not is_latin else _NEAR
-    return [each for each in found if each.score >= found[0].score * bound]
+    return [each for each in ranked if each.score >= ranked[0].score * bound]
 
 
 def _has_few(telling: bytes) -> bool:
     return len({sign for sign in telling if sign > 0x7F}) < _FEW
 
 
-def is_hopeless(found: Sequence[Candidate]) -> bool:
+def is_hopeless(ranked: Sequence[Candidate]) -> bool:
     """Say whether no candidate makes sense of the letters."""
-    return not found or found[0].score < _HOPELESS
+    return not ranked or ranked[0].score < _HOPELESS
 
 
 def seven_bit(head: bytes) -> str:
@@ -168,16 +168,16 @@ def _proposals(sample: bytes) -> dict[str, float]:
     """Return chardet's codecs with its confidence, the highest as 1."""
     import chardet
 
-    found: dict[str, float] = {}
+    proposals: dict[str, float] = {}
     for each in chardet.detect_all(sample):
         try:
             codec = codecs.lookup(each["encoding"] or "").name.replace("-", "_")
         except LookupError:
             continue
         codec = _PARENTS.get(codec, codec)
-        found[codec] = max(found.get(codec, 0.0), each["confidence"])
-    highest = max(found.values(), default=0.0) or 1.0
-    return {codec: confidence / highest for codec, confidence in found.items()}
+        proposals[codec] = max(proposals.get(codec, 0.0), each["confidence"])
+    highest = max(proposals.values(), default=0.0) or 1.0
+    return {codec: confidence / highest for codec, confidence in proposals.items()}
 
 
 def _decoded(sample: bytes, telling: bytes, codec: str) -> str | None:

@@ -74,13 +74,13 @@ def detect(source: InputFile, wanted: str | None) -> TextCoding:
 
 
 def _guessed(source: InputFile, sample: bytes) -> TextCoding:
-    found = encoding_guess.candidates(sample)
+    ranked = encoding_guess.candidates(sample)
     line = _first_line(source, lambda each: _HIGH.search(each) is not None)
-    if encoding_guess.is_hopeless(found):
+    if encoding_guess.is_hopeless(ranked):
         rule = "letters that no usual encoding explains"
         raise input_errors.line_error(source.name, line, rule, hint="--encoding, or save it as CSV UTF-8")
-    likely = encoding_guess.near(found)
-    first = found[0]
+    likely = encoding_guess.near(ranked)
+    first = ranked[0]
     words = [encoding_guess.telling_word(first.text, other.text) for other in likely[1:]]
     shown = words[0][0] if words else encoding_guess.telling_word(first.text, "")[0]
     if words:
@@ -150,15 +150,15 @@ def _lines(source: InputFile) -> Iterator[bytes]:
 
 def _telling_bytes(source: InputFile) -> bytes:
     """Return the lines that hold other than ASCII bytes, up to a sample's length."""
-    kept: list[bytes] = []
+    lines: list[bytes] = []
     size = 0
     for line in _lines(source):
         if _HIGH.search(line):
-            kept.append(line if len(line) <= _LINE_BYTES else _CUT.sub(b"", line[:_LINE_BYTES]))
-            size += len(kept[-1])
+            lines.append(line if len(line) <= _LINE_BYTES else _CUT.sub(b"", line[:_LINE_BYTES]))
+            size += len(lines[-1])
             if size > _SAMPLE_BYTES:
                 break
-    return b"\n".join(kept)
+    return b"\n".join(lines)
 
 
 def _decodable(sample: bytes, codec: str) -> bool:

@@ -32,10 +32,10 @@ class _TwiceError(ValueError):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise _TwiceError
-    return found
+    return fields
 
 
 def _constant(name: str) -> str | None:
@@ -97,11 +97,11 @@ def _all_texts(block: Sequence[dict[str, Any]], pick: Callable[[Any], Any]) -> l
     return None if "\0" in text else rows
 
 
-def _row(line: int, found: Mapping[str, Any], raw_header: Sequence[str]) -> csv_records.Raw:
+def _row(line: int, fields: Mapping[str, Any], raw_header: Sequence[str]) -> csv_records.Raw:
     flaws: dict[int, str] = {}
     cells: list[str] = []
     for position, key in enumerate(raw_header):
-        text, flaw = _cell(found.get(key))
+        text, flaw = _cell(fields.get(key))
         cells.append(text)
         if flaw:
             flaws[position] = flaw
@@ -209,10 +209,10 @@ def _wrapped(source: InputFile, stream: TextIO, first: str) -> tuple[str, str, i
 def _is_row(text: str, *, is_all: bool) -> bool:
     """Say whether a line is a row by itself: an object that wraps no list of objects."""
     try:
-        found = _CHECKING.decode(text.strip(_SPACE))
+        value = _CHECKING.decode(text.strip(_SPACE))
     except (json.JSONDecodeError, RecursionError, _TwiceError):
         return not is_all and '"' in text and text.rstrip(_SPACE).endswith("}")
-    values = found.values() if isinstance(found, dict) else ()
+    values = value.values() if isinstance(value, dict) else ()
     if values and all(isinstance(each, dict) for each in values):
         return False  # columns of rows, or rows by name, as pandas writes them
     return not any(isinstance(each, list) and each and all(isinstance(one, dict) for one in each) for each in values)
@@ -252,10 +252,10 @@ def _shape(spans: Sequence[tuple[str, Any, int, int]], lists: Sequence[tuple[str
     return "one object, not a list of rows"
 
 
-def _inner(found: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def _inner(fields: Mapping[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Return the paths of the lists of objects that stand in objects inside of this one."""
     paths: list[tuple[str, ...]] = []
-    for key, value in found.items():
+    for key, value in fields.items():
         here = (*path, str(key))
         if path and isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
             paths.append(here)
@@ -300,9 +300,9 @@ def _decoded(block: Sequence[str], line: int, decoder: json.JSONDecoder) -> list
     stripped = [text.strip(_SPACE) for text in block]
     if all(text[:1] == "{" and text[-1] == "}" for text in stripped):
         try:
-            found: list[Any] = decoder.decode(f"[{','.join(stripped)}]")
-            if len(found) == len(stripped):
-                return found
+            values: list[Any] = decoder.decode(f"[{','.join(stripped)}]")
+            if len(values) == len(stripped):
+                return values
         except (json.JSONDecodeError, _TwiceError):
             pass  # the line that is wrong is found below
     return [_decoded_line(text, number, decoder) for number, text in enumerate(stripped, line)]

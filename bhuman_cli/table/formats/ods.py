@@ -284,11 +284,11 @@ class _Walker:
 
 def _plain_time(text: str) -> str:
     """Return an ISO 8601 duration as a clock shows it (`30:05:09`), any other text as it is."""
-    found = _DURATION.fullmatch(text)
-    if found is None:
+    match = _DURATION.fullmatch(text)
+    if match is None:
         return text
-    seconds = (int(found[2]) * 60 + int(found[3])) * 60 + round(float(found[4].replace(",", ".")))
-    return f"{found[1]}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    seconds = (int(match[2]) * 60 + int(match[3])) * 60 + round(float(match[4].replace(",", ".")))
+    return f"{match[1]}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def _count(attributes: dict[str, str], name: str) -> int:

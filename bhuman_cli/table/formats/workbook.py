@@ -70,11 +70,11 @@ def heads(source: InputFile, kind: str) -> Iterator[tuple[Sheet, int, Sequence[s
     for each in _entries(source, kind):
         sheet = each.open()
         for line, cells, _ in itertools.islice(sheet.rows, _HEAD_ROWS):
-            kept = list(cells)
-            while kept and not kept[-1].strip():
-                kept.pop()
-            if kept:
-                yield sheet, line, kept
+            head = list(cells)
+            while head and not head[-1].strip():
+                head.pop()
+            if head:
+                yield sheet, line, head
 
 
 def _entries(source: InputFile, kind: str) -> list[_Entry]:

@@ -100,19 +100,19 @@ def _guarded(source: InputFile, call: Callable[[], _Result]) -> _Result:
 
 def facts(sheet: Any) -> SheetFacts:
     """Return what is known of a sheet before its rows are read."""
-    found = SheetFacts()
+    sheet_facts = SheetFacts()
     firsts = (next((at for at, kind in enumerate(row) if kind not in {_EMPTY, _BLANK}), None) for row in _kinds(sheet))
-    found.origin = min((first for first in firsts if first is not None), default=0)
-    found.hidden_rows.update(row + 1 for row, each in sheet.rowinfo_map.items() if each.hidden)
+    sheet_facts.origin = min((first for first in firsts if first is not None), default=0)
+    sheet_facts.hidden_rows.update(row + 1 for row, each in sheet.rowinfo_map.items() if each.hidden)
     for first_row, end_row, first_column, end_column in sheet.merged_cells:
         area = Area(
             first_row=first_row + 1, first_column=first_column, last_row=end_row, last_column=max(end_column - 1, 0)
         )
-        found.merges.append(area)
+        sheet_facts.merges.append(area)
     for each in sheet.hyperlink_list:
         if each.type == "url" and isinstance(each.url_or_path, str):
-            found.links[each.frowx + 1, each.fcolx] = each.url_or_path.rstrip("\0")
-    return found
+            sheet_facts.links[each.frowx + 1, each.fcolx] = each.url_or_path.rstrip("\0")
+    return sheet_facts
 
 
 def _kinds(sheet: Any) -> Iterator[Sequence[int]]:
@@ -122,12 +122,12 @@ def _kinds(sheet: Any) -> Iterator[Sequence[int]]:
 class Rows:
     """The rows of one sheet. shown_otherwise: position → format code, complete once the rows were read."""
 
-    def __init__(self, source: InputFile, book: Book, sheet: Any, known: SheetFacts) -> None:
+    def __init__(self, source: InputFile, book: Book, sheet: Any, facts: SheetFacts) -> None:
         self._source = source
         self._book = book
         self._sheet = sheet
-        self._facts = known
-        self._covered = cell_flags.Covered(known.merges)
+        self._facts = facts
+        self._covered = cell_flags.Covered(facts.merges)
         self._formats = book.formats()
         self.shown_otherwise: dict[int, str] = {}
 
@@ -160,10 +160,10 @@ class Rows:
             return str(value)
         if kind == _BOOLEAN:
             return "TRUE" if value else "FALSE"
-        found = self._formats[style] if style < len(self._formats) else None
-        if found is None:
+        code = self._formats[style] if style < len(self._formats) else None
+        if code is None:
             return number_formats.plain(value)
-        text, is_as_shown = found.shown(value, is_1904=self._book.is_1904)
+        text, is_as_shown = code.shown(value, is_1904=self._book.is_1904)
         if not is_as_shown:
-            self.shown_otherwise.setdefault(position, found.code)
+            self.shown_otherwise.setdefault(position, code.code)
         return text

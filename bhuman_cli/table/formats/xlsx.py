@@ -84,22 +84,22 @@ class Book:
         return texts
 
     def _part(self, kind: str) -> str:
-        found = (target for each, target in relations(self._source, self._root).values() if each == kind)
-        return next(found, "")
+        targets = (target for each, target in relations(self._source, self._root).values() if each == kind)
+        return next(targets, "")
 
 
 def relations(source: InputFile, part: str) -> dict[str, tuple[str, str]]:
     """Return id → (last word of the kind, target) of a part; targets inside the package are names of parts."""
     folder, file = posixpath.split(part)
     tree = zip_safety.part(source, f"{folder}/_rels/{file}.rels")
-    found: dict[str, tuple[str, str]] = {}
+    targets: dict[str, tuple[str, str]] = {}
     for each in tree if tree is not None else ():
         target, kind = each.get("Target", ""), each.get("Type", "").rpartition("/")[2]
         if each.get("TargetMode") != "External":
             target = target.replace("\\", "/")
             target = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
-        found[each.get("Id", "")] = kind, target
-    return found
+        targets[each.get("Id", "")] = kind, target
+    return targets
 
 
 def sheet_part(source: InputFile, sheet: str) -> str:

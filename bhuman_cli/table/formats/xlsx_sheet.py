@@ -49,42 +49,42 @@ def facts(source: InputFile, part: xlsx_xml.Part, name: str) -> SheetFacts:
     Raises:
         InputError: the sheet is damaged.
     """
-    found = SheetFacts()
+    sheet_facts = SheetFacts()
     firsts: set[tuple[str, str]] = set()
     behind, is_at_edge = "", False
     last = 0
     for piece in part.pieces("</row>"):
         rows = [last, *map(int, _ROW_START.findall(piece))]
-        found.is_disordered |= rows != sorted(rows)
+        sheet_facts.is_disordered |= rows != sorted(rows)
         last = rows[-1]
         is_at_edge = is_at_edge or _EDGE_CELL.search(piece) is not None
         if not is_at_edge:
             firsts.update(_FIRST_CELL.findall(piece))
         if "hidden" in piece:
             numbers = map(_ROW_NUMBER.search, _HIDDEN_ROW.findall(piece))
-            found.hidden_rows.update(int(each[1]) for each in numbers if each)
+            sheet_facts.hidden_rows.update(int(each[1]) for each in numbers if each)
         behind = piece
     columns = (cell_flags.column_of(letters) if letters else 0 for letters, end in firsts if not end)
-    found.origin = 0 if is_at_edge else min(columns, default=0)
-    found.merges.extend(filter(None, map(cell_flags.area, _MERGE.findall(behind))))
+    sheet_facts.origin = 0 if is_at_edge else min(columns, default=0)
+    sheet_facts.merges.extend(filter(None, map(cell_flags.area, _MERGE.findall(behind))))
     if "<hyperlink" in behind or "<tablePart" in behind:
-        _follow(source, xlsx.relations(source, name), behind, found)
-    return found
+        _follow(source, xlsx.relations(source, name), behind, sheet_facts)
+    return sheet_facts
 
 
-def _follow(source: InputFile, relations: Mapping[str, tuple[str, str]], behind: str, found: SheetFacts) -> None:
+def _follow(source: InputFile, relations: Mapping[str, tuple[str, str]], behind: str, facts: SheetFacts) -> None:
     """Add the links of cells, and the last rows of tables that are totals."""
     for attributes in _HYPERLINK.findall(behind):
         each = {key: xlsx_xml.text(one or other) for key, one, other in _ATTRIBUTE.findall(attributes)}
         place, (_, target) = cell_flags.area(each.get("ref", "")), relations.get(each.get("id", ""), _NOWHERE)
         if place is not None and target:
-            found.links[place.first_row, place.first_column] = target
+            facts.links[place.first_row, place.first_column] = target
     for kind, target in relations.values():
         table = zip_safety.part(source, target) if kind == "table" else None
         place = cell_flags.area(table.get("ref", "")) if table is not None else None
         if table is not None and place is not None and table.get("totalsRowCount", "0") not in {"0", ""}:
             count = int(table.get("totalsRowCount", "1")) if table.get("totalsRowCount", "").isdecimal() else 1
-            found.totals_rows.update(range(max(place.last_row - min(count, 10) + 1, 1), place.last_row + 1))
+            facts.totals_rows.update(range(max(place.last_row - min(count, 10) + 1, 1), place.last_row + 1))
 
 
 class _Kinds(dict[str, "_Kind"]):
@@ -106,12 +106,12 @@ class _Kinds(dict[str, "_Kind"]):
 class Rows:
     """The rows of one sheet. shown_otherwise: position → format code, complete once the rows were read."""
 
-    def __init__(self, source: InputFile, book: xlsx.Book, part: xlsx_xml.Part, known: SheetFacts) -> None:
+    def __init__(self, source: InputFile, book: xlsx.Book, part: xlsx_xml.Part, facts: SheetFacts) -> None:
         self._source = source
         self._book = book
         self._part = part
-        self._facts = known
-        self._covered = cell_flags.Covered(known.merges)
+        self._facts = facts
+        self._covered = cell_flags.Covered(facts.merges)
         self.shown_otherwise: dict[int, str] = {}
         self._texts: list[str] = []
         self._kinds = _Kinds(())
@@ -256,8 +256,8 @@ def _number_of(row: str) -> int:
 def _row_number(number: str, rest: str, before: int) -> int:
     if number:
         return int(number)
-    found = _ROW_NUMBER.search(rest)
-    return int(found[1]) if found else before + 1
+    match = _ROW_NUMBER.search(rest)
+    return int(match[1]) if match else before + 1
 
 
 def _place(attributes: str, columns: _Columns, before: int) -> int:

@@ -112,9 +112,9 @@ def parser(source: InputFile, *, namespaces: bool = False) -> expat.XMLParserTyp
     def refuse(*_: object) -> None:
         raise entities(source)
 
-    found = expat.ParserCreate(namespace_separator=" " if namespaces else None)
-    found.EntityDeclHandler = refuse
-    return found
+    reader = expat.ParserCreate(namespace_separator=" " if namespaces else None)
+    reader.EntityDeclHandler = refuse
+    return reader
 
 
 def part(source: InputFile, name: str) -> ET.Element | None:

@@ -58,9 +58,9 @@ def parse(text: str, *, sheet: str | None = None, as_workbook: bool = False, ins
     parts = _checked(text.strip(), insecure=insecure)
     host = (parts.hostname or "").lower()
     for is_its, of_product in _PRODUCTS.items():
-        found = of_product(parts, sheet, as_workbook) if re.fullmatch(is_its, host) else None
-        if found is not None:
-            return found
+        address = of_product(parts, sheet, as_workbook) if re.fullmatch(is_its, host) else None
+        if address is not None:
+            return address
     return _plain(parts, sheet)
 
 
@@ -175,11 +175,11 @@ def _plain(parts: SplitResult, sheet: str | None) -> Address:
 
 def _at(parts: SplitResult, url: str, product: str, sheet: str | None) -> Address:
     query = parse_qsl(parts.query, keep_blank_values=True)
-    kept = sorted(
+    parameters = sorted(
         (key, value) for key, value in query
         if not _SIGNED.fullmatch(key) and not (product and _COPIED.fullmatch(key))
     )  # fmt: skip
-    bare = urlunsplit((parts.scheme, parts.netloc, parts.path or "/", urlencode(kept), ""))
+    bare = urlunsplit((parts.scheme, parts.netloc, parts.path or "/", urlencode(parameters), ""))
     last = unquote(parts.path.rstrip("/").rpartition("/")[2])
     return Address(url=url, identity=f"{bare}{_sheet_part(sheet)}", product=product, fallback_name=last or parts.netloc)
 

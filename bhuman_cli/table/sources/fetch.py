@@ -104,8 +104,8 @@ class _Policy:
         host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
         literal = _literal(host)
         # A proxy asks for the name itself: only what is written as a number can be judged from here.
-        known = [] if by_proxy and literal is None else addresses.resolve(host, port)
-        places = [literal] if literal is not None else [ipaddress.ip_address(text.partition("%")[0]) for text in known]
+        ips = [] if by_proxy and literal is None else addresses.resolve(host, port)
+        places = [literal] if literal is not None else [ipaddress.ip_address(text.partition("%")[0]) for text in ips]
         is_inside = (
             hosts.is_loopback(host) if by_proxy and literal is None else any(not hosts.is_public(p) for p in places)
         )
@@ -113,7 +113,7 @@ class _Policy:
             raise addresses.RefusedAddress("it redirects to a private address")
         self.was_public = self.was_public or not is_inside
         self.by_proxy = self.by_proxy or by_proxy
-        return known
+        return ips
 
 
 def _literal(host: str) -> hosts.Address | None:
@@ -152,23 +152,23 @@ def fetch(address: Address, folder: Path, *, insecure: bool = False, within_s: f
 def _fetched(address: Address, folder: Path, *, insecure: bool) -> Fetched:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = hashlib.sha256(f"{address.identity}\n{address.url}".encode()).hexdigest()[:32]
-    kept = _remembered(folder, key)
+    copy = _remembered(folder, key)
     policy = _Policy()
-    headers = {"Accept": _ACCEPT, **_conditions(kept)}
+    headers = {"Accept": _ACCEPT, **_conditions(copy)}
     with _told(address), _answer(address.url, policy, headers, insecure=insecure) as answer:
-        if answer.status_code == 304 and kept is not None:
-            path = folder / f"{key}-{kept.sha256[:16]}"
+        if answer.status_code == 304 and copy is not None:
+            path = folder / f"{key}-{copy.sha256[:16]}"
             os.utime(path)
         else:
             _require_table(address, answer)
             path, sha256 = _written(address, answer, folder, key)
-            kept = _Kept(
+            copy = _Kept(
                 sha256=sha256, name=_name(address, answer), etag=answer.headers.get("ETag", ""),
                 last_modified=answer.headers.get("Last-Modified", ""),
             )  # fmt: skip
-            _remember(folder, key, kept)
+            _remember(folder, key, copy)
     _sweep(folder)
-    return Fetched(path=path, name=kept.name, modified_at=_moment(kept.last_modified), by_proxy=policy.by_proxy)
+    return Fetched(path=path, name=copy.name, modified_at=_moment(copy.last_modified), by_proxy=policy.by_proxy)
 
 
 @contextlib.contextmanager
@@ -261,8 +261,8 @@ def _name(address: Address, answer: requests.Response) -> str:
     message["content-disposition"] = _as_text(answer.headers.get("Content-Disposition", ""))
     parameters: list[tuple[str, Any]] = message.get_params(failobj=[], header="content-disposition")
     # `filename*`, which comes decoded as a triple, says more than the plain `filename` beside it.
-    given = [value for key, value in parameters if key.lower() == "filename"]
-    said = next((value for value in given if isinstance(value, tuple)), given[0] if given else "")
+    names = [value for key, value in parameters if key.lower() == "filename"]
+    said = next((value for value in names if isinstance(value, tuple)), names[0] if names else "")
     name = _safe(email.utils.collapse_rfc2231_value(said)) or _safe(address.fallback_name) or "table"
     ending = "" if name.lower().endswith(_ENDINGS) else _BY_TYPE.get(message.get_content_type(), "")
     return name + ending
@@ -283,27 +283,27 @@ def _safe(name: str) -> str:
     return plain.strip(" .")[-120:].lstrip(" .-")
 
 
-def _conditions(kept: _Kept | None) -> dict[str, str]:
-    if kept is None:
+def _conditions(copy: _Kept | None) -> dict[str, str]:
+    if copy is None:
         return {}
-    found = {"If-None-Match": kept.etag, "If-Modified-Since": kept.last_modified}
-    return {name: value for name, value in found.items() if value}
+    headers = {"If-None-Match": copy.etag, "If-Modified-Since": copy.last_modified}
+    return {name: value for name, value in headers.items() if value}
 
 
 def _remembered(folder: Path, key: str) -> _Kept | None:
     """Return what is kept of an address, None unless its bytes are there as they came."""
     try:
         values: Any = json.loads((folder / f"{key}.json").read_text("utf-8"))
-        kept = _Kept(**values)
-        body = (folder / f"{key}-{kept.sha256[:16]}").read_bytes()
+        copy = _Kept(**values)
+        body = (folder / f"{key}-{copy.sha256[:16]}").read_bytes()
     except (OSError, ValueError, TypeError):
         return None
-    return kept if hashlib.sha256(body).hexdigest() == kept.sha256 else None
+    return copy if hashlib.sha256(body).hexdigest() == copy.sha256 else None
 
 
-def _remember(folder: Path, key: str, kept: _Kept) -> None:
+def _remember(folder: Path, key: str, copy: _Kept) -> None:
     with files.aside(folder / f"{key}.json") as path:
-        path.write_text(json.dumps(asdict(kept)), encoding="utf-8")
+        path.write_text(json.dumps(asdict(copy)), encoding="utf-8")
 
 
 def _sweep(folder: Path) -> None:
