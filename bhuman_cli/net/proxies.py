@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from bhuman_cli.errors import UsageError
 from bhuman_cli.net import hosts
@@ -25,6 +25,13 @@ def proxies_for(url: str) -> dict[str, str]:
     for scheme, address in proxies.items():
         _require_usable(scheme, str(address))
     return proxies
+
+
+def proxy_for(url: str) -> SplitResult | None:
+    """Return the proxy that one URL goes through, None where it goes direct."""
+    by_scheme = proxies_for(url)
+    address = by_scheme.get(urlsplit(url).scheme) or by_scheme.get("all")
+    return urlsplit(address if "://" in address else f"http://{address}") if address else None
 
 
 def _require_usable(scheme: str, address: str) -> None:

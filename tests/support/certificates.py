@@ -1,4 +1,4 @@
-"""A certificate for localhost that nobody believes unless told."""
+"""A certificate that nobody believes unless told."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 FILE_NAME = "cert.pem"
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
+def self_signed(folder: Path, host: str = "localhost") -> ssl.SSLContext:
     """Make one in the folder; return what a server needs to show it."""
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", FILE_NAME],
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={host}",
+         "-addext", f"subjectAltName=DNS:{host}", "-keyout", "key.pem", "-out", FILE_NAME],
         cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -120,9 +120,11 @@ class _Connection(socketserver.StreamRequestHandler):
         place = self._located(target)
         query = f"?{parts.query}" if parts.query else ""
         headers = [line for line in fields if line.split(":", 1)[0].strip().lower() not in _OF_ONE_HOP]
+        origin = f"http://{place.netloc}" if place.proxy is not None else ""
+        for_proxy = [*(f"{name}: {value}" for name, value in place.proxy_fields.items()), "Connection: close"]
         with place.connect(self.server.network) as onward, self.server.holding(onward):
             onward.settimeout(IDLE_S)
-            onward.sendall(_lines([f"{method} {parts.path or '/'}{query} HTTP/1.1", *headers, "Connection: close"]))
+            onward.sendall(_lines([f"{method} {origin}{parts.path or '/'}{query} HTTP/1.1", *headers, *for_proxy]))
             onward.sendall(self.rfile.read(_body_bytes(headers)))
             with onward.makefile("rb") as answer:
                 status, *back = _final_head(answer)

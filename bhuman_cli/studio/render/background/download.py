@@ -127,9 +127,8 @@ def _answered(
 def _ask(place: Place, network: reach.Network) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
     connection = _Pinned(place, network)
     try:
-        connection.request(
-            "GET", place.path, headers={"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
-        )
+        fields = {"User-Agent": _AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+        connection.request("GET", place.target, headers=fields if place.secure else fields | place.proxy_fields)
         return connection, connection.getresponse()
     except TimeoutError:
         connection.close()
@@ -155,5 +154,5 @@ class _Pinned(http.client.HTTPConnection):
         plain: Any = self._place.connect(self._network)
         if self._place.secure:
             self.default_port = 443
-            plain = ssl.create_default_context().wrap_socket(plain, server_hostname=self._place.host)
+            plain = reach.tls().wrap_socket(plain, server_hostname=self._place.host)
         self.sock = plain
