@@ -177,15 +177,24 @@ class Server:
 
         while not self._stopping.is_set():
             wasyncore.loop(timeout=1.0, map=self._sockets, count=1)
+            self._accept_waiting()
             self._tend(time.monotonic())
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=_COMMIT_S)
         # What the threads have answered is still to be written out.
         wasyncore.loop(timeout=0.05, map=self._sockets, count=3)
         wasyncore.close_all(self._sockets)
 
+    def _accept_waiting(self) -> None:
+        """Take all who wait: one in each turn would leave a callback behind a thousand strangers for seconds."""
+        there = self._server.active_channels
+        count = -1
+        while count < len(there) < self._most + _SPARE // 2 and not self._stopping.is_set():
+            count = len(there)
+            self._server.handle_accept()
+
     def _tend(self, now_s: float) -> None:
         """Close connections that send no whole request in time, and the oldest of them where there are too many."""
-        there = list(self._server.active_channels.values())
+        there = dict.fromkeys(self._server.active_channels.values())  # in order, and quick to ask
         for channel in there:
             if channel.requests or channel.total_outbufs_len:
                 self._answered.add(channel)
@@ -193,7 +202,7 @@ class Server:
             else:
                 self._waiting.setdefault(channel, now_s)
         self._waiting = {channel: since_s for channel, since_s in self._waiting.items() if channel in there}
-        self._answered.intersection_update(there)
+        self._answered &= there.keys()
         too_many = len(there) - self._most
         for place, (channel, since_s) in enumerate(self._waiting.items()):
             if place < too_many or now_s - since_s > self._limit_s(channel):
