@@ -15,7 +15,7 @@ from bhuman_cli.clock import iso_utc
 from bhuman_cli.domain import Binding, Generation, GenerationId
 from bhuman_cli.journal import faults
 from bhuman_cli.journal.database import Journal
-from bhuman_cli.journal.runs import Run
+from bhuman_cli.journal.runs import SERIES, Run
 
 STATUS: Final = """CASE
   WHEN claim.claim_id IS NULL AND row.state <> 'pending' THEN row.state
@@ -252,6 +252,40 @@ def note_missing(journal: Journal, claim_ids: Iterable[int], *, now: datetime) -
                 )
                 gone.add(claim)
     return gone
+
+
+VIDEO_GONE: Final = "its video is gone"
+_SHOWN: Final = (
+    "SELECT coalesce(row.claim_id, owner.claim_id) AS claim_id, count(*) AS rows FROM row LEFT JOIN row AS owner"
+    " ON owner.run_no = row.run_no AND owner.row_index = row.shares WHERE row.run_no"
+)
+
+
+def old_videos_of_new_rows(journal: Journal, run: Run, *, asked_before: datetime) -> list[tuple[int, GenerationId]]:
+    """Return (claim, id) of videos last asked before a moment, where more rows show them than the series did before."""
+    found = journal.query(
+        f"SELECT claim.claim_id, claim.generation_id FROM ({_SHOWN} = :run AND row.selected = 1 GROUP BY 1) AS now"
+        " JOIN claim ON claim.claim_id = now.claim_id"
+        f" LEFT JOIN ({_SHOWN} = (SELECT max(run.run_no) FROM run WHERE target_id = :target AND run_no < :run"
+        f" AND state <> 'draft' AND {SERIES} = (SELECT {SERIES} FROM run WHERE run_no = :run)) GROUP BY 1) AS before"
+        " ON before.claim_id = now.claim_id WHERE now.rows > coalesce(before.rows, 0) AND claim.status = 'succeeded'"
+        " AND claim.generation_id IS NOT NULL AND claim.forgotten = 0 AND claim.ended_at < :before"
+        " AND claim.asked_at < :before",
+        {"run": run.run_no, "target": run.target_id, "before": iso_utc(asked_before)},
+    )
+    return [(item[0], GenerationId(item[1])) for item in found]
+
+
+def note_asked(journal: Journal, claim_ids: Iterable[int], *, gone: Iterable[int]) -> None:
+    """Keep that these videos were asked whether they are still there, and end those that are gone. One commit."""
+    with journal.transaction():
+        journal.execute_many(
+            "UPDATE claim SET asked_at = ? WHERE claim_id = ?", ((journal.now(), claim) for claim in claim_ids)
+        )
+        journal.execute_many(
+            "UPDATE claim SET status = 'failed', message = ? WHERE claim_id = ?",
+            ((VIDEO_GONE, claim) for claim in gone),
+        )
 
 
 def save_bindings(journal: Journal, bindings: Mapping[int, Binding]) -> None:

@@ -129,6 +129,7 @@ CREATE TABLE claim (
   forgotten     INTEGER NOT NULL DEFAULT 0,  -- a person asked to be removed: never asked by its id again
   missing_from  TEXT NOT NULL DEFAULT '',  -- since when the service says that it knows no such id
   missing_looks INTEGER NOT NULL DEFAULT 0,  -- commands that were told so since then
+  asked_at      TEXT NOT NULL DEFAULT '',  -- when it was asked whether it is still there, '' since it ended
   UNIQUE (chunk_id, place)
 ) STRICT;
 CREATE UNIQUE INDEX claim_live ON claim (run_no, row_index) WHERE live = 1;  -- a row is in at most one live chunk
@@ -261,6 +262,7 @@ MIGRATIONS: Final[dict[int, tuple[str, ...]]] = {
         "ALTER TABLE claim ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE claim ADD COLUMN missing_from TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE claim ADD COLUMN missing_looks INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE claim ADD COLUMN asked_at TEXT NOT NULL DEFAULT ''",
         "CREATE TABLE event (event_id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL,"
         " run_no INTEGER, claim_id INTEGER, detail TEXT NOT NULL DEFAULT '') STRICT",
         "CREATE INDEX event_claim ON event (claim_id)",

@@ -13,6 +13,7 @@ from typing import Final
 from bhuman_cli import clock
 from bhuman_cli.journal import runs
 from bhuman_cli.journal.database import Journal
+from bhuman_cli.journal.generations import VIDEO_GONE
 from bhuman_cli.journal.planning import PAID_STATES
 from bhuman_cli.journal.runs import Run
 
@@ -50,8 +51,8 @@ def counts(journal: Journal, run: Run, *, last: int) -> Counts:
     braked_at, failures_from, first_left = state if state is not None else ("", "", None)
     ended = journal.query(
         "SELECT status = 'failed' FROM claim WHERE target_id = ? AND ended_at > ? AND generation_id IS NOT NULL"
-        " ORDER BY ended_at DESC, claim_id DESC LIMIT ?",
-        (run.target_id, failures_from, last),
+        " AND message <> ? ORDER BY ended_at DESC, claim_id DESC LIMIT ?",
+        (run.target_id, failures_from, VIDEO_GONE, last),
     )
     own = (
         "SELECT count(*) FROM claim JOIN chunk USING (chunk_id) WHERE claim.run_no = ?"

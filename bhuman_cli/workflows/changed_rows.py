@@ -116,7 +116,8 @@ def _compared(journal: Journal, run: Run, earlier: EarlierFile, new: _NewRows, r
     columns = [column for column in both if _folded(column) in sent]
     ours, theirs = (comparison.texts(rows, columns) for rows in (new.by_place, paid))
     column, rows = changes.one_column(list(ours.values()), list(theirs.values()), columns)
-    anew = Anew(rows=rows, of=earlier.paid, columns={column: rows} if rows else {}, name=name)
+    differing = rows - len({*ours.values()} & {*theirs.values()})  # equal ones are paid again on purpose
+    anew = Anew(rows=rows, of=earlier.paid, columns={column: differing} if differing > 0 else {}, name=name)
     if is_same and 2 * rows < len(ours):
         count, touched = changes.changed_columns(ours, theirs, columns, by_place=True)
         anew = replace(anew, rows=count, columns=touched)

@@ -37,6 +37,7 @@ class Plan:
     sample: int | None = None
     quality: str | None = None
     profile: str = ""
+    target_name: str = ""
     sends: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
@@ -106,7 +107,8 @@ def show(plan: Plan, console: Console) -> None:
     if plan.changed:
         console.say(f"  changed since they were rendered: {changes.listed(plan.changed)}")
     target = "not named yet" if plan.target.api_id == domain.NO_TARGET else domain.short_id(plan.target.api_id)
-    console.say(f"  {plan.target.kind} {target} {_payer(plan)}")
+    named = f"“{plan.target_name}” ({target})" if plan.target_name else target
+    console.say(f"  {plan.target.kind} {named} {_payer(plan)}")
     _show_columns(plan, console)
     if plan.callback is not None:
         console.say(f"  each finished video is told to {plan.callback[0]} ({plan.callback[1]})")

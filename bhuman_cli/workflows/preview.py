@@ -41,7 +41,7 @@ def render_row(file: str, choice: RowChoice, flags: dict[str, Any], *, is_json: 
     home = settings.home(os.environ)
     source = input_source.open_source(file, values, home, console)
     target = Target(service=domain.LOCAL_SERVICE, kind=TargetKind.CAMPAIGN, api_id="")
-    intake = input_table.open_for(source, values, home, target, console)
+    intake, _ = input_table.open_for(source, values, home, target, console)
     row = _chosen(intake.rows(), choice, source.name)
     if row.state is not RowState.PENDING:
         raise errors.InputError(f"line {row.line} can't be rendered: {row.message or 'it is blank'}")

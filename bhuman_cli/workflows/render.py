@@ -7,10 +7,11 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bhuman_cli import errors
+from bhuman_cli import amounts, errors
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, settings
 from bhuman_cli.domain import Row
@@ -18,6 +19,7 @@ from bhuman_cli.gate import changes
 from bhuman_cli.gate import refusals as order
 from bhuman_cli.journal import (
     comparison,
+    generations,
     history,
     matching,
     persons,
@@ -30,6 +32,7 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import NewRun, Run
 from bhuman_cli.net import addresses
 from bhuman_cli.runs import epoch_file, permission, runner, spend_limits
+from bhuman_cli.runs.binding import record_writer
 from bhuman_cli.runs.runner import PreparedRun
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import (
@@ -112,6 +115,7 @@ def _load(file: str, given: Mapping[str, Any], console: Console) -> settings.Set
     )
 
 
+_OLD = timedelta(days=1)
 _WITH_DOCUMENT = frozenset(
     {
         errors.ExitCode.INPUT, errors.ExitCode.CREDENTIALS, errors.ExitCode.REFUSED, errors.ExitCode.DOWN,
@@ -213,7 +217,7 @@ def _real(job: render_job.RenderJob) -> int:
             listed_videos.policy(job.values, asks=job.asks), journal, prepared.run, link, job.console, job.home
         )
         prepared = replace(prepared, counts=planning.counts(journal, prepared.run))
-        prepared, refusals = _gated(job, journal, prepared, [*looked, *([listed] if listed else [])])
+        prepared, refusals = _gated(job, journal, prepared, [*looked, *([listed] if listed else [])], link)
         if job.get("again"):
             _require_no_unfinished_again(journal, prepared.run)
         plan = replace(_plan(job, prepared, journal), account=link.account)
@@ -319,9 +323,16 @@ def _paid_by(job: render_job.RenderJob, journal: Journal, prepared: PreparedRun,
 
 
 def _gated(
-    job: render_job.RenderJob, journal: Journal, prepared: PreparedRun, looked: Sequence[errors.Refusal]
+    job: render_job.RenderJob,
+    journal: Journal,
+    prepared: PreparedRun,
+    looked: Sequence[errors.Refusal],
+    link: connections.Connection | None = None,
 ) -> tuple[PreparedRun, list[errors.Refusal]]:
-    """Put the plan to the gate: leave for later what may not go now; return why the rest may not go, either."""
+    """Put the plan to the gate: leave for later what may not go now; return why the rest may not go, either.
+
+    link: to ask the service, None in a dry run.
+    """
     run = prepared.run
     if job.get("accept_failures") and traffic.accept_failures(journal, run):
         job.console.say("the failures are accepted; counting begins anew")
@@ -333,6 +344,8 @@ def _gated(
         journal, run, prepared.counts, prepared.previous, job.intake.known, job.get("row_key")
     )
     job.changed = changed.columns
+    if link is not None:
+        _ask_old_videos(job, journal, run, link)
     spending.take(journal, run, job.get("take"), permitted.zone, job.beside)
     counts = planning.counts(journal, run)
     refusals = _refusals(job, journal, replace(prepared, counts=counts), changed.said, looked)
@@ -356,6 +369,25 @@ def _gated(
     return replace(prepared, counts=planning.counts(journal, run) if left else counts), refusals
 
 
+def _ask_old_videos(job: render_job.RenderJob, journal: Journal, run: Run, link: connections.Connection) -> None:
+    """Ask once whether videos are still there that nobody asked for a day, before further rows show them."""
+    if job.is_local:
+        return
+    old = generations.old_videos_of_new_rows(journal, run, asked_before=SystemClock().now() - _OLD)
+    if not old:
+        return
+    job.console.say(f"asking whether {amounts.show(len(old), 'video')} of an earlier day can still be shown")
+    with run_context.context(journal, link, run, job.console, show="none", home=job.home) as context:
+        ask = map if context.pool is None else context.pool.map
+        came = list(ask(lambda item: record_writer.try_record(context, item[1]), old))
+    answers = [(claim, record) for (claim, _), (record, is_unclear) in zip(old, came, strict=True) if not is_unclear]
+    gone = [claim for claim, record in answers if record is None]
+    generations.note_asked(journal, [claim for claim, _ in answers], gone=gone)
+    if gone:
+        job.console.say(f"{amounts.show(len(gone), 'video')} of an earlier day: gone; --retry-failed renders them anew")
+        matching.match(journal, run)
+
+
 def _larger(job: render_job.RenderJob, journal: Journal, new: NewRun) -> list[Callable[[Row], bytes]]:
     """Return how rows were identified when more of their columns were sent; with `--again` nothing counts as paid."""
     if job.is_local or job.get("again"):
@@ -370,6 +402,7 @@ def _plan(job: render_job.RenderJob, prepared: PreparedRun, journal: Journal) ->
         counts=prepared.counts,
         chunk_size=job.chunk_size,
         target=job.target,
+        target_name=job.target_name,
         service=job.target.service,
         account="",
         journal=journal.path,

@@ -44,6 +44,7 @@ class RenderJob:
     output: Path
     target: Target
     asks: bool
+    target_name: str = ""
     own_template: Path | None = None
     tally: Mapping[str, int] = field(default_factory=dict)
     problems: Mapping[str, Any] | None = None
@@ -84,7 +85,7 @@ def read_job(source: InputSource, values: settings.Settings, console: Console) -
     home = settings.home(os.environ)
     payloads.require_quality_fits(values.get("quality"), str(values.get("generation_mode")), "--quality")
     target = target_of(values, source, needs_one=not values.get("dry_run"))
-    intake = input_table.open_for(source, values, home, target, console)
+    intake, target_name = input_table.open_for(source, values, home, target, console)
     for notice in intake.notices:
         console.say(notice)
     return RenderJob(
@@ -95,6 +96,7 @@ def read_job(source: InputSource, values: settings.Settings, console: Console) -
         intake=intake,
         output=input_table.output_for(source, values, intake),
         target=target,
+        target_name=target_name,
         asks=console.is_interactive() and not values.get("yes") and not values.get("local"),
         own_template=connections.template_beside(source.beside),
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Iterable
+from typing import Any
 
+from tests.support import plain_service
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
 
@@ -66,6 +70,10 @@ def test_only_what_the_target_uses_is_sent_and_the_rest_is_named(desk: Desk, ser
     assert (other.code, other.rows["submitted"], other.rows["reused"]) == (0, 1, 3)
     assert "kept here: last_contacted" in other.err
     assert service.bodies[-1]["variables"] == ["first_name", "company"]
+    service.campaign = {"name": "Spring [bold]hello"}
+    named = desk.render("leads (1).csv", "-v", "--again", env={"BHUMAN_TOKEN": plain_service.TOKEN})
+    assert "campaign “Spring (bold)hello” (6f1c2f6e…)" in named.err
+    assert "changed since" not in named.err
     everything = desk.render("leads (1).csv", "--all-columns", "--json")
     assert (everything.code, everything.error["code"]) == (7, "variables_changed")
     assert "with last_contacted" in everything.error["message"]
@@ -118,3 +126,28 @@ def test_people_who_share_a_video_are_told_once_a_target(desk: Desk, service: Pl
     assert "one page, one view count" in first.err
     assert len(service.accepted) == 1
     assert "one view count" not in desk.render("people.csv", "--only", "first_name", "-v").err
+
+
+def test_a_video_of_an_earlier_day_is_asked_before_another_row_shows_it(desk: Desk, service: PlainService) -> None:
+    desk.people(5, "a.csv")
+    assert desk.render("a.csv").code == 0
+    with contextlib.closing(sqlite3.connect(desk.home / "journal.sqlite3")) as journal:
+        journal.execute("UPDATE claim SET ended_at = '2026-01-01T00:00:00.000Z'")
+        journal.commit()
+    gone = service.accepted.pop(1)
+    before = len(service.seen)
+    assert desk.render("a.csv").code == 0
+    assert len(service.seen) == before, "the same rows ask nobody"
+    desk.people(2, "b.csv")
+    other = desk.render("b.csv", "--json")
+    assert (other.code, other.rows["succeeded"], other.rows["failed"]) == (5, 1, 1)
+    assert [row["message"] for row in desk.results("b.results.csv")] == ["", "its video is gone"]
+    retried = desk.render("b.csv", "--retry-failed", "--json")
+    assert (retried.code, retried.rows["succeeded"], retried.rows["submitted"]) == (0, 2, 1)
+    assert desk.render("a.csv").code == 0
+    assert desk.column("url", "a.results.csv") == [service.record(item)["url"] for item in _in_order(service)]
+    assert gone["id"] not in desk.column("id", "a.results.csv")
+
+
+def _in_order(service: PlainService) -> list[dict[str, Any]]:
+    return sorted(service.accepted, key=lambda item: str(item["text"]))

@@ -28,7 +28,7 @@ class PlainService:
 
     posts: what the next POSTs do instead of accepting; each returns a reply, or None to close without one.
     shape: changes a record before it is shown. is_rendering: no video is finished. away: no id is known yet.
-    lists_open: whether the token may read the campaign's list.
+    lists_open: whether the token may read the campaign's list. keys: that are taken. campaign: its record's fields.
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,7 @@ class PlainService:
         self.shape: Callable[[dict[str, Any]], dict[str, Any]] = lambda record: record
         self.lists_open = False
         self.keys = {(KEY, SECRET)}
+        self.campaign: dict[str, Any] = {}
         self.url = ""
         self.is_rendering = False
         self.away = False
@@ -93,6 +94,8 @@ class PlainService:
             newest = [self.record(item) for item in reversed(self.accepted)]
             shown = newest[start : start + int(query["size"][0])]
             return reply(200, {"code": 200, "result": {"total": len(newest), "videos": shown}})
+        if path == f"{API}/campaign" and self.campaign and has_token:
+            return reply(200, {"code": 200, "result": [{"id": CAMPAIGN_ID, **self.campaign}]})
         return reply(401, {"code": 401, "error": "not open to this key"})
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from bhuman_cli import domain, errors, files, shell
+from bhuman_cli import domain, errors, files, sanitize, shell
 from bhuman_cli.clock import SystemClock
 from bhuman_cli.config import credentials, keys, settings, trust
 from bhuman_cli.domain import Background, Row, RowState, Target, TargetKind
@@ -29,12 +29,16 @@ def open_for(
     home: settings.Home,
     target: Target,
     console: Console,
-) -> CheckedTable:
-    """Open and map the table as the settings say; on a terminal a person is asked what only letters can tell."""
+) -> tuple[CheckedTable, str]:
+    """Open and map the table as the settings say; return it with the target's name, "" where nobody says it.
+
+    On a terminal a person is asked what only letters can tell.
+    """
     from bhuman_cli.table import checked_table
 
     template = connections.template_beside(source.beside) if target.service == domain.LOCAL_SERVICE else None
-    names, said_by = target_variables(values, home, target, template)
+    record = _record(values, home, target)
+    names, said_by = target_variables(values, home, target, record, template)
     opened = checked_table.open_table(
         source.path,
         checked_table.TableOptions(
@@ -66,12 +70,16 @@ def open_for(
             loopback_base=bool(values.get("local")) or hosts.is_loopback_url(str(values.get("base_url"))),
         ),
     )
+    _require_all_of(template, opened, source)
+    return opened, sanitize.sentence(str(record.get("name") or ""), limit=_LONGEST_NAME)
+
+
+def _require_all_of(template: Path | None, opened: CheckedTable, source: InputSource) -> None:
     if template is not None and opened.missing:
         raise errors.InputError(
             f"{template.name} needs {', '.join(opened.missing)}, and {source.name} has no such column",
             hint=shell.join(["--set", f"{opened.missing[0]}=VALUE"]),
         )
-    return opened
 
 
 def _reading(values: settings.Settings, source: InputSource, console: Console | None = None) -> ReadOptions:
@@ -246,20 +254,23 @@ def _seen_from(value: object, folder: Path) -> object:
     return Path(os.path.relpath(value, folder)) if isinstance(value, Path) and not value.is_absolute() else value
 
 
+_LONGEST_NAME: Final = 60  # as shown on the plan
 _PATIENCE_S: Final = 10.0
 """The record is a help, no more: a service that is slow to show it must not hold up a render."""
 
 
 def target_variables(
-    values: settings.Settings, home: settings.Home, target: Target, template: Path | None = None
+    values: settings.Settings, home: settings.Home, target: Target, record: Mapping[str, Any], template: Path | None
 ) -> tuple[tuple[str, ...] | None, str]:
     """Return a target's variables and who says so, None where nobody knows.
 
     The template of a local render, the campaign's record, else the project file, else the last accepted run.
     """
+    from bhuman_cli.api import wire
+
     if template is not None:
         return connections.load_template(template).variables, template.name
-    if recorded := _recorded(values, home, target):
+    if recorded := wire.record_variables(record):
         return recorded, "the campaign's record"
     if values.get("variables"):
         return tuple(values.get("variables")), values.source("variables")
@@ -272,23 +283,21 @@ def target_variables(
     return last, "the last accepted run on this target"
 
 
-def _recorded(values: settings.Settings, home: settings.Home, target: Target) -> tuple[str, ...]:
-    """Ask for the campaign's record, which only a user token opens. Source: API contract, 2.8."""
+def _record(values: settings.Settings, home: settings.Home, target: Target) -> Mapping[str, Any]:
+    """Ask for the campaign's record, which only a user token opens; {} without it. Source: API contract, 2.8."""
     is_asked = target.kind is TargetKind.CAMPAIGN and target.api_id != domain.NO_TARGET
     if not is_asked or target.service == domain.LOCAL_SERVICE or values.get("dry_run"):
-        return ()
-    from bhuman_cli.api import wire
-
+        return {}
     opened = session.Session(console=Console(quiet=True), values=values, home=home, environ=os.environ)
     try:
         held = opened.stored_credentials()
         if held.bearer is None:
-            return ()
+            return {}
         bearer = credentials.Credentials(bearer=held.bearer, source=held.source)
         with opened.client(bearer, patience_s=_PATIENCE_S) as client:
-            return wire.record_variables(client.resource(target.kind, target.api_id))
+            return client.resource(target.kind, target.api_id) or {}
     except errors.BhumanError:
-        return ()
+        return {}
 
 
 _EXAMPLES = 5
