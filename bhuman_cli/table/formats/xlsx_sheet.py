@@ -26,7 +26,7 @@ _FIRST_CELL: Final = re.compile(
 )
 _EDGE_CELL: Final = re.compile(r'<c r="A\d+"[^>/]*>\s*<[vi]')
 _HIDDEN_ROW: Final = re.compile(r"""<(row\b[^>]*\bhidden\s*=\s*["'](?:1|true)["'][^>]*)>""")
-_ROW_START: Final = re.compile(r'<row\b[^>]*?\br="(\d{1,7})"')
+_ROW_START: Final = re.compile(r'<row\b[^>]*?\br\s*=\s*"(\d{1,7})"')
 _ROW: Final = re.compile(r"<row\b[^>]*/>|<row\b[^>]*>.*?</row>", re.DOTALL)
 _ROW_NUMBER: Final = re.compile(r"""\br\s*=\s*["'](\d{1,9})["']""")
 _REFERENCE: Final = re.compile(r"""\br\s*=\s*["']([A-Za-z]{1,3})\d{1,9}["']""")

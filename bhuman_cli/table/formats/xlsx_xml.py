@@ -21,8 +21,11 @@ _HEAD: Final = re.compile(
     rb"""(?:\xef\xbb\xbf)?\s*(?:<\?xml(?:[^>?]*encoding\s*=\s*["']utf-8["'][^>?]*|(?:(?!encoding)[^>?])*)\?>)?\s*<\w+[\s>]""",
     re.IGNORECASE,
 )
-_UNUSUAL: Final = (b"<!", b":worksheet", b":sheetData", b":row", b":c ", b":sst", b":si>")
-"""Comments, character data, prefixes. Where a text looks so, the part is only read more slowly."""
+_UNUSUAL: Final = (b"<!", b":worksheet", b":sheetData", b":row", b":c ", b":sst", b":si>", b" >", b"\n>", b"\t>", b"='")
+"""Comments, character data, prefixes, white space at the end of a tag, single quotes.
+
+Where a text looks so, the part is only read more slowly.
+"""
 _TEXTS: Final = re.compile(r"<t\b[^>]*?(?:/>|>([^<]*)</t>)")
 _PHONETIC: Final = re.compile(r"<rPh\b.*?</rPh>", re.DOTALL)
 _ENTITY: Final = re.compile(r"&(#?\w+);")

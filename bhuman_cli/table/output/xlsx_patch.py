@@ -35,7 +35,11 @@ _TAG: Final = re.compile(r"""<(/?)(?:\w+:)?([\w.-]+)((?:[^<>"']|"[^"]*"|'[^']*')
 _SPECIAL: Final = re.compile(r"[&<>]|_x|[ \t]\n|\n[ \t]")
 _PLACE: Final = re.compile(r'\br="([A-Z]+)\d+"')
 _STYLE: Final = re.compile(r'\bs="\d+"')
-_NOT_PLAIN: Final = re.compile(r"<!--|<!\[CDATA\[")
+# Comments; tags with single quotes, with blanks around `=`, or before their end.
+_UNUSUAL: Final = re.compile(
+    r"""<!--|<!\[CDATA\[|<(?!\?)[^<>"']+(?:"[^"]*"[^<>"']+)*?(?:='|\s=|=\s)|<(?!\?)(?:[^<>"']|"[^"]*")*\s>"""
+)
+_TELLING: Final = ("<!", "='", " =", "= ", " >", "\n>", "\t>", "\n=", "=\n")
 _NOT_SEEN: Final = re.compile(r'\b(?:hidden="(?:1|true)"|width="0(?:\.0*)?")')
 _ESCAPE_LIKE: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
@@ -121,6 +125,11 @@ def _decoded(data: bytes) -> str:
         raise CannotPatchError from None
 
 
+def _is_unusual(text: str) -> bool:
+    """Say whether XML is written in a way that the expressions here do not follow."""
+    return any(sign in text for sign in _TELLING) and _UNUSUAL.search(text) is not None
+
+
 def _require_well_formed(sheet: str) -> None:
     try:
         expat.ParserCreate().Parse(sheet.encode(), True)
@@ -133,7 +142,7 @@ def _relations(before: str, linked: Sequence[tuple[str, str]], namespace: str) -
     if not before:
         before = f'<?xml version="1.0" encoding="UTF-8"?>\n<Relationships xmlns="{_PACKAGE}"></Relationships>'
     root = re.search(r"<((?:\w+:)?)Relationships\b", before)
-    if root is None or _NOT_PLAIN.search(before):
+    if root is None or _is_unusual(before):
         raise CannotPatchError
     prefix = root[1]
     name = f"{prefix}Relationships"
@@ -155,7 +164,7 @@ class _Sheet:
 
     def __init__(self, text: str, patch: Patch, is_link: Mapping[str, bool]) -> None:
         found = re.search(r"<((?:\w+:)?)sheetData\b[^>]*?(/?)>", text)
-        if found is None or _NOT_PLAIN.search(text):
+        if found is None or _is_unusual(text):
             raise CannotPatchError
         self.relations_namespace = _STRICT_RELATIONS if _STRICT in text[: found.start()] else _RELATIONS
         self._prefix = found[1]

@@ -19,6 +19,8 @@ from bhuman_cli.table import checked_table, reader
 from bhuman_cli.table.checked_table import TableOptions
 from tests.support.intakes import said, take
 
+DATA = Path(__file__).parents[2] / "data" / "tables"
+
 
 def refusal(path: Path) -> BhumanError:
     with pytest.raises(BhumanError) as refused:
@@ -270,6 +272,26 @@ def test_rows_of_a_sheet_stand_where_their_numbers_say(tmp_path: Path) -> None:
             new.writestr(part, text)
     table = reader.open_table(tmp_path / "a.xlsx", reader.ReadOptions())
     assert (table.header, [row.cells[0] for row in table.rows()]) == (("name", "firm"), ["Ann", "Bo", "Cy"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "instead"),
+    [
+        (rb"<(/?\w+)>", rb"<\1 >"),
+        (rb"</(\w+)>", rb"</\1\n>"),
+        (rb' (\w+)="([^"\']*)"', rb" \1='\2'"),
+        (rb' (\w+)="([^"]*)"', rb'  \1 = "\2"'),
+    ],
+)
+def test_a_sheet_means_the_same_in_any_xml(tmp_path: Path, pattern: bytes, instead: bytes) -> None:
+    plain, other = DATA / "typical.xlsx", tmp_path / "other.xlsx"
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(other, "w") as new:
+        for part in old.namelist():
+            is_cells = part.endswith(("sheet1.xml", "sharedStrings.xml"))
+            new.writestr(part, re.sub(pattern, instead, old.read(part)) if is_cells else old.read(part))
+    first, second = (reader.open_table(path, reader.ReadOptions()) for path in (plain, other))
+    assert first.header == second.header
+    assert list(first.rows()) == list(second.rows())
 
 
 def test_one_list_inside_a_json_object_is_read(tmp_path: Path) -> None:

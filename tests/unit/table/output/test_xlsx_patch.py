@@ -208,10 +208,20 @@ def test_sheets_written_in_other_ways_are_understood(tmp_path: Path) -> None:
         assert sheet.freeze_panes == "A3"
 
 
-def test_a_sheet_that_is_not_understood_gives_a_plain_workbook(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "instead"),
+    [
+        ("<sheetData>", "<sheetData><!-- <sheetData> -->"),
+        (r'<row r="(\d+)"', r"<row r='\1'"),
+        (r'<c r="(\w+)"', r'<c r = "\1"'),
+        ("</c>", "</c >"),
+    ],
+)
+def test_a_sheet_that_is_not_understood_gives_a_plain_workbook(tmp_path: Path, pattern: str, instead: str) -> None:
     source, output = make(tmp_path / "leads.xlsx"), tmp_path / "out.xlsx"
-    rewrite(source, lambda text: text.replace("<sheetData>", "<sheetData><!-- <sheetData> --><row r='3'/>", 1))
+    rewrite(source, lambda text: re.sub(pattern, instead, text))
     write(source, output)
+    assert openpyxl.load_workbook(output).sheetnames == ["results"]
     assert [each.cells[0] for each in results_file.read_ids(output)] == ["P0 & <Co>", "P1 & <Co>", "", "P3 & <Co>"]
 
 
