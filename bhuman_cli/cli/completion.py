@@ -50,8 +50,8 @@ def _values(parameter: Any, typed: str) -> Iterable[str]:
 
 def _columns() -> Sequence[str]:
     """Return the columns of the first table on the command line that is being typed."""
-    from bhuman_cli.table import reader
+    from bhuman_cli.workflows.input import input_table
 
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
     path = next(path for path in map(Path, shlex.split(line)[1:]) if path.is_file())
-    return [column for column in reader.open_table(path, reader.ReadOptions()).header if column]
+    return input_table.column_names(path)

@@ -82,6 +82,13 @@ def _require_all_of(template: Path | None, opened: CheckedTable, source: InputSo
         )
 
 
+def column_names(path: Path) -> list[str]:
+    """Return the columns of a table that has a name."""
+    from bhuman_cli.table import reader
+
+    return [column for column in reader.open_table(path, reader.ReadOptions()).header if column]
+
+
 def _reading(values: settings.Settings, source: InputSource, console: Console | None = None) -> ReadOptions:
     from bhuman_cli.table import reader
 
