@@ -227,4 +227,4 @@ def _nothing_found(home: settings.Home, profile: str, service: str) -> str:
     others = [place for name, place, _ in credential_store.profiles(home) if name == profile and place != service]
     if others:
         return f"profile {profile} has credentials for {others[0]}, but none for {service}"
-    return f"no credentials for {service}: neither in the environment nor kept for profile {profile}"
+    return f"you are not logged in to {service} (profile {profile}), and the environment has no key"

@@ -206,6 +206,16 @@ def run_of_generation(journal: Journal, generation_id: str) -> tuple[Run, int] |
     return (runs.find(journal, found["run_id"]), found["row_index"]) if found else None
 
 
+def first_run_of(journal: Journal, generation_id: str) -> Run | None:
+    """Return the run that asked for a generation."""
+    found = journal.query_one(
+        "SELECT run.run_id FROM claim JOIN chunk USING (chunk_id) JOIN run ON run.run_no = chunk.run_no"
+        " WHERE claim.generation_id = ?",
+        (generation_id,),
+    )
+    return runs.find(journal, found["run_id"]) if found else None
+
+
 def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[RunSummary]:
     """Return the runs on any service whose campaign or instance has this id, newest first."""
     targets = journal.query("SELECT target_id FROM target WHERE kind = ? AND api_id = ?", (kind, api_id))

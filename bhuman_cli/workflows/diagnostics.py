@@ -151,7 +151,11 @@ def connection(session: Session, clock: Clock) -> Iterator[Finding]:
     yield Finding(
         check="connection",
         verdict=FAIL if is_bad else OK,
-        detail=f"{session.service} answered {answer.status}{odd} after {took_s:.2f} s, {_security(session)}",
+        detail=(
+            f"{session.service} answered {answer.status}{odd} after {took_s:.1f} s, {_security(session)}"
+            if is_bad
+            else f"{session.service} is reachable ({took_s:.1f} s), {_security(session)}"
+        ),
         exit_code=ExitCode.DOWN if is_bad else ExitCode.OK,
     )
     if answer.status in {401, 403}:

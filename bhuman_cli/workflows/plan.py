@@ -91,7 +91,8 @@ def show(plan: Plan, console: Console) -> None:
     console.event("plan", **plan.counted())
     counts = plan.counts
     if counts.reused and not (plan.cost_rows or counts.in_doubt or counts.later or counts.invalid or plan.refusals):
-        console.say(f"All {counts.reused + counts.shared:,} rows were sent before; nothing new is paid.")
+        rows = counts.reused + counts.shared
+        console.say(f"{'The row was' if rows == 1 else f'All {rows:,} rows were'} sent before; nothing new is paid.")
         return
     parts = [f"{counts.new:,} new", f"{counts.reused:,} reused"]
     parts += [f"{counts.retried:,} retried"] if counts.retried else []

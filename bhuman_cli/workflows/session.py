@@ -166,7 +166,7 @@ def _check_one(service: Client, kind: str) -> CredentialCheck:
     return CredentialCheck(kind=kind, verdict="closed" if closed else "unknown", detail=closed or unknown)
 
 
-UNCHECKABLE: Final = "can't be checked here, the first render will tell"
+UNCHECKABLE: Final = "can't be checked here; the first render will tell"
 _WRONG: Final = r"(?:invalid|unknown|wrong|incorrect|revoked|expired|disabled|deleted|inactive|no such|not found)"
 _KEY: Final = r"(?:api[ _-]?key|key|client(?:[ _-]?(?:id|secret))?|secret)"
 _ABOUT_THE_KEY: Final = re.compile(rf"\b{_WRONG}\b.{{0,40}}\b{_KEY}\b|\b{_KEY}\b.{{0,40}}\b{_WRONG}\b", re.IGNORECASE)

@@ -163,7 +163,7 @@ def _carry_out(job: TriggerJob) -> int:
         plan = _plan(job, prepared, journal, link)
         plans.show(plan, job.console)
         if plan.cost_rows == 0:
-            job.console.say("this was paid before and is not sent again; --again would pay for it again")
+            job.console.say(f"{_paid_by(journal, run)}, and nothing is sent; to pay for another video: --again")
         limits = spend_limits.Limits(
             max_rows=job.values.get("max_rows"), accepts_changes=True, again=bool(job.values.get("again"))
         )
@@ -192,6 +192,15 @@ def _gated(job: TriggerJob, journal: Journal, prepared: PreparedRun) -> list[err
     braked = bool(cost) and traffic.is_braked(journal, run.target_id)
     found = [permission.too_many_failures(journal, run)] if braked else []
     return [*found, over] if over is not None else found
+
+
+def _paid_by(journal: Journal, run: Run) -> str:
+    """Say which run bought the video that this content already has."""
+    ids = (row.fields["id"] for row in results.rows(journal, run))
+    first = next((found for each in filter(None, ids) if (found := history.first_run_of(journal, each))), None)
+    return (
+        f"these values were paid in {first.run_id} ({first.input_name})" if first else "these values were paid before"
+    )
 
 
 def _looked(job: TriggerJob, journal: Journal, prepared: PreparedRun, *, again: bool) -> list[errors.Refusal]:

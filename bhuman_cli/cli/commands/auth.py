@@ -63,7 +63,7 @@ def login(
             hint="bhuman login --unchecked",
         )
     place = _keep(session, entered, file=file)
-    _say_kept(session, place, check)
+    _say_kept(session, entered, place, check)
     return 0
 
 
@@ -86,11 +86,11 @@ def logout(
     if json_output:
         session.console.out_json({"schema": "bhuman.logout/1", **_about(session), "forgotten": was_kept})
     elif was_kept:
-        session.console.say(f"forgot the credentials of profile {session.profile} for {session.service}")
+        session.console.say(f"Removed the credentials of profile {session.profile} for {session.service}")
     else:
-        session.console.say(f"no saved key for profile {session.profile} and {session.service}")
+        session.console.say(f"No saved key for profile {session.profile} and {session.service}.")
     if any(session.environ.get(name, "").strip() for name in credentials.VARIABLES):
-        session.console.say("credentials in the environment are still in effect: bhuman whoami")
+        session.console.say("Credentials in the environment are still in effect: bhuman whoami")
     return 0
 
 
@@ -180,7 +180,7 @@ def _keep(session: Session, entered: Credentials, *, file: bool) -> str:
     return credential_store.store(session.home, session.profile, secret, service=session.service, keyring=keyring)
 
 
-def _say_kept(session: Session, place: str, check: CredentialCheck) -> None:
+def _say_kept(session: Session, entered: Credentials, place: str, check: CredentialCheck) -> None:
     where = str(session.home.config / credential_store.FILE_NAME)
     if place == "keyring":
         where = f"the keyring ({credential_store.keyring_name(credential_store.safe_keyring())})"
@@ -188,8 +188,11 @@ def _say_kept(session: Session, place: str, check: CredentialCheck) -> None:
         about = {"schema": "bhuman.login/1", **_about(session)}
         session.console.out_json({**about, "kept_in": place, "checked": check.verdict})
         return
-    worked = {"works": "they work", "closed": sessions.UNCHECKABLE}.get(check.verdict, "not checked")
-    session.console.say(f"{worked}; kept for profile {session.profile} and {session.service} in {where}")
+    key = f" as key {shown}" if (shown := credentials.shown_id(entered)) else ""
+    session.console.say(f"Logged in to {session.service}{key} (profile {session.profile}). Saved in {where}.")
+    if check.verdict != "works":
+        reason = sessions.UNCHECKABLE if check.verdict == "closed" else "not checked"
+        session.console.say(f"The credentials {reason}.")
 
 
 def _about(session: Session) -> dict[str, str]:
@@ -216,7 +219,7 @@ def _print_whoami(session: Session, held: Credentials, checks: list[CredentialCh
     rows += [[names[check.kind], _verdict(check)] for check in checks]
     if not held.bearer:
         rows.append(["user token", "none: lists of campaigns, instances and results may stay closed"])
-    session.console.table(["what", "value"], rows)
+    session.console.table(["", ""], rows)
 
 
 def _verdict(check: CredentialCheck) -> str:

@@ -22,7 +22,7 @@ def test_log_in_use_it_and_log_out(here: Here, desk: Desk, studio: RunningStudio
     assert here("campaigns", "list", **NO_KEYS).code == 4
     ended = here("login", stdin="local\nlocal\n", **NO_KEYS)
     assert (ended.code, ended.out) == (0, "")
-    assert "they work; kept for profile default" in ended.err
+    assert "(profile default). Saved in" in ended.err
     assert here("login", "--token", "--json", stdin="local", **NO_KEYS).document == {
         "schema": "bhuman.login/1", "profile": "default", "service": studio.base_url, "kept_in": "file",
         "checked": "works",
@@ -31,7 +31,7 @@ def test_log_in_use_it_and_log_out(here: Here, desk: Desk, studio: RunningStudio
     assert set(kept) == {"basic", "bearer"}, "the token stands beside the key"
     assert here("campaigns", "list", **NO_KEYS).code == 0
     assert here("logout", "--json", **NO_KEYS).document["forgotten"] is True
-    assert here("logout", **NO_KEYS).err.startswith("no saved key")
+    assert here("logout", **NO_KEYS).err.startswith("No saved key")
     assert here("whoami", **NO_KEYS).code == 4
 
 
@@ -291,7 +291,7 @@ def test_a_trigger_is_paid_once(here: Here, watch: Watch) -> None:
     assert first.document["rows"]["submitted"] == 1
     assert (second.document["rows"]["submitted"], second.document["rows"]["reused"]) == (0, 1)
     assert first.document["generations"][0]["id"] == second.document["generations"][0]["id"]
-    assert "--again would pay" in second.err
+    assert f"these values were paid in {first.document['run_id']} (trigger zapier" in second.err
     assert [line for line in watch.lines if line.startswith("POST")] == ["POST pipeline/zapier"]
     again = here(*wish, "--again")
     assert again.document["rows"]["submitted"] == 1

@@ -23,7 +23,7 @@ def test_a_good_key_is_kept_said_to_be_uncheckable_and_renders(tmp_path: Path, d
     desk.env = {"BHUMAN_HOME": str(desk.home), "BHUMAN_BASE_URL": documented.base_url}
     kept = desk.run("login", "--file", stdin=f"{documented.key_id}\n{documented.secret}\n".encode())
     assert (kept.code, kept.out) == (0, "")
-    assert "can't be checked here, the first render will tell; kept for profile default" in kept.err
+    assert "can't be checked here; the first render will tell" in kept.err
     who = desk.run("whoami")
     assert who.code == 0
     assert "can't be checked here" in who.out

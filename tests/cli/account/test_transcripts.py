@@ -142,7 +142,7 @@ def test_logging_in_hides_the_secret(on_terminal: Open, desk: Desk) -> None:
         screen.type("local\n")
         screen.wait_for("Client Secret (not shown): ")
         screen.type("local\n")
-        screen.wait_for("they work; kept for profile default")
+        screen.wait_for("(profile default). Saved in")
         assert screen.end() == 0
     after_prompt = screen.screen.split("(not shown): ")[1]
     assert "local\n" not in after_prompt.split("they work")[0]

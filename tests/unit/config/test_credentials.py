@@ -97,7 +97,7 @@ def test_the_token_is_additional(home: settings.Home) -> None:
 
 
 def test_nothing_at_all_says_login(home: settings.Home) -> None:
-    with pytest.raises(CredentialsError, match=f"no credentials for {SERVICE}") as caught:
+    with pytest.raises(CredentialsError, match=f"not logged in to {SERVICE}") as caught:
         credentials.find({}, home)
     assert (caught.value.exit_code, caught.value.hint) == (ExitCode.CREDENTIALS, "bhuman login")
 
@@ -221,7 +221,7 @@ def test_the_keyring_is_not_asked_where_nothing_was_put(home: settings.Home, mon
         raise AssertionError("a locked keyring could wait for a person for ever")
 
     monkeypatch.setattr(credential_store, "os_keyring", asked)
-    with pytest.raises(CredentialsError, match="no credentials"):
+    with pytest.raises(CredentialsError, match="not logged in"):
         credentials.find({}, home)
 
 
