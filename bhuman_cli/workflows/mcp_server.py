@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
 
 import anyio
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
+from mcp.server.mcpserver import Elicit, MCPServer, Resolve
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
@@ -159,6 +160,9 @@ class Applied(TypedDict):
     next: str | None
 
 
+_PlanPath = Annotated[str, Field(description="The plan file that a person signed.")]
+
+
 class _Yes(BaseModel):
     videos: int = Field(description="Type the number of videos to pay for.")
 
@@ -184,8 +188,27 @@ def build(allowed: Permissions, run_command: RunCommand) -> MCPServer[Any]:
         server.add_tool(tool, annotations=_READS)
     for tool in writing:
         server.add_tool(tool, annotations=_WRITES)
-    server.add_tool(tools.apply_plan, annotations=_PAYS)
+    server.add_tool(_asking(tools) if allowed.elicits else tools.apply_plan, annotations=_PAYS)
     return server
+
+
+def _asking(tools: Tools) -> Callable[..., Any]:
+    """Return apply_plan as a tool that asks through the client, in whichever way its protocol does."""
+
+    async def apply_plan(path: str, answer: Any) -> Applied:
+        is_yes = isinstance(answer, AcceptedElicitation)
+        return await tools.apply(path, confirmed=answer.data.videos if is_yes else 0)
+
+    apply_plan.__doc__ = Tools.apply_plan.__doc__
+    # Spelled out, because the resolver is a method of this server's tools, which no annotation can name.
+    apply_plan.__annotations__ = {
+        "path": _PlanPath,
+        "answer": Annotated[
+            AcceptedElicitation[_Yes] | DeclinedElicitation | CancelledElicitation, Resolve(tools.question)
+        ],
+        "return": Applied,
+    }
+    return apply_plan
 
 
 class Tools:
@@ -310,24 +333,21 @@ class Tools:
         ]
         return Health(ok=transcript.exit_code == 0, findings=findings)
 
-    async def apply_plan(
-        self, path: Annotated[str, Field(description="The plan file that a person signed.")], ctx: Context[Any, Any]
-    ) -> Applied:
+    async def apply_plan(self, path: _PlanPath) -> Applied:
         """Render exactly the rows of a plan that a person signed. This costs credits. Returns once they are accepted.
 
         Without a valid signature nothing is sent: ask the person to run `bhuman plan sign PLAN` on a terminal.
         """
+        return await self.apply(path, confirmed=0)
+
+    async def apply(self, path: str, *, confirmed: int) -> Applied:
+        """Render a plan that is signed, or whose number of videos the person has just confirmed."""
         plan = self._existing(path)
-        home, now = settings.home(os.environ), SystemClock().now()
         with _told():
             found = plan_signature.read_plan(plan)
         table = self._table(found.file)
-        try:
-            with _told():
-                plan_signature.require_signed(found, home, now)
-        except ToolError:
-            if not self._allowed.elicits or not await self._says_yes(ctx, found):
-                raise
+        if not confirmed or confirmed != found.videos:
+            _require_signed(found)
         transcript = await self._call(["render", table, f"--apply={plan}", "--no-wait", "--json"], cancellable=False)
         document = transcript.document()
         return Applied(
@@ -335,10 +355,15 @@ class Tools:
             exit_code=int(document["exit_code"]), next=document.get("next"),
         )  # fmt: skip
 
-    async def _says_yes(self, ctx: Context[Any, Any], plan: plan_signature.Plan) -> bool:
-        """Ask through the client: only where a person started the server so, because a client may be the agent."""
-        answer = await ctx.elicit(f"{plan.videos:,} videos of {Path(plan.file).name} will be rendered and paid.", _Yes)
-        return answer.action == "accept" and answer.data.videos == plan.videos
+    async def question(self, path: str) -> Elicit[_Yes] | _Yes:
+        """Ask for the number of videos, where a plan is not signed; a client may be the agent, so not by default."""
+        with _told():
+            plan = plan_signature.read_plan(self._existing(path))
+        try:
+            _require_signed(plan)
+        except ToolError:
+            return Elicit(f"{plan.videos:,} videos of {Path(plan.file).name} will be rendered and paid.", _Yes)
+        return _Yes(videos=0)
 
     async def _call(self, words: Sequence[str], *, cancellable: bool = True) -> Transcript:
         """Run a command in a thread; a call that is cancelled ends it, but never a paid request."""
@@ -421,6 +446,11 @@ class _told:
         if isinstance(error, errors.BhumanError):
             cure = f" Cure: {error.hint}" if error.hint else ""
             raise ToolError(f"{error.code}: {_SECRET.sub('…', error.message)}.{cure}") from None
+
+
+def _require_signed(plan: plan_signature.Plan) -> None:
+    with _told():
+        plan_signature.require_signed(plan, settings.home(os.environ), SystemClock().now())
 
 
 def serve(allowed: Permissions, run_command: RunCommand) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -38,6 +40,22 @@ def test_what_happened_is_told_once_in_order_with_a_cursor(desk: Desk, service: 
     assert [event["event"] for event in lines(desk.run("events", "--json", "--since", str(cursors[-1])).out)] == [
         "accepted", "finished",
     ]  # fmt: skip
+
+
+def test_who_follows_reads_what_happens_until_told_to_end(desk: Desk, service: PlainService) -> None:
+    desk.people(1)
+    desk.render("people.csv")
+    words = [sys.executable, "-m", "bhuman_cli", "events", "--json", "--follow"]
+    with subprocess.Popen(words, cwd=desk.folder, env=desk.environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        told = lines(process.stdout.readline() + process.stdout.readline())
+        desk.people(2)
+        desk.render("people.csv")
+        told += lines(process.stdout.readline() + process.stdout.readline())
+        process.terminate()
+        assert process.wait(30) == 143
+    assert [event["event"] for event in told] == ["accepted", "finished"] * 2
+    assert [event["id"] for event in told] == [video["id"] for video in service.accepted for _ in range(2)]
 
 
 def test_a_doubt_is_an_event(desk: Desk, service: PlainService) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,19 +15,20 @@ import anyio
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.types import ElicitResult
 
 from bhuman_cli import errors
 from bhuman_cli.config import settings
 from bhuman_cli.workflows import plan_signature
-from tests.support import terminal
+from tests.support import plain_service, terminal
 from tests.support.desk import REPOSITORY, Desk
 from tests.support.plain_service import CAMPAIGN_ID, PlainService
 
 Talk = Callable[[Client], Awaitable[Any]]
 
 
-def talk(desk: Desk, work: Talk, *flags: str) -> Any:
-    """Start the server in the desk's folder, talk to it, and return what came of it."""
+def talk(desk: Desk, work: Talk, *flags: str, answer: Any = None) -> Any:
+    """Start the server in the desk's folder, talk to it, and return what came of it. answer: to what it asks."""
 
     async def main() -> Any:
         server = StdioServerParameters(
@@ -33,7 +36,7 @@ def talk(desk: Desk, work: Talk, *flags: str) -> Any:
             env={**desk.environment(), "PYTHONPATH": str(REPOSITORY)},
         )  # fmt: skip
         with anyio.fail_after(90):
-            async with Client(stdio_client(server)) as client:
+            async with Client(stdio_client(server), elicitation_callback=answer) as client:
                 return await work(client)
 
     return anyio.run(main)
@@ -164,6 +167,59 @@ def test_a_signed_plan_is_rendered_once_and_exactly(desk: Desk, service: PlainSe
     assert sorted(service.texts()) == [[f"Name{at}", f"Company {at}"] for at in range(3)]
     assert "plan_used" in again
     assert len(service.accepted) == 3
+
+
+def test_only_a_server_that_a_person_started_so_asks_for_a_yes_and_the_number_counts(
+    desk: Desk, service: PlainService
+) -> None:
+    desk.people(2)
+    talk(desk, lambda client: said(client, "plan", file="people.csv"))
+    answers = [ElicitResult(action="decline"), *(ElicitResult(action="accept", content={"videos": n}) for n in (3, 2))]
+    asked: list[str] = []
+
+    async def answer(_: Any, question: Any) -> ElicitResult:
+        asked.append(question.message)
+        return answers.pop(0)
+
+    async def apply(client: Client) -> Any:
+        return await said(client, "apply_plan", path="people.plan.json")
+
+    async def thrice(client: Client) -> list[Any]:
+        return [await apply(client) for _ in range(3)]
+
+    assert "plan_unsigned" in talk(desk, apply, answer=answer)
+    assert (asked, service.bodies) == ([], []), "a client that approves everything spends nothing"
+    declined, wrong, applied = talk(desk, thrice, "--elicit", answer=answer)
+    assert "plan_unsigned" in declined
+    assert "plan_unsigned" in wrong
+    assert (applied["submitted"], len(service.accepted)) == (2, 2), applied
+    assert asked[0].startswith("2 videos of people.csv")
+
+
+def test_a_cancelled_call_ends_and_a_paid_request_is_kept_all_the_same(desk: Desk, service: PlainService) -> None:
+    sent, release = threading.Event(), threading.Event()
+
+    def held(body: dict[str, Any]) -> plain_service.Reply:
+        sent.set()
+        release.wait(30)
+        return plain_service.reply(200, {"code": 200, "result": service.accept(body)})
+
+    service.posts = [held]
+    desk.people(2)
+    talk(desk, lambda client: said(client, "plan", file="people.csv"))
+    sign(desk, "people.plan.json", 2)
+
+    async def cancelled(client: Client) -> Any:
+        async with anyio.create_task_group() as group:
+            group.start_soon(functools.partial(said, client, "apply_plan", path="people.plan.json"))
+            await anyio.to_thread.run_sync(sent.wait)
+            group.cancel_scope.cancel()
+        release.set()
+        return await said(client, "check_table", file="people.csv")
+
+    assert talk(desk, cancelled)["rows"]["total"] == 2, "the server goes on"
+    assert desk.render("people.csv").code == 0
+    assert (len(service.bodies), len(service.accepted)) == (1, 2)
 
 
 def test_a_plan_changed_after_the_signature_spends_nothing(desk: Desk, service: PlainService) -> None:
