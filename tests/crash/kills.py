@@ -1,7 +1,8 @@
-"""The real command against the real local studio, ended by SIGKILL at random moments; the studio's own count judges."""
+"""The real command ended by SIGKILL at random moments; a stand-in that shares no code with it counts and judges."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import random
 import subprocess
@@ -12,15 +13,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tests.support import studio as studios
+from tests.support import plain_service
 from tests.support.desk import Desk
-from tests.support.studio import StudioUnderTest
+from tests.support.plain_service import PlainService
 
 ROWS = (("Ann", "Acme"), ("Bob", "Acme"), ("Bob", "Acme"), ("Cy", "Blue"), ("Dan", "Blue"))
-SECRET = b"bG9jYWw6bG9jYWw="  # the key pair as the header carries it
-# A request takes a moment, so that many kills meet one on its way.
-SLOW = "POST pipeline/campaign: slow seconds=0.12"
+SECRET = base64.b64encode(f"{plain_service.KEY}:{plain_service.SECRET}".encode())  # as the header carries it
+_SLOW_S = 0.06  # before and after it is accepted: so that many kills meet a request on its way
 UNFINISHED = 6
 IN_DOUBT = 9
 
@@ -38,27 +39,29 @@ class Fallen:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[StudioUnderTest]:
-    """Run the studio that judges."""
-    with studios.running_studio(folder, render="instant", faults=[SLOW]) as running:
-        yield running
+def serving() -> Iterator[PlainService]:
+    """Run the service that judges."""
+    with plain_service.running() as service:
+
+        def accept_slowly(body: dict[str, Any]) -> plain_service.Reply:
+            time.sleep(_SLOW_S)
+            ids = service.accept(body)
+            time.sleep(_SLOW_S)
+            return plain_service.reply(200, {"code": 200, "result": ids})
+
+        service.always = accept_slowly
+        yield service
 
 
-def desk_at(studio: StudioUnderTest, folder: Path) -> Desk:
-    """Return a desk whose commands talk to the studio."""
+def desk_at(service: PlainService, folder: Path) -> Desk:
+    """Return a desk whose commands talk to the service."""
     folder.mkdir(parents=True, exist_ok=True)
-    desk = Desk(folder, studio.base_url)
-    desk.env |= {
-        "BHUMAN_API_KEY_ID": studio.key_id,
-        "BHUMAN_API_KEY_SECRET": studio.secret,
-        "BHUMAN_CAMPAIGN_ID": studio.campaign_id,
-    }
-    return desk
+    return Desk(folder, service.url)
 
 
-def measure(studio: StudioUnderTest, folder: Path) -> float:
+def measure(service: PlainService, folder: Path) -> float:
     """Return how many seconds an unharmed run takes here and now."""
-    desk = desk_at(studio, folder)
+    desk = desk_at(service, folder)
     desk.table("people.csv", [(f"measure {a}", b) for a, b in ROWS])
     started = time.monotonic()
     ended = desk.run(*_render())
@@ -70,10 +73,10 @@ def _render() -> tuple[str, ...]:
     return ("render", "people.csv", "--chunk-size", "2", "--poll-interval", "0.1", "--progress", "none")
 
 
-def fall(studio: StudioUnderTest, folder: Path, number: int, usual_s: float, address: str = "") -> Fallen:
+def fall(service: PlainService, folder: Path, number: int, usual_s: float, address: str = "") -> Fallen:
     """Kill a run, perhaps twice; continue to the end; judge."""
     rng = random.Random(number)
-    desk = desk_at(studio, folder / f"fall{number}")
+    desk = desk_at(service, folder / f"fall{number}")
     if address:
         desk.env["BHUMAN_JOURNAL"] = address
     table = [(f"f{number} {first}", company) for first, company in ROWS]
@@ -84,7 +87,7 @@ def fall(studio: StudioUnderTest, folder: Path, number: int, usual_s: float, add
         _killed(desk, command, rng.uniform(0.15, 1.0) * usual_s, told)
         _check_whole(desk, told)
     _finish(desk, rng, told)
-    _judge(studio, desk, table, told)
+    _judge(service, desk, table, told)
     return told
 
 
@@ -133,17 +136,16 @@ def _finish(desk: Desk, rng: random.Random, told: Fallen) -> None:
         told.broken.append(f"exit code {final.code} with {sorted(states)}")
 
 
-def _judge(studio: StudioUnderTest, desk: Desk, table: list[tuple[str, str]], told: Fallen) -> None:
-    accepted = [row for row in studio.accepted() if row["text"][0].startswith(f"f{told.number} ")]
+def _judge(service: PlainService, desk: Desk, table: list[tuple[str, str]], told: Fallen) -> None:
+    accepted = [row for row in list(service.accepted) if row["text"][0].startswith(f"f{told.number} ")]
     counts = Counter(tuple(row["text"]) for row in accepted)
-    wanted = Counter(table)
-    told.broken += [f"accepted twice: {text}" for text, count in counts.items() if count > wanted[text]]
-    texts = {row["id"]: tuple(row["text"]) for row in accepted}
+    told.broken += [f"accepted twice: {text}" for text, count in counts.items() if count > 1]  # equal rows are one
+    shown = {service.record(row)["url"]: tuple(row["text"]) for row in accepted}
     open_rows: Counter[tuple[str, str]] = Counter()
     bound: Counter[tuple[str, str]] = Counter()
     for row in desk.results():
         values = (row["first_name"], row["company"])
-        if row["url"] and texts.get(row["id"]) != values:
+        if row["url"] and shown.get(row["url"]) != values:
             told.broken.append(f"wrong link beside {values}")
         bound[values] += bool(row["id"])
         open_rows[values] += row["status"] == "in_doubt"
@@ -158,12 +160,12 @@ def _judge(studio: StudioUnderTest, desk: Desk, table: list[tuple[str, str]], to
 def many(folder: Path, kills: int, *, at_once: int = 3, address: str = "") -> list[Fallen]:
     """Run histories, a few at once, until there were so many kills. address: of a journal that each has a schema in."""
     found: list[Fallen] = []
-    with serving(folder) as studio, ThreadPoolExecutor(at_once) as pool:
-        usual_s = measure(studio, folder / "measure")
+    with serving() as service, ThreadPoolExecutor(at_once) as pool:
+        usual_s = measure(service, folder / "measure")
         while (left := kills - sum(one.kills for one in found)) > 0 and len(found) < 3 * kills:
             numbers = range(len(found), len(found) + max(2, left * 3 // 4))
             found += pool.map(
-                lambda number: fall(studio, folder, number, usual_s * 1.2, f"{address}{number}" if address else ""),
+                lambda number: fall(service, folder, number, usual_s * 1.2, f"{address}{number}" if address else ""),
                 numbers,
             )
     return found

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from unittest import mock
 
 from bhuman_cli.api.post_result import NotSent, PostResponse
 from bhuman_cli.domain import Binding, ChunkState
-from bhuman_cli.journal import chunks, database, generations, history, matching, planning, results, runs, schema
-from bhuman_cli.runs import outcome, permission, recovery, submit
+from bhuman_cli.journal import (
+    chunks,
+    database,
+    generations,
+    history,
+    listed,
+    matching,
+    planning,
+    results,
+    runs,
+    schema,
+    traffic,
+)
+from bhuman_cli.runs import list_look, outcome, permission, recovery, submit
 from bhuman_cli.runs import verdict as verdicts
-from bhuman_cli.runs.binding import by_list, doubts, match, record_updates
+from bhuman_cli.runs.binding import by_list, doubts, match, record_updates, spelling, video_list
 from bhuman_cli.workflows import doubts as words
-from tests.crash import copies, histories
+from bhuman_cli.workflows import spending, unknown_payments
+from tests.crash import commands, copies, histories
+from tests.crash.commands import told
 from tests.crash.histories import Case, Told
 
 Patch = contextlib.AbstractContextManager[Any]
@@ -353,7 +367,62 @@ def _asks_the_gate_once() -> Sequence[Patch]:
     return [mock.patch.object(permission.Permission, "ask", once)]
 
 
+def _resumes_blindly() -> Sequence[Patch]:
+    return [mock.patch.object(unknown_payments, "search", return_value=unknown_payments.Unknown())]
+
+
+def _believes_totals() -> Sequence[Patch]:
+    whole = list_look._read
+
+    def read(context: Any, run: runs.Run) -> Any:
+        first = context.service.page(0)
+        if first.total == listed.expected_total(context.journal, run.target_id):
+            return video_list.VideoList(records=(), is_complete=True, reached_end=True)
+        return whole(context, run)
+
+    return [mock.patch.object(list_look, "_read", read)]
+
+
+def _adopts_by_prefix() -> Sequence[Patch]:
+    def cut(values: Sequence[str], _: Any) -> tuple[str, ...]:
+        return tuple(value[:16] for value in values)
+
+    return [mock.patch.object(spelling, "respelled", cut)]
+
+
+def _pays_equal_rows_each() -> Sequence[Patch]:
+    return [mock.patch.object(matching, "_share", return_value=iter(()))]
+
+
+def _suppresses_once() -> Sequence[Patch]:
+    return [mock.patch.object(spending, "suppress_again", return_value=None)]
+
+
+def _brakes_one_run() -> Sequence[Patch]:
+    whole = traffic.counts
+
+    def counts(journal: database.Journal, run: runs.Run, *, last: int) -> traffic.Counts:
+        came = whole(journal, run, last=last)
+        return came if came.run_sent else replace(came, braked=False, ended=())
+
+    return [
+        mock.patch.object(traffic, "counts", counts),
+        mock.patch.object(traffic, "is_braked", return_value=False),
+    ]
+
+
+def _counts_one_command() -> Sequence[Patch]:
+    return [mock.patch.object(traffic, "sent_since", return_value=0)]
+
+
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant(name="resume without the results check", harm=_resumes_blindly, catches=told(commands.restored_home)),
+    Mutant(name="the list's total is believed", harm=_believes_totals, catches=told(commands.equal_totals)),
+    Mutant(name="adoption by prefix", harm=_adopts_by_prefix, catches=told(commands.cut_texts)),
+    Mutant(name="equal rows are bound to different ids", harm=_pays_equal_rows_each, catches=told(commands.equal_rows)),
+    Mutant(name="suppression read once", harm=_suppresses_once, catches=told(commands.opted_out)),
+    Mutant(name="the brake holds one run", harm=_brakes_one_run, catches=told(commands.failing_service)),
+    Mutant(name="a budget is counted per command", harm=_counts_one_command, catches=told(commands.spent_budget)),
     Mutant(name="the gate is asked once", harm=_asks_the_gate_once, catches=killed("ok", at_once=1)),
     Mutant(name="retry the POST", harm=_retries, catches=killed("lost_after")),
     Mutant(name="journal after the POST", harm=_journals_late, catches=killed("ok")),

@@ -15,6 +15,6 @@ def test_the_histories_notice(mutant: Mutant) -> None:
     assert not said.startswith("bug"), said
 
 
-@pytest.mark.parametrize("mutant", mutants.MUTANTS[::7], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [*mutants.MUTANTS[:7], *mutants.MUTANTS[7::7]], ids=lambda mutant: mutant.name)
 def test_unharmed_the_same_histories_find_nothing(mutant: Mutant) -> None:
     assert [told.broken for told in mutant.catches() if told.broken] == []
