@@ -9,7 +9,8 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import IO, Final
 
@@ -158,3 +159,22 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def as_spelled(path: Path, names_in: Callable[[Path], Sequence[str]] = os.listdir) -> Path:
+    """Return a path as its folders spell it: where case or accents don't matter, many spellings are one file.
+
+    names_in: the names in a folder. A name that is there as it stands is not touched.
+    """
+    spelled = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        names: Sequence[str] = ()
+        with contextlib.suppress(OSError):  # a folder that may be passed but not listed
+            names = names_in(spelled)
+        alike = [name for name in names if _folded(name) == _folded(part)]
+        spelled /= part if part in names or len(alike) != 1 else alike[0]
+    return spelled
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

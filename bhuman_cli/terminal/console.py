@@ -20,6 +20,7 @@ from bhuman_cli import errors, sanitize
 from bhuman_cli.terminal import talk as talks
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "FAIL": ("✗", "bold red")}
+_OPENS_WITHIN_S = 3.0
 _NARROW = 60  # a table of several columns would be cut into syllables
 _PAGE_WIDTH = 100  # longer lines of prose are hard to read
 # What JSON need not escape, but a terminal may obey: C1 (the other way to write an escape code), direction overrides.
@@ -207,6 +208,11 @@ class Console:
             if hint:
                 drawn.print(Text(f"{indent}{sanitize.for_terminal(hint)}", style="cyan"))
 
+    def show_page(self, page: Path) -> None:
+        """Show a page in the browser, or say where it is."""
+        if not _open_page(page):
+            self.say(f"no browser here; open {page}")
+
     def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a yes/no question on stderr; only call it when is_interactive()."""
         suffix = " [Y/n] " if default else " [y/N] "
@@ -341,3 +347,21 @@ def _print(text: str, style: str = "") -> None:
         _rich(stderr=True).print(safe, style=style)
     else:
         write_line(sys.stderr, safe)
+
+
+def _open_page(page: Path) -> bool:
+    """Open a page in the browser; False where there is none. What the system says about it stays off the screen."""
+    if not sys.platform.startswith("linux"):
+        import webbrowser
+
+        return webbrowser.open(page.as_uri())
+    import subprocess
+
+    silent = subprocess.DEVNULL
+    try:
+        opener = subprocess.Popen(["xdg-open", page.as_uri()], stdin=silent, stdout=silent, stderr=silent)
+        return opener.wait(_OPENS_WITHIN_S) == 0
+    except OSError:
+        return False
+    except subprocess.TimeoutExpired:
+        return True  # it is the browser itself that runs

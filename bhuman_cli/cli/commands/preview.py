@@ -9,6 +9,7 @@ import typer
 from bhuman_cli import errors, ids
 from bhuman_cli.cli import options
 from bhuman_cli.cli import options as opt
+from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import preview as workflow
 from bhuman_cli.workflows.input import request_body
 
@@ -70,7 +71,7 @@ def preview(  # noqa: PLR0913 - one parameter is one option
     choice = workflow.RowChoice(text=text, line=line, row_index=row)
     page = workflow.render_row(file, choice, flags, is_json=json_output)
     if open_:
-        typer.launch(page.as_uri())
+        Console(json_mode=json_output).show_page(page)
     return 0
 
 

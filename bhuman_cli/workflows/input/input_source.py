@@ -5,11 +5,12 @@ A file is read where it is; an address is fetched once, and its results stand in
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bhuman_cli import errors, shell
+from bhuman_cli import errors, files, shell
 from bhuman_cli.config import settings
 from bhuman_cli.terminal.console import Console
 
@@ -89,7 +90,10 @@ def journal_path(text: str, sheet: str | None = None) -> str:
     """Return what the journal calls the table that FILE names."""
     if is_address(text):
         return identity(text, sheet)
-    return str(Path.cwd() / "stdin") if text == "-" else str(Path(text).resolve())
+    if text == "-":
+        return str(Path.cwd() / "stdin")
+    path = Path(text).resolve()
+    return str(files.as_spelled(path) if sys.platform == "darwin" else path)  # Windows resolves to what is on disk
 
 
 def _fetched(text: str, values: settings.Settings, home: settings.Home, console: Console) -> InputSource:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import html
 import json
+import os
 import re
 import subprocess
 import sys
@@ -230,12 +231,16 @@ def test_a_mail_merge_has_a_name_of_its_own(rendered: Rendered, capsys: pytest.C
 def test_a_gallery_opens_when_asked_and_shows_no_strangers_files(
     rendered: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr("typer.launch", opened.append)
+    opened = tmp_path / "opened"
+    (tmp_path / "xdg-open").write_text(f'#!/bin/sh\necho noise; echo noise >&2; echo "$1" >>{opened}; exit 3\n')
+    (tmp_path / "xdg-open").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "manifest.csv").write_text("not,ours\n")
     page = tmp_path / "g.html"
-    code, out, _ = run(capsys, "gallery", rendered.table, "-o", page, "--media", tmp_path, "--open", "--json")
-    assert (code, json.loads(out)["rows"], opened) == (0, 8, [page.as_uri()])
+    code, out, err = run(capsys, "gallery", rendered.table, "-o", page, "--media", tmp_path, "--open", "--json")
+    assert (code, json.loads(out)["rows"], opened.read_text()) == (0, 8, f"{page.as_uri()}\n")
+    assert f"no browser here; open {page}" in err
+    assert "noise" not in err
     assert all(card["v"].startswith(rendered.service.base_url) for card in _cards(page))
     assert run(capsys, "gallery", rendered.table, "-o", tmp_path / "no" / "such" / "folder.html")[0] == 2
 

@@ -62,4 +62,4 @@ def gallery(  # noqa: PLR0913 - one parameter is one option
     )
     path = galleries.write(session, run_lookup.find_run(session, run), options)
     if open_page:
-        typer.launch(path.as_uri())
+        session.console.show_page(path)
