@@ -464,8 +464,8 @@ def unfinished_run_ids(incomplete: str) -> list[tuple[str, str]]:
 
     with contextlib.suppress(Exception):
         wanted = run_lookup.RunFilter(state="unfinished")
-        found = run_lookup.list_summaries(settings.home(os.environ), wanted, SystemClock())
-        return [(item.run.run_id, item.run.input_name) for item in found if item.run.run_id.startswith(incomplete)]
+        summaries = run_lookup.list_summaries(settings.home(os.environ), wanted, SystemClock())
+        return [(item.run.run_id, item.run.input_name) for item in summaries if item.run.run_id.startswith(incomplete)]
     return []
 
 

@@ -93,32 +93,32 @@ class FileRun:
             talk.CURRENT.reset(token)
 
 
-def run(files: Sequence[str], given: Mapping[str, Any]) -> int:
+def run(files: Sequence[str], flags: Mapping[str, Any]) -> int:
     """Render several tables; return the worst exit code.
 
     Raises:
         UsageError: an option that belongs to one file.
         Refusal: all files together are over the cap; nothing was sent.
     """
-    console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
+    console = Console(json_mode=bool(flags.get("json")), no_input=bool(flags.get("no_input")))
     for option in ("output", "init", "apply", "plan_out"):
-        if given.get(option):
+        if flags.get(option):
             name = option.replace("_", "-")
             raise errors.UsageError(f"--{name} is for one file, but {len(files)} are named")
     began = time.monotonic()
     batch = [FileRun(file=file) for file in _inputs(files, console)]
-    _plan(batch, given)
+    _plan(batch, flags)
     _tell(batch, console)
     cost = sum(each.planned for each in batch)
-    is_dry = bool(given.get("dry_run"))
+    is_dry = bool(flags.get("dry_run"))
     if cost or is_dry:
         console.tell_news()
     many = [each for each in batch if each.planned]
     console.say(f"plan: {cost:,} new videos for {len(many)} of {len(batch)} files")
     console.event("plan", new=cost, files=len(batch))
     if not is_dry:
-        _require_allowed(cost, given, console)
-        _render(batch, given, console)
+        _require_allowed(cost, flags, console)
+        _render(batch, flags, console)
     return _end(batch, console, began)
 
 
@@ -133,8 +133,8 @@ def _inputs(files: Sequence[str], console: Console) -> list[str]:
         path = Path(file)
         if "://" in file or file == "-":
             return False
-        found = _RESULTS.match(path.name)
-        inputs = [f"{found['name']}{end}" for end in ("", ".csv", ".tsv", ".txt")] if found else []
+        match = _RESULTS.match(path.name)
+        inputs = [f"{match['name']}{end}" for end in ("", ".csv", ".tsv", ".txt")] if match else []
         has_input = any(str(path.absolute().with_name(name)) in names for name in inputs)
         return bool(_OURS.search(path.name) or export.search(path.name) or has_input)
 
@@ -145,9 +145,9 @@ def _inputs(files: Sequence[str], console: Console) -> list[str]:
     return [file for file in unique if file not in left_out]
 
 
-def _plan(batch: Sequence[FileRun], given: Mapping[str, Any]) -> None:
+def _plan(batch: Sequence[FileRun], flags: Mapping[str, Any]) -> None:
     for each in batch:
-        each.run(lambda each=each: render.run(each.file, {**given, "dry_run": True, "json": True}))  # type: ignore[misc]
+        each.run(lambda each=each: render.run(each.file, {**flags, "dry_run": True, "json": True}))  # type: ignore[misc]
         plan = (each.document or {}).get("plan") or {}
         # Over its own cap a file is refused when its turn comes; here only the sum is looked at.
         each.planned = 0 if each.code is ExitCode.INPUT else plan.get("new", 0) + plan.get("retried", 0)
@@ -168,11 +168,11 @@ def _tell(batch: Sequence[FileRun], console: Console) -> None:
         each.said.clear()
 
 
-def _require_allowed(cost: int, given: Mapping[str, Any], console: Console) -> None:
+def _require_allowed(cost: int, flags: Mapping[str, Any], console: Console) -> None:
     """Ask once for all files; where nobody can be asked, the cap holds over all of them together."""
-    asks = console.is_interactive() and not given.get("yes") and not given.get("local")
-    cap = given.get("max_rows")
-    if cap is None and not asks and not given.get("local"):
+    asks = console.is_interactive() and not flags.get("yes") and not flags.get("local")
+    cap = flags.get("max_rows")
+    if cap is None and not asks and not flags.get("local"):
         cap = spend_limits.DEFAULT_MAX_ROWS
     if cap is not None and cost > int(cap):
         raise errors.Refusal(
@@ -183,18 +183,18 @@ def _require_allowed(cost: int, given: Mapping[str, Any], console: Console) -> N
         raise errors.Declined("nothing was sent")
 
 
-def _render(batch: Sequence[FileRun], given: Mapping[str, Any], console: Console) -> None:
+def _render(batch: Sequence[FileRun], flags: Mapping[str, Any], console: Console) -> None:
     """Send every file that may be sent, then wait for all of them."""
-    waits = given.get("wait") is not False and not given.get("sample")
-    shown = str(given.get("progress") or "auto")
-    paths = frozenset(input_source.journal_path(each.file, given.get("sheet")) for each in batch)
+    waits = flags.get("wait") is not False and not flags.get("sample")
+    shown = str(flags.get("progress") or "auto")
+    paths = frozenset(input_source.journal_path(each.file, flags.get("sheet")) for each in batch)
     with progress.choose(shown, console, lambda: _snapshot(batch), SystemClock()) as reporter:
         submitted = 0
         for each in batch:
             if each.error is not None and each.error.exit_code is not ExitCode.REFUSED:
                 continue
             each.on_progress = reporter.update
-            options = {**given, "json": True, "max_rows": each.planned}
+            options = {**flags, "json": True, "max_rows": each.planned}
             options |= {"wait": False} if waits else {}
             each.document = None
             beside = spending.Beside(input_paths=paths, submitted=submitted)
@@ -204,23 +204,23 @@ def _render(batch: Sequence[FileRun], given: Mapping[str, Any], console: Console
             submitted += _submitted(each)
         for each in batch if waits else ():
             if each.error is None and each.document is not None and _is_open(each.document):
-                each.run(lambda each=each: _resumed(each, given))  # type: ignore[misc]
+                each.run(lambda each=each: _resumed(each, flags))  # type: ignore[misc]
                 if each.code in _STOPPED:
                     return
             reporter.update()
 
 
-def _resumed(each: FileRun, given: Mapping[str, Any]) -> int:
+def _resumed(each: FileRun, flags: Mapping[str, Any]) -> int:
     """Wait for a file that was sent, and send what its guards held back."""
     assert each.document is not None
     passed = ("timeout", "poll_interval", "rate", "lock_wait", "no_input")
-    flags = {name: given[name] for name in passed if given.get(name) is not None} | {"json": True}
-    values = settings.load(flags=flags, input_path=None, environ=os.environ, profile=given.get("profile"))
-    wish = resume.ResumeOptions(
+    resume_flags = {name: flags[name] for name in passed if flags.get(name) is not None} | {"json": True}
+    values = settings.load(flags=resume_flags, input_path=None, environ=os.environ, profile=flags.get("profile"))
+    options = resume.ResumeOptions(
         console=Console(json_mode=True, no_input=True), values=values, home=settings.home(os.environ),
-        word=doubts.Word(decision="", request=None, accept_position=False), is_all=False, yes=bool(given.get("yes")),
+        word=doubts.Word(decision="", request=None, accept_position=False), is_all=False, yes=bool(flags.get("yes")),
     )  # fmt: skip
-    return resume.resume(wish, each.document["run_id"])
+    return resume.resume(options, each.document["run_id"])
 
 
 def _snapshot(batch: Sequence[FileRun]) -> progress.Snapshot:

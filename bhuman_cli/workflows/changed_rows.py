@@ -153,13 +153,13 @@ def larger_identities(
     Fewer columns than an earlier run sent must not buy everything again.
     """
     places = {_folded(column): at for at, column in reversed(list(enumerate(columns)))}
-    found: list[Callable[[Row], bytes]] = []
+    identities: list[Callable[[Row], bytes]] = []
     for variables in accepted:
         more = [variable for variable in variables if variable not in run_spec.variables]
         if not more or set(run_spec.variables) - set(variables) or any(_folded(name) not in places for name in more):
             continue
-        found.append(_larger(run_spec, tuple(variables), places))
-    return found
+        identities.append(_larger(run_spec, tuple(variables), places))
+    return identities
 
 
 def _larger(spec: RenderSpec, variables: tuple[str, ...], places: Mapping[str, int]) -> Callable[[Row], bytes]:

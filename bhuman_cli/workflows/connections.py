@@ -41,7 +41,7 @@ class Connection:
 
 
 @contextlib.contextmanager
-def remote(values: settings.Settings, console: Console, found: credentials.Credentials) -> Iterator[Connection]:
+def remote(values: settings.Settings, console: Console, stored: credentials.Credentials) -> Iterator[Connection]:
     """Connect to the configured service."""
     from bhuman_cli.api import client as clients
     from bhuman_cli.api import limiter
@@ -49,13 +49,13 @@ def remote(values: settings.Settings, console: Console, found: credentials.Crede
     url = str(values.get("base_url"))
     clock = SystemClock()
     pace = limiter.for_service(clock, is_loopback=hosts.is_loopback_url(url), rate_per_s=values.get("rate"))
-    with clients.Client(url, found, limiter=pace, user_agent=session.user_agent(), on_notice=console.say) as client:
+    with clients.Client(url, stored, limiter=pace, user_agent=session.user_agent(), on_notice=console.say) as client:
         yield Connection(
             base_url=url,
             service=settings.service_name(url),
             client=client,
-            authorization=f"Basic {found.basic}" if found.basic else f"Bearer {found.bearer}",
-            account=credentials.shown_id(found) or "bearer token",
+            authorization=f"Basic {stored.basic}" if stored.basic else f"Bearer {stored.bearer}",
+            account=credentials.shown_id(stored) or "bearer token",
         )
 
 
@@ -81,12 +81,12 @@ def local(
         from bhuman_cli.api import limiter
 
         clock = SystemClock()
-        found = credentials.Credentials(
+        own = credentials.Credentials(
             basic=credentials.encode(running.key_id, running.secret), bearer=running.bearer, source="local studio"
         )
         with clients.Client(
             running.base_url,
-            found,
+            own,
             limiter=limiter.for_service(clock, is_loopback=True),
             user_agent=session.user_agent(),
             on_notice=console.say,
@@ -95,7 +95,7 @@ def local(
                 base_url=running.base_url,
                 service=domain.LOCAL_SERVICE,
                 client=client,
-                authorization=f"Basic {found.basic}",
+                authorization=f"Basic {own.basic}",
                 account="local studio",
             )
 
@@ -124,8 +124,8 @@ def _is_gone(url: str) -> bool:
 def template_beside(input_path: Path | None) -> Path | None:
     """Return `bhuman-template.toml` beside the input, None where there is none."""
     folder = input_path.parent if input_path is not None else Path.cwd()
-    found = folder / "bhuman-template.toml"
-    return found if found.is_file() else None
+    path = folder / "bhuman-template.toml"
+    return path if path.is_file() else None
 
 
 def load_template(path: Path) -> Template:

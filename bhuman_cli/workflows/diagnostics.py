@@ -86,13 +86,13 @@ def environment(environ: Mapping[str, str], unknown: Iterable[tuple[str, str]]) 
 def keys(session: Session, *, may_ask: bool) -> Iterator[Finding]:
     """Find the credentials, and ask the service whether it takes them if it may be asked."""
     try:
-        held = session.stored_credentials()
+        stored = session.stored_credentials()
     except errors.CredentialsError as error:
         yield _failed("credentials", error)
         return
-    shown = f", Client ID {credentials.shown_id(held)}" if held.basic else ""
-    yield Finding(check="credentials", verdict=OK, detail=f"from {held.source}{shown}")
-    for check in sessions.check_credentials(session, held) if may_ask else ():
+    shown = f", Client ID {credentials.shown_id(stored)}" if stored.basic else ""
+    yield Finding(check="credentials", verdict=OK, detail=f"from {stored.source}{shown}")
+    for check in sessions.check_credentials(session, stored) if may_ask else ():
         name = "API key" if check.kind == "basic" else "user token"
         if check.verdict == "works":
             yield Finding(check=name, verdict=OK, detail=f"{session.service} takes it")

@@ -109,8 +109,8 @@ def decide(word: Word, context: RunContext, run: Run, console: Console) -> None:
     """
     journal = context.journal
     if word.accept_position:
-        kept = decisions.settle_conflicts(journal, run, accept_position=True)
-        console.say(f"{kept} rows keep the ids beside them")
+        settled = decisions.settle_conflicts(journal, run, accept_position=True)
+        console.say(f"{settled} rows keep the ids beside them")
     if not word.decision:
         return
     checked = doubts.check(context, run)
@@ -252,10 +252,10 @@ def _open_only(context: RunContext, doubtful: Sequence[Chunk], console: Console)
                 f"request {chunk.chunk_id} was accepted, and its ids can't be asked now; nothing was changed",
                 hint="bhuman doctor",
             )
-        known = _accepted_ids(context.journal, chunk) | {*context.callbacks(chunk.token)}
-        if known:
+        ids = _accepted_ids(context.journal, chunk) | {*context.callbacks(chunk.token)}
+        if ids:
             console.say(
-                f"request {chunk.chunk_id} was accepted at least in part ({len(known)} ids are known): it is never sent"
+                f"request {chunk.chunk_id} was accepted at least in part ({len(ids)} ids are known): it is never sent"
                 " again; --in-doubt found binds its other videos, --in-doubt abandon gives them up"
             )
         else:

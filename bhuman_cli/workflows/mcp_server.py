@@ -230,8 +230,8 @@ class Tools:
         try:
             transcript = await self._call(["render", *words, "--json"])
         except errors.InputError as error:
-            found = [Problem(**{name: each[name] for name in Problem.__annotations__}) for each in error.problems]  # type: ignore[typeddict-item]
-            return TableCheck(ok=False, rows={}, problems=found, notices=[self._safe(error.message)])
+            listed = [Problem(**{name: each[name] for name in Problem.__annotations__}) for each in error.problems]  # type: ignore[typeddict-item]
+            return TableCheck(ok=False, rows={}, problems=listed, notices=[self._safe(error.message)])
         document = transcript.document()
         return TableCheck(ok=True, rows=document["rows"], problems=[], notices=self._notices(transcript))
 
@@ -249,8 +249,8 @@ class Tools:
         """
         table = self._table(file)
         target = self._allowed.root / f"{Path(table).stem}.plan.json"
-        given = {"campaign": campaign, "sheet": sheet, "only": only, "limit": limit, "plan-out": str(target)}
-        transcript = await self._call(["render", table, "--dry-run", *shell.command_words(given), "--json"])
+        options = {"campaign": campaign, "sheet": sheet, "only": only, "limit": limit, "plan-out": str(target)}
+        transcript = await self._call(["render", table, "--dry-run", *shell.command_words(options), "--json"])
         document = transcript.document()
         with _told():
             made = plan_signature.read_plan(target)
@@ -344,10 +344,10 @@ class Tools:
         """Render a plan that is signed, or whose number of videos the person has just confirmed."""
         plan = self._existing(path)
         with _told():
-            found = plan_signature.read_plan(plan)
-        table = self._table(found.file)
-        if not confirmed or confirmed != found.videos:
-            _require_signed(found)
+            signed = plan_signature.read_plan(plan)
+        table = self._table(signed.file)
+        if not confirmed or confirmed != signed.videos:
+            _require_signed(signed)
         transcript = await self._call(["render", table, f"--apply={plan}", "--no-wait", "--json"], cancellable=False)
         document = transcript.document()
         return Applied(
@@ -426,12 +426,12 @@ class Tools:
 
     def _without_values(self, row: Mapping[str, str]) -> dict[str, str]:
         """Return what may be shown of a row: where it stands, and why, without any of its own cells."""
-        kept = {name: value for name, value in row.items() if name in {"row_index", "status", "generated_at"}}
+        shown = {name: value for name, value in row.items() if name in {"row_index", "status", "generated_at"}}
         message = self._safe(row.get("message", ""))
         for name, value in row.items():
             if name not in {"row_index", "status", "message", "generated_at"} and len(value.strip()) > 1:
                 message = re.sub(re.escape(value.strip()), "…", message, flags=re.IGNORECASE)
-        return {**kept, "message": message}
+        return {**shown, "message": message}
 
 
 class _told:

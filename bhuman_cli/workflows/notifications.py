@@ -25,24 +25,24 @@ def begin() -> Mapping[str, Any]:
     """Send the ping of a start, where one is wanted; return what `end` needs."""
     try:
         home = settings.home(os.environ)
-        wishes = (
+        recipients = (
             settings.user_values(home, "default").get("notify") if (home.config / "config.toml").is_file() else None
         )
     except errors.BhumanError:
         return {}  # the command itself says what is wrong with the file
-    if wishes and wishes.get("ping"):
-        _ping(f"{wishes['ping']}/start")
-    return wishes or {}
+    if recipients and recipients.get("ping"):
+        _ping(f"{recipients['ping']}/start")
+    return recipients or {}
 
 
-def end(wishes: Mapping[str, Any], command: str, code: int, talk: Talk) -> None:
+def end(recipients: Mapping[str, Any], command: str, code: int, talk: Talk) -> None:
     """Tell how a command ended to whoever wants to know."""
-    if not wishes or (command == "listen" and code in {ExitCode.OK, ExitCode.INTERRUPTED, ExitCode.TERMINATED}):
+    if not recipients or (command == "listen" and code in {ExitCode.OK, ExitCode.INTERRUPTED, ExitCode.TERMINATED}):
         return
-    if ping := wishes.get("ping"):
+    if ping := recipients.get("ping"):
         _ping(str(ping) if code == ExitCode.OK else f"{ping}/{code}")
-    urls = wishes.get("urls") or ()
-    if not urls or not is_told(wishes, code, talk.rows, has_news=talk.held is None):
+    urls = recipients.get("urls") or ()
+    if not urls or not is_told(recipients, code, talk.rows, has_news=talk.held is None):
         return
     title = f"bhuman {command} {talk.file}".strip()
     try:
@@ -62,11 +62,11 @@ def end(wishes: Mapping[str, Any], command: str, code: int, talk: Talk) -> None:
         Console().say("a notification could not be sent; look at [notify] in config.toml")
 
 
-def is_told(wishes: Mapping[str, Any], code: int, rows: Mapping[str, int], *, has_news: bool) -> bool:
+def is_told(recipients: Mapping[str, Any], code: int, rows: Mapping[str, int], *, has_news: bool) -> bool:
     """Say whether an end is one of those that are wanted."""
-    wanted = wishes.get("on") or ("failed", "doubt", "refused")
+    wanted = recipients.get("on") or ("failed", "doubt", "refused")
     if code == ExitCode.OK:
-        return "finished" in wanted and (has_news or bool(wishes.get("empty")))
+        return "finished" in wanted and (has_news or bool(recipients.get("empty")))
     if code == ExitCode.IN_DOUBT:
         return "doubt" in wanted
     if code == ExitCode.REFUSED:
@@ -74,7 +74,7 @@ def is_told(wishes: Mapping[str, Any], code: int, rows: Mapping[str, int], *, ha
     if code == ExitCode.ROWS_FAILED:
         total = sum(rows.values()) - rows.get("skipped", 0)
         bad = sum(rows.get(status, 0) for status in _BAD)
-        return "failed" in wanted and (not total or bad >= total * float(wishes.get("failed_share") or 0.0))
+        return "failed" in wanted and (not total or bad >= total * float(recipients.get("failed_share") or 0.0))
     return "failed" in wanted and code not in {ExitCode.NOT_FINISHED, ExitCode.INTERRUPTED, ExitCode.TERMINATED}
 
 

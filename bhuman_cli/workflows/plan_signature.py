@@ -89,14 +89,14 @@ def require_signed(plan: Plan, home: settings.Home, now: datetime) -> None:
     """
     hint = f"bhuman plan sign {plan.path.name}"
     try:
-        found: Any = json.loads(place(plan.path).read_bytes())
-        given = str(found.pop("signature"))
-        signed_at = datetime.fromisoformat(str(found["signed_at"]))
+        fields: Any = json.loads(place(plan.path).read_bytes())
+        signature = str(fields.pop("signature"))
+        signed_at = datetime.fromisoformat(str(fields["signed_at"]))
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         raise errors.Refusal("nobody has signed this plan", hint=hint, code="plan_unsigned") from None
     key = home.config / KEY_NAME
-    is_ours = key.is_file() and hmac.compare_digest(given, _mac(_read_key(key), found))
-    if not is_ours or found.get("sha256") != plan.sha256 or found.get("videos") != plan.videos:
+    is_ours = key.is_file() and hmac.compare_digest(signature, _mac(_read_key(key), fields))
+    if not is_ours or fields.get("sha256") != plan.sha256 or fields.get("videos") != plan.videos:
         said = "the signature does not belong to this plan: it was changed, or signed by somebody else"
         raise errors.Refusal(said, hint=hint, code="plan_unsigned")
     if signed_at.tzinfo is None or now.astimezone(UTC) - signed_at > LONGEST:

@@ -42,11 +42,11 @@ def probe(journal: Journal, run: Run, options: ProbeOptions, log: ProblemLog, co
         if count % _EVERY == 0:
             console.say(f"{count:,} addresses asked")
 
-    found = asset_probe.probe(wanted, options.policy, report)
+    findings = asset_probe.probe(wanted, options.policy, report)
     left_out: dict[int, str] = {}
     for row_index, line, assets in rows:
         for url, kind, column in zip(assets, kinds, options.columns, strict=False):
-            if (finding := found.get((url, kind))) is None:
+            if (finding := findings.get((url, kind))) is None:
                 continue
             severity: Literal["error", "warning"] = "error" if finding.is_error else "warning"
             log.add(

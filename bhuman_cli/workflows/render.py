@@ -57,14 +57,14 @@ from bhuman_cli.workflows.unknown_payments import Unknown
 
 def run(
     file: str,
-    given: Mapping[str, Any],
+    flags: Mapping[str, Any],
     *,
     writes_project_file: bool = False,
     beside: spending.Beside | None = None,
 ) -> int:
     """Render a file as the options, environment and settings files say; return the exit code."""
-    console = Console(json_mode=bool(given.get("json")), no_input=bool(given.get("no_input")))
-    values = _load(file, given, console)
+    console = Console(json_mode=bool(flags.get("json")), no_input=bool(flags.get("no_input")))
+    values = _load(file, flags, console)
     console.talk.as_events = console.talk.as_events or values.get("progress") == "json"
     if values.project_file is not None:
         console.say(f"settings from {values.project_file}")
@@ -176,7 +176,7 @@ def _dry(job: render_job.RenderJob) -> int:
         if _is_stopped_by_problems(job):
             problem = problem_report.refusal(job.intake, written)
         else:
-            problem = next((found for found in refusals if found.code == "over_max_rows"), None)
+            problem = next((refusal for refusal in refusals if refusal.code == "over_max_rows"), None)
         return run_report.dry(job.console, journal, prepared.run, plan, problem, is_json=bool(job.get("json")))
 
 
@@ -193,21 +193,21 @@ def _is_stopped_by_problems(job: render_job.RenderJob) -> bool:
 
 def _real(job: render_job.RenderJob) -> int:
     if not job.is_local:
-        found = credentials.find(os.environ, job.home, job.get("profile"), service=job.target.service)
+        stored = credentials.find(os.environ, job.home, job.get("profile"), service=job.target.service)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
         asks = job.console.is_interactive() and not job.get("yes")
         wait_s = float(job.get("lock_wait"))
         stack.enter_context(run_context.with_lock(journal, job.home, job.target, job.console, wait_s=wait_s, asks=asks))
         stack.enter_context(doubts.never_hidden(journal, job.target, job.source.input_path))
-        prepared = _paid_by(job, journal, _prepared(job, journal), "" if job.is_local else found.key_id)
+        prepared = _paid_by(job, journal, _prepared(job, journal), "" if job.is_local else stored.key_id)
         if job.is_local:
             allow_private = bool(job.get("allow_private"))
             link = stack.enter_context(
                 connections.local(job.home, job.own_template, job.console, allow_private=allow_private)
             )
         else:
-            link = stack.enter_context(connections.remote(job.values, job.console, found))
+            link = stack.enter_context(connections.remote(job.values, job.console, stored))
         prepared, unknown = _adopted(job, journal, prepared, link)
         looked = unknown_payments.refusals(
             journal, prepared.run, job.home, unknown,
@@ -423,10 +423,10 @@ def _plan(job: render_job.RenderJob, prepared: PreparedRun, journal: Journal) ->
 def _refusals(
     job: render_job.RenderJob, journal: Journal, prepared: PreparedRun, changed: str, looked: Sequence[errors.Refusal]
 ) -> list[errors.Refusal]:
-    given = job.get("max_rows")
-    cap = given if given is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
+    limit = job.get("max_rows")
+    cap = limit if limit is not None else (None if job.asks or job.is_local else spend_limits.DEFAULT_MAX_ROWS)
     limits = spend_limits.Limits(
-        max_rows=None if job.is_local and given is None else cap,
+        max_rows=None if job.is_local and limit is None else cap,
         accepts_changes=bool(job.get("accept_changes")) or job.is_local,
         again=bool(job.get("again")),
     )

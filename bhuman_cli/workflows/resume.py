@@ -44,47 +44,47 @@ class ResumeOptions:
     yes: bool
 
 
-def _one(wish: ResumeOptions, journal: Journal, run_id: str | None) -> int:
+def _one(options: ResumeOptions, journal: Journal, run_id: str | None) -> int:
     if run_id is not None:
-        return _continue(wish, journal, runs.find(journal, run_id))
-    unfinished = _here(wish, history.unfinished(journal))
+        return _continue(options, journal, runs.find(journal, run_id))
+    unfinished = _here(options, history.unfinished(journal))
     if not unfinished:
-        wish.console.say("Nothing to resume.")
-        if wish.values.get("json"):
-            wish.console.out_json(run_report.stopped_document(None, None, {}, ExitCode.OK))
+        options.console.say("Nothing to resume.")
+        if options.values.get("json"):
+            options.console.out_json(run_report.stopped_document(None, None, {}, ExitCode.OK))
         return int(ExitCode.OK)
-    return _continue(wish, journal, unfinished[0])
+    return _continue(options, journal, unfinished[0])
 
 
-def _all(wish: ResumeOptions, journal: Journal) -> int:
+def _all(options: ResumeOptions, journal: Journal) -> int:
     codes: list[ExitCode] = []
-    for run in reversed(_here(wish, history.unfinished(journal))):
+    for run in reversed(_here(options, history.unfinished(journal))):
         try:
-            codes.append(ExitCode(_continue(wish, journal, run)))
+            codes.append(ExitCode(_continue(options, journal, run)))
         except errors.Refusal as refusal:
-            wish.console.warn(f"run {run.run_id} is skipped: {refusal.message}")
+            options.console.warn(f"run {run.run_id} is skipped: {refusal.message}")
             if refusal.code != "locked" and _is_new(journal, run, refusal):
                 codes.append(refusal.exit_code)
         except errors.BhumanError as error:
-            wish.console.error(error)
+            options.console.error(error)
             codes.append(error.exit_code)
         if codes and codes[-1] in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
             return int(codes[-1])
     if not codes:
-        wish.console.say("Nothing to resume.")
+        options.console.say("Nothing to resume.")
     code = int(errors.worst(codes))
-    if wish.values.get("json") and not codes:
-        wish.console.out_json(run_report.stopped_document(None, None, {}, ExitCode(code)))
+    if options.values.get("json") and not codes:
+        options.console.out_json(run_report.stopped_document(None, None, {}, ExitCode(code)))
     return code
 
 
-def _here(wish: ResumeOptions, unfinished: list[Run]) -> list[Run]:
+def _here(options: ResumeOptions, unfinished: list[Run]) -> list[Run]:
     """Return the runs of this service and of the local studio; those of another one are not this command's."""
-    here = {settings.service_name(str(wish.values.get("base_url"))), domain.LOCAL_SERVICE}
-    found = [run for run in unfinished if run.target.service in here]
-    if others := len(unfinished) - len(found):
-        wish.console.say(f"{amounts.show(others, 'unfinished run')} of other services left alone")
-    return found
+    here = {settings.service_name(str(options.values.get("base_url"))), domain.LOCAL_SERVICE}
+    runs_here = [run for run in unfinished if run.target.service in here]
+    if others := len(unfinished) - len(runs_here):
+        options.console.say(f"{amounts.show(others, 'unfinished run')} of other services left alone")
+    return runs_here
 
 
 def _is_new(journal: Journal, run: Run, refusal: errors.Refusal) -> bool:
@@ -96,7 +96,7 @@ def _is_new(journal: Journal, run: Run, refusal: errors.Refusal) -> bool:
     return True
 
 
-def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
+def _continue(options: ResumeOptions, journal: Journal, run: Run) -> int:
     """Continue one run under its target's lock."""
     if run.state == "draft":
         raise errors.UsageError(f"run {run.run_id} was never confirmed; nothing of it is sent", hint="bhuman runs")
@@ -104,8 +104,8 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(
             lock.target_lock(
-                wish.home.state, run.target, clock=SystemClock(), wait_s=float(wish.values.get("lock_wait")),
-                on_wait=wish.console.say, journal=journal,
+                options.home.state, run.target, clock=SystemClock(), wait_s=float(options.values.get("lock_wait")),
+                on_wait=options.console.say, journal=journal,
             )
         )  # fmt: skip
         stack.enter_context(doubts.never_hidden(journal, run.target, run.input_path))
@@ -113,42 +113,44 @@ def _continue(wish: ResumeOptions, journal: Journal, run: Run) -> int:
             template = run.options.get("template")
             allow_private = bool(run.options.get("allow_private"))
             own = Path(template) if template else None
-            link = stack.enter_context(connections.local(wish.home, own, wish.console, allow_private=allow_private))
+            link = stack.enter_context(
+                connections.local(options.home, own, options.console, allow_private=allow_private)
+            )
         else:
-            service = _service(wish, run)
-            found = credentials.find(os.environ, wish.home, _profile(wish, run), service=service)
-            link = stack.enter_context(connections.remote(_at_home(wish.values, run), wish.console, found))
-        recovery.reopen(journal, run.target_id, run_context.rescue_places(wish.home, Path(run.output_path)))
+            service = _service(options, run)
+            stored = credentials.find(os.environ, options.home, _profile(options, run), service=service)
+            link = stack.enter_context(connections.remote(_at_home(options.values, run), options.console, stored))
+        recovery.reopen(journal, run.target_id, run_context.rescue_places(options.home, Path(run.output_path)))
         if is_local:
-            forget.forget_gone(journal, run.target_id, connections.lost_videos(wish.home, journal, run.target_id))
-        _decide(wish, journal, run, link)
+            forget.forget_gone(journal, run.target_id, connections.lost_videos(options.home, journal, run.target_id))
+        _decide(options, journal, run, link)
         run = runs.find(journal, run.run_id)
         if not is_local:
             spending.require_same_account(
-                journal, run, found, wish.console, accepts=bool(wish.values.get("accept_account"))
+                journal, run, stored, options.console, accepts=bool(options.values.get("accept_account"))
             )
-        if wish.values.get("accept_failures") and traffic.accept_failures(journal, run):
-            wish.console.say("the failures are accepted; counting begins anew")
+        if options.values.get("accept_failures") and traffic.accept_failures(journal, run):
+            options.console.say("the failures are accepted; counting begins anew")
         if run.state == "confirmed":
-            spending.suppress_again(journal, run, wish.console)
-        looks = _look(wish, journal, run, link)
+            spending.suppress_again(journal, run, options.console)
+        looks = _look(options, journal, run, link)
         if run.state == "superseded":
-            wish.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")
-        elif not wish.is_all:
+            options.console.say(f"run {run.run_id} was superseded by {run.superseded_by}: it is only waited for")
+        elif not options.is_all:
             planning.release_sample(journal, run)
-        options = replace(_execution_options(wish, run, is_local=is_local), list_look=looks)
-        outcome = execute.execute(options, journal, run, link)
-        is_json = bool(wish.values.get("json"))
-        report = run_report.ReportOptions(console=wish.console, is_json=is_json, timeout_s=options.timeout_s)
+        execution = replace(_execution_options(options, run, is_local=is_local), list_look=looks)
+        outcome = execute.execute(execution, journal, run, link)
+        is_json = bool(options.values.get("json"))
+        report = run_report.ReportOptions(console=options.console, is_json=is_json, timeout_s=execution.timeout_s)
         return run_report.tell(report, journal, run, outcome)
 
 
-def _profile(wish: ResumeOptions, run: Run) -> str:
+def _profile(options: ResumeOptions, run: Run) -> str:
     """Return the profile that was named, else the one that the run was paid with."""
-    return str(wish.values.get("profile") if wish.values.is_given("profile") or not run.profile else run.profile)
+    return str(options.values.get("profile") if options.values.is_given("profile") or not run.profile else run.profile)
 
 
-def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> ListLook:
+def _look(options: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> ListLook:
     """Look for what another memory paid of the rows that are left to send, before anything is sent.
 
     Returns the looks at the target's list that follow while the rows are sent.
@@ -157,34 +159,34 @@ def _look(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Con
         Refusal: something was found, and nobody said what it is.
     """
     wanted = replace(
-        listed_videos.policy(wish.values, asks=wish.console.is_interactive() and not wish.yes),
+        listed_videos.policy(options.values, asks=options.console.is_interactive() and not options.yes),
         again=run.again,
         is_shared=bool(run.options.get("shared_campaign")),
     )
     if run.state != "confirmed" or not history.to_send(journal, run):
         return ListLook(is_shared=wanted.is_shared, is_off=wanted.again or run.target.service == domain.LOCAL_SERVICE)
-    unknown = unknown_payments.search(journal, run, wish.home)
-    if unknown and wish.values.get("adopt"):
-        unknown = adopt.adopt(journal, run, unknown, link.client, wish.console)
+    unknown = unknown_payments.search(journal, run, options.home)
+    if unknown and options.values.get("adopt"):
+        unknown = adopt.adopt(journal, run, unknown, link.client, options.console)
         matching.share(journal, run)
-    accepts = bool(wish.values.get("accept_journal"))
-    unknown_payments.require_none(journal, run, wish.home, unknown, accept_journal=accepts)
-    looks, refused = listed_videos.look(wanted, journal, run, link, wish.console, wish.home)
+    accepts = bool(options.values.get("accept_journal"))
+    unknown_payments.require_none(journal, run, options.home, unknown, accept_journal=accepts)
+    looks, refused = listed_videos.look(wanted, journal, run, link, options.console, options.home)
     if refused is not None:
         raise refused
     return looks
 
 
-def _service(wish: ResumeOptions, run: Run) -> str:
+def _service(options: ResumeOptions, run: Run) -> str:
     """Return the run's service, the same as the environment's.
 
     Raises:
         UsageError: the environment names another one.
     """
-    named = settings.service_name(str(_at_home(wish.values, run).get("base_url")))
+    named = settings.service_name(str(_at_home(options.values, run).get("base_url")))
     if named != run.target.service:
         raise errors.UsageError(
-            f"run {run.run_id} belongs to {run.target.service}, but {wish.values.source('base_url')} names {named}",
+            f"run {run.run_id} belongs to {run.target.service}, but {options.values.source('base_url')} names {named}",
             hint=f"BHUMAN_BASE_URL={run.options.get('base_url') or run.target.service} bhuman resume {run.run_id}",
         )
     return named
@@ -198,8 +200,8 @@ def _at_home(values: settings.Settings, run: Run) -> settings.Settings:
     return replace(values, values={**values.values, "base_url": own})
 
 
-def _execution_options(wish: ResumeOptions, run: Run, *, is_local: bool) -> execute.ExecutionOptions:
-    values = wish.values
+def _execution_options(options: ResumeOptions, run: Run, *, is_local: bool) -> execute.ExecutionOptions:
+    values = options.values
     stored = run.options
 
     def chosen(name: str) -> Any:
@@ -209,8 +211,8 @@ def _execution_options(wish: ResumeOptions, run: Run, *, is_local: bool) -> exec
     if is_local and not values.is_given("poll_interval") and stored.get("poll_interval") is None:
         interval = connections.LOCAL_INTERVAL_S
     return execute.ExecutionOptions(
-        console=wish.console,
-        home=wish.home,
+        console=options.console,
+        home=options.home,
         progress=values.get("progress"),
         waits=bool(values.get("wait")),
         timeout_s=chosen("timeout"),
@@ -218,17 +220,17 @@ def _execution_options(wish: ResumeOptions, run: Run, *, is_local: bool) -> exec
         chunk_size=int(stored.get("chunk_size") or 500),
         submits=run.state == "confirmed",
         fails_on_old=bool(values.get("fail_on_old")),
-        asks=wish.console.is_interactive() and not wish.yes,
-        yes=wish.yes,
+        asks=options.console.is_interactive() and not options.yes,
+        yes=options.yes,
     )
 
 
-def _decide(wish: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> None:
+def _decide(options: ResumeOptions, journal: Journal, run: Run, link: connections.Connection) -> None:
     """Carry out what the person says about doubts, after a look for evidence."""
-    if not (wish.word.decision or wish.word.accept_position):
+    if not (options.word.decision or options.word.accept_position):
         return
-    with run_context.context(journal, link, run, wish.console, show="none", home=wish.home) as context:
-        doubts.decide(wish.word, context, run, wish.console)
+    with run_context.context(journal, link, run, options.console, show="none", home=options.home) as context:
+        doubts.decide(options.word, context, run, options.console)
 
 
 def resume(options: ResumeOptions, run_id: str | None) -> int:

@@ -103,9 +103,9 @@ def _said(journal: Journal, run: Run, row_key: str | None) -> Iterator[Said]:
         if row.plan == "new" and before is not None:
             key, by_key = before
             cells = dict(zip(run.columns, row.cells, strict=False))
-            found = by_key.get(cells.get(key, "").strip())
-            if found is not None:
-                earlier, earlier_run = found
+            planned = by_key.get(cells.get(key, "").strip())
+            if planned is not None:
+                earlier, earlier_run = planned
                 changed = tuple(name for name in run.columns if name in earlier and earlier[name] != cells.get(name))
                 reason = f"changed: {', '.join(changed) or 'other settings'} (rendered in {earlier_run})"
         yield Said(row=row, reason=reason, changed=changed, earlier_run=earlier_run)

@@ -65,7 +65,7 @@ class Session:
         except errors.CredentialsError:
             return None
 
-    def client(self, held: credentials.Credentials | None, *, patience_s: float = math.inf) -> Client:
+    def client(self, stored: credentials.Credentials | None, *, patience_s: float = math.inf) -> Client:
         """Return a client of the service; close it, or use it in a `with` block.
 
         patience_s: no question goes on for longer, its repeats and pauses included.
@@ -80,7 +80,7 @@ class Session:
             on_slow=say_slow if self.console.is_watched() else None,
         )  # fmt: skip
         return client.Client(
-            self.base_url, held, limiter=pace, user_agent=user_agent(), on_notice=self.console.say,
+            self.base_url, stored, limiter=pace, user_agent=user_agent(), on_notice=self.console.say,
             patience_s=patience_s,
         )  # fmt: skip
 
@@ -135,10 +135,10 @@ class CredentialCheck:
     detail: str = ""
 
 
-def check_credentials(session: Session, held: Credentials) -> list[CredentialCheck]:
+def check_credentials(session: Session, stored: Credentials) -> list[CredentialCheck]:
     """Ask the service, with harmless GETs, what it thinks of each kind of credentials."""
-    kinds = [("basic", held.basic), ("bearer", held.bearer)]
-    with session.client(held) as service:
+    kinds = [("basic", stored.basic), ("bearer", stored.bearer)]
+    with session.client(stored) as service:
         return [_check_one(service, kind) for kind, value in kinds if value]
 
 

@@ -70,10 +70,10 @@ def _zone(home: settings.Home, journal: Journal, console: Console) -> tzinfo:
     named = settings.user_values(home, "").get("timezone")
     if not named:
         return allowance.zone(None)
-    kept = traffic.fact(journal, "timezone", str(named))
-    if kept != named:
-        console.say(f"days are counted in {kept}, as this journal began, and not in {named}")
-    return allowance.zone(kept)
+    stored = traffic.fact(journal, "timezone", str(named))
+    if stored != named:
+        console.say(f"days are counted in {stored}, as this journal began, and not in {named}")
+    return allowance.zone(stored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +119,12 @@ def suppress_again(journal: Journal, run: Run, console: Console) -> None:
     on = run.options.get("on")
     try:
         rows = comparison.cells_to_send(journal, run)
-        found = row_filter.suppressed_rows(rows, run.columns, paths, str(on) if on else None)
+        suppressed = row_filter.suppressed_rows(rows, run.columns, paths, str(on) if on else None)
     except errors.UsageError as error:
         raise Refusal(f"{error.message}; nothing is sent without it", code="suppression_unreadable") from None
-    if found:
-        comparison.leave_out(journal, run, found, row_filter.SUPPRESSED)
-        console.say(f"{len(found):,} rows are left out: they are on an opt-out list by now")
+    if suppressed:
+        comparison.leave_out(journal, run, suppressed, row_filter.SUPPRESSED)
+        console.say(f"{len(suppressed):,} rows are left out: they are on an opt-out list by now")
 
 
 def set_first_rows(journal: Journal, run: Run, asked: int | None, *, has_sample: bool) -> None:

@@ -183,13 +183,13 @@ def _beside_equal_rows(journal: Journal, path: Path, rows: _RowsToSend) -> list[
     if history.wrote(journal, str(path.resolve()), digest):
         return []  # as this journal left it: it knows every id in it
     try:
-        found = list(results_file.read_ids(path))
+        ids_in_file = list(results_file.read_ids(path))
     except errors.BhumanError:
         return []
-    unknown = set(history.unknown(journal, [row.generation_id.strip().lower() for row in found]))
+    unknown = set(history.unknown(journal, [row.generation_id.strip().lower() for row in ids_in_file]))
     return [
         row.generation_id.strip().lower()
-        for row in found
+        for row in ids_in_file
         if row.generation_id.strip().lower() in unknown and row.cells in rows
     ]
 

@@ -199,12 +199,12 @@ def _about(session: Session) -> dict[str, str]:
     return {"profile": session.profile, "service": session.service}
 
 
-def _whoami_document(session: Session, held: Credentials, checks: list[CredentialCheck]) -> dict[str, Any]:
+def _whoami_document(session: Session, stored: Credentials, checks: list[CredentialCheck]) -> dict[str, Any]:
     return {
         "schema": "bhuman.whoami/1",
         **_about(session),
-        "source": held.source,
-        "key_id": credentials.shown_id(held),
+        "source": stored.source,
+        "key_id": credentials.shown_id(stored),
         "credentials": [
             {"kind": check.kind, "verdict": check.verdict, **({"detail": check.detail} if check.detail else {})}
             for check in checks
@@ -212,12 +212,12 @@ def _whoami_document(session: Session, held: Credentials, checks: list[Credentia
     }
 
 
-def _print_whoami(session: Session, held: Credentials, checks: list[CredentialCheck]) -> None:
-    key = f", Client ID {credentials.shown_id(held)}" if held.basic else ""
-    rows = [["service", session.service], ["credentials", f"{held.source}{key}"]]
+def _print_whoami(session: Session, stored: Credentials, checks: list[CredentialCheck]) -> None:
+    key = f", Client ID {credentials.shown_id(stored)}" if stored.basic else ""
+    rows = [["service", session.service], ["credentials", f"{stored.source}{key}"]]
     names = {"basic": "API key", "bearer": "user token"}
     rows += [[names[check.kind], _verdict(check)] for check in checks]
-    if not held.bearer:
+    if not stored.bearer:
         rows.append(["user token", "none: lists of campaigns, instances and results may stay closed"])
     session.console.table(["", ""], rows)
 

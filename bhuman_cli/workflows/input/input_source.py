@@ -105,10 +105,10 @@ def _fetched(text: str, values: settings.Settings, home: settings.Home, console:
     )
     if console.is_watched():
         console.say(f"fetching {table.product or 'the table'} from {fetch.host(table.url)}")
-    found = fetch.fetch(table, settings.private_folder(home.state) / fetch.FOLDER_NAME, insecure=insecure)
-    if found.by_proxy:
+    copy = fetch.fetch(table, settings.private_folder(home.state) / fetch.FOLDER_NAME, insecure=insecure)
+    if copy.by_proxy:
         console.say("through a proxy: names that lead to private addresses can't be told from here")
     return InputSource(
-        path=found.path, beside=Path.cwd() / found.name, input_path=table.identity, name=found.name,
-        modified_at=found.modified_at, is_address=True,
+        path=copy.path, beside=Path.cwd() / copy.name, input_path=table.identity, name=copy.name,
+        modified_at=copy.modified_at, is_address=True,
     )  # fmt: skip

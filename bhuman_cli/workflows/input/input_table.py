@@ -250,8 +250,8 @@ def write_project_file(source: InputSource, values: settings.Settings, console: 
 
 def _typed(values: settings.Settings, folder: Path) -> dict[str, object]:
     """Return what was typed and may stand in a project file; relative paths as seen from its folder."""
-    kept = set(keys.KEYS) - keys.FLAGS_ONLY - keys.USER_ONLY - {"dry_run"}
-    typed = {name: values.get(name) for name in keys.KEYS if name in kept and values.source(name).startswith("flag")}
+    names = set(keys.KEYS) - keys.FLAGS_ONLY - keys.USER_ONLY - {"dry_run"}
+    typed = {name: values.get(name) for name in keys.KEYS if name in names and values.source(name).startswith("flag")}
     return {name: _seen_from(value, folder) for name, value in typed.items()}
 
 
@@ -297,10 +297,10 @@ def _record(values: settings.Settings, home: settings.Home, target: Target) -> M
         return {}
     opened = session.Session(console=Console(quiet=True), values=values, home=home, environ=os.environ)
     try:
-        held = opened.stored_credentials()
-        if held.bearer is None:
+        stored = opened.stored_credentials()
+        if stored.bearer is None:
             return {}
-        bearer = credentials.Credentials(bearer=held.bearer, source=held.source)
+        bearer = credentials.Credentials(bearer=stored.bearer, source=stored.source)
         with opened.client(bearer, patience_s=_PATIENCE_S) as client:
             return client.resource(target.kind, target.api_id) or {}
     except errors.BhumanError:
@@ -322,10 +322,10 @@ def warn_missing_glyphs(rows: Iterable[Row], console: Console) -> Iterator[Row]:
     count = 0
     for row in rows:
         if row.state is RowState.PENDING and row.selected:
-            found = "".join(layout.uncovered(value) for value in row.values if not value.isascii())
-            if found:
+            characters = "".join(layout.uncovered(value) for value in row.values if not value.isascii())
+            if characters:
                 count += 1
-                missing.update(dict.fromkeys(found))
+                missing.update(dict.fromkeys(characters))
                 lines += [row.line] if len(lines) < _EXAMPLES else []
         yield row
     if missing:

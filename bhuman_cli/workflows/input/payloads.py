@@ -104,8 +104,15 @@ class Payload:
         """Return the rows as a run takes them."""
         assets = self.assets or ((),) * len(self.rows)
         return [
-            Row(row_index=number, line=number + 1, cells=values, values=values, assets=found, state=RowState.PENDING)
-            for number, (values, found) in enumerate(zip(self.rows, assets, strict=True))
+            Row(
+                row_index=number,
+                line=number + 1,
+                cells=values,
+                values=values,
+                assets=row_assets,
+                state=RowState.PENDING,
+            )
+            for number, (values, row_assets) in enumerate(zip(self.rows, assets, strict=True))
         ]
 
 
@@ -120,7 +127,7 @@ class PayloadOptions:
     generation_mode: str = ""
 
 
-def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: PayloadOptions) -> Payload:
+def read(integration: Integration, payload: Mapping[str, Any] | None, options: PayloadOptions) -> Payload:
     """Return the order that a payload or the options describe. Options complete a payload, they never contradict it.
 
     Raises:
@@ -128,13 +135,13 @@ def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: Pa
     """
     body = dict(payload or {})
     _refuse_unknown(integration, body)
-    is_object = _shape(integration, body, wishes) == "object"
-    variables, rows = _matrix(integration, body, wishes, is_object=is_object)
+    is_object = _shape(integration, body, options) == "object"
+    variables, rows = _matrix(integration, body, options, is_object=is_object)
     backgrounds = _backgrounds(body.get("backgrounds"))
-    mode = _mode(body.get("generation_mode"), wishes.generation_mode)
+    mode = _mode(body.get("generation_mode"), options.generation_mode)
     return Payload(
         integration=integration,
-        api_id=_target(integration, body, wishes),
+        api_id=_target(integration, body, options),
         variables=variables,
         rows=rows,
         assets=_assets(body.get("assets"), rows=len(rows), columns=len(backgrounds)),
@@ -142,7 +149,7 @@ def read(integration: Integration, payload: Mapping[str, Any] | None, wishes: Pa
         generation_mode=mode,
         quality=_quality(body.get("infinitetalk_quality"), mode),
         lipsync=_lipsync(body.get("enable_lipsync")),
-        callback_url=_text(body, "callback_url") or wishes.callback_url,
+        callback_url=_text(body, "callback_url") or options.callback_url,
         as_object=is_object,
     )
 
@@ -189,22 +196,22 @@ def _refuse_unknown(integration: Integration, body: Mapping[str, Any]) -> None:
         )
 
 
-def _target(integration: Integration, body: Mapping[str, Any], wishes: PayloadOptions) -> str:
+def _target(integration: Integration, body: Mapping[str, Any], options: PayloadOptions) -> str:
     named = _text(body, integration.id_field)
-    found = {ids.of_kind(text, integration.kind.value) for text in (named, wishes.api_id) if text}
-    if not found:
+    targets = {ids.of_kind(text, integration.kind.value) for text in (named, options.api_id) if text}
+    if not targets:
         raise UsageError(f"no {integration.id_field} is given", hint=f"bhuman trigger {integration.name} --help")
-    if len(found) > 1:
+    if len(targets) > 1:
         raise UsageError(f"--data names another {integration.id_field} than the command line")
-    return found.pop()
+    return targets.pop()
 
 
-def _shape(integration: Integration, body: Mapping[str, Any], wishes: PayloadOptions) -> str:
-    given = {"object" if isinstance(body["variables"], Mapping) else "ordered"} if "variables" in body else set()
-    given |= {wishes.shape} if wishes.shape else set()
-    if len(given) > 1:
+def _shape(integration: Integration, body: Mapping[str, Any], options: PayloadOptions) -> str:
+    shapes = {"object" if isinstance(body["variables"], Mapping) else "ordered"} if "variables" in body else set()
+    shapes |= {options.shape} if options.shape else set()
+    if len(shapes) > 1:
         raise UsageError("--data has another shape than --shape")
-    shape = given.pop() if given else integration.shapes[0]
+    shape = shapes.pop() if shapes else integration.shapes[0]
     if shape not in integration.shapes:
         takes = "an object of names and values" if "object" in integration.shapes else "a list, with values in `names`"
         raise UsageError(f"{integration.name} takes `variables` as {takes}")
@@ -212,14 +219,14 @@ def _shape(integration: Integration, body: Mapping[str, Any], wishes: PayloadOpt
 
 
 def _matrix(
-    integration: Integration, body: Mapping[str, Any], wishes: PayloadOptions, *, is_object: bool
+    integration: Integration, body: Mapping[str, Any], options: PayloadOptions, *, is_object: bool
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    if wishes.pairs and ("variables" in body or "names" in body):
+    if options.pairs and ("variables" in body or "names" in body):
         raise UsageError("give the values with --set or in --data, not both")
     names: Any
     rows: Any
-    if wishes.pairs:
-        names, rows = [name for name, _ in wishes.pairs], [[value for _, value in wishes.pairs]]
+    if options.pairs:
+        names, rows = [name for name, _ in options.pairs], [[value for _, value in options.pairs]]
     elif "variables" not in body:
         raise UsageError("give the values with --set or --data", hint=f"bhuman trigger {integration.name} --help")
     elif is_object:
@@ -256,12 +263,12 @@ def _assets(value: Any, *, rows: int, columns: int) -> tuple[tuple[str, ...], ..
         return ()
     if not isinstance(value, list) or len(value) != rows:
         raise UsageError("`assets` must have one list for each row")
-    found = []
+    urls = []
     for number, row in enumerate(value):
         if not isinstance(row, list) or len(row) != columns:
             raise UsageError(f"row {number} of `assets` must have one address for each background")
-        found.append(tuple(_asset(number, cell) for cell in row))
-    return tuple(found)
+        urls.append(tuple(_asset(number, cell) for cell in row))
+    return tuple(urls)
 
 
 def _asset(number: int, value: Any) -> str:
@@ -294,9 +301,9 @@ def _background(number: int, item: Any) -> Background:
     return Background(start=start, end=end, kind=kind, config=dict(config), name=str(item.get("name") or ""))  # type: ignore[arg-type] # checked above
 
 
-def _mode(given: Any, wished: str) -> str:
+def _mode(value: Any, wished: str) -> str:
     # Missing or blank means keep_original. Source: API contract, 2.1.
-    mode = given or wished or _MODES[0]
+    mode = value or wished or _MODES[0]
     if mode not in _MODES:
         raise UsageError(f"generation_mode must be {' or '.join(_MODES)}")
     return str(mode)

@@ -63,7 +63,7 @@ class BackgroundDownload:
     def _fetch(self) -> None:
         journal = run_context.open_journal(self.home)
         try:
-            found = RunResults(run=self.run, rows=list(results.rows(journal, self.run)))
+            delivered = RunResults(run=self.run, rows=list(results.rows(journal, self.run)))
         finally:
             journal.close()
-        download.fetch_quietly(found, self.folder, self.link.client, self._stop)
+        download.fetch_quietly(delivered, self.folder, self.link.client, self._stop)

@@ -49,44 +49,48 @@ class DownloadOptions:
     strict: bool = False
 
 
-def download(session: Session, found: RunResults, options: DownloadOptions) -> int:
+def download(session: Session, delivered: RunResults, options: DownloadOptions) -> int:
     """Fetch what is not in the folder yet, and say and print what became of each file; return the exit code.
 
     Raises:
         UsageError: the table to write is of no known ending, or not ours to replace; nothing is fetched then.
     """
     if options.table is not None:
-        export.style_for(options.table, found, option="--results")
+        export.style_for(options.table, delivered, option="--results")
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
-        history.record_media_folder(journal, found.run, str(options.folder.absolute()))
-        persons.record_artifact(journal, found.run.run_no, "media", str(options.folder.absolute()))
+        history.record_media_folder(journal, delivered.run, str(options.folder.absolute()))
+        persons.record_artifact(journal, delivered.run.run_no, "media", str(options.folder.absolute()))
         if options.table is not None:
-            persons.record_artifact(journal, found.run.run_no, "table", str(options.table.absolute()))
-    with connect(session, found.run) as client:
-        return fetch_files(found, options, client, session.console)
+            persons.record_artifact(journal, delivered.run.run_no, "table", str(options.table.absolute()))
+    with connect(session, delivered.run) as client:
+        return fetch_files(delivered, options, client, session.console)
 
 
 def after_render(
     journal: Journal, run: Run, link: connections.Connection, folder: Path | None, console: Console
 ) -> int:
     """Fetch the videos of a run that has just ended into folder; returns the exit code of `download`."""
-    found = RunResults(run=run, rows=list(results.rows(journal, run)))
-    history.record_media_folder(journal, run, str((folder or found.media_folder).absolute()))
-    return fetch_files(found, DownloadOptions(folder=folder or found.media_folder), link.client, console, prints=False)
+    delivered = RunResults(run=run, rows=list(results.rows(journal, run)))
+    history.record_media_folder(journal, run, str((folder or delivered.media_folder).absolute()))
+    return fetch_files(
+        delivered, DownloadOptions(folder=folder or delivered.media_folder), link.client, console, prints=False
+    )
 
 
-def fetch_quietly(found: RunResults, folder: Path, client: Client | None, stop: threading.Event) -> None:
+def fetch_quietly(delivered: RunResults, folder: Path, client: Client | None, stop: threading.Event) -> None:
     """Fetch what a run has finished so far, saying nothing; ends at the next block once stop is set."""
     from bhuman_cli.delivery import batch
 
     options = DownloadOptions(folder=folder)
-    choice = batch.Choice(whats=options.whats, template=_usual_name(found), workers=options.workers)
-    wanted = batch.jobs(found.header, found.rows, folder, choice)
-    batch.run(wanted, folder, replace(_tools(found.run, options, client), stop=stop), options.workers, lambda _: None)
+    choice = batch.Choice(whats=options.whats, template=_usual_name(delivered), workers=options.workers)
+    wanted = batch.jobs(delivered.header, delivered.rows, folder, choice)
+    batch.run(
+        wanted, folder, replace(_tools(delivered.run, options, client), stop=stop), options.workers, lambda _: None
+    )
 
 
 def fetch_files(
-    found: RunResults, options: DownloadOptions, client: Client | None, console: Console, *, prints: bool = True
+    delivered: RunResults, options: DownloadOptions, client: Client | None, console: Console, *, prints: bool = True
 ) -> int:
     """Fetch, check where that was asked for, and say what became of the files; return the exit code.
 
@@ -94,23 +98,25 @@ def fetch_files(
     """
     from bhuman_cli.delivery import batch
 
-    choice = batch.Choice(whats=options.whats, template=options.template or _usual_name(found), workers=options.workers)
-    wanted = batch.jobs(found.header, found.rows, options.folder, choice)
-    tools = _tools(found.run, options, client)
+    choice = batch.Choice(
+        whats=options.whats, template=options.template or _usual_name(delivered), workers=options.workers
+    )
+    wanted = batch.jobs(delivered.header, delivered.rows, options.folder, choice)
+    tools = _tools(delivered.run, options, client)
     progress = _Progress(console, len(wanted))
     done = batch.run(wanted, options.folder, tools, options.workers, progress.note)
     code = _exit_code(done)
     has_videos = What.VIDEO in options.whats and any(result.size for result in done)
-    videos = quality_check.check(found, options.folder, console) if options.checks and has_videos else []
+    videos = quality_check.check(delivered, options.folder, console) if options.checks and has_videos else []
     if options.strict and code is ExitCode.OK and any(video.quality for video in videos):
         code = ExitCode.ROWS_FAILED
     if options.table is not None:
-        export.write_paths(found, options.folder, options.whats, options.table)
-    _say_result(found, options, done, console)
+        export.write_paths(delivered, options.folder, options.whats, options.table)
+    _say_result(delivered, options, done, console)
     if videos:
         quality_check.say(videos, console)
     if prints:
-        _print(found, options, done, code, console, videos)
+        _print(delivered, options, done, code, console, videos)
     return int(code)
 
 
@@ -137,10 +143,10 @@ def _refresher(client: Client | None) -> Callable[[fetch.FetchJob], str]:
         if client is None:
             return ""
         try:
-            known = client.generation(job.generation_id)
+            record = client.generation(job.generation_id)
         except errors.BhumanError:
             return ""
-        return str(getattr(known, FIELD[job.what])) if known is not None else ""
+        return str(getattr(record, FIELD[job.what])) if record is not None else ""
 
     return refresh
 
@@ -170,8 +176,8 @@ def connect(session: Session, run: Run) -> Iterator[Client | None]:
     if run.target.service == domain.LOCAL_SERVICE:
         yield None
         return
-    with refresh.connect(session, run) as found:
-        yield found.client
+    with refresh.connect(session, run) as connection:
+        yield connection.client
 
 
 class _Progress:
@@ -191,10 +197,10 @@ class _Progress:
             self._console.say(f"{self._count:,} of {self._total:,} files, {_size(self._bytes)}")
 
 
-def _usual_name(found: RunResults) -> str:
+def _usual_name(delivered: RunResults) -> str:
     """Return `{row_index:04d}-{first variable}`, or the row number alone."""
     named = next(
-        (name for name in found.run.spec.variables if name in found.header and not set(name) & set("{}!:")), ""
+        (name for name in delivered.run.spec.variables if name in delivered.header and not set(name) & set("{}!:")), ""
     )
     return "{row_index:04d}" + (f"-{{{named}}}" if named else "")
 
@@ -207,7 +213,7 @@ def _exit_code(done: Sequence[fetch.FetchResult]) -> ExitCode:
 
 
 def _say_result(
-    found: RunResults, options: DownloadOptions, done: Sequence[fetch.FetchResult], console: Console
+    delivered: RunResults, options: DownloadOptions, done: Sequence[fetch.FetchResult], console: Console
 ) -> None:
     counts = Counter(str(result.state) for result in done)
     words = {"fetched": "fetched", "kept": "there already", "failed": "failed", "left": "left"}
@@ -219,7 +225,7 @@ def _say_result(
     by_reason: dict[str, list[int]] = {}
     for result in done:
         if result.reason:
-            line = found.lines.get(result.job.row_index, 0)
+            line = delivered.lines.get(result.job.row_index, 0)
             by_reason.setdefault(f"{result.state}: {result.reason}", []).append(line)
     if options.table is not None:
         console.say(f"results with the files' paths: {options.table}")
@@ -228,20 +234,20 @@ def _say_result(
 
         for reason, rows in sorted(by_reason.items(), key=lambda item: -len(item[1]))[:5]:
             console.say(f"  {reason} · {summary.line_numbers(rows)}")
-        console.say(f"hint: {_next_command(found, options)}")
-    if found.unfinished:
-        console.say(f"{found.unfinished:,} rows are not finished yet: bhuman resume {found.run.run_id}")
+        console.say(f"hint: {_next_command(delivered, options)}")
+    if delivered.unfinished:
+        console.say(f"{delivered.unfinished:,} rows are not finished yet: bhuman resume {delivered.run.run_id}")
 
 
-def _next_command(found: RunResults, options: DownloadOptions) -> str:
+def _next_command(delivered: RunResults, options: DownloadOptions) -> str:
     """Return the command that helps: a local run renders again what is gone from disk."""
-    if found.run.target.service == domain.LOCAL_SERVICE:
-        return f"bhuman render {shell.quote(found.run.input_path)} --local"
-    return f"bhuman download {found.run.run_id} --to {shell.quote(str(options.folder))}"
+    if delivered.run.target.service == domain.LOCAL_SERVICE:
+        return f"bhuman render {shell.quote(delivered.run.input_path)} --local"
+    return f"bhuman download {delivered.run.run_id} --to {shell.quote(str(options.folder))}"
 
 
 def _print(
-    found: RunResults,
+    delivered: RunResults,
     options: DownloadOptions,
     done: Sequence[fetch.FetchResult],
     code: ExitCode,
@@ -262,7 +268,7 @@ def _print(
     console.out_json(
         {
             "schema": SCHEMA,
-            "run_id": found.run.run_id,
+            "run_id": delivered.run.run_id,
             "folder": str(options.folder),
             "manifest": str(options.folder / "manifest.csv"),
             "results": str(options.table) if options.table is not None else None,

@@ -84,8 +84,8 @@ def forget(session: Session, options: ForgetOptions) -> int:
             _carry_out(session, journal, _search_pending(session, journal, interrupted))
         search = _search(session, journal, options)
         if search is None:
-            known = bool(interrupted) or _is_forgotten(journal, options)
-            if not known:
+            is_known = bool(interrupted) or _is_forgotten(journal, options)
+            if not is_known:
                 raise errors.UsageError("nobody is known by that; nothing was removed", hint="bhuman forget --help")
             session.console.say("nothing of this person is left")
             return 0
@@ -146,10 +146,10 @@ def _is_other(row: PersonRow, runs: Sequence[persons.RunFiles], options: ForgetO
 
 def _search_pending(session: Session, journal: Journal, job: Pending) -> _Search:
     """Return what a killed removal still has to do; the values may be gone already, the ids are not."""
-    kept = [
+    paths = [
         row for row in persons.rows_of_ids(journal, job.ids) if (row.run_no, row.row_index) in set(job.rows)
     ]  # fmt: skip
-    return _complete(session, journal, job, kept, ForgetOptions())
+    return _complete(session, journal, job, paths, ForgetOptions())
 
 
 def _complete(
@@ -208,9 +208,12 @@ def _in_state(session: Session, journal: Journal, job: Pending, person: Person) 
     with contextlib.suppress(ImportError):
         from bhuman_cli.studio.queue import erasure
 
-        if held := erasure.known(home.studio, ids):
+        if studio_ids := erasure.known(home.studio, ids):
             yield Finding(
-                kind="studio", path=str(home.studio), count=len(held), remove=lambda: erasure.erase(home.studio, ids)
+                kind="studio",
+                path=str(home.studio),
+                count=len(studio_ids),
+                remove=lambda: erasure.erase(home.studio, ids),
             )
     tokens = persons.tokens_of(journal, job.claim_ids)
     runs = {run.run_no: run for run in persons.runs(journal)}

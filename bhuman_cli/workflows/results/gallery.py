@@ -34,33 +34,33 @@ Files = dict[tuple[str, str], str]
 """Links of media by generation id and kind."""
 
 
-def _media_folder(session: Session, found: RunResults) -> Path:
+def _media_folder(session: Session, delivered: RunResults) -> Path:
     """Return the usual folder where it holds something, else that of the last download."""
-    usual = found.media_folder
-    return usual if usual.is_dir() else quality_check.last_folder(session, found)
+    usual = delivered.media_folder
+    return usual if usual.is_dir() else quality_check.last_folder(session, delivered)
 
 
-def _rows(found: RunResults, columns: Sequence[str]) -> list[domain.ResultRow]:
-    places = [found.header.index(name) for name in columns]
+def _rows(delivered: RunResults, columns: Sequence[str]) -> list[domain.ResultRow]:
+    places = [delivered.header.index(name) for name in columns]
     return [
-        domain.ResultRow(cells=tuple(row.cells[place] for place in places), fields=row.fields) for row in found.rows
+        domain.ResultRow(cells=tuple(row.cells[place] for place in places), fields=row.fields) for row in delivered.rows
     ]
 
 
-def _key(found: RunResults) -> str:
+def _key(delivered: RunResults) -> str:
     """Return what names this batch in the browser's memory: the same for the page written anew, for no other one."""
-    run = found.run
+    run = delivered.run
     text = "\n".join((run.target.service, run.target.api_id, run.input_path))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _subtitle(found: RunResults) -> str:
-    run = found.run
+def _subtitle(delivered: RunResults) -> str:
+    run = delivered.run
     service = "local studio" if run.target.service == domain.LOCAL_SERVICE else run.target.service
-    return f"run {run.run_id} · {len(found.rows):,} rows · {run.created_at[:10]} · {service}"
+    return f"run {run.run_id} · {len(delivered.rows):,} rows · {run.created_at[:10]} · {service}"
 
 
-def _downloaded(found: RunResults, folder: Path, page: Path) -> Files:
+def _downloaded(delivered: RunResults, folder: Path, page: Path) -> Files:
     """Return links, relative to the page, to the run's files in the folder."""
     from bhuman_cli.delivery import manifest
 
@@ -69,7 +69,7 @@ def _downloaded(found: RunResults, folder: Path, page: Path) -> Files:
     except errors.UsageError:
         return {}
     here: Files = {}
-    for row in found.rows:
+    for row in delivered.rows:
         for what in What:
             entry = entries.get((row.fields["id"], str(what)))
             if entry is not None and (folder / entry.file).is_file():
@@ -84,7 +84,7 @@ def _relative(path: Path, start: Path) -> str:
         return path.absolute().as_uri()
 
 
-def _embedded(found: RunResults, console: Console) -> Files:
+def _embedded(delivered: RunResults, console: Console) -> Files:
     """Return the run's pictures as data: links, thumbnails first, as many as a page can hold."""
     from bhuman_cli.delivery import batch, fetch
     from bhuman_cli.delivery import gallery as pages
@@ -93,8 +93,8 @@ def _embedded(found: RunResults, console: Console) -> Files:
     size = 0
     with tempfile.TemporaryDirectory(prefix="bhuman-gallery-") as folder:
         for what in (What.THUMBNAIL, What.GIF):
-            wanted = batch.jobs(found.header, found.rows, Path(folder), batch.Choice(whats=(what,)))
-            done = batch.run(wanted, Path(folder), _fetch_tools(found), batch.WORKERS, lambda _: None)
+            wanted = batch.jobs(delivered.header, delivered.rows, Path(folder), batch.Choice(whats=(what,)))
+            done = batch.run(wanted, Path(folder), _fetch_tools(delivered), batch.WORKERS, lambda _: None)
             for result in done:
                 if result.state is fetch.State.FETCHED and size + result.size * 4 // 3 <= pages.EMBED_LIMIT_BYTES:
                     size += result.size * 4 // 3
@@ -106,13 +106,13 @@ def _embedded(found: RunResults, console: Console) -> Files:
     return here
 
 
-def _fetch_tools(found: RunResults) -> fetch.FetchTools:
+def _fetch_tools(delivered: RunResults) -> fetch.FetchTools:
     from bhuman_cli.delivery import fetch
     from bhuman_cli.net import addresses
 
-    is_local = found.run.target.service == domain.LOCAL_SERVICE
+    is_local = delivered.run.target.service == domain.LOCAL_SERVICE
     return fetch.FetchTools(
-        policy=addresses.Policy(base_url="" if is_local else found.run.target.service),
+        policy=addresses.Policy(base_url="" if is_local else delivered.run.target.service),
         clock=SystemClock(),
         stop=threading.Event(),
         file_root=settings.home(os.environ).studio / "media" if is_local else None,
@@ -150,7 +150,7 @@ class GalleryOptions:
     force: bool = False
 
 
-def write(session: Session, found: RunResults, options: GalleryOptions) -> Path:
+def write(session: Session, delivered: RunResults, options: GalleryOptions) -> Path:
     """Write the run's page and print where; return its path.
 
     Raises:
@@ -159,26 +159,26 @@ def write(session: Session, found: RunResults, options: GalleryOptions) -> Path:
     from bhuman_cli.delivery import gallery as pages
     from bhuman_cli.delivery import review
 
-    labels = run_lookup.columns(found, options.labels, "--label") or list(found.header[:_LABELS])
-    path = (options.output or found.output.with_name(f"{found.stem}.gallery.html")).absolute()
-    run_lookup.require_other(found, path)
+    labels = run_lookup.columns(delivered, options.labels, "--label") or list(delivered.header[:_LABELS])
+    path = (options.output or delivered.output.with_name(f"{delivered.stem}.gallery.html")).absolute()
+    run_lookup.require_other(delivered, path)
     _require_writable(path, force=options.force)
-    folder = options.media or _media_folder(session, found)
+    folder = options.media or _media_folder(session, delivered)
     # Columns that were chosen are all that is passed on.
-    header = labels if options.labels else list(found.header)
+    header = labels if options.labels else list(delivered.header)
     page = pages.Page(
-        title=found.run.input_name, subtitle=_subtitle(found), header=header, labels=labels,
-        rows=_rows(found, header) if options.labels else found.rows,
-        files=_embedded(found, session.console) if options.embeds else _downloaded(found, folder, path),
-        seconds=found.seconds, lines=found.lines, quality=quality_check.qualities(found, folder),
-        review=review.read(options.reviews), key=_key(found), name=found.stem, is_alone=options.embeds,
+        title=delivered.run.input_name, subtitle=_subtitle(delivered), header=header, labels=labels,
+        rows=_rows(delivered, header) if options.labels else delivered.rows,
+        files=_embedded(delivered, session.console) if options.embeds else _downloaded(delivered, folder, path),
+        seconds=delivered.seconds, lines=delivered.lines, quality=quality_check.qualities(delivered, folder),
+        review=review.read(options.reviews), key=_key(delivered), name=delivered.stem, is_alone=options.embeds,
         made_at=SystemClock().now().timestamp() * 1000,
     )  # fmt: skip
-    run_lookup.record_artifact(session, found, "page", path)
+    run_lookup.record_artifact(session, delivered, "page", path)
     _write(path, pages.render(page))
     if session.console.json_mode:
         session.console.out_json(
-            {"schema": SCHEMA, "run_id": found.run.run_id, "output": str(path), "rows": len(found.rows)}
+            {"schema": SCHEMA, "run_id": delivered.run.run_id, "output": str(path), "rows": len(delivered.rows)}
         )
     else:
         session.console.out(str(path))

@@ -154,12 +154,12 @@ def _refreshed(row: ResultRow, client: Client | None) -> ResultRow:
     if client is None or not row.fields["id"]:
         return row
     try:
-        known = client.generation(domain.GenerationId(row.fields["id"]))
+        record = client.generation(domain.GenerationId(row.fields["id"]))
     except errors.BhumanError:
         return row
-    if known is None:
+    if record is None:
         return row
-    fresh = {name: text for name in ("share_url", "url", "gif", "thumbnail") if (text := str(getattr(known, name)))}
+    fresh = {name: text for name in ("share_url", "url", "gif", "thumbnail") if (text := str(getattr(record, name)))}
     return dataclasses.replace(row, fields={**row.fields, **fresh})
 
 
@@ -220,11 +220,11 @@ def _fetch_tools(run: RunResults, client: Client | None) -> fetch.FetchTools:
     from bhuman_cli.delivery import fetch
 
     def refreshed(job: fetch.FetchJob) -> str:
-        known = None
+        record = None
         if client is not None:
             with contextlib.suppress(errors.BhumanError):
-                known = client.generation(domain.GenerationId(job.generation_id))
-        return str(getattr(known, media.FIELD[job.what])) if known is not None else ""
+                record = client.generation(domain.GenerationId(job.generation_id))
+        return str(getattr(record, media.FIELD[job.what])) if record is not None else ""
 
     is_local = run.run.target.service == domain.LOCAL_SERVICE
     return fetch.FetchTools(

@@ -125,8 +125,8 @@ def _clean_table(path: Path, person: Person) -> None:
     rows = [tuple(cells) for _, _, cells, _ in table.records()]
     width = results_file.own_columns(table.header)
     if width is None:
-        kept = [cells for cells in rows if not person.matches(table.header, cells)]
-        results_file.write_table(path, table.raw_header, kept, style)
+        others = [cells for cells in rows if not person.matches(table.header, cells)]
+        results_file.write_table(path, table.raw_header, others, style)
         return
     results_file.write_results(
         path,
@@ -175,14 +175,14 @@ def _in_folder(folder: Path, person: Person) -> list[Finding]:
 
 def _clean_media(folder: Path, person: Person) -> None:
     with batch.folder_lock(folder):
-        kept = []
+        others = []
         for entry in manifest.read(folder).values():
             if entry.id.lower() not in person.ids:
-                kept.append(entry)
+                others.append(entry)
                 continue
             for path in (folder / entry.file, *folder.glob(f"{glob.escape(entry.file)}.*")):
                 path.unlink(missing_ok=True)
-        manifest.rewrite(folder, kept)
+        manifest.rewrite(folder, others)
 
 
 def removal(path: Path) -> Callable[[], None]:
@@ -223,9 +223,9 @@ def in_log(path: Path, person: Person) -> list[Finding]:
     count = sum(person.is_in(line) for line in lines)
 
     def remove() -> None:
-        kept = [line for line in path.read_bytes().splitlines(keepends=True) if not person.is_in(line)]
+        others = [line for line in path.read_bytes().splitlines(keepends=True) if not person.is_in(line)]
         with files.replacing(path) as stream:
-            stream.write(b"".join(kept))
+            stream.write(b"".join(others))
 
     return [Finding(kind="log", path=str(path), count=count, remove=remove)] if count else []
 

@@ -44,8 +44,8 @@ def last_folder(session: Session, run: RunResults) -> Path:
     import contextlib
 
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
-        kept = history.media_folder(journal, run.run.run_no)
-    return Path(kept) if kept else run.media_folder
+        folder = history.media_folder(journal, run.run.run_no)
+    return Path(folder) if folder else run.media_folder
 
 
 def check(run: RunResults, folder: Path, console: Console) -> list[Video]:
@@ -59,14 +59,14 @@ def check(run: RunResults, folder: Path, console: Console) -> list[Video]:
         raise _nothing(run, folder)
     with batch.folder_lock(folder):
         entries = manifest.read(folder)
-        held = [
+        files = [
             entry
             for row in run.rows
             if (entry := entries.get((row.fields["id"], str(What.VIDEO)))) and (folder / entry.file).is_file()
         ]
-        if not held:
+        if not files:
             raise _nothing(run, folder)
-        unique = list(dict.fromkeys(held))
+        unique = list(dict.fromkeys(files))
         report = _progress(console, len(unique))
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="check") as pool:
             measured = []

@@ -101,8 +101,8 @@ def _lock(session: Session, journal: Journal, run: Run) -> contextlib.AbstractCo
 def _is_announced(journal: Journal, run: Run) -> bool:
     from bhuman_cli.callbacks import notifications
 
-    with contextlib.closing(notifications.Notifications(journal)) as found:
-        told = set(found.announced())
+    with contextlib.closing(notifications.Notifications(journal)) as announced:
+        told = set(announced.announced())
     return bool(told) and any(
         item.waiting.generation_id in told for item in generations.missing_links(journal, run, whatsapp=True)
     )
@@ -111,8 +111,8 @@ def _is_announced(journal: Journal, run: Run) -> bool:
 @contextlib.contextmanager
 def _run_context(session: Session, journal: Journal, run: Run) -> Iterator[RunContext]:
     with (
-        connect(session, run) as found,
-        run_context.context(journal, found, run, session.console, show="none", home=session.home) as context,
+        connect(session, run) as connection,
+        run_context.context(journal, connection, run, session.console, show="none", home=session.home) as context,
     ):
         yield context
 
@@ -122,16 +122,16 @@ def connect(opened: Session, run: Run) -> Iterator[connections.Connection]:
     """Connect to the run's own service; reading a record by its id hardly ever needs credentials."""
     if run.target.service == domain.LOCAL_SERVICE:
         template = run.options.get("template")
-        with connections.local(opened.home, Path(template) if template else None, opened.console) as found:
-            yield found
+        with connections.local(opened.home, Path(template) if template else None, opened.console) as connection:
+            yield connection
         return
     from bhuman_cli.api import client, limiter
 
     url, clock = str(run.options.get("base_url") or run.target.service), SystemClock()
     pace = limiter.for_service(clock, is_loopback=hosts.is_loopback_url(url), rate_per_s=opened.values.get("rate"))
-    held = opened.credentials_for(run.target.service)
+    stored = opened.credentials_for(run.target.service)
     with client.Client(
-        url, held, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
+        url, stored, limiter=pace, user_agent=session.user_agent(), on_notice=opened.console.say
     ) as connected:
         yield connections.Connection(
             base_url=url, service=run.target.service, client=connected, authorization="", account=""

@@ -114,11 +114,11 @@ def named(journal: Journal, text: str) -> Run:
     runs = [item.run for item in history.list_runs(journal)]
     if exact := next((run for run in runs if run.run_id == text), None) or of_table(journal, text):
         return exact
-    found = [run for run in runs if len(text) > 1 and run.run_id.startswith(text)]
-    if len(found) != 1:
-        said = f"several runs begin with {text[:40]!r}" if found else f"there is no run of {text[:40]!r}"
+    matches = [run for run in runs if len(text) > 1 and run.run_id.startswith(text)]
+    if len(matches) != 1:
+        said = f"several runs begin with {text[:40]!r}" if matches else f"there is no run of {text[:40]!r}"
         raise errors.UsageError(said, hint="bhuman runs --all")
-    return found[0]
+    return matches[0]
 
 
 def of_table(journal: Journal, text: str) -> Run | None:
@@ -152,7 +152,7 @@ def is_of(run: Run, text: str) -> bool:
     return str(Path(text).resolve()) in {run.input_path, run.output_path} or text == run.options.get("input_name")
 
 
-def columns(delivered: RunResults, given: Sequence[str] | None, option: str) -> list[str]:
+def columns(delivered: RunResults, names: Sequence[str] | None, option: str) -> list[str]:
     """Return the columns named by a repeatable, comma-separated option.
 
     Raises:
@@ -160,7 +160,7 @@ def columns(delivered: RunResults, given: Sequence[str] | None, option: str) -> 
     """
     header = delivered.header
     # A name may itself hold a comma.
-    parts = [[text] if text in header else text.split(",") for text in given or ()]
+    parts = [[text] if text in header else text.split(",") for text in names or ()]
     return [column(header, name, option) for some in parts for name in some if name.strip()]
 
 
@@ -171,27 +171,27 @@ def column(header: Sequence[str], name: str, option: str) -> str:
         UsageError: there is none.
     """
     plain = {csv_records.cleaned(each): each for each in reversed(header)}
-    found = name if name in header else plain.get(csv_records.cleaned(name))
-    if found is None:
+    spelled = name if name in header else plain.get(csv_records.cleaned(name))
+    if spelled is None:
         near = difflib.get_close_matches(csv_records.cleaned(name), list(plain), n=1)
         said = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(list(plain)[:20])}"
         raise errors.UsageError(f"{option} {name[:60]!r}: there is no such column{said}")
-    return found
+    return spelled
 
 
-def record_artifact(session: Session, found: RunResults, kind: str, path: Path) -> None:
+def record_artifact(session: Session, delivered: RunResults, kind: str, path: Path) -> None:
     """Remember that a file or folder holds rows of the run, so that a person can be removed from it."""
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
-        persons.record_artifact(journal, found.run.run_no, kind, str(path.absolute()))
+        persons.record_artifact(journal, delivered.run.run_no, kind, str(path.absolute()))
 
 
-def require_other(found: RunResults, path: Path) -> None:
+def require_other(delivered: RunResults, path: Path) -> None:
     """Refuse to write over the run's own files, whatever else may be replaced.
 
     Raises:
         UsageError: it is one of them.
     """
-    if path.resolve() in {Path(found.run.input_path).resolve(), found.output.resolve()}:
+    if path.resolve() in {Path(delivered.run.input_path).resolve(), delivered.output.resolve()}:
         raise errors.UsageError(f"{path} is the run's own input or results file; choose another name")
 
 
@@ -201,8 +201,8 @@ _ORDER: Final = tuple(str(status) for status in Status)
 
 def in_order(tally: Mapping[str, int]) -> list[tuple[str, int]]:
     """Return the counts that are not 0 in the order of the `status` column's words: succeeded first."""
-    known = [(name, tally[name]) for name in _ORDER if tally.get(name)]
-    return known + [(name, count) for name, count in sorted(tally.items()) if name not in _ORDER and count]
+    listed = [(name, tally[name]) for name in _ORDER if tally.get(name)]
+    return listed + [(name, count) for name, count in sorted(tally.items()) if name not in _ORDER and count]
 
 
 def state_of(item: RunSummary) -> str:

@@ -95,9 +95,9 @@ def _summary(
     )
     # On a terminal the path is the line on stdout: once is enough.
     files = [] if options.console.is_drawn() and not options.is_json else [run.output_path]
-    found = summary.summarize(rows, files=files, next_command=(outcome.next_command or "") if tells_next else "")
+    told = summary.summarize(rows, files=files, next_command=(outcome.next_command or "") if tells_next else "")
     return replace(
-        found,
+        told,
         counts={status: count for status, count in outcome.tally.items() if count},
         support_command=f"bhuman export {run.run_id} --for support",
         cost=_cost(run, outcome),
