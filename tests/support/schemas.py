@@ -83,7 +83,8 @@ def require_documents(arguments: Sequence[str], out: str, err: str) -> None:
     is_asked = arguments[0] == "preview" and {"-c", "-i", "--campaign", "--instance"} & set(arguments)
     is_ours = not (words.startswith(_PASSED_ON) or is_asked)
     if "--json" in arguments:
-        for line in out.splitlines() if arguments[0] in {"events", "listen"} else filter(None, [out.strip()]):
+        is_stream = arguments[0] in {"events", "listen"} or ("resume" in arguments and "--all" in arguments)
+        for line in out.splitlines() if is_stream else filter(None, [out.strip()]):
             document = json.loads(line)
             if isinstance(document, dict) and (is_ours or "schema" in document) and "$schema" not in document:
                 require_valid(document, "listen" if arguments[0] == "listen" else "")
