@@ -211,19 +211,24 @@ def backgrounds(entries: Sequence[Mapping[str, Any]]) -> tuple[Backdrop, ...]:
     return backdrops
 
 
-def starter(header: Sequence[str]) -> str:
-    """Return the text of a commented template file for a table with this header; it loads as it is."""
+def starter(header: Sequence[str], video: str = "", duration_s: float = 0.0) -> str:
+    """Return the text of a commented template file for a table with this header; it loads as it is.
+
+    video: footage beside it, "" for the built-in presenter. duration_s: of that footage; the texts are spread over it.
+    """
+    speed = min(1.5, duration_s / BUILT_IN.duration) if video else 1.0
     names = [" ".join(name.split()) for name in header if name.strip() and not PLACEHOLDER_UNSAFE.search(name)]
     names = names[:5] or ["first_name", "company"]
     styles_known = "\n".join(f"#   {name:<12} {meaning}" for name, meaning in STYLES.items())
-    parts = [STARTER_HEAD.format(positions=", ".join(POSITIONS), styles=styles_known)]
+    head = STARTER_HEAD.replace('# video = "presenter.mp4"', f"video = {_quoted(video)}") if video else STARTER_HEAD
+    parts = [head.format(positions=", ".join(POSITIONS), styles=styles_known)]
     for number, name in enumerate(names):
         # The first value greets; the others follow two at a time, where they don't cover each other.
         start = 0.5 if number == 0 else 4.0 + 2.5 * ((number - 1) // 2 % 2)
         text = f"Hi {{{name}}}!" if number == 0 else f"{{{name}}}"
         style = "lower-third" if number == 0 else ("card", "badge")[(number - 1) % 2]
         parts.append(
-            f"[[variables]]\nname = {_quoted(name)}\nstart = {start:g}\nend = {start + 2.5:g}\n"
+            f"[[variables]]\nname = {_quoted(name)}\nstart = {start * speed:.3g}\nend = {(start + 2.5) * speed:.3g}\n"
             f"text = {_quoted(text)}\nstyle = {_quoted(style)}\n"
         )
     return "\n".join([*parts, STARTER_TAIL])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -40,18 +41,22 @@ def new(
         Path | None,
         typer.Option("--from", "--for", metavar="TABLE", help="Take the variables from this spreadsheet's header."),
     ] = None,
+    video: Annotated[
+        Path | None, typer.Option("--video", metavar="FILE", help="Your own footage; the texts are spread over it.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> int:
     """Write a commented template to start from; `render --local` uses it if it stands beside the spreadsheet.
 
     **Example**
 
-    `bhuman studio template new --from campaign.csv`
+    `bhuman studio template new --from campaign.csv --video me.mp4`
     """
     from bhuman_cli.studio.render import template
 
-    text = template.starter(_header(table))
     file = file or (table.parent if table else Path()) / USUAL_NAME
+    seen_from = os.path.relpath(video, file.parent) if video else ""
+    text = template.starter(_header(table), Path(seen_from).as_posix() if video else "", _duration_s(video))
     if file.exists() and not force:
         raise errors.UsageError(
             f"{file} exists already", hint=shell.join(["bhuman", "studio", "template", "check", str(file)])
@@ -119,6 +124,18 @@ def check(
     texts, backgrounds = amounts.show(len(loaded.sections), "text"), amounts.show(len(loaded.backdrops), "background")
     console.out(f"{file}: good: {texts}, {backgrounds}, variables {', '.join(loaded.variables) or 'none'}")
     return 0
+
+
+def _duration_s(video: Path | None) -> float:
+    if video is None:
+        return 0.0
+    connections.require_extra(web=False, rendering=True)
+    from bhuman_cli.studio.render.footage import reader
+
+    try:
+        return reader.probe(video).duration_s
+    except reader.SourceError as problem:
+        raise errors.UsageError(f"--video {video} {problem}") from None
 
 
 def _described(one: Template) -> dict[str, Any]:

@@ -157,3 +157,10 @@ def test_a_font_of_ones_own_is_checked(tmp_path: Path) -> None:
     assert used.sections[0].font == str(tmp_path / "brand.ttf")
     assert "but not a font" in problems(tmp_path, section.format("broken.ttf"))
     assert "nor a file beside the template" in problems(tmp_path, section.format("nothere.ttf"))
+
+
+def test_a_template_for_ones_own_footage_fits_into_it() -> None:
+    written = tomllib.loads(template.starter(["first_name", "company", "product", "place"], 'my "own".mp4', 3.0))
+    assert written["video"] == 'my "own".mp4'
+    assert [section["name"] for section in written["variables"]] == ["first_name", "company", "product", "place"]
+    assert all(0 <= section["start"] < section["end"] <= 3.0 for section in written["variables"])
