@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final
 from bhuman_cli import shell
 from bhuman_cli.errors import BhumanError, UsageError
 from bhuman_cli.table import mapping, reader
+from bhuman_cli.table.formats import csv_records
 
 SUPPRESSED: Final = "suppressed"
 NOT_SELECTED: Final = "not selected"
@@ -29,7 +29,7 @@ class Condition:
 
     def holds(self, cells: Sequence[str]) -> bool:
         """Say whether a row fulfils it."""
-        return (folded(cells[self.position]) == self.value) is not self.is_negated
+        return (csv_records.folded(cells[self.position]) == self.value) is not self.is_negated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +48,10 @@ class RowFilter:
 
     def reason(self, line: int, cells: Sequence[str]) -> str:
         """Return why a row is left out, "" where it is not."""
-        if self.opted_out and folded(cells[self.on]) in self.opted_out:
+        if self.opted_out and csv_records.folded(cells[self.on]) in self.opted_out:
             return SUPPRESSED
         is_chosen = line not in self.hidden and all(condition.holds(cells) for condition in self.conditions)
         return "" if is_chosen else NOT_SELECTED
-
-
-def folded(text: str) -> str:
-    """Return what two spellings of a cell share: NFKC, case, outer white space, and `mailto:` cut."""
-    return re.sub(r"^mailto:\s*", "", unicodedata.normalize("NFKC", text).strip().casefold())
 
 
 def conditions(header: Sequence[str], texts: Sequence[str]) -> list[Condition]:
@@ -74,7 +69,7 @@ def _condition(header: Sequence[str], text: str) -> Condition:
         is_negated = name.endswith("!")
         position = mapping.find(name.removesuffix("!").strip(), header)
         if position is not None:
-            return Condition(position=position, value=folded(text[at + 1 :]), is_negated=is_negated)
+            return Condition(position=position, value=csv_records.folded(text[at + 1 :]), is_negated=is_negated)
     column, equals, _ = text.partition("=")
     if not equals:
         raise UsageError(f"--where {text}: needs COLUMN=VALUE or COLUMN!=VALUE", hint="bhuman render --help")
@@ -115,7 +110,7 @@ def opt_out_list(paths: Sequence[Path], column: str) -> frozenset[str]:
     Raises:
         UsageError: a list is missing, empty or unreadable: that must never mean that nobody opted out.
     """
-    return frozenset(filter(None, (folded(cell) for path in paths for cell in _listed(path, column))))
+    return frozenset(filter(None, (csv_records.folded(cell) for path in paths for cell in _listed(path, column))))
 
 
 def _listed(path: Path, column: str) -> list[str]:
@@ -147,4 +142,4 @@ def suppressed_rows(
     """
     position = opt_out_column(columns, on)
     listed = opt_out_list(paths, columns[position])
-    return [row_index for row_index, cells in rows.items() if folded(cells[position]) in listed]
+    return [row_index for row_index, cells in rows.items() if csv_records.folded(cells[position]) in listed]

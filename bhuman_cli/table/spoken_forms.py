@@ -5,7 +5,6 @@ The first column is headed by the variable it is for, or by `value` for every va
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 from bhuman_cli import amounts
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import mapping, reader
+from bhuman_cli.table.formats import csv_records
 
 _EVERY: Final = "value"
 _SHOWN: Final = 8
@@ -33,12 +33,17 @@ class SpokenForms:
         self._unused = {line for _, line in self._forms.values()}
         self.rows = 0
 
-    def spoken(self, variables: Sequence[str], values: Sequence[str]) -> tuple[tuple[str, ...], str]:
-        """Return a row's values as they are spoken, and what to say of it, "" where nothing was replaced."""
+    def spoken(
+        self, variables: Sequence[str], values: Sequence[str], cells: Sequence[str]
+    ) -> tuple[tuple[str, ...], str]:
+        """Return a row's values as they are spoken, and what to say of it, "" where nothing was replaced.
+
+        cells: as they stand in the file, of the first values; a form may name a value as it was before it was cleaned.
+        """
         said: list[str] = []
         texts = list(values)
         for number, (variable, value) in enumerate(zip(variables, values, strict=True)):
-            form = self._forms.get(folded(value)) if self.variable in {_EVERY, variable} else None
+            form = self._form(value, *cells[number : number + 1]) if self.variable in {_EVERY, variable} else None
             if form is None:
                 continue
             texts[number], line = form
@@ -46,6 +51,10 @@ class SpokenForms:
             said.append(f"spoken as line {line} of {self._name} has it")
         self.rows += bool(said)
         return tuple(texts), "; ".join(dict.fromkeys(said))
+
+    def _form(self, *values: str) -> tuple[str, int] | None:
+        forms = (self._forms.get(csv_records.folded(value)) for value in values)
+        return next((form for form in forms if form is not None), None)
 
     def notices(self) -> list[str]:
         """Return how many rows are spoken otherwise, and the lines that matched none, once all rows were read."""
@@ -81,15 +90,10 @@ def load(path: Path, variables: Sequence[str]) -> SpokenForms:
             continue
         if not value or not spoken:
             raise UsageError(f"--say {path.name}: line {row.line}: needs a value and what is spoken for it")
-        earlier = forms.setdefault(folded(value), (spoken, row.line))
+        earlier = forms.setdefault(csv_records.folded(value), (spoken, row.line))
         if earlier[0] != spoken:
             raise UsageError(f"--say {path.name}: lines {earlier[1]} and {row.line} say two things for one value")
     return SpokenForms(path.name, variable, forms)
-
-
-def folded(text: str) -> str:
-    """Return what two spellings of a value share that differ in width, case and white space only."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _variable(path: Path, name: str, variables: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from bhuman_cli import durations
 from bhuman_cli.errors import InputError, UsageError
 from bhuman_cli.table import mapping
 from bhuman_cli.table.checks.rules import Finding
+from bhuman_cli.table.formats import csv_records
 
 _TABLE_KEYS: Final = ("min_rows", "newer_than", "columns")
 _COLUMN_KEYS: Final = ("unique", "pattern", "values", "max_length", "required")
@@ -185,11 +186,11 @@ class Judge:
         return wrong
 
     def _first(self, position: int, text: str, line: int) -> int:
-        seen = self._seen.setdefault(position, {})
-        if text in seen:
-            return seen[text]
+        seen, key = self._seen.setdefault(position, {}), csv_records.folded(text)
+        if key in seen:
+            return seen[key]
         if len(seen) < MAX_DISTINCT:
-            seen[text] = line
+            seen[key] = line
         return 0
 
     def _matches(self, pattern: Any, text: str, column: str) -> bool:

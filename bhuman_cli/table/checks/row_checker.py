@@ -176,7 +176,7 @@ class RowChecker:
         remarks += [f"default used for {', '.join(plan.variables[number] for number in used)}"] if used else []
         sent = (*values, *plan.constants)
         if self._own.spoken:
-            sent, spoken = self._own.spoken.spoken(plan.variables, sent)
+            sent, spoken = self._own.spoken.spoken(plan.variables, sent, raw)
             remarks.append(spoken)
         return cleaned, tuple(sent), remarks
 

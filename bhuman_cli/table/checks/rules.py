@@ -37,6 +37,7 @@ _PLACEHOLDER: Final = re.compile(
     r"\{\{[^{}]{0,200}\}\}|\{%[^{}%]{0,200}%\}|\{!\s{0,9}\w[\w.]{0,99}\s{0,9}\}|\*\|\w{1,99}(?::\w{1,99})?\|\*"
     r"|\$\{\s{0,9}\w[\w .]{0,99}\}|%%\s{0,9}\w[\w ]{0,99}%%|\[\[\s{0,9}\w[\w ]{0,99}\]\]|<<\s{0,9}\w[\w ]{0,99}>>"
 )
+_SINGLES_READ: Final = 1000
 _SINGLE: Final = re.compile(
     r"\{\s{0,9}(\w[\w .]{0,99})\}|\[\s{0,9}(\w[\w .]{0,99})\]|<\s{0,9}(\w[\w .]{0,99})>|%\s{0,9}(\w[\w .]{0,99})%"
 )
@@ -109,6 +110,8 @@ def check_values(
         if not text:
             found.append((column, EMPTY, f"--default {shell.quote(variable)}=VALUE", "error"))
             continue
+        if len(text) >= domain.MAX_ROW_BYTES:
+            continue  # said below; whatever else is in it would take long to find
         found.extend((column, *each) for each in _errors(known, raw[number], text))
         found.extend((column, *each) for each in _warnings(known, number, text))
     if sum(map(len, values)) * MAX_BYTES_PER_CHAR > domain.MAX_ROW_BYTES and _size(values) > domain.MAX_ROW_BYTES:
@@ -167,7 +170,7 @@ def _errors(known: ColumnRules, raw: str, text: str) -> list[tuple[str, str, Sev
         found.append((f"holds the error {text}", "fix the formula in the spreadsheet program", "error"))
     if _CONTROL.search(raw):
         found.append(("holds a control character", "retype the cell", "error"))
-    single = _SINGLE.finditer(text)
+    single = itertools.islice(_SINGLE.finditer(text), _SINGLES_READ)
     if _PLACEHOLDER.search(text) or any(
         mapping.normalized(next(filter(None, each.groups()))) in known.alike for each in single
     ):

@@ -56,6 +56,11 @@ def cleaned(name: str) -> str:
     return bare if (bare := name.translate(_JOINERS)).isascii() else name
 
 
+def folded(text: str) -> str:
+    """Return what two spellings of a value share: width, case, white space and a `mailto:` in front don't count."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).removeprefix("mailto:").lstrip()
+
+
 def header_of(name: str, cells: Sequence[str], line: int, *, is_row: bool = True) -> tuple[str, ...]:
     """Return the cleaned header without blank columns at its end; names may be blank or stand twice.
 

@@ -31,7 +31,10 @@ MAX_CELL_CHARS: Final = 8 << 20
 _OURS: Final = re.compile(r'row_index"?([^\w"])"?(?:bhuman_)*id"?\1"?(?:bhuman_)*status"?\1')
 # What programs that cut columns otherwise use: nobody writes the first ones into a text.
 _CONTROLS: Final = ("\x1f", "\x01", "\x1e", "\x1c", "\x1d", "\x02", "\x03", "\x07")
-_UNUSUAL: Final = ("^", "~", "#", "¦", "§", "¬", "þ", ":", "/", "*", "!", "@", "=", "%", "&", "\\")
+_UNUSUAL: Final = ("^", "~", "#", "¦", "§", "¬", "þ")
+# These stand in texts, too: they cut only what looks like names of columns, not the addresses of a list without header.
+_ORDINARY: Final = (":", "/", "*", "!", "=", "%", "&", "\\")
+_COLUMN_NAME: Final = re.compile(r"(?:[^\W\d][\w -]*)?")
 _GAP: Final = re.compile(r"\S {2,}\S")
 _WHOLE: Final = re.compile(r'"(?:[^"]|"")*"')
 _BLANKS: Final = " \t\u00a0"
@@ -116,7 +119,8 @@ def _require_no_other(source: InputFile, rows: Sequence[str], line: int) -> None
     Raises:
         InputError: an unusual sign stands in every row as often as in the header, or blanks do.
     """
-    for sign in _UNUSUAL:
+    ordinary = [sign for sign in _ORDINARY if rows and all(map(_COLUMN_NAME.fullmatch, rows[0].split(sign)))]
+    for sign in (*_UNUSUAL, *ordinary):
         if _cuts_all(sign, rows):
             rule = (
                 f"one column, with `{sign}` in its name and as often in every row: is it what cuts the columns? "

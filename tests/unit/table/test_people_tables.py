@@ -227,6 +227,16 @@ def test_what_only_stands_for_a_table_is_called_what_it_is(
     assert hint in error.hint
 
 
+@pytest.mark.parametrize(
+    "text", ["mailto:a@x.io\nmailto:b@x.io\n", "a@x.io\nb@x.io\n", "https://x.io/a\nhttps://x.io/b\n"]
+)
+def test_a_list_of_addresses_is_one_column(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "opted-out.csv"
+    path.write_text(text)
+    table = reader.open_table(path, reader.ReadOptions(header_row=1))
+    assert (len(table.header), len(list(table.rows()))) == (1, 1)
+
+
 def test_control_characters_that_cut_columns_are_understood(tmp_path: Path) -> None:
     for sign in "\x1f\x01":
         _, opened = take(tmp_path, f"name{sign}company\nAnn{sign}Acme, Inc.\n")
@@ -414,7 +424,9 @@ def _with_format(tmp_path: Path, code: str, number: float) -> checked_table.Chec
     return checked_table.open_table(path, TableOptions())
 
 
-@pytest.mark.parametrize("part", ["{", "{{", "{{a", "&a", "<b", "[[ a ", "${a", "%%a", "*|a", "@a", "Ã", "<<", "="])
+@pytest.mark.parametrize(
+    "part", ["{", "{{", "{{a", "&a", "<b", "[[ a ", "${a", "%%a", "*|a", "@a", "Ã", "<<", "=", "%a", "%C3"]
+)
 def test_no_cell_holds_the_reader_up(tmp_path: Path, part: str) -> None:
     path = tmp_path / "people.csv"
     path.write_text(f"name,company\nAnn,{part * (1_000_000 // len(part))}\n", "utf-8")
