@@ -18,7 +18,7 @@ def test_a_cron_line_that_finds_nothing_new_says_nothing(desk: Desk, service: Pl
     assert (again.code, again.err) == (0, "")
     assert again.out.strip().endswith("people.results.csv")
     assert desk.run("resume", "--all", "--no-input").err == ""
-    assert "3 reused" in desk.render("people.csv", "-v").err
+    assert "3 rows were sent before" in desk.render("people.csv", "-v").err
     desk.people(4)
     assert desk.render("people.csv", "-q").err == ""
     assert len(service.accepted) == 4
