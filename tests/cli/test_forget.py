@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bhuman_cli.delivery import manifest
@@ -12,6 +13,7 @@ from bhuman_cli.journal import persons
 from tests.support import media_files, studio
 from tests.support.desk import Desk
 from tests.support.plain_service import PlainService
+from tests.support.postgres import Server
 
 ANA = ("Anastazja", "Quixotic Partners", "ana@example.com")
 OTHER = ("Anastazja", "Globex", "ana.other@example.com")
@@ -129,6 +131,23 @@ def test_a_removal_killed_in_the_middle_is_finished_by_the_next_call(
     assert app.run(["forget", "--where", "email=ana@example.com", "--yes"]) == 0
     assert naming(mailing, *NEEDLES) == []
     capsys.readouterr()
+
+
+def test_a_journal_on_a_server_keeps_no_byte_of_the_person_in_its_tables(
+    desk: Desk, service: PlainService, postgres: Server
+) -> None:
+    desk.env["BHUMAN_JOURNAL"] = postgres.url()
+    desk.table("people.csv", [ANA, BO], HEADER)
+    assert desk.render("people.csv", "--only", "first_name,company").code == 0
+    assert desk.run("forget", "--where", "email=ana@example.com", "--yes").code == 0
+    with psycopg.connect(desk.env["BHUMAN_JOURNAL"].partition("?")[0], autocommit=True) as server:
+        server.execute("CHECKPOINT")
+    tables = [path.read_bytes() for path in (postgres.data / "base").rglob("*") if path.is_file()]
+    assert any(BO[1].encode() in table for table in tables)
+    assert not any(needle in table for table in tables for needle in NEEDLES)
+    assert naming(desk, *NEEDLES) == []
+    assert desk.render("people.csv", "--only", "first_name,company").code == 0
+    assert len(service.accepted) == 2
 
 
 def test_the_studio_of_this_machine_loses_the_person_and_keeps_everybody_else(desk: Desk) -> None:
