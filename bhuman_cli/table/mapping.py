@@ -91,7 +91,9 @@ def normalized(name: str) -> str:
 def closest(wrong: str, names: Sequence[str]) -> str:
     """Return the name that was probably meant, or ""."""
     by_fold = {normalized(name): name for name in reversed(names)}
-    near = get_close_matches(normalized(wrong), list(by_fold), n=1, cutoff=0.6)
+    folded = normalized(wrong)
+    inside = [fold for fold in by_fold if min(len(fold), len(folded)) > 3 and (fold in folded or folded in fold)]
+    near = inside or get_close_matches(folded, list(by_fold), n=1, cutoff=0.65)  # firm is no first_name
     return by_fold[near[0]] if near else ""
 
 
@@ -343,10 +345,10 @@ def _private_looking(header: Sequence[str], names: Mapping[int, str], options: M
 def _unmatched(
     missing: Sequence[str], unknown: Sequence[str], options: MappingOptions, sets: Mapping[str, str]
 ) -> list[str]:
-    source = f" ({options.known_source})" if options.known_source else ""
-    said = [f"{name!r} is not a known variable{source}{_way_out(name, missing, sets)}" for name in unknown]
-    said.extend(f"variable {name!r} has no column{source}" for name in missing)
-    return said
+    said = [f"{name!r} is not a known variable{_way_out(name, missing, sets)}" for name in unknown]
+    said.extend(f"variable {name!r} has no column" for name in missing)
+    heading = f"known variables, by {options.known_source}: {', '.join(options.known or ())}"
+    return [heading, *said] if said and options.known_source else said
 
 
 def _way_out(name: str, missing: Sequence[str], sets: Mapping[str, str]) -> str:

@@ -77,8 +77,10 @@ def test_unknown_and_missing_variables_are_named_with_what_was_probably_meant() 
     )
     assert found.variables == ("frist_name", "email")
     assert (found.missing, found.unknown) == (("first_name", "company"), ("frist_name", "email"))
-    assert "did you mean 'first_name'? --map first_name=frist_name" in found.notices[0]
+    assert "did you mean 'first_name'? --map first_name=frist_name" in found.notices[1]
     assert any("'company' has no column" in notice for notice in found.notices)
+    assert mapping.closest("name", ["company", "first_name"]) == "first_name"
+    assert mapping.closest("firm", ["company", "first_name"]) == ""
 
 
 def test_a_known_variable_given_by_set_is_not_missing() -> None:
@@ -121,6 +123,8 @@ def test_two_columns_of_the_file_for_one_known_variable_are_the_files_fault() ->
 def test_a_stranger_given_by_set_is_not_a_column_to_exclude() -> None:
     known: dict[str, Any] = {"known": ["company", "plan"], "known_source": "campaign.toml"}
     notices = mapping.plan(("company", "plan"), MappingOptions(sets=["city=Ulm"], **known)).notices
-    assert notices == ("'city' is not a known variable (campaign.toml); it comes from --set",)
+    assert notices == (
+        "known variables, by campaign.toml: company, plan", "'city' is not a known variable; it comes from --set",
+    )  # fmt: skip
     notices = mapping.plan(("company",), MappingOptions(sets=["plann=Gold"], **known)).notices
-    assert notices[0] == "'plann' is not a known variable (campaign.toml); did you mean --set plan=VALUE?"
+    assert notices[1] == "'plann' is not a known variable; did you mean --set plan=VALUE?"
