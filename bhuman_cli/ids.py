@@ -45,10 +45,10 @@ def parse(text: str) -> ParsedId:
     trimmed = text.strip().strip("<>\"'")
     if len(trimmed) > _MAX_LENGTH:
         raise UsageError("the id is too long to be one", hint=_HINT)
-    found = _bare(trimmed, None) or _from_url(trimmed)
-    if found is None:
+    parsed = _bare(trimmed, None) or _from_url(trimmed)
+    if parsed is None:
         raise UsageError(f"{_shown(trimmed)} is not an id: give a UUID or an address of the BHuman app", hint=_HINT)
-    return found
+    return parsed
 
 
 def of_kind(text: str, kind: str) -> str:
@@ -57,10 +57,10 @@ def of_kind(text: str, kind: str) -> str:
     Raises:
         UsageError: there is none, or it is the address of something else.
     """
-    found = parse(text)
-    if found.kind not in {None, kind}:
-        raise UsageError(f"this URL belongs to {_NAMES.get(str(found.kind), found.kind)}, not to {_NAMES[kind]}")
-    return found.uuid
+    parsed = parse(text)
+    if parsed.kind not in {None, kind}:
+        raise UsageError(f"this URL belongs to {_NAMES.get(str(parsed.kind), parsed.kind)}, not to {_NAMES[kind]}")
+    return parsed.uuid
 
 
 def is_uuid(text: str) -> bool:
@@ -97,12 +97,12 @@ def _from_url(text: str) -> ParsedId | None:
     segments = [segment for segment in parts.path.split("/") if segment]
     for place in range(len(segments) - 1, -1, -1):
         folder = segments[place - 1].lower() if place else ""
-        found = _bare(segments[place], _FOLDERS.get(folder))
-        if found is not None:
-            return found
+        candidate = _bare(segments[place], _FOLDERS.get(folder))
+        if candidate is not None:
+            return candidate
     queries = parse_qs(parts.query)
     candidates = (_bare(queries[name][0], kind) for name, kind in _QUERIES if name in queries)
-    return next((found for found in candidates if found is not None), None)
+    return next((candidate for candidate in candidates if candidate is not None), None)
 
 
 def _shown(text: str) -> str:

@@ -241,10 +241,10 @@ def _total_and_items(payload: bytes | Any) -> tuple[int | None, Sequence[Any]]:
 def _items_or_only_list_in(value: Mapping[str, Any]) -> list[Any] | None:
     """Return the items under a known name, else the only list of objects there is."""
     items = _items_in(value)
-    lists = [found for found in value.values() if isinstance(found, list)]
+    lists = [item_list for item_list in value.values() if isinstance(item_list, list)]
     if items is None and _number(value.get("total")) == 0 and lists == [[]]:
         return []
-    objects = [found for found in lists if found and all(isinstance(item, Mapping) for item in found)]
+    objects = [item_list for item_list in lists if item_list and all(isinstance(item, Mapping) for item in item_list)]
     return objects[0] if items is None and "id" not in value and len(objects) == 1 else items
 
 

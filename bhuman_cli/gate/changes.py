@@ -26,17 +26,19 @@ class Anew:
     name: str = ""
 
 
-def other_variables(sent: Collection[str], known: Collection[str] | None, accepted: Sequence[Collection[str]]) -> str:
+def other_variables(
+    sent: Collection[str], expected: Collection[str] | None, accepted: Sequence[Collection[str]]
+) -> str:
     """Return why the variables need a person's word, "" where they are what the target takes.
 
     known: the target's, None where nobody knows. accepted: sets that requests of this target were accepted with.
     """
     here = set(sent)
-    if known is None or here == set(known) or any(here == set(one) for one in accepted):
+    if expected is None or here == set(expected) or any(here == set(one) for one in accepted):
         return ""
-    missing, more = sorted(set(known) - here), sorted(here - set(known))
-    if not here & set(known):
-        return f"the table has none of the campaign's variables ({', '.join(sorted(known))}): is it this campaign's?"
+    missing, more = sorted(set(expected) - here), sorted(here - set(expected))
+    if not here & set(expected):
+        return f"the table has none of the campaign's variables ({', '.join(sorted(expected))}): is it this campaign's?"
     parts = [f"without {', '.join(missing)}"] if missing else []
     parts += [f"with {', '.join(more)}"] if more else []
     return f"the variables are not those of the campaign ({' and '.join(parts)})"

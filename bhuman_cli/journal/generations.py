@@ -263,7 +263,7 @@ _SHOWN: Final = (
 
 def old_videos_of_new_rows(journal: Journal, run: Run, *, asked_before: datetime) -> list[tuple[int, GenerationId]]:
     """Return (claim, id) of videos last asked before a moment, where more rows show them than the series did before."""
-    found = journal.query(
+    records = journal.query(
         f"SELECT claim.claim_id, claim.generation_id FROM ({_SHOWN} = :run AND row.selected = 1 GROUP BY 1) AS now"
         " JOIN claim ON claim.claim_id = now.claim_id"
         f" LEFT JOIN ({_SHOWN} = (SELECT max(run.run_no) FROM run WHERE target_id = :target AND run_no < :run"
@@ -273,7 +273,7 @@ def old_videos_of_new_rows(journal: Journal, run: Run, *, asked_before: datetime
         " AND claim.asked_at < :before",
         {"run": run.run_no, "target": run.target_id, "before": iso_utc(asked_before)},
     )
-    return [(item[0], GenerationId(item[1])) for item in found]
+    return [(item[0], GenerationId(item[1])) for item in records]
 
 
 def note_asked(journal: Journal, claim_ids: Iterable[int], *, gone: Iterable[int]) -> None:

@@ -81,12 +81,12 @@ class AdoptedGeneration:
 
 def list_runs(journal: Journal, *, limit: int = 0, target_id: int = 0) -> list[RunSummary]:
     """Return confirmed and superseded runs, newest first."""
-    found = journal.query(
+    records = journal.query(
         "SELECT * FROM run JOIN target USING (target_id) WHERE state <> 'draft' AND (? = 0 OR target_id = ?)"
         " ORDER BY run_no DESC LIMIT ?",
         (target_id, target_id, limit or _ALL),
     )
-    return [_summary(journal, runs.read_run(item)) for item in list(found)]
+    return [_summary(journal, runs.read_run(item)) for item in list(records)]
 
 
 def _summary(journal: Journal, run: Run) -> RunSummary:
@@ -117,7 +117,7 @@ def unfinished(journal: Journal) -> list[Run]:
     What an earlier run of the same file left in doubt is decided there, too.
     """
     asked = f"SELECT DISTINCT target_id, input_path FROM run WHERE {_IN_DOUBT}"
-    doubtful = {(found[0], found[1]) for found in journal.query(asked)}
+    doubtful = {(record[0], record[1]) for record in journal.query(asked)}
     return [
         item.run
         for item in list_runs(journal)
@@ -132,10 +132,10 @@ def _has_work(item: RunSummary) -> bool:
 
 def unfinished_successor(journal: Journal, run: Run) -> str:
     """Return the id of the unfinished run that superseded this one, "" if there is none."""
-    found = [
+    successors = [
         item for item in unfinished(journal) if (item.target_id, item.input_path) == (run.target_id, run.input_path)
     ]
-    return found[0].run_id if found and found[0].run_id != run.run_id else ""
+    return successors[0].run_id if successors and successors[0].run_id != run.run_id else ""
 
 
 _SAME_SERIES: Final = (
@@ -155,12 +155,12 @@ def rows_before(journal: Journal, run: Run) -> int:
 
 def unfinished_again(journal: Journal, run: Run) -> str:
     """Return the unfinished run that pays anew for the run's table, or for one it continues; "" if there is none."""
-    found = journal.query(
+    others = journal.query(
         f"SELECT * FROM run JOIN target USING (target_id) WHERE {_SAME_SERIES} AND again = 1 AND state = 'confirmed'"
         " ORDER BY run_no DESC",
         {"target": run.target_id, "run": run.run_no},
     )
-    again = (_summary(journal, runs.read_run(item)) for item in list(found))
+    again = (_summary(journal, runs.read_run(item)) for item in list(others))
     return next((item.run.run_id for item in again if _has_work(item)), "")
 
 
@@ -187,79 +187,79 @@ def previous_run(journal: Journal, run: Run) -> PreviousRun:
 
 def last_variables(journal: Journal, target: domain.Target) -> tuple[str, ...] | None:
     """Return the variables of the last run on the target that had a request accepted."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT spec FROM run JOIN target USING (target_id) WHERE service = ? AND kind = ? AND api_id = ? AND EXISTS"
         " (SELECT 1 FROM chunk WHERE chunk.run_no = run.run_no AND chunk.state = 'accepted')"
         " ORDER BY run_no DESC LIMIT 1",
         (target.service, target.kind, target.api_id),
     )
-    return tuple(faults.from_json(found["spec"])["variables"]) if found else None
+    return tuple(faults.from_json(record["spec"])["variables"]) if record else None
 
 
 def run_of_generation(journal: Journal, generation_id: str) -> tuple[Run, int] | None:
     """Return the newest run that shows a generation, and its row_index there."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT run.run_id, row.row_index FROM claim JOIN row USING (claim_id) JOIN run ON run.run_no = row.run_no"
         " WHERE claim.generation_id = ? ORDER BY run.run_no DESC LIMIT 1",
         (generation_id,),
     )
-    return (runs.find(journal, found["run_id"]), found["row_index"]) if found else None
+    return (runs.find(journal, record["run_id"]), record["row_index"]) if record else None
 
 
 def first_run_of(journal: Journal, generation_id: str) -> Run | None:
     """Return the run that asked for a generation."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT run.run_id FROM claim JOIN chunk USING (chunk_id) JOIN run ON run.run_no = chunk.run_no"
         " WHERE claim.generation_id = ?",
         (generation_id,),
     )
-    return runs.find(journal, found["run_id"]) if found else None
+    return runs.find(journal, record["run_id"]) if record else None
 
 
 def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[RunSummary]:
     """Return the runs on any service whose campaign or instance has this id, newest first."""
     targets = journal.query("SELECT target_id FROM target WHERE kind = ? AND api_id = ?", (kind, api_id))
-    return [item for found in list(targets) for item in list_runs(journal, target_id=found[0])]
+    return [item for record in list(targets) for item in list_runs(journal, target_id=record[0])]
 
 
 def run_in_doubt(journal: Journal, target: domain.Target, input_path: str) -> str | None:
     """Return the newest run of a file with a request that is sending, mapping or in doubt; None if there is none."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT run.run_id FROM run JOIN target USING (target_id) WHERE target.service = ? AND target.kind = ?"
         f" AND target.api_id = ? AND run.input_path = ? AND {_IN_DOUBT} ORDER BY run.run_no DESC LIMIT 1",
         (target.service, str(target.kind), target.api_id, input_path),
     )
-    return str(found[0]) if found else None
+    return str(record[0]) if record else None
 
 
 def runs_of_file(journal: Journal, run: Run) -> set[int]:
     """Return the numbers of all runs of this run's file on its target."""
     asked = "SELECT run_no FROM run WHERE target_id = ? AND input_path = ?"
-    return {found[0] for found in journal.query(asked, (run.target_id, run.input_path))}
+    return {record[0] for record in journal.query(asked, (run.target_id, run.input_path))}
 
 
 def run_id_of(journal: Journal, run_no: int) -> str:
     """Return a run's id."""
-    found = journal.query_one("SELECT run_id FROM run WHERE run_no = ?", (run_no,))
-    return str(found[0]) if found else ""
+    record = journal.query_one("SELECT run_id FROM run WHERE run_no = ?", (run_no,))
+    return str(record[0]) if record else ""
 
 
 def input_of(journal: Journal, run_no: int) -> str:
     """Return the path of a run's input."""
-    found = journal.query_one("SELECT input_path FROM run WHERE run_no = ?", (run_no,))
-    return str(found[0]) if found else ""
+    record = journal.query_one("SELECT input_path FROM run WHERE run_no = ?", (run_no,))
+    return str(record[0]) if record else ""
 
 
 def count_same_file(journal: Journal, run: Run, run_nos: Iterable[int]) -> int:
     """Count those of the runs (one per request in doubt) that rendered the same file as this one."""
     numbers = list(run_nos)
-    found = {
+    paid_rows = {
         row[0]
         for row in journal.query(
             "SELECT run_no FROM run WHERE target_id = ? AND input_path = ?", (run.target_id, run.input_path)
         )
     }
-    return sum(number in found for number in numbers)
+    return sum(number in paid_rows for number in numbers)
 
 
 def wrote_output(journal: Journal, run: Run, sha256: str) -> None:
@@ -285,25 +285,25 @@ def record_media_folder(journal: Journal, run: Run, folder: str) -> None:
 
 def media_folder(journal: Journal, run_no: int) -> str:
     """Return the folder of the run's last download, "" if there was none."""
-    found = journal.query_one("SELECT media_folder FROM run WHERE run_no = ?", (run_no,))
-    return found[0] if found else ""
+    record = journal.query_one("SELECT media_folder FROM run WHERE run_no = ?", (run_no,))
+    return record[0] if record else ""
 
 
 def last_output(journal: Journal, output_path: str) -> OutputRecord | None:
     """Return what any run last wrote to this path, None if none did."""
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT run_id, output_sha256 AS sha256, target_id, input_path FROM run"
         " WHERE output_path = ? AND output_sha256 <> '' ORDER BY run_no DESC LIMIT 1",
         (output_path,),
     )
-    return OutputRecord(**found) if found else None
+    return OutputRecord(**record) if record else None
 
 
 def sample_statuses(journal: Journal, run: Run, size: int) -> list[str]:
     """Return the statuses of the first `size` valid rows: those that a sample renders."""
     return [
-        found[0]
-        for found in journal.query(
+        record[0]
+        for record in journal.query(
             f"SELECT {generations.STATUS} FROM {generations.JOINED} WHERE row.run_no = ? AND row.selected = 1"
             " AND row.state IN ('pending', 'rejected') AND row.shares IS NULL ORDER BY row.row_index LIMIT ?",
             (run.run_no, size),
@@ -334,7 +334,7 @@ def adopt(journal: Journal, run: Run, items: Iterable[AdoptedGeneration]) -> int
                  item.generation.status or "queued", journal.now()),
             )  # fmt: skip
             key = (item.generation.id,)
-            claims = [found[0] for found in journal.query("SELECT claim_id FROM claim WHERE generation_id = ?", key)]
+            claims = [row[0] for row in journal.query("SELECT claim_id FROM claim WHERE generation_id = ?", key)]
             for claim in claims:
                 generations.record(journal, claim, item.generation, "own")
             generations.mark_finished(journal, claims)
@@ -372,11 +372,11 @@ def unknown(journal: Journal, ids: Iterable[str]) -> list[str]:
 
 def to_send(journal: Journal, run: Run) -> list[str]:
     """Return the payloads (JSON, [values, assets]) of the rows that a run still sends."""
-    found = journal.query(
+    records = journal.query(
         "SELECT payload FROM row WHERE run_no = ? AND plan IN ('new', 'retried', 'later') AND payload IS NOT NULL",
         (run.run_no,),
     )
-    return [row[0] for row in found]
+    return [row[0] for row in records]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,17 +395,17 @@ def rows_to_send(journal: Journal, run: Run) -> list[RowToSend]:
 
 
 def _rows(journal: Journal, run: Run, which: str, *values: object) -> list[RowToSend]:
-    found = journal.query(
+    records = journal.query(
         f"SELECT identity, text_key, payload, cells FROM row WHERE run_no = ? AND {which} ORDER BY row_index",
         (run.run_no, *values),
     )
     return [
         RowToSend(identity=row[0], text_key=row[1], payload=row[2] or "", cells=tuple(faults.from_json(row[3] or "[]")))
-        for row in found
+        for row in records
     ]
 
 
 def wrote(journal: Journal, output_path: str, sha256: str) -> bool:
     """Say whether a results file is as one of our runs left it."""
-    found = last_output(journal, output_path)
-    return found is not None and found.sha256 == sha256
+    output = last_output(journal, output_path)
+    return output is not None and output.sha256 == sha256

@@ -95,13 +95,13 @@ def target_key(journal: Journal, target: domain.Target) -> int:
         "INSERT INTO target (service, kind, api_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (target.service, target.kind, target.api_id),
     )
-    found = journal.query_one(
+    record = journal.query_one(
         "SELECT target_id FROM target WHERE service = ? AND kind = ? AND api_id = ?",
         (target.service, target.kind, target.api_id),
     )
-    if found is None:
+    if record is None:
         raise errors.JournalError("the journal lost a target it had just recorded", hint="bhuman doctor")
-    return int(found[0])
+    return int(record[0])
 
 
 def find(journal: Journal, run_id: str) -> Run:
@@ -110,28 +110,28 @@ def find(journal: Journal, run_id: str) -> Run:
     Raises:
         UsageError: there is no such run.
     """
-    found = journal.query_one("SELECT * FROM run JOIN target USING (target_id) WHERE run_id = ?", (run_id,))
-    if found is None:
+    record = journal.query_one("SELECT * FROM run JOIN target USING (target_id) WHERE run_id = ?", (run_id,))
+    if record is None:
         raise errors.UsageError(f"this journal knows no run {run_id[:20]}", hint="bhuman runs")
-    return read_run(found)
+    return read_run(record)
 
 
-def read_run(found: Any) -> Run:
+def read_run(record: Any) -> Run:
     """Build a Run from a row of run JOIN target."""
-    spec = faults.from_json(found["spec"])
+    spec = faults.from_json(record["spec"])
     return Run(
-        run_no=found["run_no"],
-        run_id=found["run_id"],
-        target_id=found["target_id"],
+        run_no=record["run_no"],
+        run_id=record["run_id"],
+        target_id=record["target_id"],
         target=domain.Target(
-            service=found["service"], kind=faults.word(domain.TargetKind, found["kind"]), api_id=found["api_id"]
+            service=record["service"], kind=faults.word(domain.TargetKind, record["kind"]), api_id=record["api_id"]
         ),
-        state=found["state"],
-        input_path=found["input_path"],
-        input_sha256=found["input_sha256"],
-        output_path=found["output_path"],
-        output_sha256=found["output_sha256"],
-        columns=tuple(faults.from_json(found["columns"])),
+        state=record["state"],
+        input_path=record["input_path"],
+        input_sha256=record["input_sha256"],
+        output_path=record["output_path"],
+        output_sha256=record["output_sha256"],
+        columns=tuple(faults.from_json(record["columns"])),
         spec=domain.RenderSpec(
             variables=tuple(spec["variables"]),
             backgrounds=tuple(domain.Background(**item) for item in spec["backgrounds"]),
@@ -139,13 +139,13 @@ def read_run(found: Any) -> Run:
             lipsync=spec["lipsync"],
             quality=spec.get("quality"),
         ),
-        options=faults.from_json(found["options"]),
-        again=bool(found["again"]),
-        created_at=found["created_at"],
-        stopped=found["stopped"],
-        superseded_by=found["superseded_by"] or "",
-        profile=found["profile"],
-        key_id=found["key_id"],
+        options=faults.from_json(record["options"]),
+        again=bool(record["again"]),
+        created_at=record["created_at"],
+        stopped=record["stopped"],
+        superseded_by=record["superseded_by"] or "",
+        profile=record["profile"],
+        key_id=record["key_id"],
     )
 
 

@@ -62,18 +62,18 @@ def adopt(journal: Journal, run: Run, unknown: Unknown, client: Client, console:
     # A request whose answer was lost is settled by its ids, wherever a person put them.
     open_chunks = [c for c in chunks.unsettled(journal, run.target_id) if c.state in {"mapping", "in_doubt"}]
     bound = doubts.bind_given(journal, open_chunks, records)
-    known = chunks.bound_ids(journal, [record.id for record in records])
+    bound_ids = chunks.bound_ids(journal, [record.id for record in records])
     rows = _Rows(journal, run)
     beside = _cells_beside(unknown)
     items = [
         AdoptedGeneration(identity=row, text_key=identity.text_key(record.text), generation=record)
         for record in records
-        if record.id not in known and record.text is not None
+        if record.id not in bound_ids and record.text is not None
         and (row := rows.identity_of(record.text, beside.get(record.id, []))) is not None
     ]  # fmt: skip
     adopted = history.adopt(journal, run, items)
     console.say(f"{adopted + bound:,} of {len(unknown.ids):,} unknown ids were taken over")
-    taken = {item.generation.id for item in items} | known
+    taken = {item.generation.id for item in items} | bound_ids
     return replace(unknown, ids=tuple(item for item in unknown.ids if item not in taken), has_tried=True)
 
 

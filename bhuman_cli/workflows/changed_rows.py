@@ -39,13 +39,13 @@ def compare(
     run: Run,
     counts: PlanCounts,
     previous: PreviousRun,
-    known: Collection[str] | None,
+    expected: Collection[str] | None,
     row_key: str | None,
 ) -> Comparison:
     """Compare the plan's variables and rows with what was paid; keep which earlier file this one continues."""
     accepted = comparison.accepted_variables(journal, run.target)
-    if known is None and accepted:
-        known = accepted[0]
+    if expected is None and accepted:
+        expected = accepted[0]
     new = _NewRows(journal, run)
     own = Anew(rows=min(counts.new, previous.paid - previous.shown), of=previous.paid)
     before = comparison.own_file(journal, run) if own.rows else None
@@ -54,7 +54,7 @@ def compare(
     other = _of_other_files(journal, run, counts, new, row_key)
     by_rules = comparison.anew_by_rules(journal, run)
     said = (
-        changes.other_variables(run.spec.variables, known, accepted)
+        changes.other_variables(run.spec.variables, expected, accepted)
         or (f"{_NEWER_RULES}: {by_rules:,} rows whose place was paid would be rendered anew" if by_rules else "")
         or changes.many_anew(own)
         or (changes.many_anew(other) if other else "")

@@ -83,7 +83,7 @@ def copy(home: settings.Home, to: str, console: Console) -> tuple[str, dict[str,
         sent = transfer.move(source, target, tell)
         with EventStore.beside(source, read_only=True) as events, EventStore.beside(target) as copied:
             callbacks = copied.take_over(events)
-        return target.shown, {table: found.rows for table, found in sent.items()} | {"callback": callbacks}
+        return target.shown, {table: stored.rows for table, stored in sent.items()} | {"callback": callbacks}
 
 
 def add(home: settings.Home, source: str) -> tuple[str, transfer.Added]:

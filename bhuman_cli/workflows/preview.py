@@ -139,7 +139,7 @@ def request_preview(body: dict[str, Any], profile: str | None, *, is_json: bool,
         Declined: the person said no.
     """
     opened = session.start(profile=profile, json_mode=is_json)
-    held = opened.stored_credentials()
+    stored = opened.stored_credentials()
     session.confirm_change(opened, f"a preview request to {opened.service}", yes=not is_asked, costs=True)
-    with opened.client(held) as client:
+    with opened.client(stored) as client:
         opened.console.out_json(client.videos_preview(body))

@@ -100,18 +100,18 @@ def run(
         raise
 
 
-def _load(file: str, given: Mapping[str, Any], console: Console) -> settings.Settings:
+def _load(file: str, flags: Mapping[str, Any], console: Console) -> settings.Settings:
     path = input_source.project_path(file)
     console.talk.file = "stdin" if file == "-" else path.name if path is not None else ""
     if path is not None:
         input_source.require_file(path)
         input_table.require_name(path)
-    input_table.require_name(given.get("output"))
+    input_table.require_name(flags.get("output"))
     return settings.load(
-        flags={name: value for name, value in given.items() if name != "profile"},
+        flags={name: value for name, value in flags.items() if name != "profile"},
         input_path=path,
         environ=os.environ,
-        profile=given.get("profile"),
+        profile=flags.get("profile"),
     )
 
 
@@ -379,8 +379,8 @@ def _ask_old_videos(job: render_job.RenderJob, journal: Journal, run: Run, link:
     job.console.say(f"asking whether {amounts.show(len(old), 'video')} of an earlier day can still be shown")
     with run_context.context(journal, link, run, job.console, show="none", home=job.home) as context:
         ask = map if context.pool is None else context.pool.map
-        came = list(ask(lambda item: record_writer.try_record(context, item[1]), old))
-    answers = [(claim, record) for (claim, _), (record, is_unclear) in zip(old, came, strict=True) if not is_unclear]
+        records = list(ask(lambda item: record_writer.try_record(context, item[1]), old))
+    answers = [(claim, record) for (claim, _), (record, is_unclear) in zip(old, records, strict=True) if not is_unclear]
     gone = [claim for claim, record in answers if record is None]
     generations.note_asked(journal, [claim for claim, _ in answers], gone=gone)
     if gone:

@@ -111,7 +111,7 @@ def context(
             announced=heard.announced,
             save_unsent_aside=lambda chunk: recovery.save_unsent_aside(chunk, places, run.target),
             keep_epoch=epoch_file.keeper(journal, home.state, run.target),
-            save_answer_aside=lambda chunk, came: recovery.save_answer_aside(chunk, came, places, run.target),
+            save_answer_aside=lambda chunk, answer: recovery.save_answer_aside(chunk, answer, places, run.target),
         )
         with contextlib.suppress(errors.BhumanError, OSError):  # other machines may have sent meanwhile
             epoch_file.note(journal, run, home.state)

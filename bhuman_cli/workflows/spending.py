@@ -142,10 +142,10 @@ def set_first_rows(journal: Journal, run: Run, asked: int | None, *, has_sample:
 def record_logout(session: Session) -> None:
     """Keep that a person took the profile's key away on purpose: what it began may go on with another one."""
     with contextlib.suppress(errors.BhumanError):
-        kept = credential_store.load(session.home, session.profile, service=session.service)
-        if kept is None or not kept.basic or not run_context.has_journal(session.home):
+        stored = credential_store.load(session.home, session.profile, service=session.service)
+        if stored is None or not stored.basic or not run_context.has_journal(session.home):
             return
-        key_id = Credentials(basic=kept.basic, source="").key_id
+        key_id = Credentials(basic=stored.basic, source="").key_id
         with contextlib.closing(run_context.open_journal(session.home)) as journal:
             traffic.fact(journal, _logged_out(session.service, key_id), journal.now())
 
@@ -154,15 +154,15 @@ def _logged_out(service: str, key_id: str) -> str:
     return f"logged out: {service} {key_id}"
 
 
-def require_same_account(journal: Journal, run: Run, held: Credentials, console: Console, *, accepts: bool) -> None:
+def require_same_account(journal: Journal, run: Run, stored: Credentials, console: Console, *, accepts: bool) -> None:
     """Refuse to send a run's rest with another key than it was begun with: another account may pay for it.
 
     Raises:
         Refusal: it is another one, and nobody said so.
     """
-    if not run.key_id or held.key_id == run.key_id or run.state != "confirmed" or not history.to_send(journal, run):
+    if not run.key_id or stored.key_id == run.key_id or run.state != "confirmed" or not history.to_send(journal, run):
         return
-    before, now = credentials.shown(run.key_id), credentials.shown_id(held) or "a bearer token"
+    before, now = credentials.shown(run.key_id), credentials.shown_id(stored) or "a bearer token"
     said = f"run {run.run_id} was begun with key {before} (profile {run.profile or 'default'}), and this is {now}"
     is_gone = traffic.has_fact(journal, _logged_out(run.target.service, run.key_id))
     if is_gone or run.stopped.startswith(str(Ending.CREDENTIALS)) or accepts:

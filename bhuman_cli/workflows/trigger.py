@@ -68,9 +68,9 @@ class TriggerJob:
         return self.home.state / _FOLDER / f"{self.order.integration.name}-{self.order.digest[:16]}.csv"
 
 
-def run(name: str, given: Mapping[str, Any]) -> int:
+def run(name: str, flags: Mapping[str, Any]) -> int:
     """Carry out one trigger as the options say; return the exit code."""
-    job = _job(payloads.INTEGRATIONS[name], given)
+    job = _job(payloads.INTEGRATIONS[name], flags)
     if not job.order.integration.is_documented:
         job.console.say(f"{name}: body and answer are not documented by BHuman, what is sent is unverified")
     for warning in payloads.check(job.order, loopback_base=hosts.is_loopback_url(str(job.values.get("base_url")))):
@@ -78,29 +78,29 @@ def run(name: str, given: Mapping[str, Any]) -> int:
     return _dry(job) if job.values.get("dry_run") else _carry_out(job)
 
 
-def _job(integration: Integration, given: Mapping[str, Any]) -> TriggerJob:
+def _job(integration: Integration, flags: Mapping[str, Any]) -> TriggerJob:
     values = settings.load(
-        flags={name: given[name] for name in _SHARED if name in given},
+        flags={name: flags[name] for name in _SHARED if name in flags},
         input_path=None,
         environ=os.environ,
-        profile=given["profile"],
+        profile=flags["profile"],
     )
-    payload = request_body.read_object(given["data"]) if given["data"] else None
-    wishes = payloads.PayloadOptions(
+    payload = request_body.read_object(flags["data"]) if flags["data"] else None
+    options = payloads.PayloadOptions(
         api_id=_target(integration, values, payload),
-        pairs=keys.read_flag("set", given["set"]) if given["set"] else (),
-        shape=given.get("shape") or "",
+        pairs=keys.read_flag("set", flags["set"]) if flags["set"] else (),
+        shape=flags.get("shape") or "",
         callback_url=values.get("callback_url") or "",
         generation_mode=values.get("generation_mode") if values.is_given("generation_mode") else "",
     )
     return TriggerJob(
-        order=payloads.read(integration, payload, wishes),
+        order=payloads.read(integration, payload, options),
         values=values,
         home=settings.home(os.environ),
         console=Console(
             json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
         ),
-        waits=bool(given["wait"]),
+        waits=bool(flags["wait"]),
     )
 
 
@@ -140,7 +140,7 @@ def _dry(job: TriggerJob) -> int:
 
 def _carry_out(job: TriggerJob) -> int:
     target = Target(service=job.service, kind=job.order.integration.kind, api_id=job.order.api_id)
-    found = credentials.find(os.environ, job.home, job.values.get("profile"), service=job.service)
+    stored = credentials.find(os.environ, job.home, job.values.get("profile"), service=job.service)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(contextlib.closing(run_context.open_journal(job.home)))
         wait_s = float(job.values.get("lock_wait"))
@@ -153,10 +153,10 @@ def _carry_out(job: TriggerJob) -> int:
             job.order.domain_rows(),
             places=run_context.rescue_places(job.home, job.output),
         )
-        run = planning.set_payer(journal, prepared.run, profile=str(job.values.get("profile")), key_id=found.key_id)
+        run = planning.set_payer(journal, prepared.run, profile=str(job.values.get("profile")), key_id=stored.key_id)
         prepared = replace(prepared, run=run)
         _refuse_twice(job, journal, prepared)
-        link = stack.enter_context(connections.remote(job.values, job.console, found))
+        link = stack.enter_context(connections.remote(job.values, job.console, stored))
         wanted = listed_videos.policy(job.values, asks=job.asks)
         looks, listed = listed_videos.look(wanted, journal, run, link, job.console, job.home)
         prepared = replace(prepared, counts=planning.counts(journal, run))
@@ -190,14 +190,14 @@ def _gated(job: TriggerJob, journal: Journal, prepared: PreparedRun) -> list[err
     permitted = spending.permission(run, job.home, journal, job.console, chunk_size=max(1, len(job.order.rows)))
     _, over = spending.within_budget(journal, run, permitted, cost)
     braked = bool(cost) and traffic.is_braked(journal, run.target_id)
-    found = [permission.too_many_failures(journal, run)] if braked else []
-    return [*found, over] if over is not None else found
+    refusals = [permission.too_many_failures(journal, run)] if braked else []
+    return [*refusals, over] if over is not None else refusals
 
 
 def _paid_by(journal: Journal, run: Run) -> str:
     """Say which run bought the video that this content already has."""
     ids = (row.fields["id"] for row in results.rows(journal, run))
-    first = next((found for each in filter(None, ids) if (found := history.first_run_of(journal, each))), None)
+    first = next((earlier for each in filter(None, ids) if (earlier := history.first_run_of(journal, each))), None)
     return (
         f"these values were paid in {first.run_id} ({first.input_name})" if first else "these values were paid before"
     )

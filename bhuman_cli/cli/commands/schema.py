@@ -41,12 +41,12 @@ def schema(
             console.out(each)
         return 0
     # `campaigns list` and `trigger zapier` are told apart by nothing in their documents.
-    found = next((key for key in ("-".join(name), name[0]) if key in documents.DOCUMENTS), None)
-    if found is None:
+    document = next((key for key in ("-".join(name), name[0]) if key in documents.DOCUMENTS), None)
+    if document is None:
         near = difflib.get_close_matches("-".join(name), documents.DOCUMENTS, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise errors.UsageError(f"there is no schema {' '.join(name)[:40]!r}{meant}", hint="bhuman schema")
-    console.out_json(json.loads(text_of(found)))
+    console.out_json(json.loads(text_of(document)))
     return 0
 
 

@@ -21,7 +21,7 @@ _KEY: Final = re.compile(r"\s*\"?([\w-]+)\"?\s*=")
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
     """Return where each key of each table stands, as (place, key) → line; the table itself under the key ""."""
-    found: dict[tuple[str, str], int] = {("top level", ""): 1}
+    lines: dict[tuple[str, str], int] = {("top level", ""): 1}
     count: Counter[str] = Counter()
     place = "top level"
     for number, line in enumerate(text.splitlines(), 1):
@@ -29,10 +29,10 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
             count[header[2]] += header[1] == "[["
             table = f"{header[2]} {count[header[2]]}" if count[header[2]] else header[2]
             place = f"{table} {header[3]}" if header[3] else table
-            found.setdefault((place, ""), number)
+            lines.setdefault((place, ""), number)
         elif key := _KEY.match(line):
-            found.setdefault((place, key[1]), number)
-    return found
+            lines.setdefault((place, key[1]), number)
+    return lines
 
 
 def build(path: Path, data: Mapping[str, Any], text: str) -> Template:
@@ -160,13 +160,13 @@ class Check:
 
     def tables(self, data: Mapping[str, Any], key: str, most: int) -> list[Mapping[str, Any]]:
         """Read an array of tables."""
-        found = data.get(key, [])
-        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        entries = data.get(key, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             self.say("top level", f"{key} must be written as [[{key}]] tables", key)
             return []
-        if len(found) > most:
-            self.say(key, f"{len(found)} are too many, at most {most}", key)
-        return found
+        if len(entries) > most:
+            self.say(key, f"{len(entries)} are too many, at most {most}", key)
+        return entries
 
     def finish(self) -> None:
         """Raise what was noted.
@@ -175,12 +175,12 @@ class Check:
             TemplateError: there is something.
         """
         if self.problems:
-            found = sorted(self.problems)
+            problems = sorted(self.problems)
             if not self._lines:
-                raise TemplateError(f"{self.thing}: " + "; ".join(rule for _, rule in found), found)
-            listed = [f"{self.thing}:{line}: {rule}" if line else f"{self.thing}: {rule}" for line, rule in found]
-            more = f"{self.thing}: {len(found)} problems\n" if len(found) > 1 else ""
-            raise TemplateError(more + "\n".join(listed), found)
+                raise TemplateError(f"{self.thing}: " + "; ".join(rule for _, rule in problems), problems)
+            listed = [f"{self.thing}:{line}: {rule}" if line else f"{self.thing}: {rule}" for line, rule in problems]
+            more = f"{self.thing}: {len(problems)} problems\n" if len(problems) > 1 else ""
+            raise TemplateError(more + "\n".join(listed), problems)
 
 
 def backdrops(entries: Sequence[Mapping[str, Any]], check: Check) -> tuple[Backdrop, ...]:

@@ -134,8 +134,8 @@ def own_columns(header: Sequence[str]) -> int | None:
 
 def scattered_columns(header: Sequence[str]) -> list[str]:
     """Return result columns that somebody moved, or put a column behind: enough of them to know them by, or none."""
-    found = [name for name in header if name in RESULT_COLUMNS]
-    return found if {"row_index", "id", "status", "share_url"} <= set(found) else []
+    ours = [name for name in header if name in RESULT_COLUMNS]
+    return ours if {"row_index", "id", "status", "share_url"} <= set(ours) else []
 
 
 def write_results(path: Path, columns: Sequence[str], rows: Iterable[ResultRow], style: OutputStyle) -> str:
@@ -213,9 +213,9 @@ def _write_json(stream: IO[bytes], header: Sequence[str], lines: Iterable[xlsx_n
     stream.write(before)
     is_first = True
     for row_index, cells, texts in lines:
-        found: dict[str, object] = dict(zip(header, (*cells, *texts), strict=True))
-        found[header[len(cells)]] = row_index
-        stream.write((b"" if is_first else between) + json.dumps(found, ensure_ascii=False).encode())
+        document: dict[str, object] = dict(zip(header, (*cells, *texts), strict=True))
+        document[header[len(cells)]] = row_index
+        stream.write((b"" if is_first else between) + json.dumps(document, ensure_ascii=False).encode())
         is_first = False
     stream.write(b"" if is_first and kind == "jsonl" else after)
 
@@ -286,11 +286,11 @@ def read_ids(path: Path) -> Iterator[KnownResult]:
     columns = tuple(table.raw_header[:width])
     for _, _, cells, _ in table.records():
         fields = dict(zip(RESULT_COLUMNS, cells[width:], strict=True))
-        if found := fields["id"].strip():
+        if identifier := fields["id"].strip():
             number = fields["row_index"].strip()
             yield KnownResult(
                 row_index=int(number) if number.isdecimal() else -1,
-                generation_id=found,
+                generation_id=identifier,
                 status=fields["status"].strip(),
                 cells=cells[:width],
                 columns=columns,

@@ -78,12 +78,12 @@ def write_into(stream: IO[bytes], place: Place, width: int, ours: Sequence[str],
     changed, or its rows are no longer those of the results: a link must never land beside another person.
     """
     try:
-        held = input_file.spool(place.source)
-        if held.sha256 != place.sha256 and not _still_holds(place, width, lines):
+        source = input_file.spool(place.source)
+        if source.sha256 != place.sha256 and not _still_holds(place, width, lines):
             return False
-        patch = _patch(held, place, width, ours, {row_index: texts for row_index, _, texts in lines})
+        patch = _patch(source, place, width, ours, {row_index: texts for row_index, _, texts in lines})
         clickable = {texts[number]: _is_link(texts[number]) for _, _, texts in lines for number in patch.links}
-        with held.open() as original:
+        with source.open() as original:
             xlsx_patch.apply(original, stream, patch, is_link=clickable)
     except (xlsx_patch.CannotPatchError, zipfile.BadZipFile, KeyError, BhumanError):
         return False
@@ -93,20 +93,20 @@ def write_into(stream: IO[bytes], place: Place, width: int, ours: Sequence[str],
 def can_write_into(place: Place, width: int, ours: Sequence[str], row_count: int) -> bool:
     """Say beforehand whether the user's workbook can be kept; nothing is written."""
     try:
-        held = input_file.spool(place.source)
-        with held.open() as original:
-            patch = _patch(held, place, width, ours, dict.fromkeys(range(row_count), ()))
+        source = input_file.spool(place.source)
+        with source.open() as original:
+            patch = _patch(source, place, width, ours, dict.fromkeys(range(row_count), ()))
             return xlsx_patch.can_apply(original, patch)
     except (BhumanError, OSError):
         return False
 
 
 def _patch(
-    held: input_file.InputFile, place: Place, width: int, ours: Sequence[str], rows: Mapping[int, Sequence[str]]
+    source: input_file.InputFile, place: Place, width: int, ours: Sequence[str], rows: Mapping[int, Sequence[str]]
 ) -> xlsx_patch.Patch:
     """rows: row_index → our texts."""
     return xlsx_patch.Patch(
-        part=xlsx.sheet_part(held, place.sheet),
+        part=xlsx.sheet_part(source, place.sheet),
         header_row=place.header_line,
         names=ours,
         start=place.first_column + width,

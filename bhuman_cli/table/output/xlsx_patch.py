@@ -163,15 +163,15 @@ class _Sheet:
     """One sheet's XML. Every tag may carry a prefix; ours take the one of `sheetData`."""
 
     def __init__(self, text: str, patch: Patch, is_link: Mapping[str, bool]) -> None:
-        found = re.search(r"<((?:\w+:)?)sheetData\b[^>]*?(/?)>", text)
-        if found is None or _is_unusual(text):
+        match = re.search(r"<((?:\w+:)?)sheetData\b[^>]*?(/?)>", text)
+        if match is None or _is_unusual(text):
             raise CannotPatchError
-        self.relations_namespace = _STRICT_RELATIONS if _STRICT in text[: found.start()] else _RELATIONS
-        self._prefix = found[1]
-        end = found.end() if found[2] else text.find(f"</{self._prefix}sheetData>", found.end())
+        self.relations_namespace = _STRICT_RELATIONS if _STRICT in text[: match.start()] else _RELATIONS
+        self._prefix = match[1]
+        end = match.end() if match[2] else text.find(f"</{self._prefix}sheetData>", match.end())
         if end < 0:
             raise CannotPatchError
-        self._before, self._rows, self._behind = text[: found.start()], text[found.end() : end], text[end:]
+        self._before, self._rows, self._behind = text[: match.start()], text[match.end() : end], text[end:]
         self._behind = self._behind.removeprefix(f"</{self._prefix}sheetData>")
         self._patch = patch
         self._is_link = is_link
@@ -215,25 +215,25 @@ class _Sheet:
     def _patched_rows(self) -> str:
         prefix, patch = self._prefix, self._patch
         wanted = {patch.header_row: patch.names, **patch.rows}
-        found: dict[int, str] = {}
+        rows_by_number: dict[int, str] = {}
         last, style = 0, ""
         for match in re.finditer(rf"<{prefix}row\b([^>]*?)(?:/>|>(.*?)</{prefix}row>)", self._rows, re.DOTALL):
             attributes, cells = match[1], match[2] or ""
             number = re.search(r'\br="(\d+)"', attributes)
             last = int(number[1]) if number else last + 1
-            if last in found:
+            if last in rows_by_number:
                 raise CannotPatchError
             if last in wanted:
                 attributes = re.sub(r'\s+spans="[^"]*"', "", attributes)
                 left, right, near = self._without_ours(cells)
                 style = near if last == patch.header_row else style
                 ours = self._cells(last, wanted[last], near if last == patch.header_row else "")
-                found[last] = f"<{prefix}row{attributes}>{left}{ours}{right}</{prefix}row>"
+                rows_by_number[last] = f"<{prefix}row{attributes}>{left}{ours}{right}</{prefix}row>"
             else:
-                found[last] = match[0]
-        for row in wanted.keys() - found.keys():
-            found[row] = f'<{prefix}row r="{row}">{self._cells(row, wanted[row], "")}</{prefix}row>'
-        return "".join(found[row] for row in sorted(found))
+                rows_by_number[last] = match[0]
+        for row in wanted.keys() - rows_by_number.keys():
+            rows_by_number[row] = f'<{prefix}row r="{row}">{self._cells(row, wanted[row], "")}</{prefix}row>'
+        return "".join(rows_by_number[row] for row in sorted(rows_by_number))
 
     def _without_ours(self, cells: str) -> tuple[str, str, str]:
         """Return the cells left of ours, those right of ours, and the style of the nearest on the left."""
@@ -365,9 +365,9 @@ def _place_of_links(behind: str) -> int:
 
 
 def _letters(column: int) -> str:
-    found = ""
+    letters = ""
     column += 1
     while column:
         column, rest = divmod(column - 1, 26)
-        found = chr(65 + rest) + found
-    return found
+        letters = chr(65 + rest) + letters
+    return letters

@@ -134,14 +134,14 @@ def output_for(source: InputSource, values: settings.Settings, opened: CheckedTa
     """Return where the results go."""
     from bhuman_cli.table.output import results_file
 
-    given = values.get("output")
-    if given is not None and given != STDOUT:
-        return Path(given)
+    chosen = values.get("output")
+    if chosen is not None and chosen != STDOUT:
+        return Path(chosen)
     path = results_file.default_output(
         source.beside, local=bool(values.get("local")), earlier_results=opened.is_earlier_results
     )
     require_name(path)
-    if given == STDOUT and path.suffix.lower() not in {".csv", ".tsv", ".txt"}:
+    if chosen == STDOUT and path.suffix.lower() not in {".csv", ".tsv", ".txt"}:
         raise errors.UsageError(f"-o - prints text, and the results of {source.name} are a {path.suffix} file")
     if path.is_symlink() and not opened.is_earlier_results:
         other = path.with_name(f"{path.stem}.out{path.suffix}")

@@ -85,7 +85,7 @@ def _delete(home: settings.Home, journal: Journal, run: runs.Run, options: Delet
     with run_context.with_lock(journal, home, run.target, console, wait_s=0.0, asks=False):
         run = runs.find(journal, run.run_id)
         ids = forget.generation_ids(journal, run)
-        kept = forget.forget_payments(journal, run) if options.forget_payments else 0
+        shared = forget.forget_payments(journal, run) if options.forget_payments else 0
         if not options.forget_payments:
             forget.forget_values(journal, run)
     with contextlib.closing(store.EventStore.beside(journal)) as events:
@@ -94,8 +94,8 @@ def _delete(home: settings.Home, journal: Journal, run: runs.Run, options: Delet
         console.say(f"deleted run {run.run_id}: its values and links are gone; what was paid stays known")
         return
     console.say(f"deleted run {run.run_id} and what it paid for")
-    if kept:
-        console.say(f"{kept:,} of its videos stay known: runs that are kept show them")
+    if shared:
+        console.say(f"{shared:,} of its videos stay known: runs that are kept show them")
 
 
 def _require_yes(console: Console, chosen: Sequence[runs.Run], options: DeletionOptions) -> None:

@@ -46,14 +46,16 @@ def _look_up(
     assert identifier is not None  # without one it is the latest run
     parsed = ids.parse(identifier)
     kind = kind or parsed.kind or _kind_in(journal, parsed.uuid)
-    known = history.run_of_generation(journal, parsed.uuid) if kind == "generation" else None
-    if known is not None and known[0].target.service != opened.service:
-        with refresh.connect(opened, known[0]) as own:  # another service would only learn an id that is none of its own
-            found = _generation(journal, own.client, parsed.uuid)
-            assert found is not None  # the journal knows it
-            return found
-    held = opened.credentials_for(opened.service)
-    with opened.client(held) as client:
+    first_run = history.run_of_generation(journal, parsed.uuid) if kind == "generation" else None
+    if first_run is not None and first_run[0].target.service != opened.service:
+        with refresh.connect(
+            opened, first_run[0]
+        ) as own:  # another service would only learn an id that is none of its own
+            answer = _generation(journal, own.client, parsed.uuid)
+            assert answer is not None  # the journal knows it
+            return answer
+    stored = opened.credentials_for(opened.service)
+    with opened.client(stored) as client:
         if kind in {None, "generation"}:
             report = _generation(journal, client, parsed.uuid)
             if report is not None:
@@ -61,7 +63,7 @@ def _look_up(
         if kind == "generation":
             raise errors.ApiError("neither the journal nor the service knows this generation", status=404)
         targets = [TargetKind(kind)] if kind else [TargetKind.CAMPAIGN, TargetKind.INSTANCE]
-        return _target(opened, journal, client, targets, parsed.uuid, held)
+        return _target(opened, journal, client, targets, parsed.uuid, stored)
 
 
 def _run_of(journal: Journal, identifier: str | None, kind: str | None) -> runs.Run | None:
@@ -128,8 +130,8 @@ def _run(opened: session.Session, journal: Journal, run_id: str, *, watch: bool)
 def _problems(journal: Journal, run: runs.Run) -> list[dict[str, Any]]:
     """Return the rows that need a person: where they stand in the file, and why."""
     return [
-        {"row_index": found.row_index, "line": found.line, "status": found.status, "reason": found.reason}
-        for found in results.failures(journal, run, limit=_MOST_PROBLEMS + 1)
+        {"row_index": failure.row_index, "line": failure.line, "status": failure.status, "reason": failure.reason}
+        for failure in results.failures(journal, run, limit=_MOST_PROBLEMS + 1)
     ]
 
 
@@ -145,25 +147,25 @@ def _code(tally: dict[str, int], *, unsent: int = 0) -> ExitCode:
 
 
 def _generation(journal: Journal, client: Client, uuid: str) -> Report | None:
-    known = history.run_of_generation(journal, uuid)
+    first_run = history.run_of_generation(journal, uuid)
     try:
         record = client.generation(uuid)
     except errors.BhumanError as error:
-        if known is None:
+        if first_run is None:
             raise
-        return _from_journal(journal, known, uuid, f"the service could not be asked: {error.message}")
+        return _from_journal(journal, first_run, uuid, f"the service could not be asked: {error.message}")
     if record is None:
-        return _from_journal(journal, known, uuid, "the service does not know it") if known else None
+        return _from_journal(journal, first_run, uuid, "the service does not know it") if first_run else None
     lines = [(name, value) for name, value in _fields(record).items() if value]
-    if known is not None:
-        lines.append(("row", f"{known[1]} of run {known[0].run_id}"))
+    if first_run is not None:
+        lines.append(("row", f"{first_run[1]} of run {first_run[0].run_id}"))
     code = _code({record.status if record.is_final else "processing": 1})
     document = {
         "schema": "bhuman.status/1",
         "kind": "generation",
         **_fields(record),
-        "run_id": known[0].run_id if known else None,
-        "row_index": known[1] if known else None,
+        "run_id": first_run[0].run_id if first_run else None,
+        "row_index": first_run[1] if first_run else None,
         "exit_code": int(code),
     }
     return Report(lines=tuple(lines), document=document, code=code)
@@ -174,8 +176,8 @@ def _fields(record: Generation) -> dict[str, str]:
     return {name: str(getattr(record, name)) for name in (*names, "generated_at")}
 
 
-def _from_journal(journal: Journal, known: tuple[runs.Run, int], uuid: str, notice: str) -> Report:
-    run, row_index = known
+def _from_journal(journal: Journal, first_run: tuple[runs.Run, int], uuid: str, notice: str) -> Report:
+    run, row_index = first_run
     row = next(item for item in results.rows(journal, run) if item.fields["row_index"] == str(row_index))
     fields = {name: value for name, value in row.fields.items() if value}
     code = _code({row.fields["status"]: 1})
@@ -194,7 +196,7 @@ def _target(
     client: Client,
     kinds: list[TargetKind],
     uuid: str,
-    held: credentials.Credentials | None,
+    stored: credentials.Credentials | None,
 ) -> Report:
     """Count a target's videos from its list where that is open, else from the journal, and say which."""
     refused: errors.BhumanError | None = None
@@ -202,7 +204,7 @@ def _target(
     for kind in kinds:
         target = Target(service=opened.service, kind=kind, api_id=uuid)
         try:
-            if held is None:
+            if stored is None:
                 raise errors.CredentialsError("there are no credentials to read its list with", hint="bhuman login")
             report = _counted(client, target, opened.console.say)
         except errors.BhumanError as error:
@@ -211,19 +213,21 @@ def _target(
         if report.document["rows"]["total"]:
             return report
         empty = empty or report  # the id may be one of the other kind
-    known = [item for kind in kinds for item in history.runs_of_target(journal, kind, uuid)]
-    if empty is not None and (known or len(kinds) == 1):
+    summaries = [item for kind in kinds for item in history.runs_of_target(journal, kind, uuid)]
+    if empty is not None and (summaries or len(kinds) == 1):
         return empty
-    if not known:
+    if not summaries:
         if empty is None and refused is not None:
             raise refused
         raise errors.UsageError(
             f"nothing is known by {short_id(uuid)}: neither {opened.service} nor this machine has it",
             hint="bhuman runs --all",
         )
-    tally = _tally(journal, [item.run for item in known])
+    tally = _tally(journal, [item.run for item in summaries])
     why = f"its list can't be read ({refused.message})" if refused else "its list can't be read"
-    report = _summed(Target(service=known[0].run.target.service, kind=kinds[0], api_id=uuid), dict(tally), "journal")
+    report = _summed(
+        Target(service=summaries[0].run.target.service, kind=kinds[0], api_id=uuid), dict(tally), "journal"
+    )
     return Report(
         lines=report.lines,
         document=report.document,
@@ -232,11 +236,11 @@ def _target(
     )
 
 
-def _tally(journal: Journal, found: Sequence[runs.Run]) -> Counter[str]:
+def _tally(journal: Journal, shown_runs: Sequence[runs.Run]) -> Counter[str]:
     """Count the rows of these runs; a video that several of them show is one."""
     tally: Counter[str] = Counter()
     seen: set[str] = set()
-    for run in found:
+    for run in shown_runs:
         for row in results.rows(journal, run):
             identifier = row.fields["id"]
             # What an earlier run of a file has not sent is nobody's any more; what it paid for is there.
@@ -251,18 +255,18 @@ def _counted(client: Client, target: Target, say: Callable[[str], None]) -> Repo
     tally: Counter[str] = Counter()
     seen: set[str] = set()
     for page in range(_MOST_PAGES):
-        found = client.generations_page(target, page)
-        fresh = {record.id: record for record in found.generations if record.id not in seen}
+        listed = client.generations_page(target, page)
+        fresh = {record.id: record for record in listed.generations if record.id not in seen}
         seen.update(fresh)
         tally.update(record.status or "unknown" for record in fresh.values())
-        if found.unreadable and (fresh or page == 0):
-            tally["unreadable"] += found.unreadable
-        shown = len(found.generations) + found.unreadable
-        is_all = sum(tally.values()) >= found.total if found.total is not None else shown != _PAGE_SIZE
+        if listed.unreadable and (fresh or page == 0):
+            tally["unreadable"] += listed.unreadable
+        shown = len(listed.generations) + listed.unreadable
+        is_all = sum(tally.values()) >= listed.total if listed.total is not None else shown != _PAGE_SIZE
         if is_all or not fresh or shown > _PAGE_SIZE:
             break
         if page % _SAY_PAGES == 0:
-            say(f"counting: {len(seen):,}{'' if found.total is None else f' of {found.total:,}'} videos so far")
+            say(f"counting: {len(seen):,}{'' if listed.total is None else f' of {listed.total:,}'} videos so far")
     else:
         say(f"the list goes on: only its first {_MOST_PAGES:,} pages are counted")
     return _summed(target, dict(tally), "service")
