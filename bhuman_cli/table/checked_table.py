@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +24,8 @@ _MENDED: Final = "save the file with this column as text, if the number is to be
 class TableOptions:
     """Everything a person can say about how a file is read, mapped and checked.
 
-    known_variables: None where nobody knows the target's; known_source: who says so, for notices.
+    known_variables: None where nobody knows the target's; known_source: who says so, for notices. may_be_blank: a
+        video is made of what is there.
     rows: `0-9,15`. strict: warnings count as errors. allow_empty: a file without data rows is no error.
     clean: VARIABLE=KIND. say: table of spoken forms. own_rules: `[checks]`, with modified_at of the table and now.
     callback_url, loopback_base: checked with the rest, because all problems are listed at once.
@@ -41,6 +43,7 @@ class TableOptions:
     limit: int | None = None
     known_variables: Sequence[str] | None = None
     known_source: str = ""
+    may_be_blank: bool = False
     all_columns: bool = False
     where: Sequence[str] = ()
     visible_only: bool = False
@@ -84,7 +87,8 @@ class CheckedTable:
         self.kept, self.private_looking = self._plan.kept, self._plan.private_looking
         self.known = options.known_variables
         sent = [self._header[position] for position in self._plan.positions]
-        self._names = rules.column_rules(self.variables[: len(sent)], self._header, sent)
+        names = rules.column_rules(self.variables[: len(sent)], self._header, sent)
+        self._names = dataclasses.replace(names, may_be_blank=options.may_be_blank)
         self.problems = problems.ProblemLog()
         self.has_valid = False
         self._warned = _constants_checked(self._plan, self._header)

@@ -71,7 +71,7 @@ class ColumnRules:
     """What the rules need to know of the columns.
 
     columns: what people find in their file, one per variable. urls, people: numbers of the variables named so.
-    alike: every variable and header, folded, to know a placeholder by.
+    alike: every variable and header, folded, to know a placeholder by. may_be_blank: the target needs no value.
     """
 
     variables: tuple[str, ...]
@@ -79,6 +79,7 @@ class ColumnRules:
     urls: tuple[int, ...]
     people: tuple[int, ...]
     alike: frozenset[str] = field(default_factory=frozenset)
+    may_be_blank: bool = False
 
 
 def column_rules(variables: Sequence[str], header: Sequence[str], columns: Sequence[str] | None = None) -> ColumnRules:
@@ -108,7 +109,8 @@ def check_values(
             continue
         text = values[number]
         if not text:
-            found.append((column, EMPTY, f"--default {shell.quote(variable)}=VALUE", "error"))
+            if not known.may_be_blank:
+                found.append((column, EMPTY, f"--default {shell.quote(variable)}=VALUE", "error"))
             continue
         if len(text) >= domain.MAX_ROW_BYTES:
             continue  # said below; whatever else is in it would take long to find

@@ -54,6 +54,7 @@ def open_for(
             limit=values.get("limit"),
             known_variables=names,
             known_source=said_by,
+            may_be_blank=target.service == domain.LOCAL_SERVICE and template is None,
             all_columns=bool(values.get("all_columns")),
             where=values.get("where"),
             visible_only=bool(values.get("visible_only")),

@@ -52,6 +52,14 @@ def test_a_default_stands_in_for_a_blank_cell_and_the_message_says_so(tmp_path: 
     assert not opened.problems
 
 
+def test_a_target_that_needs_no_value_takes_what_is_there_but_no_blank_row(tmp_path: Path) -> None:
+    rows, opened = take(tmp_path, "name,company\nAnn,\n,\nBob,Acme\n", may_be_blank=True)
+    assert [(row.state, row.values) for row in rows] == [
+        (RowState.PENDING, ("Ann", "")), (RowState.SKIPPED, ()), (RowState.PENDING, ("Bob", "Acme")),
+    ]  # fmt: skip
+    assert not opened.problems
+
+
 def test_an_invalid_row_has_no_values_and_says_why_without_the_value(tmp_path: Path) -> None:
     rows, opened = take(tmp_path, "name,company\nAnn,{{company}}\n,Acme\n", maps=["first_name=name"])
     assert [(row.state, row.values) for row in rows] == [(RowState.INVALID, ())] * 2
