@@ -16,7 +16,7 @@ from bhuman_cli.config import settings
 from bhuman_cli.errors import ExitCode
 from bhuman_cli.terminal import console as consoles
 from bhuman_cli.terminal.console import Console
-from bhuman_cli.workflows.results import event_log, run_deletion, run_lookup
+from bhuman_cli.workflows.results import run_deletion, run_lookup
 
 app = typer.Typer(
     help=(
@@ -169,6 +169,8 @@ def events(
     `bhuman events --follow`
     """
     console = Console(json_mode=json_output)
+    from bhuman_cli.workflows.results import event_log
+
     signal.signal(signal.SIGTERM, _end)
     for event in event_log.read(settings.home(os.environ), since, follow=follow):
         if console.json_mode:

@@ -20,10 +20,8 @@ from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.history import RunSummary
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.table.formats import csv_records
-from bhuman_cli.table.output import results_file
 from bhuman_cli.workflows import run_context
 from bhuman_cli.workflows.input import input_source
-from bhuman_cli.workflows.results import refresh
 from bhuman_cli.workflows.session import Session
 
 
@@ -82,6 +80,8 @@ def find_run(session: Session, text: str | None, *, with_late_links: bool = Fals
     with contextlib.closing(run_context.open_journal(session.home)) as journal:
         run = _latest(session, journal) if text is None else named(journal, text.strip())
         if with_late_links:
+            from bhuman_cli.workflows.results import refresh
+
             refresh.fetch_announced_links(session, journal, run)
         rows, seconds = list(results.rows(journal, run)), results.seconds(journal, run)
         return RunResults(run=run, rows=rows, seconds=seconds, lines=results.lines(journal, run))
@@ -129,6 +129,8 @@ def of_table(journal: Journal, text: str) -> Run | None:
 
 def _of_moved(journal: Journal, runs: Sequence[Run], path: Path) -> Run | None:
     """Return the run whose table or results a file holds, byte for byte or by the ids in it."""
+    from bhuman_cli.table.output import results_file
+
     try:
         if not path.is_file():
             return None
