@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bhuman_cli import domain, errors, shell
+from bhuman_cli import amounts, domain, errors, shell
 from bhuman_cli.delivery import mailmerge
 from bhuman_cli.delivery.mailmerge import For
 from bhuman_cli.domain import ResultRow, Status
@@ -181,7 +181,7 @@ def _write_mails(  # noqa: PLR0913, PLR0917 - what was asked, and where it goes
         session.console.warn(note)
     here = sum(bool(row.fields["share_url"]) and not works_elsewhere(row.fields["share_url"]) for row in rows)
     if here:
-        session.console.warn(f"{here:,} links work only on this machine, not in a mail")
+        session.console.warn(f"{amounts.show(here, 'link works', 'links work')} only on this machine, not in a mail")
     by_reason: dict[str, list[int]] = {}
     for row_index, reason in table.dead:
         by_reason.setdefault(reason, []).append(delivered.lines[str(row_index)])

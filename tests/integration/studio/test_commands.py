@@ -73,3 +73,13 @@ def test_a_bad_template_is_exit_3_with_everything_wrong_with_it(
     code, _, err = bhuman("serve", "--template", "bad.toml", "--home", "home", "--port", "0")
     assert code == 2
     assert "bhuman studio template check" in err
+
+
+def test_a_new_template_is_never_written_through_a_link(
+    bhuman: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "bhuman-template.toml").symlink_to(tmp_path / "elsewhere")
+    assert bhuman("template", "new")[0] == 2
+    assert bhuman("template", "new", "--force")[0] == 0
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "bhuman-template.toml").is_symlink()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from bhuman_cli import amounts, errors, shell
+from bhuman_cli import amounts, errors, files, shell
 from bhuman_cli.cli.options import JsonOption
 from bhuman_cli.terminal.console import Console
 from bhuman_cli.workflows import connections
@@ -57,14 +57,13 @@ def new(
     file = file or (table.parent if table else Path()) / USUAL_NAME
     seen_from = os.path.relpath(video, file.parent) if video else ""
     text = template.starter(_header(table), Path(seen_from).as_posix() if video else "", _duration_s(video))
-    if file.exists() and not force:
+    if os.path.lexists(file) and not force:
         raise errors.UsageError(
-            f"{file} exists already", hint=shell.join(["bhuman", "studio", "template", "check", str(file)])
+            f"{file} exists already; --force replaces it",
+            hint=shell.join(["bhuman", "studio", "template", "check", str(file)]),
         )
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise errors.UsageError(f"{file} can't be written: {error.strerror}") from None
+    with files.replacing(file) as stream:  # a link under this name may come with the folder
+        stream.write(text.encode())
     console = Console()
     console.out(str(file))
     shown = f"bhuman preview {shell.quote(str(table or 'campaign.csv'))} --open"
