@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, NewType
+from typing import Any, Final, NamedTuple, NewType
 
 GenerationId = NewType("GenerationId", str)
 
@@ -115,9 +115,8 @@ class RenderSpec:
     quality: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One data row of the input, mapped and checked.
+class Row(NamedTuple):
+    """One data row of the input, mapped and checked; a tuple, because a million of them are made.
 
     row_index: 0-based among the file's data rows. line: 1-based physical line (or sheet row), for messages.
     cells: the source cells, untouched, one per source column.

@@ -8,10 +8,9 @@ finding; the reverse is not promised.
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from typing import Final
 
 from bhuman_cli import domain
@@ -97,7 +96,7 @@ class RowChecker:
             return None
         if len(self._seen) < MAX_DISTINCT:
             self._seen.update(zip(keys, map(_LINE, block), strict=True))
-        return map(_fresh, block, values, assets) if assets and self._has_backgrounds else map(_fresh, block, values)
+        return _fresh(block, values, assets if assets and self._has_backgrounds else repeat(()))
 
     def _assets(self, block: Sequence[csv_records.Record]) -> list[tuple[str, ...]] | None:
         found: list[tuple[str, ...]] = []
@@ -276,32 +275,16 @@ def _picker(positions: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ..
     return lambda _: ()
 
 
-def _setter(name: str) -> Callable[[domain.Row, object], None]:
-    found: Callable[[domain.Row, object], None] = getattr(domain.Row, name).__set__
-    return found
-
-
 _LINE: Final = operator.itemgetter(1)
-_new: Final = object.__new__
-_set_row_index, _set_line, _set_cells = _setter("row_index"), _setter("line"), _setter("cells")
-_set_values, _set_assets, _set_state = _setter("values"), _setter("assets"), _setter("state")
-_set_selected, _set_message = _setter("selected"), _setter("message")
-_PENDING: Final = domain.RowState.PENDING
 
 
-def _fresh(record: csv_records.Record, values: tuple[str, ...], assets: tuple[str, ...] = ()) -> domain.Row:
-    """Make a pending row at a third of the constructor's cost, which is the largest of a clean row's costs."""
-    row = _new(domain.Row)
-    row_index, line, cells, _ = record
-    _set_row_index(row, row_index)
-    _set_line(row, line)
-    _set_cells(row, cells)
-    _set_values(row, values)
-    _set_assets(row, assets)
-    _set_state(row, _PENDING)
-    _set_selected(row, True)
-    _set_message(row, "")
-    return row
+def _fresh(
+    block: Sequence[csv_records.Record], values: Sequence[tuple[str, ...]], assets: Iterable[tuple[str, ...]]
+) -> Iterator[domain.Row]:
+    """Make pending rows at the speed of C."""
+    row_indexes, lines, cells, _ = zip(*block, strict=True)
+    rest = repeat(domain.RowState.PENDING), repeat(True), repeat("")
+    return map(domain.Row._make, zip(row_indexes, lines, cells, values, assets, *rest, strict=False))
 
 
 _LONG: Final = domain.MAX_ROW_BYTES // rules.MAX_BYTES_PER_CHAR
@@ -310,7 +293,8 @@ _ASCII: Final = bytes(range(0x80))
 _PLAIN: Final = bytes({0x0A, *range(0x20, 0x7F)} - set(b"{[<%"))
 _CELLS: Final = operator.itemgetter(2)
 _FLAWS: Final = operator.itemgetter(3)
-_MANY_WORDS: Final = re.compile(r"\n[^\n ]*(?: [^\n ]*){3}")  # from three spaces on it may be a sentence
+_MANY_SPACES: Final = 2
+"""With more of them a name may be a sentence."""
 
 
 class FastCheck:
@@ -362,7 +346,7 @@ class FastCheck:
             named = "\n" + "\n".join(column)
             if not rules.are_names(named) or rules.greets(named):
                 return None
-            if _MANY_WORDS.search(named):
+            if max(map(str.count, column, repeat(" "))) > _MANY_SPACES:
                 return None
         return list(zip(*columns, strict=True))
 

@@ -238,7 +238,7 @@ def test_forgetting_values_keeps_what_was_paid(journal: Journal) -> None:
 
 
 def test_the_statuses_of_a_sample_are_those_of_the_first_valid_rows(journal: Journal) -> None:
-    rows = [*ledger.rows_of("", "Ada", "Bob", "Cid"), replace(ledger.row(4, "Dan"), selected=False)]
+    rows = [*ledger.rows_of("", "Ada", "Bob", "Cid"), ledger.row(4, "Dan")._replace(selected=False)]
     run = ledger.confirmed(journal, rows)
     chunk = ledger.sent(journal, run, None, limit=1)
     chunks.reject(journal, chunk, "HTTP 422")

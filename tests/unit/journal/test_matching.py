@@ -84,10 +84,10 @@ def test_a_refused_row_is_refused_for_all_that_wait_for_its_video(journal: Journ
 
 def test_rows_paid_each_by_an_earlier_version_keep_their_own(journal: Journal) -> None:
     ids = ledger.new_ids(3)
-    people = [replace(ledger.row(at, "Ada"), cells=("Ada", f"{at}@example.com")) for at in range(3)]
+    people = [ledger.row(at, "Ada")._replace(cells=("Ada", f"{at}@example.com")) for at in range(3)]
     ledger.sent(journal, ledger.confirmed(journal, people, options={"share_equal": False}), ids)
     before = {row.cells[1]: row.fields["id"] for row in results.rows(journal, runs.find(journal, _last(journal)))}
-    turned = [replace(people[2 - at], row_index=at, line=at + 2) for at in range(3)]
+    turned = [people[2 - at]._replace(row_index=at, line=at + 2) for at in range(3)]
     run = ledger.confirmed(journal, [*turned, ledger.row(3, "Ada")])
     after = {row.cells[-1]: row.fields["id"] for row in results.rows(journal, run)}
     assert {address: after[address] for address in before} == before

@@ -89,7 +89,7 @@ def test_confirming_supersedes_earlier_runs_of_the_same_file_on_the_same_target_
 def test_counts_are_of_selected_rows(journal: Journal) -> None:
     rows = [
         *ledger.rows_of("Ada", "", "Bob"),
-        replace(ledger.row(3, "Cid"), selected=False),
+        ledger.row(3, "Cid")._replace(selected=False),
         ledger.row(4, state=RowState.INVALID, message="empty"),
     ]
     plan = runner.prepare(journal, ledger.new_run(), rows)
@@ -129,7 +129,7 @@ def test_the_best_of_the_pool_comes_first_then_the_newest(journal: Journal) -> N
 
 def test_selected_rows_are_served_before_the_others(journal: Journal) -> None:
     ledger.sent(journal, ledger.confirmed(journal, ledger.rows_of("Ada")), ledger.new_ids(1))
-    rows = [replace(ledger.row(0, "Ada"), selected=False), ledger.row(1, "Ada")]
+    rows = [ledger.row(0, "Ada")._replace(selected=False), ledger.row(1, "Ada")]
     plan = runner.prepare(journal, ledger.new_run(), rows)
     assert (plan.counts.reused, plan.counts.new) == (1, 0)
     assert [status for status, _ in shown(journal, plan.run)] == ["queued", "queued"], "equal: it shows the same video"
@@ -168,7 +168,7 @@ def test_rejected_freed_and_planned_requests_are_not_paid(journal: Journal) -> N
 def test_again_looks_into_the_pool_only_for_rows_outside_the_selection(journal: Journal) -> None:
     ids = ledger.new_ids(2)
     ledger.sent(journal, ledger.confirmed(journal, ledger.rows_of("Ada", "Bob")), ids)
-    rows = [ledger.row(0, "Ada"), replace(ledger.row(1, "Bob"), selected=False)]
+    rows = [ledger.row(0, "Ada"), ledger.row(1, "Bob")._replace(selected=False)]
     plan = runner.prepare(journal, ledger.new_run(again=True), rows)
     assert (plan.counts.new, plan.counts.reused) == (1, 0)
     assert shown(journal, plan.run) == [("pending", ""), ("queued", ids[1])]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,7 +114,7 @@ def test_rows_outside_the_selection_hold_up_nobody_but_a_resume(bench: Bench, se
     bench.service.change = lambda record: (
         record if record["text"] == ["person 1"] or bench.clock.monotonic_s() > 900 else {**record, "status": "queued"}
     )
-    rows = [replace(row, selected=row.row_index == 1) for row in ledger.rows_of("person 0", "person 1", "person 2")]
+    rows = [row._replace(selected=row.row_index == 1) for row in ledger.rows_of("person 0", "person 1", "person 2")]
     run = ledger.confirmed(bench.journal, rows)
     outcome = bench.carry_out(run, selected_only=selected_only)
     assert outcome.exit_code == ExitCode.OK
