@@ -96,3 +96,18 @@ def test_only_the_owners_of_databases_speak_sql() -> None:
         )
     ]
     assert spoken == []
+
+
+def test_the_signs_in_contributing_lead_somewhere() -> None:
+    text = (ROOT.parent / ".github" / "CONTRIBUTING.md").read_text()
+    rooms = {path.stem for path in ROOT.iterdir()}
+    signs = [sign for sign in re.findall(r"`([a-z_]+(?:\.[A-Za-z_]+)+)`", text) if sign.split(".")[0] in rooms]
+    assert len(signs) > 20
+    for sign in signs:
+        place, names = ROOT, sign.split(".")
+        while names and (place / names[0]).is_dir():
+            place /= names.pop(0)
+        module = place / f"{names[0]}.py" if names else place
+        names, module = (names[1:], module) if module.is_file() else (names, place / "__init__.py")
+        source = module.read_text()
+        assert all(re.search(rf"\b{name}\b", source) for name in names), f"{sign}: not in {module}"

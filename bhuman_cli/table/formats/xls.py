@@ -1,5 +1,7 @@
 """Sheets of an .xls workbook (Excel 5 to 2003), and their cells as texts; xlrd reads the records.
 
+Its code page is what the workbook's own CODEPAGE record says, decided by xlrd when the workbook is opened.
+
 Not calamine: it takes code pages for UTF-16, knows no custom format below 164, no error cell of Excel 95, and loses the
 formula records of Numbers.
 """
