@@ -18,7 +18,7 @@ _ACCEPTED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierFile:
-    """Another file of the same target that was paid for, and its last run. paid: its videos."""
+    """A file of the target that was paid for, and its last run. paid: the rows that it showed videos of."""
 
     input_path: str
     run_no: int
@@ -58,10 +58,10 @@ def own_file(journal: Journal, run: Run) -> EarlierFile | None:
 
 def _files(journal: Journal, run: Run, which: str) -> Iterator[EarlierFile]:
     for record in journal.query(
-        "SELECT run.input_path, run.run_no AS last, run.columns, (SELECT count(*) FROM claim JOIN run AS own"
-        " USING (run_no) WHERE own.target_id = run.target_id AND own.input_path = run.input_path AND claim.live = 1"
-        " AND claim.generation_id IS NOT NULL) AS paid FROM run WHERE run.run_no IN (SELECT max(run.run_no) FROM run"
-        f" WHERE target_id = :target AND {which} AND state <> 'draft' AND {_ACCEPTED} GROUP BY run.input_path)"
+        "SELECT run.input_path, run.run_no AS last, run.columns, (SELECT count(*) FROM row JOIN claim USING (claim_id)"
+        " WHERE row.run_no = run.run_no AND claim.generation_id IS NOT NULL) AS paid FROM run WHERE run.run_no IN"
+        f" (SELECT max(run.run_no) FROM run WHERE target_id = :target AND {which} AND state <> 'draft' AND {_ACCEPTED}"
+        " GROUP BY run.input_path)"
         " ORDER BY run.run_no DESC",
         {"target": run.target_id, "path": run.input_path, "run": run.run_no},
     ):

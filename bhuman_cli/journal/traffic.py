@@ -134,15 +134,17 @@ def is_braked(journal: Journal, target_id: int) -> bool:
 
 
 def failed_reasons(journal: Journal, target_id: int, last: int) -> list[tuple[str, list[int]]]:
-    """Return why the target's last videos failed, the most frequent first, each with lines of its rows."""
+    """Return why the target's last videos failed, the most frequent first, each with the lines that are known."""
     grouped: dict[str, list[int]] = {}
     for record in journal.query(
-        "SELECT claim.message, coalesce(row.line, 0) FROM claim LEFT JOIN row ON row.run_no = claim.run_no"
+        "SELECT claim.message, row.line FROM claim LEFT JOIN row ON row.run_no = claim.run_no"
         " AND row.row_index = claim.row_index WHERE claim.target_id = ? AND claim.ended_at IS NOT NULL"
-        " AND claim.status = 'failed' AND claim.generation_id IS NOT NULL ORDER BY claim.ended_at DESC LIMIT ?",
-        (target_id, last),
+        " AND claim.status = 'failed' AND claim.generation_id IS NOT NULL AND claim.message <> ?"
+        " ORDER BY claim.ended_at DESC LIMIT ?",
+        (target_id, VIDEO_GONE, last),
     ):
-        grouped.setdefault(record[0] or "no reason given", []).append(record[1])
+        lines = grouped.setdefault(record[0] or "no reason given", [])
+        lines += [] if record[1] is None else [record[1]]
     return sorted(grouped.items(), key=lambda item: -len(item[1]))
 
 

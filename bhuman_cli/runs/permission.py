@@ -82,9 +82,8 @@ def brake_words(journal: Journal, run: Run, reason: str) -> str:
     parts = []
     for words, lines in reasons[:_SHOWN_REASONS]:
         listed = ", ".join(str(line) for line in sorted(lines)[:_SHOWN_LINES])
-        parts.append(
-            f"{words} ({amounts.plural(len(lines), 'line')} {listed}{', …' if len(lines) > _SHOWN_LINES else ''})"
-        )
+        more = ", …" if len(lines) > _SHOWN_LINES else ""
+        parts.append(f"{words} ({amounts.plural(len(lines), 'line')} {listed}{more})" if lines else words)
     return f"{reason}{': ' if parts else ''}{'; '.join(parts)}"
 
 

@@ -46,6 +46,10 @@ class RowFilter:
         """Say whether every row passes."""
         return not (self.conditions or self.hidden or self.opted_out)
 
+    def passing(self, records: Sequence[csv_records.Record]) -> Sequence[csv_records.Record]:
+        """Return the records that are not left out."""
+        return records if self.is_open else [record for record in records if not self.reason(record[1], record[2])]
+
     def reason(self, line: int, cells: Sequence[str]) -> str:
         """Return why a row is left out, "" where it is not."""
         if self.opted_out and csv_records.folded(cells[self.on]) in self.opted_out:

@@ -97,7 +97,7 @@ def take(journal: Journal, run: Run, text: str | None, zone: tzinfo | None, besi
 def within_budget(journal: Journal, run: Run, permitted: Permission, cost: int) -> tuple[int, Refusal | None]:
     """Leave what the budget does not allow for another day, or refuse; return how many videos are left."""
     room = permitted.room(journal)
-    if room is None or cost <= room.videos:
+    if not cost or room is None or cost <= room.videos:
         return 0, None
     if room.budget.later:
         return traffic.defer(journal, run, room.videos, of="('new', 'retried')"), None

@@ -26,6 +26,8 @@ def test_a_service_that_fails_every_render_receives_the_first_rows_and_no_more(
     assert (braked.code, braked.error["code"], len(service.accepted)) == (6, "too_many_failures", 3)
     assert (braked.rows["failed"], braked.rows["pending"]) == (3, 197)
     assert "no face found (lines 2, 3, 4)" in braked.error["message"]
+    dry = desk.render("people.csv", "--dry-run", "--json").document["plan"]["refusals"]
+    assert "lines 0" not in dry[0]["message"]
     desk.people(9, "renamed.csv", start=500)
     other = desk.render("renamed.csv", "--json")
     assert (other.code, other.error["code"]) == (7, "too_many_failures"), "whatever the file is called"

@@ -38,7 +38,7 @@ class RowOptions:
     @property
     def lets_sieve(self) -> bool:
         """Say whether a clean row needs no closer look."""
-        return self.cleaner is None and self.spoken is None and self.judge is None and self.filter.is_open
+        return self.cleaner is None and self.spoken is None and self.judge is None
 
 
 class RowChecker:
@@ -72,13 +72,18 @@ class RowChecker:
     def run(self, blocks: Iterator[list[csv_records.Record]]) -> Iterator[domain.Row]:
         """Yield a row for each record: blocks that pass the sieve as they are, others row by row."""
         for block in blocks:
-            if (plain := self._plain(block)) is not None:
+            chosen = self._own.filter.passing(block)
+            if chosen and (plain := self._plain(chosen)) is not None:
                 self.has_valid = True
-                self.taken += len(block)
-                yield from plain
+                self.taken += len(chosen)
+                if len(chosen) == len(block):
+                    yield from plain
+                else:
+                    lines = {record[1] for record in chosen}
+                    yield from (next(plain) if record[1] in lines else self._judged(*record) for record in block)
                 continue
             for record in block:
-                one = self._plain((record,))
+                one = self._plain((record,)) if self._own.filter.passing((record,)) else None
                 self.has_valid = self.has_valid or one is not None
                 self.taken += one is not None  # the others are counted where they are looked at
                 yield self._judged(*record) if one is None else next(one)
