@@ -146,11 +146,20 @@ def _inputs(files: Sequence[str], console: Console) -> list[str]:
 
 
 def _plan(batch: Sequence[FileRun], flags: Mapping[str, Any]) -> None:
+    options, planned = {**flags, "dry_run": True, "json": True}, 0
     for each in batch:
-        each.run(lambda each=each: render.run(each.file, {**flags, "dry_run": True, "json": True}))  # type: ignore[misc]
+        beside = _beside(batch, flags, planned)
+        each.run(lambda each=each, beside=beside: render.run(each.file, options, beside=beside))  # type: ignore[misc]
         plan = (each.document or {}).get("plan") or {}
         # Over its own cap a file is refused when its turn comes; here only the sum is looked at.
         each.planned = 0 if each.code is ExitCode.INPUT else plan.get("new", 0) + plan.get("retried", 0)
+        planned += each.planned
+
+
+def _beside(batch: Sequence[FileRun], flags: Mapping[str, Any], videos: int) -> spending.Beside:
+    """Return what one file must know of the others: `--take` holds over all of them together."""
+    paths = frozenset(input_source.journal_path(each.file, flags.get("sheet")) for each in batch)
+    return spending.Beside(input_paths=paths, submitted=videos)
 
 
 def _tell(batch: Sequence[FileRun], console: Console) -> None:
@@ -187,7 +196,6 @@ def _render(batch: Sequence[FileRun], flags: Mapping[str, Any], console: Console
     """Send every file that may be sent, then wait for all of them."""
     waits = flags.get("wait") is not False and not flags.get("sample")
     shown = str(flags.get("progress") or "auto")
-    paths = frozenset(input_source.journal_path(each.file, flags.get("sheet")) for each in batch)
     with progress.choose(shown, console, lambda: _snapshot(batch), SystemClock()) as reporter:
         submitted = 0
         for each in batch:
@@ -197,7 +205,7 @@ def _render(batch: Sequence[FileRun], flags: Mapping[str, Any], console: Console
             options = {**flags, "json": True, "max_rows": each.planned}
             options |= {"wait": False} if waits else {}
             each.document = None
-            beside = spending.Beside(input_paths=paths, submitted=submitted)
+            beside = _beside(batch, flags, submitted)
             each.run(lambda each=each, options=options, beside=beside: render.run(each.file, options, beside=beside))  # type: ignore[misc]
             if each.code in _STOPPED:
                 return

@@ -55,6 +55,20 @@ def test_the_cap_holds_over_all_files_together(desk: Desk, service: PlainService
     assert len(service.accepted) == 6
 
 
+def test_a_take_and_a_sample_hold_over_all_files_and_the_plan_says_so(desk: Desk, service: PlainService) -> None:
+    desk.people(2, "a.csv")
+    desk.people(2, "b.csv", start=10)
+    taken = desk.render("a.csv", "b.csv", "--take", "3", "--json")
+    assert (taken.code, taken.rows["submitted"], taken.rows["later"], len(service.accepted)) == (0, 3, 1, 3)
+    assert "plan: 3 new videos for 2 of 2 files" in taken.err
+    desk.people(3, "a.csv", start=20)
+    sample = desk.render("a.csv", "b.csv", "--sample", "1", "--json")
+    # The first row of b.csv was paid: it is the sample, and nothing of that file is sent.
+    assert (sample.code, sample.rows["submitted"], len(service.accepted)) == (6, 1, 4)
+    assert desk.render("a.csv", "b.csv", "--json").rows["pending"] == 0
+    assert len(service.accepted) == 7
+
+
 def test_what_bhuman_wrote_itself_is_left_out(desk: Desk, service: PlainService) -> None:
     desk.people(2, "a.csv")
     assert desk.render("a.csv").code == 0

@@ -127,7 +127,8 @@ def _notes(options: ReportOptions, run: Run, outcome: Outcome) -> Iterator[str]:
     if going and run.target.service != domain.LOCAL_SERVICE:
         videos = "1 video goes on at BHuman and is" if going == 1 else f"{going:,} videos go on at BHuman and are"
         yield f"{videos} paid: nothing is lost"
-    if options.console.is_drawn() and outcome.exit_code is ExitCode.OK and outcome.tally.get(Status.SUCCEEDED):
+    is_looked_at = options.console.is_drawn() or (run.target.service == domain.LOCAL_SERVICE and outcome.submitted)
+    if is_looked_at and outcome.exit_code is ExitCode.OK and outcome.tally.get(Status.SUCCEEDED):
         yield f"look: bhuman gallery {run.run_id} --open"
 
 
