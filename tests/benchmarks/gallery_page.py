@@ -1,7 +1,6 @@
 """`python -m tests.benchmarks.gallery_page`: how long a gallery takes to be made, painted, searched and filtered.
 
-Real headless Chromium, a page opened from disk; beside it, in the same browser and round, a bare list of the same rows
-with two links each and the plainest search there is.
+Real headless Chromium, a page opened from disk; beside it, in the same browser and round, a page with one word.
 """
 
 from __future__ import annotations
@@ -22,8 +21,10 @@ PAINT = (
     "new Promise(done => new PerformanceObserver(list => done(list.getEntriesByName('first-contentful-paint')[0]"
     ".startTime)).observe({type: 'paint', buffered: true}))"
 )
-ROWS = (2_000, 10_000)
-PAINT_MS, SETTLED_MS, SIZE_MB = 1_000.0, 100.0, 5.0
+ROWS = (2_000, 10_000, 20_000)
+PROMISED = 10_000
+"""Up to so many rows the limits hold; the larger page shows where it goes."""
+PAINT_MS, SETTLED_MS = 1_000.0, 100.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -37,40 +38,23 @@ def one_round(browser: chromium.Browser, folder: Path, count: int) -> dict[str, 
     searches = [browser.js(page.settled(page.typed(text))) for text in ("zoe 19", "zoe 7", "")]
     clicked = "document.querySelector('[data-filter={}]').click()"
     chips = [browser.js(page.settled(clicked.format(status))) for status in ("failed", "succeeded")]
-    (folder / "bare.html").write_text(bare(count), encoding="utf-8")
-    browser.open((folder / "bare.html").as_uri())
-    bare_paint_ms = browser.js(PAINT)
-    bare_search_ms = browser.js(page.settled(page.typed("zoë 19")))
+    (folder / "empty.html").write_text("<!doctype html><meta charset=utf-8><title>x</title><p>word", encoding="utf-8")
+    browser.open((folder / "empty.html").as_uri())
     return {
         "made": made_s,
         "size": (folder / "gallery.html").stat().st_size / 1e6,
         "paint": paint_ms,
+        "floor": browser.js(PAINT),
         "search": max(searches),
         "filter": max(chips),
-        "paint to bare": paint_ms / bare_paint_ms,
-        "search to bare": searches[0] / bare_search_ms,
     }
-
-
-def bare(count: int) -> str:
-    """Return a page with nothing but the rows, and a search that shows and hides them."""
-    items = "".join(
-        f'<li>Zoë {n} company {n % 7} person{n}@example.com <a href="https://videos.bhuman.ai/{n}">page</a>'
-        f' <a href="https://assets.bhuman.ai/v.mp4?{n}">video</a></li>'
-        for n in range(count)
-    )
-    search = "q.oninput = () => all.forEach(x => { x.hidden = !x.textContent.toLowerCase().includes(q.value); })"
-    return (
-        f"<!doctype html><meta charset=utf-8><title>x</title><input id=q><ul>{items}</ul>"
-        f"<script>const all = [...document.querySelectorAll('li')]; {search}</script>"
-    )
 
 
 def line(count: int, rounds: list[dict[str, float]]) -> list[object]:
     """Return the medians as a row of the table."""
     medians = {name: statistics.median(found[name] for found in rounds) for name in rounds[0]}
-    units = {"made": " s", "size": " MB", "paint to bare": "x", "search to bare": "x"}
-    limits = {"paint": PAINT_MS, "filter": SETTLED_MS, "search to bare": 1.0, "size": SIZE_MB}
+    units = {"made": " s", "size": " MB"}
+    limits = {"paint": PAINT_MS, "search": SETTLED_MS, "filter": SETTLED_MS} if count <= PROMISED else {}
     return [
         f"{count:,} rows",
         *(
@@ -92,16 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         one_round(browser, Path(name), 100)  # the browser's own start is not the page's
         rounds = {count: [one_round(browser, Path(name), count) for _ in range(options.rounds)] for count in ROWS}
     lines = [line(count, found) for count, found in rounds.items()]
-    headers = [
-        "gallery",
-        "made in",
-        "size",
-        "first paint",
-        "slowest search",
-        "slowest filter",
-        "paint to bare",
-        "search to bare",
-    ]
+    headers = ["gallery", "made in", "size", "first paint", "of an empty page", "slowest search", "slowest filter"]
     report.show("gallery_page", f"Gallery in Chromium, medians of {options.rounds} rounds", headers, lines)
     return int(report.missed(lines) > 0)
 
