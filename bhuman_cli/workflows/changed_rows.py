@@ -93,7 +93,8 @@ def _of_other_files(journal: Journal, run: Run, counts: PlanCounts, new: _NewRow
     for earlier in comparison.earlier_files(journal, run):
         shown = comparison.shown_of(journal, run, earlier)
         anew = Anew(rows=0, of=earlier.paid)
-        if counts.new > changes.MANY_ROWS and earlier.paid - shown > changes.MANY_ROWS:
+        are_many = counts.new > changes.MANY_ROWS and earlier.paid - shown > changes.MANY_ROWS
+        if run.again or are_many:
             anew = _compared(journal, run, earlier, new, row_key)
         if continued is None and earlier.paid and shown + anew.rows >= _CONTINUED_SHARE * earlier.paid:
             comparison.set_continues(journal, run, earlier)
