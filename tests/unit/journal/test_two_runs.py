@@ -11,7 +11,7 @@ import pytest
 
 from bhuman_cli.domain import Binding, Generation, GenerationId, Row, Target, TargetKind
 from bhuman_cli.errors import JournalError
-from bhuman_cli.journal import chunks, decisions, generations, history, planning, results
+from bhuman_cli.journal import chunks, comparison, decisions, generations, history, planning, results, traffic
 from bhuman_cli.journal.database import Journal
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import runner
@@ -185,3 +185,47 @@ def test_an_id_that_the_service_does_not_know_is_gone_after_a_day_and_three_look
     assert generations.note_missing(journal, [other], now=now + day) == set(), "it was seen meanwhile"
     retried = runner.prepare(journal, ledger.new_run(retry_failed=True), ledger.rows_of("Ada", "Bob"))
     assert (retried.counts.retried, retried.counts.new) == (1, 0)
+
+
+def test_old_videos_are_those_that_more_rows_show_than_the_series_did(journal: Journal) -> None:
+    first = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
+    ids = ledger.new_ids(2)
+    ledger.sent(journal, first, ids)
+    with journal.transaction():
+        journal.execute("UPDATE claim SET status = 'succeeded', url = 'u', ended_at = ?", (journal.now(),))
+    later = journal.clock.now() + timedelta(days=2)
+
+    def old(path: str, *names: str) -> list[str]:
+        run = runner.prepare(journal, ledger.new_run(input_path=path), ledger.rows_of(*names)).run
+        return [id_ for _, id_ in generations.old_videos_of_new_rows(journal, run, asked_before=later)]
+
+    assert old(first.input_path, "Ada", "Bob") == [], "each row showed its video before"
+    assert old(first.input_path, "Ada", "Bob", "Bob") == [ids[1]], "a further row shows one"
+    assert old("/in/other.csv", "Ada") == [ids[0]], "another file"
+    run = runner.prepare(journal, ledger.new_run(input_path="/in/other.csv"), ledger.rows_of("Ada", "Bob")).run
+    (ada, bob) = (claim for claim, _ in generations.old_videos_of_new_rows(journal, run, asked_before=later))
+    generations.note_asked(journal, [ada, bob], gone=[bob])
+    assert [row["status"] for row in journal.query("SELECT status FROM claim ORDER BY claim_id")] == [
+        "succeeded", "failed",
+    ]  # fmt: skip
+    journal.clock.pass_s(60.0)  # type: ignore[attr-defined]
+    again = generations.old_videos_of_new_rows(journal, run, asked_before=journal.clock.now() - timedelta(days=1))
+    assert again == [], "asked a moment ago"
+    assert traffic.counts(journal, run, last=20).ended == (False,), "a video that is gone is no failed render"
+
+
+def test_a_day_s_videos_are_counted_over_files_that_continue_one_another(journal: Journal) -> None:
+    first = ledger.confirmed(journal, ledger.rows_of("Ada", "Bob"))
+    ledger.sent(journal, first, ledger.new_ids(2))
+    other = ledger.confirmed(journal, ledger.rows_of("Cid"), input_path="/in/other.csv")
+    since = journal.clock.now() - timedelta(hours=1)
+    assert traffic.sent_of_files_since(journal, other, since) == 0
+    assert traffic.sent_of_files_since(journal, other, since, {first.input_path}) == 2
+    earlier = comparison.earlier_files(journal, other)[0]
+    assert (earlier.input_path, earlier.paid) == (first.input_path, 2)
+    comparison.set_continues(journal, other, earlier)
+    assert traffic.sent_of_files_since(journal, other, since) == 2
+    third = ledger.confirmed(journal, ledger.rows_of("Dan"), input_path="/in/third.csv")
+    ledger.sent(journal, other, ledger.new_ids(3)[2:])
+    comparison.set_continues(journal, third, comparison.earlier_files(journal, third)[0])
+    assert traffic.sent_of_files_since(journal, third, since) == 3, "all of them name the first"
