@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _CHOICES: Final = re.compile(r"[a-z_]+(\|[a-z_]+)+")
+_NAMED: Final = re.compile(r"[a-z_]+(, [a-z_]+)+( or [a-z_]+)?(?=[.;])")  # in the help of a KIND or a STATE
 _COLUMN: Final = re.compile(r"COL(UMN)?\b")
 
 
@@ -20,7 +21,7 @@ def declare(command: Any) -> None:
         declare(child)
     for parameter in command.params:
         metavar = parameter.metavar or ""
-        is_listed = metavar == "TOPIC" or "--profile" in parameter.opts
+        is_listed = metavar in {"TOPIC", "KIND", "STATE"} or "--profile" in parameter.opts
         if is_listed or _CHOICES.fullmatch(metavar) or _COLUMN.search(metavar):
             parameter._custom_shell_complete = _complete
 
@@ -42,6 +43,9 @@ def _values(parameter: Any, typed: str) -> Iterable[str]:
         from bhuman_cli.cli import app
 
         return sorted({*manual.TOPICS, *app.COMMANDS})
+    if parameter.metavar in {"KIND", "STATE"}:
+        named = _NAMED.match(parameter.help)
+        return re.split(", | or ", named[0]) if named else ()
     if _CHOICES.fullmatch(parameter.metavar):
         return str(parameter.metavar).split("|")
     before = typed[: max(typed.rfind(","), typed.rfind("=")) + 1]  # `a,` of a list, `VARIABLE=` of a pair

@@ -430,7 +430,7 @@ Json = Annotated[
 Progress = Annotated[
     str | None,
     typer.Option(
-        "--progress", metavar="auto|table|plain|json|none", help="How progress is shown, on stderr.",
+        "--progress", metavar="KIND", help="auto, table, plain, json or none; on stderr.",
         show_default="auto", rich_help_panel=_OUT,
     ),
 ]  # fmt: skip

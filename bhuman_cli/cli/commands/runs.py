@@ -31,7 +31,9 @@ app = typer.Typer(
 
 State = Annotated[
     str | None,
-    typer.Option("--state", metavar="|".join(run_lookup.STATES), help="Only runs in this state.", show_default=False),
+    typer.Option(
+        "--state", metavar="STATE", help=f"{', '.join(run_lookup.STATES)}; only runs in this state.", show_default=False
+    ),
 ]
 InFile = Annotated[
     str | None, typer.Option("--file", metavar="TEXT", help="Only runs whose file's path contains TEXT.")
