@@ -41,7 +41,6 @@ _SINGLES_READ: Final = 1000
 _SINGLE: Final = re.compile(
     r"\{\s{0,9}(\w[\w .]{0,99})\}|\[\s{0,9}(\w[\w .]{0,99})\]|<\s{0,9}(\w[\w .]{0,99})>|%\s{0,9}(\w[\w .]{0,99})%"
 )
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _BREAK: Final = re.compile(r"[\r\n\x85\u2028\u2029]")
 # Small words that stand inside names; any other word that begins small is a sentence's.
 _PARTICLES: Final = frozenset(
@@ -146,7 +145,7 @@ def plain_asset_url(cell: str) -> str | None:
 
 def asset_url(text: str) -> tuple[str, str]:
     """Return (the URL with its scheme, "") or ("", rule). Source: API contract, "Backgrounds"."""
-    if _CONTROL.search(text) or any(sign.isspace() for sign in text) or cell_flags.is_error(text):
+    if csv_records.CONTROL.search(text) or any(sign.isspace() for sign in text) or cell_flags.is_error(text):
         return "", "not a web address"
     if text.startswith("//"):
         text = f"https:{text}"
@@ -170,7 +169,7 @@ def _errors(known: ColumnRules, raw: str, text: str) -> list[tuple[str, str, Sev
     found: list[tuple[str, str, Severity]] = []
     if cell_flags.is_error(text):
         found.append((f"holds the error {text}", "fix the formula in the spreadsheet program", "error"))
-    if _CONTROL.search(raw):
+    if csv_records.CONTROL.search(raw):
         found.append(("holds a control character", "retype the cell", "error"))
     single = itertools.islice(_SINGLE.finditer(text), _SINGLES_READ)
     if _PLACEHOLDER.search(text) or any(

@@ -37,8 +37,7 @@ EDGES: Final = (
     "\u2028\u2029\u202f\u205f\u3000\u200b\u2060\ufeff"
 )
 """White space, and what is invisible at an edge: a cell of these alone is blank."""
-CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
-HALF: Final = re.compile(r"[\ud800-\udfff]")
+CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 # Without the joiners of Persian and Indian words.
 _UNSEEN: Final = dict.fromkeys(
     (0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
@@ -75,11 +74,8 @@ def header_of(name: str, cells: Sequence[str], line: int, *, is_row: bool = True
     if not header:
         raise input_errors.line_error(name, line, "no header", hint="--header-row N, when it stands further down")
     for position, column in enumerate(header):
-        if (
-            what := "a control character"
-            if CONTROL.search(column)
-            else "half of a character" * bool(HALF.search(column))
-        ):
+        if control := CONTROL.search(column):
+            what = "half of a character" if control[0] >= "\ud800" else "a control character"
             rule = f"the name of column {position + 1} holds {what}"
             raise input_errors.line_error(name, line, rule, hint="retype the name in the file")
     if header.count("") * 2 > len(header):
