@@ -212,12 +212,14 @@ def root(
 def run(argv: Sequence[str]) -> int:
     """Run one command line; return the exit code. Never raises but for a second Ctrl-C."""
     from bhuman_cli.cli import verbosity
-    from bhuman_cli.terminal import console, talk
+    from bhuman_cli.terminal import talk
 
     words, spoken = verbosity.split(argv)
     talk.CURRENT.set(spoken)
     code = with_notifications(words, spoken, lambda: _run(words))
     if code:
+        from bhuman_cli.terminal import console
+
         console.Console().tell_news()
     return code
 
@@ -303,11 +305,13 @@ def _say_unknown_variables(argv: Sequence[str]) -> None:
     """A mistyped variable is silently not there, and a limit with it."""
     import os
 
+    if argv[:1] in (["doctor"], ["--version"]):  # `doctor` lists them among its findings
+        return
+    if not any(name.startswith("BHUMAN") for name in os.environ):
+        return
     from bhuman_cli.cli import environment
     from bhuman_cli.terminal import console
 
-    if argv[:1] in (["doctor"], ["--version"]):  # `doctor` lists them among its findings
-        return
     for name, meant in environment.unknown(os.environ, COMMANDS, load):
         console.Console(json_mode=_wants_json(argv)).say(f"{name} is not a bhuman variable{meant}")
 
