@@ -52,10 +52,10 @@ class EventReport:
 
 
 class Feed:
-    """Reads the store from where the last told event stood. known: says which ids belong to this machine's runs."""
+    """Reads the store from where the last told event stood. known_ids_of: says which ids belong to this machine's runs."""
 
-    def __init__(self, store: EventStore, known: Known) -> None:
-        self._store, self._known, self._position = store, known, store.told()
+    def __init__(self, store: EventStore, known_ids_of: Known) -> None:
+        self._store, self._known, self._position = store, known_ids_of, store.told()
         self._states: dict[str, Generation] = {}
 
     def news(self) -> Iterator[EventReport]:

@@ -104,13 +104,13 @@ class RowChecker:
         return _fresh(block, values, assets if assets and self._has_backgrounds else repeat(()))
 
     def _assets(self, block: Sequence[csv_records.Record]) -> list[tuple[str, ...]] | None:
-        found: list[tuple[str, ...]] = []
+        rows_of_urls: list[tuple[str, ...]] = []
         for _, _, cells, _ in block:
             urls = tuple(map(rules.plain_asset_url, self._plan.asset_cells(cells)))
             if None in urls:
                 return None
-            found.append(urls)  # type: ignore[arg-type]  # None was ruled out
-        return found
+            rows_of_urls.append(urls)  # type: ignore[arg-type]  # None was ruled out
+        return rows_of_urls
 
     def _judged(self, row_index: int, line: int, cells: tuple[str, ...], flaws: Mapping[int, str]) -> domain.Row:
         plan = self._plan
@@ -202,10 +202,10 @@ class RowChecker:
         return link if not is_address and link.lower().startswith(("http://", "https://")) else ""
 
     def _as_cleaned(self, cells: Sequence[str], cleaned: Sequence[str]) -> list[str]:
-        found = [cell.strip(rules.EDGES) for cell in cells]
+        texts = [cell.strip(rules.EDGES) for cell in cells]
         for position, value in zip(self._plan.positions, cleaned, strict=True):
-            found[position] = value
-        return found
+            texts[position] = value
+        return texts
 
     def _checked(
         self, row: domain.Row, raw: Sequence[str], wrong: list[rules.Finding], flaws: Mapping[int, str]
@@ -221,13 +221,13 @@ class RowChecker:
             self._report(row.row_index, row.line, finding)
             return self._invalid(row, [finding])
         mine = {number: flaws[position] for number, position in enumerate(plan.positions) if position in flaws}
-        found = rules.check_values(self._names, raw, row.values[: len(raw)], mine) + wrong
-        found += [
+        findings = rules.check_values(self._names, raw, row.values[: len(raw)], mine) + wrong
+        findings += [
             (self._header[position], flaws[position], "fix the cell", "error")
             for position in plan.assets
             if position in flaws
         ]
-        stopping = [finding for finding in found if self._report(row.row_index, row.line, finding)]
+        stopping = [finding for finding in findings if self._report(row.row_index, row.line, finding)]
         if not stopping and (repeated := self._repeated(row)) and self._report(row.row_index, row.line, repeated):
             stopping = [repeated]
         if stopping:

@@ -94,35 +94,35 @@ def column_rules(variables: Sequence[str], header: Sequence[str], columns: Seque
 
 
 def check_values(
-    known: ColumnRules, raw: Sequence[str], values: Sequence[str], flaws: Mapping[int, str]
+    column_rules: ColumnRules, raw: Sequence[str], values: Sequence[str], flaws: Mapping[int, str]
 ) -> list[Finding]:
     """Return everything wrong with one row's values.
 
     raw: the cells as read; values: what would be sent. flaws: variable number → rule of its cell.
     """
-    found: list[Finding] = []
-    for number, (variable, column) in enumerate(zip(known.variables, known.columns, strict=True)):
+    findings: list[Finding] = []
+    for number, (variable, column) in enumerate(zip(column_rules.variables, column_rules.columns, strict=True)):
         if number in flaws:
             hint = "correct the cell where the file was made, and save it again"
-            found.append((column, flaws[number], hint, "error"))
+            findings.append((column, flaws[number], hint, "error"))
             continue
         text = values[number]
         if not text:
-            if not known.may_be_blank:
-                found.append((column, EMPTY, f"--default {shell.quote(variable)}=VALUE", "error"))
+            if not column_rules.may_be_blank:
+                findings.append((column, EMPTY, f"--default {shell.quote(variable)}=VALUE", "error"))
             continue
         if len(text) >= domain.MAX_ROW_BYTES:
             continue  # said below; whatever else is in it would take long to find
-        found.extend((column, *each) for each in _errors(known, raw[number], text))
-        found.extend((column, *each) for each in _warnings(known, number, text))
+        findings.extend((column, *each) for each in _errors(column_rules, raw[number], text))
+        findings.extend((column, *each) for each in _warnings(column_rules, number, text))
     if sum(map(len, values)) * MAX_BYTES_PER_CHAR > domain.MAX_ROW_BYTES and _size(values) > domain.MAX_ROW_BYTES:
-        found.append(("", "the row is over 5 MiB, but a request holds no more", "shorten the longest cell", "error"))
-    return found
+        findings.append(("", "the row is over 5 MiB, but a request holds no more", "shorten the longest cell", "error"))
+    return findings
 
 
 def check_assets(columns: Sequence[str], cells: Sequence[str]) -> tuple[list[Finding], tuple[str, ...]]:
     """Return what is wrong with a row's assets, and the URLs to send: completed, "" where blank."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     urls: list[str] = []
     for column, cell in zip(columns, cells, strict=True):
         text = cell.strip(EDGES)
@@ -131,8 +131,8 @@ def check_assets(columns: Sequence[str], cells: Sequence[str]) -> tuple[list[Fin
             url, rule = "", "holds a placeholder that was never filled in"
         urls.append(url)
         if rule:
-            found.append((column, rule, "an address such as https://example.com/logo.png, or blank", "error"))
-    return found, tuple(urls)
+            findings.append((column, rule, "an address such as https://example.com/logo.png, or blank", "error"))
+    return findings, tuple(urls)
 
 
 def plain_asset_url(cell: str) -> str | None:
@@ -165,54 +165,54 @@ def asset_url(text: str) -> tuple[str, str]:
     return (text, "") if has_host and "\\" not in text else ("", "not a web address")
 
 
-def _errors(known: ColumnRules, raw: str, text: str) -> list[tuple[str, str, Severity]]:
-    found: list[tuple[str, str, Severity]] = []
+def _errors(column_rules: ColumnRules, raw: str, text: str) -> list[tuple[str, str, Severity]]:
+    wrong: list[tuple[str, str, Severity]] = []
     if cell_flags.is_error(text):
-        found.append((f"holds the error {text}", "fix the formula in the spreadsheet program", "error"))
+        wrong.append((f"holds the error {text}", "fix the formula in the spreadsheet program", "error"))
     if csv_records.CONTROL.search(raw):
-        found.append(("holds a control character", "retype the cell", "error"))
+        wrong.append(("holds a control character", "retype the cell", "error"))
     single = itertools.islice(_SINGLE.finditer(text), _SINGLES_READ)
     if _PLACEHOLDER.search(text) or any(
-        mapping.normalized(next(filter(None, each.groups()))) in known.alike for each in single
+        mapping.normalized(next(filter(None, each.groups()))) in column_rules.alike for each in single
     ):
-        found.append(("holds a placeholder that was never filled in", "fill it in before rendering", "error"))
-    return found
+        wrong.append(("holds a placeholder that was never filled in", "fill it in before rendering", "error"))
+    return wrong
 
 
-def _warnings(known: ColumnRules, number: int, text: str) -> list[tuple[str, str, Severity]]:
-    found: list[tuple[str, str, Severity]] = []
+def _warnings(column_rules: ColumnRules, number: int, text: str) -> list[tuple[str, str, Severity]]:
+    wrong: list[tuple[str, str, Severity]] = []
     if text in MISSING:
-        found.append(("looks like missing data", "leave the cell blank and give --default", "warning"))
+        wrong.append(("looks like missing data", "leave the cell blank and give --default", "warning"))
     if _BREAK.search(text):
-        found.append(("holds a line break", "one line per value", "warning"))
-    found.extend((*each, "warning") for each in damages(text))
-    if number not in known.urls and damage.has_codes(text):
-        found.append(("holds letters written as codes, such as %C3%BC", "export it as plain text", "warning"))
-    if number in known.people:
-        found.extend(_name_warnings(text))
-    if number in known.urls:
+        wrong.append(("holds a line break", "one line per value", "warning"))
+    wrong.extend((*each, "warning") for each in damages(text))
+    if number not in column_rules.urls and damage.has_codes(text):
+        wrong.append(("holds letters written as codes, such as %C3%BC", "export it as plain text", "warning"))
+    if number in column_rules.people:
+        wrong.extend(_name_warnings(text))
+    if number in column_rules.urls:
         lower = text.lower()
         if lower.startswith("http://"):
-            found.append(("an http:// address", "https:// is what browsers open without a warning", "warning"))
+            wrong.append(("an http:// address", "https:// is what browsers open without a warning", "warning"))
         elif not lower.startswith("https://"):
-            found.append(("an address without https://", "write it out", "warning"))
-    return found
+            wrong.append(("an address without https://", "write it out", "warning"))
+    return wrong
 
 
 def damages(text: str) -> list[tuple[str, str]]:
     """Return (rule, hint) for what happened to a text on its way here."""
-    found: list[tuple[str, str]] = []
+    signs: list[tuple[str, str]] = []
     if "\ufffd" in text:
-        found.append(("holds a replaced character: the encoding was read wrong once", "export it again"))
+        signs.append(("holds a replaced character: the encoding was read wrong once", "export it again"))
     elif damage.is_mojibake(text):
-        found.append(("letters of a wrong encoding, saved so once", "export it again, as UTF-8"))
+        signs.append(("letters of a wrong encoding, saved so once", "export it again, as UTF-8"))
     if what := damage.markup(text):
         rule = "holds an HTML entity such as &amp;" if what == "entity" else "holds an HTML tag such as <br>"
-        found.append((rule, "export it as plain text"))
+        signs.append((rule, "export it as plain text"))
     if damage.is_escaped(text):
         rule = 'escaped for Excel, with ="…" or an apostrophe in front'
-        found.append((rule, "export it without; as it stands it is spoken"))
-    return found
+        signs.append((rule, "export it without; as it stands it is spoken"))
+    return signs
 
 
 def column_findings(column: str) -> list[Finding]:

@@ -97,10 +97,10 @@ class _Kinds(dict[str, "_Kind"]):
     def __missing__(self, attributes: str) -> _Kind:
         kind, style = _TYPE.search(attributes), _STYLE.search(attributes)
         number = int(style[1]) if style else 0
-        found = kind[1] if kind else "n", self._formats[number] if number < len(self._formats) else None
+        kind_and_format = kind[1] if kind else "n", self._formats[number] if number < len(self._formats) else None
         if len(self) < 10_000:
-            self[attributes] = found
-        return found
+            self[attributes] = kind_and_format
+        return kind_and_format
 
 
 class Rows:
