@@ -52,7 +52,7 @@ class EventReport:
 
 
 class Feed:
-    """Reads the store from where the last told event stood. known_ids_of: says which ids belong to this machine's runs."""
+    """Reads the store from where the last told event stood. known_ids_of: says which ids this machine's runs know."""
 
     def __init__(self, store: EventStore, known_ids_of: Known) -> None:
         self._store, self._known, self._position = store, known_ids_of, store.told()
