@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zoneinfo
 from datetime import UTC, datetime
 
@@ -34,6 +35,18 @@ def test_a_day_is_that_of_the_time_zone() -> None:
     assert allowance.next_month(datetime(2026, 12, 9, tzinfo=UTC), UTC) == datetime(2027, 1, 1, tzinfo=UTC)
     with pytest.raises(ValueError, match="Nowhere"):
         allowance.zone("Nowhere/Land")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process can't be changed here")
+def test_without_a_name_a_day_is_this_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "XST-5:30")
+    time.tzset()
+    try:
+        midnight = allowance.day_start(datetime(2026, 3, 28, 20, tzinfo=UTC), allowance.zone(None))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert midnight == datetime(2026, 3, 28, 18, 30, tzinfo=UTC)
 
 
 def test_the_narrowest_budget_holds_and_says_when_it_frees() -> None:

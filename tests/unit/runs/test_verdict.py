@@ -184,6 +184,13 @@ def test_429_comes_back_after_the_time_it_names(headers: dict[str, str], seconds
     assert judged(429, headers=headers) == Resendable(reason="HTTP 429", needs_credentials=False, retry_after_s=seconds)
 
 
+def test_a_refused_key_is_told_from_a_web_page_in_between() -> None:
+    key, page = judged(401, {"error": "no"}), judged(401, b"<!doctype html><title>Sign in</title>")
+    assert isinstance(key, Resendable)
+    assert isinstance(page, Resendable)
+    assert (key.is_web_page, page.is_web_page) == (False, True)
+
+
 @pytest.mark.parametrize("code", [300, 302, 400, 401, 403, 408, 409, 422, 429, 500, 503, 599])
 def test_a_failure_inside_a_200_is_judged_like_that_status(code: int) -> None:
     inside = judged(200, {"code": code, "result": None, "error": "why"})
