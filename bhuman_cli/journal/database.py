@@ -217,6 +217,7 @@ def scratch(folder: Path, clock: clock.Clock, address: str = "") -> Journal:
     """
     path = folder / FILE_NAME
     with faults.told(path), _closed_on_error(_connect("")) as connection:
+        connection.executescript("PRAGMA journal_mode=MEMORY; PRAGMA secure_delete=OFF;")
         _create(connection)
         if address:
             with contextlib.closing(_shared(address, clock)) as shared:

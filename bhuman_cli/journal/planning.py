@@ -48,11 +48,14 @@ class PlanCounts:
 
 
 def add_rows(journal: Journal, run: runs.Run, rows: Iterable[DraftRow]) -> None:
-    """Record every row of the table, streaming; one commit. The draft then knows its rows, but matched nothing yet."""
+    """Record every row of the table, streaming; one commit. Nothing is matched yet: what could be sent counts as new.
+
+    Most rows are new, and a row that is changed later is written twice.
+    """
     with journal.transaction():
         journal.execute_many(
-            "INSERT INTO row (run_no, row_index, line, state, selected, identity, text_key, message, cells, payload)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO row (run_no, row_index, line, state, selected, plan, identity, text_key, message, cells,"
+            " payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (_row_values(run.run_no, item) for item in rows),
         )
 
@@ -61,7 +64,7 @@ def _row_values(run_no: int, item: DraftRow) -> tuple[Any, ...]:
     row = item.row
     pending = row.state is domain.RowState.PENDING
     return (
-        run_no, row.row_index, row.line, str(row.state), int(row.selected),
+        run_no, row.row_index, row.line, str(row.state), int(row.selected), "new" if pending and row.selected else None,
         item.identity if pending else None, item.text_key if pending else None,
         row.message, runs.dump_texts(row.cells),
         f"[{runs.dump_texts(row.values)},{runs.dump_texts(row.assets)}]" if pending else None,

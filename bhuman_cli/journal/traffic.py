@@ -20,10 +20,14 @@ from bhuman_cli.journal.runs import Run
 GRACE: Final = timedelta(minutes=15)
 """A request in doubt counts as under way for so long. Source: how long a lost answer may still be accepted."""
 
-_WAITING: Final = (
-    "claim LEFT JOIN chunk USING (chunk_id) WHERE claim.live = 1 AND claim.ended_at IS NULL"
-    " AND ((claim.generation_id IS NOT NULL AND claim.binding IS NOT 'conflict') OR (claim.generation_id IS NULL"
-    " AND chunk.state IN ('sending', 'mapping', 'in_doubt') AND chunk.sending_at >= :grace))"
+_ACCEPTED: Final = (
+    "SELECT count(*) FROM claim WHERE live = 1 AND ended_at IS NULL AND generation_id IS NOT NULL"
+    " AND binding IS NOT 'conflict'"
+)
+_UNKNOWN: Final = (
+    "SELECT count(*) FROM chunk JOIN claim USING (chunk_id) WHERE chunk.target_id = :target"
+    " AND chunk.state IN ('sending', 'mapping', 'in_doubt') AND chunk.sending_at >= :grace"
+    " AND claim.live = 1 AND claim.ended_at IS NULL AND claim.generation_id IS NULL"
 )
 _COUNTED: Final = f"(chunk.state IN {PAID_STATES} OR (chunk.state = 'released' AND chunk.reason = 'resend'))"
 
@@ -54,10 +58,7 @@ def counts(journal: Journal, run: Run, *, last: int) -> Counts:
         " AND message <> ? ORDER BY ended_at DESC, claim_id DESC LIMIT ?",
         (run.target_id, failures_from, VIDEO_GONE, last),
     )
-    own = (
-        "SELECT count(*) FROM claim JOIN chunk USING (chunk_id) WHERE claim.run_no = ?"
-        f" AND chunk.state IN {PAID_STATES}"
-    )
+    own = f"SELECT coalesce(sum(rows), 0) FROM chunk WHERE run_no = ? AND state IN {PAID_STATES}"
     return Counts(
         braked=bool(braked_at),
         ended=tuple(bool(record[0]) for record in ended),
@@ -76,13 +77,9 @@ def counts(journal: Journal, run: Run, *, last: int) -> Counts:
 
 def waiting(journal: Journal, run: Run, *, whole_target: bool) -> int:
     """Count videos of the run, or of its target, that were accepted, or may have been, and have no end yet."""
-    which = "claim.target_id = :of" if whole_target else "claim.run_no = :of"
-    values = {
-        "of": run.target_id if whole_target else run.run_no,
-        "grace": clock.iso_utc(journal.clock.now() - GRACE),
-    }
-    record = journal.query_one(f"SELECT count(*) FROM {_WAITING} AND {which}", values)
-    return int(record[0]) if record else 0
+    which = "claim.target_id = :target" if whole_target else "claim.run_no = :run"
+    values = {"target": run.target_id, "run": run.run_no, "grace": clock.iso_utc(journal.clock.now() - GRACE)}
+    return _one(journal, f"SELECT ({_ACCEPTED} AND {which}) + ({_UNKNOWN} AND {which})", values)
 
 
 def has_succeeded(journal: Journal, target_id: int) -> bool:

@@ -59,8 +59,8 @@ def look(context: RunContext, run: Run, *, is_shared: bool = False) -> Finding:
     A list that is closed to these credentials shows nothing, silently.
     """
     journal, target_id = context.journal, run.target_id
-    rows = [json.loads(payload)[0] for payload in history.to_send(journal, run)]
-    if not rows:
+    payloads = history.to_send(journal, run)
+    if not payloads:
         return Finding()
     try:
         read = _read(context, run)
@@ -74,7 +74,11 @@ def look(context: RunContext, run: Run, *, is_shared: bool = False) -> Finding:
     stored = listed.unknown(journal, target_id)
     states: dict[str, Generation] = {record.id: record for record in read.records} if read is not None else {}
     videos = [_video(item, marks, states.get(item)) for item, marks in stored]
-    videos = [video for video in videos if not _is_of_doubt(video, _doubtful_marks(context, run))]
+    if not videos:
+        return Finding(total=len(payloads), is_complete=is_complete)
+    doubtful = _doubtful_marks(context, run)
+    videos = [video for video in videos if not _is_of_doubt(video, doubtful)]
+    rows = [json.loads(payload)[0] for payload in payloads]
     index = Rows([marks_of(row) for row in rows])
     finding = other_memory.find(videos, index, is_shared=is_shared, is_complete=is_complete)
     return _verified(context, finding, rows)

@@ -152,16 +152,17 @@ def _by_envelope(answer: Answer, asked: Asked) -> InDoubt | Refused:
         return InDoubt(reason="the answer is not an object")
     envelope = wire.read_envelope(value)
     code = envelope.code
-    is_scarce = no_money.says_scarce(answer.body, asked.body)
     if code is not None and 300 <= code < 600:
         verdict = _by_status(code, answer, asked)
         # Whoever puts a code and a reason into a 200 is the application itself, not a gateway that lost its answer.
-        return NoMoney(reason=verdict.reason) if is_scarce and code >= 500 else verdict
+        is_scarce = code >= 500 and no_money.says_scarce(answer.body, asked.body)
+        return NoMoney(reason=verdict.reason) if is_scarce else verdict
     if envelope.error or not (code is None or code in _TAKEN):
         reason = wire.server_message(value) or f"code {code}"
         is_money = no_money.says_so(answer.body, asked.body)
         return NoMoney(reason=reason) if is_money else Rejected(reason=reason, stops=True)
-    if is_scarce and (value.get("success") is False or str(value.get("status")).lower() in {"error", "failed"}):
+    has_failed = value.get("success") is False or str(value.get("status")).lower() in {"error", "failed"}
+    if has_failed and no_money.says_scarce(answer.body, asked.body):
         return NoMoney(reason=wire.server_message(value))
     return InDoubt(reason="the answer names no usable ids")
 

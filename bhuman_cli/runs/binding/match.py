@@ -57,7 +57,7 @@ def classify(record: Record, fact: ClaimFacts, facts: Iterable[ClaimFacts], rows
     if foreign:
         return "foreign"
     index = "" if record.api_row_index is None else f":{record.api_row_index}"
-    if record.text is None or record.text_key is None or not any(spelling.folded(record.text)):
+    if record.text is None or record.text_key is None or not any(map(spelling.fold, record.text)):
         return f"index{index}" if index else "none"
     if record.text_key == fact.text_key:
         return f"own{index}"

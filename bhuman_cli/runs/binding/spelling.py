@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bhuman_cli.runs import identity
@@ -36,6 +36,8 @@ Folded = tuple[str, ...]
 
 def fold(value: str) -> str:
     """Return a value as it compares with what a service may have made of it."""
+    if value.isascii() and value.isprintable() and not {"&", "`"} & {*value}:  # nothing of what follows changes it
+        return " ".join(value.lower().split())
     text = value
     for _ in range(2):  # escaped twice happens
         text = html.unescape(text)
@@ -95,28 +97,27 @@ def resembles(text: Folded, row: Folded) -> bool:
 class Rows:
     """The rows of one request, ready to be compared with a record's text: exact keys, and folded values where known."""
 
+    values: tuple[tuple[bytes, Sequence[str] | None], ...]
     keys: frozenset[bytes]
-    by_fold: Mapping[Folded, frozenset[bytes]]
+    _by_fold: dict[Folded, set[bytes]] = field(default_factory=dict)  # made at first need: most texts equal their row
 
     def matching(self, text: Sequence[str]) -> frozenset[bytes]:
         """Return the keys of the rows whose values fold to this text, else of those that it may be cut from."""
+        if not self._by_fold:
+            for key, values in self.values:
+                if values is not None:
+                    self._by_fold.setdefault(folded(values), set()).add(key)
         wanted = folded(text)
-        equal = self.by_fold.get(wanted)
-        if equal:
-            return equal
-        cut = [keys for row, keys in self.by_fold.items() if is_cut_of(wanted, row)]
+        if wanted in self._by_fold:
+            return frozenset(self._by_fold[wanted])
+        cut = [keys for row, keys in self._by_fold.items() if is_cut_of(wanted, row)]
         return frozenset().union(*cut)
 
 
 def rows_of(items: Iterable[tuple[bytes, Sequence[str] | None]]) -> Rows:
     """Build the rows of a request from (text key, values); values None where they are forgotten."""
-    by_fold: dict[Folded, set[bytes]] = {}
-    keys = set()
-    for key, values in items:
-        keys.add(key)
-        if values is not None:
-            by_fold.setdefault(folded(values), set()).add(key)
-    return Rows(frozenset(keys), {text: frozenset(spellings) for text, spellings in by_fold.items()})
+    values = tuple(items)
+    return Rows(values, frozenset(key for key, _ in values))
 
 
 # Respellings that a service may make of every value, each of which it must have shown to be believed.

@@ -11,7 +11,7 @@ from datetime import datetime
 from bhuman_cli import errors
 from bhuman_cli.api.wire import Page, WireError
 from bhuman_cli.domain import Generation
-from bhuman_cli.journal import chunks, results
+from bhuman_cli.journal import chunks, listed, results
 from bhuman_cli.journal.runs import Run
 from bhuman_cli.runs import identity
 from bhuman_cli.runs.binding import video_list
@@ -21,7 +21,7 @@ from bhuman_cli.runs.context import RunContext
 def find_unexpected(context: RunContext, run: Run, since: datetime) -> list[Generation]:
     """Return the target's videos since a moment that nobody here asked for; none where the list is closed."""
     try:
-        records = list(_recent(context, since))
+        records = list(_recent(context, run, since))
     except (errors.ApiError, errors.ServiceDown, WireError):
         return []
     known = chunks.bound_ids(context.journal, [item.id for item in records])
@@ -38,7 +38,7 @@ def lines_of(context: RunContext, run: Run, videos: Iterable[Generation]) -> lis
     return results.lines_of_texts(context.journal, run, keys)
 
 
-def _recent(context: RunContext, since: datetime) -> Iterator[Generation]:
+def _recent(context: RunContext, run: Run, since: datetime) -> Iterator[Generation]:
     """Yield the list from its newer end to the page with the moment in it; all of it where no order is to be seen.
 
     A large campaign has hundreds of pages, and which end is the newer one is not documented: the two ends tell.
@@ -50,10 +50,15 @@ def _recent(context: RunContext, since: datetime) -> Iterator[Generation]:
     last = -(-(first.total or 0) // video_list.PAGE_SIZE) - 1
     end = context.service.page(last) if last > 0 else first
     yield from end.generations if end is not first else ()
+    ends = [item.id for item in (*first.generations, *end.generations)]
+    is_known = chunks.bound_ids(context.journal, ends).issuperset(ends)
+    is_as_long = first.total == listed.expected_total(context.journal, run.target_id)
+    if is_known and is_as_long and not listed.unknown(context.journal, run.target_id):
+        return  # nothing but what this journal knows
     span, end_span = _span(first), _span(end)
     if span is None or end_span is None or not (span[0] >= end_span[1] or end_span[0] >= span[1]):
-        listed = video_list.read_list(context)
-        yield from listed.records if listed else ()
+        whole = video_list.read_list(context)
+        yield from whole.records if whole else ()
     elif max(span, end_span)[0] >= since:
         yield from _walk(context, range(1, last) if span > end_span else range(last - 1, 0, -1), since)
 

@@ -288,7 +288,7 @@ class Poller:
 
     def _ask_list(self) -> float:
         """Read some of the list; return when to go on."""
-        records = [item for item in self._list_poller.step(len(self._waiting)) if item.id in self._by_id]
+        records = [item for item in self._list_poller.step(self._by_id) if item.id in self._by_id]
         self.good_at_s = max(self.good_at_s, self._list_poller.good_at_s)
         if records:
             now = self.context.clock.monotonic_s()

@@ -74,22 +74,46 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 def test_a_long_list_is_read_in_steps_a_few_pages_at_once(bench: Bench, pool: ThreadPoolExecutor) -> None:
     bench.service.page_error = None
-    bench.service.take({"names": [[f"person {at}"] for at in range(1_250)]})
+    ids = dict.fromkeys(bench.service.take({"names": [[f"person {at}"] for at in range(1_250)]}), 1)
     bench.context.pool = pool
     reading = ListPoller(context=bench.context, interval_s=10.0)
     assert reading.is_cheaper(1_250)
-    assert reading.step(1_250) == [], "it is not time yet"
+    assert reading.step(ids) == [], "it is not time yet"
     bench.clock.pass_s(10)
     steps: list[int] = []
     while len(steps) < 9 and sum(steps) < 1_250:
-        steps.append(len(reading.step(1_250)))
+        steps.append(len(reading.step(ids)))
     assert (sum(steps), len(steps)) == (1_250, 2)
     assert reading.due_s - bench.clock.monotonic_s() == 60.0, "without news a long list is read rarely"
     bench.clock.pass_s(60)
-    reading.step(1_250)
+    reading.step(ids)
     reading.note_news()
-    reading.step(1_250)
+    reading.step(ids)
     assert reading.due_s - bench.clock.monotonic_s() == 10.0
+
+
+@pytest.mark.parametrize("order", ["oldest first", "newest first"])
+def test_hardly_a_page_is_read_twice_while_more_is_accepted(bench: Bench, pool: ThreadPoolExecutor, order: str) -> None:
+    bench.service.page_error = None
+    bench.context.pool = pool
+    reading = ListPoller(context=bench.context, interval_s=1.0)
+    waiting: dict[str, int] = {}
+    accepted = 0
+    for turn in range(30):
+        if turn % 2 == 0 and accepted < 1_800:
+            taken = list(bench.service.accepted)
+            ids = bench.service.take({"names": [[f"person {at}"] for at in range(accepted, accepted + 300)]})
+            new = bench.service.accepted[-300:]
+            bench.service.accepted[:] = [*new[::-1], *taken] if order == "newest first" else [*taken, *new]
+            waiting |= {id_: accepted + at for at, id_ in enumerate(ids, 1)}
+            accepted += 300
+        if reading.is_cheaper(len(waiting)):
+            for record in reading.step(waiting):
+                if waiting.pop(record.id, None) is not None:
+                    reading.note_news()
+        bench.clock.pass_s(0.4)
+    assert not waiting
+    assert bench.service.pages_read <= 22, "18 pages hold all"
 
 
 def test_a_list_that_refuses_in_the_middle_ends_the_sweep(bench: Bench) -> None:
@@ -98,11 +122,11 @@ def test_a_list_that_refuses_in_the_middle_ends_the_sweep(bench: Bench) -> None:
     assert reading.is_cheaper(50)
     bench.clock.pass_s(10)
     bench.service.page_error = errors.ApiError("odd", status=500)
-    assert reading.step(50) == []
+    assert reading.step(dict.fromkeys("ab", 1)) == []
     assert reading.is_cheaper(50), "it may be better next time"
     bench.clock.pass_s(10)
     bench.service.page_error = errors.ApiError("no", status=403)
-    assert reading.step(50) == []
+    assert reading.step(dict.fromkeys("ab", 1)) == []
     assert not reading.is_cheaper(50)
 
 
@@ -110,7 +134,7 @@ def test_a_list_without_a_total_is_read_page_by_page_and_stops_with_the_button(
     bench: Bench, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.service.page_error = None
-    bench.service.take({"names": [[f"person {at}"] for at in range(1_000)]})
+    ids = dict.fromkeys(bench.service.take({"names": [[f"person {at}"] for at in range(1_000)]}), 1)
     bench.context.pool = pool
     real = bench.service.page
 
@@ -121,7 +145,7 @@ def test_a_list_without_a_total_is_read_page_by_page_and_stops_with_the_button(
     reading = ListPoller(context=bench.context, interval_s=10.0)
     assert reading.is_cheaper(2_500)
     bench.clock.pass_s(10)
-    assert len(reading.step(2_500)) == 200
+    assert len(reading.step(ids)) == 200
     bench.context.stop.press(130)
-    reading.step(2_500)
+    reading.step(ids)
     assert reading.due_s > bench.clock.monotonic_s()
