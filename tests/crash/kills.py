@@ -56,7 +56,9 @@ def serving() -> Iterator[PlainService]:
 def desk_at(service: PlainService, folder: Path) -> Desk:
     """Return a desk whose commands talk to the service."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Desk(folder, service.url)
+    desk = Desk(folder, service.url)
+    desk.timeout_s = 600.0  # a busy machine is no hang
+    return desk
 
 
 def measure(service: PlainService, folder: Path) -> float:

@@ -55,6 +55,7 @@ class Desk:
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
+        self.timeout_s = 60.0
         self.home = folder / "home"
         self.env = {
             "BHUMAN_HOME": str(self.home),
@@ -82,7 +83,8 @@ class Desk:
         """Run `bhuman …` as a process."""
         came = subprocess.run(
             [sys.executable, "-m", "bhuman_cli", *arguments],
-            cwd=self.folder, env=self.environment(env), input=stdin, capture_output=True, timeout=60, check=False,
+            cwd=self.folder, env=self.environment(env), input=stdin, capture_output=True,
+            timeout=self.timeout_s, check=False,
         )  # fmt: skip
         ended = Ended(came.returncode, came.stdout.decode(), came.stderr.decode())
         schemas.require_documents(arguments, ended.out, ended.err)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bhuman_cli.runs.binding import spelling
 
@@ -26,6 +28,12 @@ from bhuman_cli.runs.binding import spelling
 )
 def test_values_fold_to_what_services_make_of_them(made: str, value: str) -> None:
     assert spelling.fold(made) == spelling.fold(value)
+
+
+@given(st.text(st.characters(max_codepoint=126), max_size=30))
+def test_plain_text_folds_as_any_other(value: str) -> None:
+    """The emoji takes the long way, and is dropped at its end."""
+    assert spelling.fold(f"{value} \U0001f600") == spelling.fold(value)
 
 
 def test_other_values_stay_other() -> None:
