@@ -266,6 +266,11 @@ def whole_row(cells: Sequence[str]) -> str:
     return _SEPARATOR.join(folded(cell) for cell in cells)
 
 
+def has_forgotten(journal: Journal) -> bool:
+    """Say whether anybody was ever forgotten here."""
+    return journal.query_one("SELECT 1 FROM forgotten LIMIT 1") is not None
+
+
 def without_forgotten(journal: Journal, columns: Sequence[str], rows: Iterator[domain.Row]) -> Iterator[domain.Row]:
     """Return the rows with those of forgotten people blank and skipped: the file may name them still."""
     digests = {(row["name"], row["digest"].hex()) for row in journal.query("SELECT name, digest FROM forgotten")}

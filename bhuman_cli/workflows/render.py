@@ -78,6 +78,7 @@ def run(
         json_mode=bool(values.get("json")), no_input=bool(values.get("no_input")), log_file=values.get("log_file")
     )
     job: render_job.RenderJob | None = None
+    source: input_source.InputSource | None = None
     try:
         source = input_source.open_source(file, values, settings.home(os.environ), console)
         if writes_project_file:
@@ -98,6 +99,17 @@ def run(
         _document_stop(console, job, error)
         error.is_for_programs = console.json_mode  # `json` may stand in the project file
         raise
+    finally:
+        if source is not None and source.is_address:
+            _drop_copy(source, settings.home(os.environ))
+
+
+def _drop_copy(source: input_source.InputSource, home: settings.Home) -> None:
+    """Keep no copy of a table at an address where somebody was forgotten: the table may name them still."""
+    if source.path is not None and run_context.has_journal(home):
+        with contextlib.suppress(errors.JournalError), contextlib.closing(run_context.open_journal(home)) as journal:
+            if persons.has_forgotten(journal):
+                source.path.unlink(missing_ok=True)
 
 
 def _load(file: str, flags: Mapping[str, Any], console: Console) -> settings.Settings:

@@ -183,3 +183,13 @@ def test_a_table_that_lost_half_of_its_rows_needs_a_word(desk: Desk, web: TableS
     assert render(desk, web, link, "--accept-changes").code == 0
     assert len(service.accepted) == 11
     assert render(desk, web, link).code == 0, "the word was given once"
+
+
+def test_a_forgotten_person_stays_in_no_copy_of_a_live_table(desk: Desk, web: TableServer) -> None:
+    web.put(EXPORT, csv_of("Anastazja", "Ben"), headers=NAMED)
+    assert render(desk, web, SHEET).code == 0
+    assert desk.run("forget", "--where", "first_name=Anastazja", "--yes", env=web.env).code == 0
+    again = render(desk, web, SHEET, "--json")
+    assert (again.code, again.rows["skipped"], again.rows["submitted"]) == (0, 1, 0), again.err
+    files = [path for path in desk.folder.rglob("*") if path.is_file()]
+    assert [path for path in files if b"Anastazja" in path.read_bytes()] == []
