@@ -222,11 +222,15 @@ def runs_of_target(journal: Journal, kind: str, api_id: str) -> list[RunSummary]
     return [item for record in list(targets) for item in list_runs(journal, target_id=record[0])]
 
 
-def run_in_doubt(journal: Journal, target: domain.Target, input_path: str) -> str | None:
-    """Return the newest run of a file with a request that is sending, mapping or in doubt; None if there is none."""
+def run_in_doubt(journal: Journal, target: domain.Target, input_path: str, *, is_locked: bool = False) -> str | None:
+    """Return the newest run of a file with a request that is sending, mapping or in doubt; None if there is none.
+
+    is_locked: another process holds the target; what it is sending, or judging, just now is not in doubt.
+    """
+    doubt = _IN_DOUBT.replace("'sending', 'mapping', ", "") if is_locked else _IN_DOUBT
     record = journal.query_one(
         "SELECT run.run_id FROM run JOIN target USING (target_id) WHERE target.service = ? AND target.kind = ?"
-        f" AND target.api_id = ? AND run.input_path = ? AND {_IN_DOUBT} ORDER BY run.run_no DESC LIMIT 1",
+        f" AND target.api_id = ? AND run.input_path = ? AND {doubt} ORDER BY run.run_no DESC LIMIT 1",
         (target.service, str(target.kind), target.api_id, input_path),
     )
     return str(record[0]) if record else None

@@ -78,12 +78,13 @@ def never_hidden(journal: Journal | Callable[[], Journal], target: Target, input
     except Exception as error:
         if isinstance(error, errors.Refusal) and error.code == GRACE_TIME:
             raise  # it is about this very doubt
+        is_locked = isinstance(error, errors.Refusal) and error.code == "locked"
         if isinstance(journal, Journal):
-            run_id = _run_in_doubt(journal, target, input_path)
+            run_id = _run_in_doubt(journal, target, input_path, is_locked=is_locked)
         else:
             run_id = None
             with contextlib.suppress(errors.JournalError, OSError), contextlib.closing(journal()) as opened:
-                run_id = _run_in_doubt(opened, target, input_path)
+                run_id = _run_in_doubt(opened, target, input_path, is_locked=is_locked)
         if run_id is None:
             raise
         said = error.message if isinstance(error, errors.BhumanError) else f"{type(error).__name__}: {error}"
@@ -93,10 +94,10 @@ def never_hidden(journal: Journal | Callable[[], Journal], target: Target, input
         ) from error
 
 
-def _run_in_doubt(journal: Journal, target: Target, input_path: str) -> str | None:
+def _run_in_doubt(journal: Journal, target: Target, input_path: str, *, is_locked: bool) -> str | None:
     """Return the newest run of the file with a request whose fate is open; "" where that can't be looked up now."""
     try:
-        return history.run_in_doubt(journal, target, input_path)
+        return history.run_in_doubt(journal, target, input_path, is_locked=is_locked)
     except (errors.JournalError, OSError, MemoryError):
         return "" if journal.open_requests else None
 
