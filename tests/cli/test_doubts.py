@@ -92,7 +92,7 @@ def test_no_other_end_hides_a_doubt(desk: Desk, service: PlainService) -> None:
     in_doubt(desk, service)
     no_key = desk.render("people.csv", "--json", env={"BHUMAN_API_KEY_ID": None, "BHUMAN_API_KEY_SECRET": None})
     assert (no_key.code, no_key.document["exit_code"]) == (9, 9)
-    assert "What ended this command: no credentials" in no_key.error["message"]
+    assert "What ended this command: you are not logged in" in no_key.error["message"]
     assert desk.render("people.csv", "--where", "nowhere=1").code == 9
     assert desk.render("people.csv", "--again").code == 9
     assert desk.run("resume", "--all").code == 9, "the doubt is an earlier run's of the same file"
