@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import instant_service, report
-from tests.benchmarks.instant_service import API, CAMPAIGN_ID
+from tests.benchmarks import report
+from tests.support import instant_service
 from tests.support.desk import bare_environment
+from tests.support.instant_service import API, CAMPAIGN_ID
 
 LIMIT: Final = 3.0
 MIB: Final = 200.0

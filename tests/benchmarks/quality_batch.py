@@ -72,7 +72,7 @@ def main() -> int:
         ["sound ones that were named", report.Figure(name="named", value=len(accused), limit=0)],
         ["times a plain decode", report.Figure(name="cost", value=measured_s / plain_s, limit=LIMIT)],
     ]
-    report.show(__name__, f"Quality of {len(planted)} videos", ["what", "figure"], rows)
+    report.show("quality_batch", f"Quality of {len(planted)} videos", ["what", "figure"], rows)
     return int(bool(report.missed(rows)))
 
 

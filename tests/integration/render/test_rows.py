@@ -345,7 +345,7 @@ def test_portrait_square_and_other_sizes_keep_captions_inside_the_picture(
 def test_a_damaged_template_fails_the_row_in_one_sentence(tmp_path: Path, cache_dir: Path) -> None:
     path = tmp_path / "t.toml"
     path.write_text("nme = 1", "utf-8")
-    with pytest.raises(job.RenderFailure, match=r"t\.toml: top level: unknown key 'nme'"):
+    with pytest.raises(job.RenderFailure, match=r"t\.toml:1: top level: unknown key 'nme'"):
         Studio(path, cache_dir, tmp_path).row({"a": "b"})
 
 

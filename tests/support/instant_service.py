@@ -90,7 +90,7 @@ async def _serve() -> None:
 def running() -> Iterator[str]:
     """Run one for the block; yields its address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.instant_service"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.support.instant_service"], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:
