@@ -39,9 +39,9 @@ def other_variables(
     missing, more = sorted(set(expected) - here), sorted(here - set(expected))
     if not here & set(expected):
         return f"the table has none of the campaign's variables ({', '.join(sorted(expected))}): is it this campaign's?"
-    parts = [f"without {', '.join(missing)}"] if missing else []
-    parts += [f"with {', '.join(more)}"] if more else []
-    return f"the variables are not those of the campaign ({' and '.join(parts)})"
+    parts = [f"missing: {', '.join(missing)}"] if missing else []
+    parts += [f"new: {', '.join(more)}"] if more else []
+    return f"what is sent differs from the campaign's variables ({', '.join(parts)})"
 
 
 def many_anew(anew: Anew) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bhuman_cli import amounts
 from bhuman_cli.errors import Refusal
 from bhuman_cli.journal.planning import PlanCounts
 
@@ -44,7 +45,7 @@ def refusals(counts: PlanCounts, changed: str, limits: Limits, looked: Sequence[
             )
         )
     if changed and not limits.accepts_changes and not limits.again:
-        said = f"{changed}; to pay for {cost:,}: --accept-changes"
+        said = f"{changed}; --accept-changes pays for {amounts.show(cost, 'video')} all the same"
         reasons.append(Refusal(said, hint="--dry-run", code="variables_changed"))
     return reasons
 

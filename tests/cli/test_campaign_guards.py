@@ -83,7 +83,7 @@ def test_only_what_the_target_uses_is_sent_and_the_rest_is_named(desk: Desk, ser
     assert "changed since" not in named.err
     everything = desk.render("leads (1).csv", "--all-columns", "--json")
     assert (everything.code, everything.error["code"]) == (7, "variables_changed")
-    assert "with last_contacted" in everything.error["message"]
+    assert "new: last_contacted" in everything.error["message"]
     desk.table("thin.csv", [("Bea",)], header=("first_name",))
     assert desk.render("thin.csv", "--json").error["code"] == "variables_changed"
     assert desk.render("thin.csv", "--accept-changes").code == 0

@@ -157,7 +157,7 @@ def test_other_variables_or_many_changed_rows_need_a_word(desk: Desk, service: P
     many = desk.render("people.csv", "--json", "--no-wait")
     assert (many.code, many.error["code"]) == (7, "variables_changed")
     assert many.error["hint"].endswith(" --dry-run"), "the command as typed, and the harmless way first"
-    assert "to pay for 21: --accept-changes" in many.error["message"]
+    assert "--accept-changes pays for 21 videos" in many.error["message"]
     assert len(service.accepted) == 30
     desk.table("people.csv", [(f"Name{at}", "New" if at < 20 else f"Company {at}") for at in range(30)])
     assert desk.render("people.csv", "--no-wait").code == 0, "twenty are not more than twenty"

@@ -15,9 +15,9 @@ from bhuman_cli.gate.changes import Anew
     [
         ("ab", None, (), ""),
         ("ab", "ba", (), ""),
-        ("a", "ab", (), "without b"),
-        ("abc", "ab", (), "with c"),
-        ("ac", "ab", (), "without b and with c"),
+        ("a", "ab", (), "missing: b"),
+        ("abc", "ab", (), "new: c"),
+        ("ac", "ab", (), "missing: b, new: c"),
         ("a", "ab", ("a",), ""),
         ("xy", "ab", (), "none of the campaign's variables"),
     ],

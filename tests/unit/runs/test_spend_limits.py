@@ -45,7 +45,7 @@ def test_what_another_memory_paid_stops_it() -> None:
 def test_changes_need_a_word_and_the_hint_spends_nothing() -> None:
     (found,) = asked(new=9, changed="the variables are not those of the campaign")
     assert (found.code, found.hint) == ("variables_changed", "--dry-run")
-    assert "to pay for 9: --accept-changes" in found.message
+    assert "--accept-changes pays for 9 videos" in found.message
     for word in ("accepts_changes", "again"):
         assert asked(new=1, changed="so", limits={word: True}) == []
 
