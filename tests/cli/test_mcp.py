@@ -222,15 +222,28 @@ def test_a_cancelled_call_ends_and_a_paid_request_is_kept_all_the_same(desk: Des
     assert (len(service.bodies), len(service.accepted)) == (1, 2)
 
 
-def test_a_plan_changed_after_the_signature_spends_nothing(desk: Desk, service: PlainService) -> None:
+def test_a_changed_plan_and_an_old_or_forged_signature_spend_nothing(desk: Desk, service: PlainService) -> None:
     desk.people(2)
     talk(desk, lambda client: said(client, "plan", file="people.csv"))
-    sign(desk, "people.plan.json", 2)
     path = desk.folder / "people.plan.json"
-    path.write_text(path.read_text().replace("people.csv", "other.csv"))
-    desk.people(2, "other.csv")
-    refused = talk(desk, lambda client: said(client, "apply_plan", path="people.plan.json"))
-    assert "plan_unsigned" in refused
+    plan, home = plan_signature.read_plan(path), settings.home(desk.environment())
+    plan_signature.sign(plan, home, datetime.now(UTC) - timedelta(days=7, seconds=1))
+    signature = plan_signature.place(path)
+    old = json.loads(signature.read_text())
+    forged = json.dumps({**old, "signed_at": datetime.now(UTC).isoformat()})
+
+    async def work(client: Client) -> list[Any]:
+        answers = [await said(client, "apply_plan", path="people.plan.json")]
+        signature.write_text(forged)
+        answers.append(await said(client, "apply_plan", path="people.plan.json"))
+        plan_signature.sign(plan, home, datetime.now(UTC))
+        path.write_text(path.read_text().replace("people.csv", "other.csv"))
+        desk.people(2, "other.csv")
+        return [*answers, await said(client, "apply_plan", path="people.plan.json")]
+
+    refused = talk(desk, work)
+    codes = [one.split(": ")[1] for one in refused]
+    assert codes == ["plan_expired", "plan_unsigned", "plan_unsigned"]
     assert service.bodies == []
 
 
